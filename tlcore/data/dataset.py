@@ -1,0 +1,107 @@
+"""A dataset: immutable, fingerprinted, split once. A folder that the web process can read without torch.
+
+::
+
+    datasets/<fingerprint>/
+      dataset.json    task, name, classes, counts, findings, how it was split
+      rows.parquet    one row an example: id, file, label, split, group, and what the reader adds
+      files/          the payload (pictures), named by their content's sha256
+      set_aside.json  what was left out, and why
+
+A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in milliseconds and
+without importing ``datasets``; `to_hf` gives the DatasetDict to whoever wants one.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.words import Sentence
+
+SPLITS = ("train", "validation", "test")
+
+
+class DatasetInfo(BaseModel):
+    """What ``dataset.json`` holds."""
+
+    fingerprint: str
+    task: str
+    name: str
+    origin: str  # the upload's file name, or the hub id
+    n: dict[str, int]  # examples in each split
+    labels: list[str] = Field(default_factory=list)
+    findings: list[Finding] = Field(default_factory=list)
+    set_aside: int = 0
+    split_said: Sentence  # what was done to split it
+    grouped: bool = False
+
+
+class Dataset:
+    """One dataset of the workspace, opened lazily from its folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @functools.cached_property
+    def info(self) -> DatasetInfo:
+        return DatasetInfo.model_validate_json((self.folder / "dataset.json").read_bytes())
+
+    @property
+    def fingerprint(self) -> str:
+        return self.info.fingerprint
+
+    @functools.cached_property
+    def rows(self) -> pd.DataFrame:
+        """All rows: ``id`` (path in the upload), ``file`` (path below ``files/``), ``label``, ``split``, ``group``, …"""
+        return pd.read_parquet(self.folder / "rows.parquet")
+
+    def split(self, name: str) -> pd.DataFrame:
+        """The rows of one split, in the stored order, with a fresh index."""
+        return self.rows[self.rows["split"] == name].reset_index(drop=True)
+
+    def file(self, row: Any) -> Path:
+        """The payload of a row (or of a value of its ``file`` column)."""
+        return self.folder / "files" / (row if isinstance(row, str) else row["file"])
+
+    def set_aside(self) -> list[SetAside]:
+        path = self.folder / "set_aside.json"
+        return [SetAside.model_validate(item) for item in json.loads(path.read_bytes())] if path.exists() else []
+
+    def split_csv(self) -> str:
+        """The split as CSV: file, label, group, split."""
+        columns = [c for c in ("id", "label", "group", "split") if c in self.rows]
+        return self.rows[columns].rename(columns={"id": "file"}).to_csv(index=False)
+
+    def to_hf(self) -> Any:
+        """A ``datasets.DatasetDict`` with an Image column, for use outside of the studio."""
+        import datasets
+
+        def one(name: str) -> datasets.Dataset:
+            rows = self.split(name)
+            rows = rows.assign(image=[str(self.file(f)) for f in rows["file"]])
+            return datasets.Dataset.from_pandas(rows, preserve_index=False).cast_column("image", datasets.Image())
+
+        return datasets.DatasetDict({name: one(name) for name in SPLITS})
+
+
+def fingerprint(task: str, rows: pd.DataFrame) -> str:
+    """Sixteen hex digits of everything a run can depend on: content, labels, groups and split of every example."""
+    digest = hashlib.sha256(task.encode())
+    columns = [c for c in ("id", "sha256", "label", "group", "split") if c in rows]
+    for values in _sorted_tuples(rows, columns):
+        digest.update("\x1f".join(values).encode())
+        digest.update(b"\x1e")
+    return digest.hexdigest()[:16]
+
+
+def _sorted_tuples(rows: pd.DataFrame, columns: list[str]) -> Iterable[tuple[str, ...]]:
+    return sorted(tuple("" if pd.isna(v) else str(v) for v in row) for row in rows[columns].itertuples(index=False))

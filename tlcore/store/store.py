@@ -1,0 +1,90 @@
+"""The door to the workspace: one engine, short transactions, rows that stay readable after them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+from tlcore.store.datasets import Datasets
+from tlcore.store.jobs import Jobs
+from tlcore.store.models import Models
+from tlcore.store.projects import Projects
+from tlcore.store.runs import Runs
+
+LOCAL_OWNER = "local"
+
+
+def workspace(folder: str | Path | None = None) -> Path:
+    """The workspace folder: the one given, else ``TLCORE_HOME``, else the user's data folder."""
+    if folder:
+        return Path(folder).expanduser().resolve()
+    if home := os.environ.get("TLCORE_HOME"):
+        return Path(home).expanduser().resolve()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "transfer-learning-studio"
+
+
+class Store:
+    """Projects, datasets, jobs, runs and models of one workspace. Use ``Store.open``."""
+
+    def __init__(self, home: Path, url: str):
+        self.home, self.url = home, url
+        options = {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+        self._engine = create_engine(url, **options)
+        if url.startswith("sqlite"):
+            event.listen(self._engine, "connect", _sqlite_settings)
+        self._session = sessionmaker(self._engine, expire_on_commit=False)
+        self.projects, self.datasets = Projects(self), Datasets(self)
+        self.jobs, self.runs, self.models = Jobs(self), Runs(self), Models(self)
+
+    @classmethod
+    def open(cls, folder: str | Path | None = None) -> Store:
+        """Open the workspace, creating or migrating it as needed."""
+        home = workspace(folder)
+        for name in ("staging", "datasets", "runs", "models", "cache", "sources", "tmp"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+        url = os.environ.get("TLCORE_DATABASE_URL") or f"sqlite:///{home / 'studio.db'}"
+        store = cls(home, url)
+        with FileLock(home / ".migrate.lock"):
+            _migrate(store)
+        return store
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One short transaction; committed at the end, rolled back on an exception."""
+        with self._session.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _sqlite_settings(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _migrate(store: Store) -> None:
+    """Bring the database to the newest revision; a database already there costs one query."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with store._engine.begin() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == head:
+            return
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,129 @@
+"""The tables. A change here comes with an Alembic revision in ``migrations/versions``."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# States of a job, as the person sees them.
+QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = (
+    "queued", "running", "succeeded", "failed", "cancelled", "interrupted",
+)  # fmt: skip
+TERMINAL = (SUCCEEDED, FAILED, CANCELLED)
+
+
+def new_id() -> str:
+    """Ten characters, sortable by time of creation to about a second."""
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    stamp, text = int(time.time()), ""
+    for _ in range(6):
+        stamp, digit = divmod(stamp, 32)
+        text = alphabet[digit] + text
+    return text + "".join(secrets.choice(alphabet) for _ in range(4))
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class Project(Base):
+    """One walk of one person: a draft of a Spec, and the runs made from it."""
+
+    __tablename__ = "projects"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    owner: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    draft: Mapped[dict[str, Any]]  # the Spec so far; may lack task, data and source
+    created: Mapped[float] = mapped_column(default=time.time)
+    updated: Mapped[float] = mapped_column(default=time.time)
+
+
+class DatasetRow(Base):
+    """A dataset in the workspace; its folder is ``datasets/<fingerprint>``."""
+
+    __tablename__ = "datasets"
+    fingerprint: Mapped[str] = mapped_column(String(32), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(200), index=True)
+    task: Mapped[str] = mapped_column(String(60))
+    name: Mapped[str] = mapped_column(String(300))
+    n: Mapped[int]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Job(Base):
+    """Work for a child process: a run, the check of an upload, a batch of predictions.
+
+    ``lane`` is ``train`` (one at a time on a machine) or ``quick`` (beside it). The database is the truth: the child
+    writes the terminal state itself, fenced by ``attempt``; a lease that ran out makes the job ``interrupted``.
+    """
+
+    __tablename__ = "jobs"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    kind: Mapped[str] = mapped_column(String(30))
+    lane: Mapped[str] = mapped_column(String(10))
+    owner: Mapped[str] = mapped_column(String(200), index=True)
+    project_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    state: Mapped[str] = mapped_column(String(12), default=QUEUED)
+    input: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    output: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]  # {code, sentence: {text, params}, file, row}
+    progress: Mapped[dict[str, Any] | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[float] = mapped_column(default=time.time)
+    started: Mapped[float | None]
+    finished: Mapped[float | None]
+    heartbeat: Mapped[float | None]
+    worker: Mapped[str | None] = mapped_column(String(120))  # host:pid:start of the worker that holds the lease
+    pid: Mapped[int | None]
+    pid_started: Mapped[float | None]
+    __table_args__ = (Index("ix_jobs_queue", "state", "lane", "created"),)
+
+
+class Run(Base):
+    """One experiment: what was asked, planned and found. Its job has the same id; its folder is ``runs/<id>``."""
+
+    __tablename__ = "runs"
+    id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    project_id: Mapped[str | None] = mapped_column(String(16), index=True)
+    owner: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    task: Mapped[str] = mapped_column(String(60))
+    dataset: Mapped[str | None] = mapped_column(String(32))
+    spec: Mapped[dict[str, Any]]
+    plan: Mapped[dict[str, Any] | None]
+    report: Mapped[dict[str, Any] | None]
+    created: Mapped[float] = mapped_column(default=time.time)
+
+
+class Point(Base):
+    """One point of a training curve; written again with the same key after a resume, never twice."""
+
+    __tablename__ = "points"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    run_id: Mapped[str] = mapped_column(String(16), index=True)
+    arm: Mapped[str] = mapped_column(String(12))  # transfer | twin
+    seed: Mapped[int]
+    trial: Mapped[str] = mapped_column(String(24))  # "final", or the learning rate being tried
+    phase: Mapped[int]
+    epoch: Mapped[int]
+    seconds: Mapped[float]  # of this arm, seed and trial so far
+    values: Mapped[dict[str, Any]]  # {"train_loss": …, "validation_accuracy": …}
+    __table_args__ = (UniqueConstraint("run_id", "arm", "seed", "trial", "phase", "epoch"),)
+
+
+class Model(Base):
+    """A model published to the library; its bundle is ``models/<id>.zip``."""
+
+    __tablename__ = "models"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    owner: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    task: Mapped[str] = mapped_column(String(60))
+    run_id: Mapped[str | None] = mapped_column(String(16))
+    about: Mapped[dict[str, Any]]  # labels, scores with intervals, verdict, licence, size
+    created: Mapped[float] = mapped_column(default=time.time)
