@@ -1,0 +1,18 @@
+"""What is transferred: finding a source model by its name, saying where it is, and opening it.
+
+::
+
+    bundled/<id>              comes with the studio
+    timm/<name>               of timm, on the hub
+    <owner>/<name>[@revision] any model of the hub with config.json and model.safetensors
+    ./folder  /folder         a model folder on this machine
+    ./bundle.zip              a bundle that the studio made, or a zipped model folder
+    library/<id>              published on this server
+    uploaded/<id>             uploaded to this server
+"""
+
+from tlcore.sources.finding import find, sources_for
+from tlcore.sources.source_model import SourceModel
+from tlcore.sources.whereabouts import Availability, availability, describe, open_source
+
+__all__ = ["Availability", "SourceModel", "availability", "describe", "find", "open_source", "sources_for"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.store.tables import DatasetRow
 from tlcore.words import say
 
 if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
     from tlcore.store.store import Store
 
 
@@ -25,6 +25,8 @@ class Datasets:
 
     def open(self, fingerprint: str) -> Dataset:
         """Raises UnusableInput where the workspace has no such dataset."""
+        from tlcore.data.dataset import Dataset  # brings pandas, which most of the store does without
+
         folder = self.folder(fingerprint)
         if not fingerprint.isalnum() or not (folder / "dataset.json").exists():
             raise UnusableInput(

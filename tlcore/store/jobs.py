@@ -1,4 +1,8 @@
-"""The queue: claim with a lease, heartbeat, cancel, and one terminal state that only the current attempt may write."""
+"""The queue: claim with a lease, heartbeat, cancel, and one terminal state that only the current attempt may write.
+
+Every change of state is one conditional UPDATE, so that any number of workers, children and pages may race for a job
+and exactly one of them wins, on SQLite and on PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, false, func, select, update
 
 from tlcore.store.tables import CANCELLED, INTERRUPTED, QUEUED, RUNNING, TERMINAL, Job
 
@@ -43,85 +47,115 @@ class Jobs:
         if lane:
             query = query.where(Job.lane == lane)
         with self._store.transaction() as session:
-            jobs = list(session.scalars(query.order_by(Job.created)))
-        return sorted(jobs, key=lambda job: (job.state != RUNNING, job.state != INTERRUPTED, job.created))
+            jobs = list(session.scalars(query))
+        return sorted(
+            jobs, key=lambda job: (job.state != RUNNING, job.state != INTERRUPTED, job.created, job.id)
+        )
+
+    def ahead(self, job_id: str) -> int | None:
+        """How many jobs of its lane come before this one, running ones included; None where it does not wait."""
+        job = self.get(job_id)
+        if job is None or job.state not in (QUEUED, INTERRUPTED):
+            return None
+        return [other.id for other in self.queue(job.lane)].index(job_id)
+
+    def latest(self, project_id: str, kind: str) -> Job | None:
+        """The newest job of that kind in a project."""
+        query = select(Job).where(Job.project_id == project_id, Job.kind == kind)
+        with self._store.transaction() as session:
+            return session.scalars(query.order_by(Job.created.desc(), Job.id.desc()).limit(1)).first()
 
     def claim(self, lane: str, worker: str) -> Job | None:
         """Take the next job of a lane: interrupted ones first, then the oldest. None where nothing waits."""
         for state in (INTERRUPTED, QUEUED):
-            with self._store.transaction() as session:
-                ids = session.scalars(
-                    select(Job.id).where(Job.state == state, Job.lane == lane).order_by(Job.created).limit(8)
-                ).all()
-            for job_id in ids:
-                if self.take(job_id, worker):
-                    return self.get(job_id)
+            while True:
+                with self._store.transaction() as session:
+                    ids = session.scalars(
+                        select(Job.id).where(Job.state == state, Job.lane == lane)
+                        .order_by(Job.created, Job.id).limit(8)
+                    ).all()  # fmt: skip
+                for job_id in ids:
+                    if self.take(job_id, worker):
+                        return self.get(job_id)
+                if not ids:
+                    break  # others took all eight: look again until nothing waits
         return None
 
     def take(self, job_id: str, worker: str) -> bool:
         """Make a waiting job ours; false where somebody else was quicker."""
         now = time.time()
-        with self._store.transaction() as session:
-            done = session.execute(
-                update(Job).where(Job.id == job_id, Job.state.in_((QUEUED, INTERRUPTED)))
-                .values(state=RUNNING, worker=worker, attempt=Job.attempt + 1, heartbeat=now, pid=None,
-                        pid_started=None)
-            )  # fmt: skip
-            if done.rowcount:
-                session.execute(
-                    update(Job).where(Job.id == job_id, Job.started.is_(None)).values(started=now)
-                )
-        return bool(done.rowcount)
+        return self._change(
+            job_id, Job.state.in_((QUEUED, INTERRUPTED)), Job.cancel_requested == false(),
+            state=RUNNING, worker=worker, attempt=Job.attempt + 1, heartbeat=now, pid=None, pid_started=None,
+            started=func.coalesce(Job.started, now),
+        )  # fmt: skip
 
     def beat(self, job_id: str, attempt: int, **values: Any) -> bool:
         """Renew the lease and note ``progress``, ``pid`` …; false where this attempt no longer holds the job."""
+        return self._change(job_id, *_held(attempt), heartbeat=time.time(), **values)
+
+    def asked_to_stop(self, job_id: str, attempt: int) -> bool | None:
+        """Whether the person asked this attempt to stop; None where it no longer holds the job."""
         with self._store.transaction() as session:
-            done = session.execute(
-                update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == RUNNING)
-                .values(heartbeat=time.time(), **values)
-            )  # fmt: skip
-        return bool(done.rowcount)
+            return session.scalars(
+                select(Job.cancel_requested).where(Job.id == job_id, *_held(attempt))
+            ).one_or_none()
 
     def finish(self, job_id: str, attempt: int, state: str, *, output: dict[str, Any] | None = None,
                error: dict[str, Any] | None = None) -> bool:  # fmt: skip
         """Write the terminal state; false where another attempt has taken over (then nothing is written)."""
-        assert state in TERMINAL
-        with self._store.transaction() as session:
-            done = session.execute(
-                update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == RUNNING)
-                .values(state=state, output=output, error=error, finished=time.time())
-            )  # fmt: skip
-        return bool(done.rowcount)
+        if state not in TERMINAL:
+            raise ValueError(f"{state!r} is not a terminal state")
+        return self._change(
+            job_id, *_held(attempt), state=state, output=output, error=error, finished=time.time()
+        )
 
-    def interrupt(self, job_id: str, attempt: int) -> bool:
-        """The process is gone without a terminal state: the job waits to be taken up again."""
-        with self._store.transaction() as session:
-            done = session.execute(
-                update(Job).where(Job.id == job_id, Job.attempt == attempt, Job.state == RUNNING)
-                .values(state=INTERRUPTED, pid=None, pid_started=None)
-            )  # fmt: skip
-        return bool(done.rowcount)
+    def interrupt(self, job_id: str, attempt: int, *, blame: bool = False) -> bool:
+        """The process is gone without a terminal state: the job waits to be taken up again, or ends where the person
+        had asked for that. With ``blame`` (the process died by itself) the attempt is counted in ``fruitless``
+        unless it got further than every attempt before it. False where the attempt no longer holds the job.
+        """
+        counted: dict[str, Any] = {}
+        if blame and (job := self.get(job_id)):
+            counted = {"reached": max(_share(job), job.reached),
+                       "fruitless": 0 if got_further(job) else job.fruitless + 1}  # fmt: skip
+        return self._change(
+            job_id, *_held(attempt), pid=None, pid_started=None,
+            state=case((Job.cancel_requested, CANCELLED), else_=INTERRUPTED),
+            finished=case((Job.cancel_requested, time.time()), else_=None), **counted,
+        )  # fmt: skip
 
     def requeue(self, job_id: str) -> bool:
         """Let a failed, cancelled or interrupted job go on from its checkpoint."""
-        with self._store.transaction() as session:
-            done = session.execute(
-                update(Job).where(Job.id == job_id, Job.state.in_((*TERMINAL, INTERRUPTED)))
-                .values(state=QUEUED, error=None, output=None, finished=None, cancel_requested=False)
-            )  # fmt: skip
-        return bool(done.rowcount)
+        return self._change(
+            job_id, Job.state.in_((*TERMINAL, INTERRUPTED)), state=QUEUED, error=None, output=None, finished=None,
+            cancel_requested=False, fruitless=0,
+        )  # fmt: skip
 
     def cancel(self, job_id: str) -> None:
         """A waiting job ends at once; a running one is asked, and ends at its next step."""
-        with self._store.transaction() as session:
-            session.execute(
-                update(Job).where(Job.id == job_id, Job.state.in_((QUEUED, INTERRUPTED)))
-                .values(state=CANCELLED, finished=time.time())
-            )  # fmt: skip
-            session.execute(
-                update(Job).where(Job.id == job_id, Job.state == RUNNING).values(cancel_requested=True)
-            )
+        # Asked first, so that a job which changes hands in between is ended by `interrupt` or refused by `take`.
+        self._change(job_id, Job.state.not_in(TERMINAL), cancel_requested=True)
+        self._change(job_id, Job.state.in_((QUEUED, INTERRUPTED)), state=CANCELLED, finished=time.time())
 
     def running(self) -> list[Job]:
         with self._store.transaction() as session:
             return list(session.scalars(select(Job).where(Job.state == RUNNING)))
+
+    def _change(self, job_id: str, *only_where: Any, **values: Any) -> bool:
+        with self._store.transaction() as session:
+            done = session.execute(update(Job).where(Job.id == job_id, *only_where).values(**values))
+        return bool(done.rowcount)
+
+
+def got_further(job: Job) -> bool:
+    """Whether this attempt got further than every lost attempt before it."""
+    return _share(job) > job.reached + 1e-6
+
+
+def _share(job: Job) -> float:
+    return (job.progress or {}).get("share") or 0.0
+
+
+def _held(attempt: int) -> tuple[Any, Any]:
+    return Job.attempt == attempt, Job.state == RUNNING

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from tlcore.store.tables import QUEUED, TERMINAL, Job, Project, Run
+from tlcore.store.tables import INTERRUPTED, QUEUED, TERMINAL, Job, Project, Run
 
 if TYPE_CHECKING:
     from tlcore.store.store import Store
@@ -52,7 +52,7 @@ class Projects:
         """The project goes; its running jobs are asked to stop; its runs stay readable by id."""
         with self._store.transaction() as session:
             session.execute(
-                update(Job).where(Job.project_id == project_id, Job.state == QUEUED)
+                update(Job).where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
                 .values(state="cancelled", finished=time.time())
             )  # fmt: skip
             session.execute(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -13,6 +12,8 @@ from tlcore.spec import Spec
 from tlcore.store.tables import Job, Point, Run, new_id
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tlcore.store.store import Store
 
 KEY = ("run_id", "arm", "seed", "trial", "phase", "epoch")
@@ -67,6 +68,8 @@ class Runs:
 
     def points(self, run_id: str) -> pd.DataFrame:
         """The curves: one row a point, the values spread into columns."""
+        import pandas as pd
+
         with self._store.transaction() as session:
             rows = session.scalars(
                 select(Point).where(Point.run_id == run_id)

@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from tlcore.store.datasets import Datasets
 from tlcore.store.jobs import Jobs
 from tlcore.store.models import Models
+from tlcore.store.plain import to_json
 from tlcore.store.projects import Projects
 from tlcore.store.runs import Runs
 
 LOCAL_OWNER = "local"
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def workspace(folder: str | Path | None = None) -> Path:
@@ -36,7 +38,7 @@ class Store:
     def __init__(self, home: Path, url: str):
         self.home, self.url = home, url
         options = {"connect_args": {"timeout": 30}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-        self._engine = create_engine(url, **options)
+        self._engine = create_engine(url, json_serializer=to_json, **options)
         if url.startswith("sqlite"):
             event.listen(self._engine, "connect", _sqlite_settings)
         self._session = sessionmaker(self._engine, expire_on_commit=False)
@@ -74,17 +76,17 @@ def _sqlite_settings(connection, _record) -> None:  # type: ignore[no-untyped-de
 
 
 def _migrate(store: Store) -> None:
-    """Bring the database to the newest revision; a database already there costs one query."""
+    """Bring the database to the newest revision; one already there costs a query, and Alembic is not even imported."""
+    newest = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    with store._engine.begin() as connection:
+        known = inspect(connection).has_table("alembic_version")
+        if known and connection.scalar(text("select version_num from alembic_version")) == newest:
+            return
     from alembic import command
     from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    config.set_main_option("script_location", str(MIGRATIONS))
     with store._engine.begin() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
-            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -81,6 +81,8 @@ class Job(Base):
     worker: Mapped[str | None] = mapped_column(String(120))  # host:pid:start of the worker that holds the lease
     pid: Mapped[int | None]
     pid_started: Mapped[float | None]
+    reached: Mapped[float] = mapped_column(default=0.0, server_default="0")  # the best share of any lost attempt
+    fruitless: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts lost since without getting further
     __table_args__ = (Index("ix_jobs_queue", "state", "lane", "created"),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -40,6 +41,7 @@ class Part:
     name: str
     parameters: tuple[str, ...]
     modules: tuple[str, ...]
+    buffers: tuple[str, ...] = ()
 
 
 @dataclass
@@ -80,17 +82,26 @@ class Task(Protocol):
         """What the training rows fix, as JSON: label names here. It goes into the bundle."""
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def processor(self, source: OpenSource, options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
-        """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine."""
+    def processor(
+        self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
+        """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine.
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool) -> torch.nn.Module:
+        ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
+        """
+
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None, seed: int
+    ) -> torch.nn.Module:
         """The source's architecture with a fresh head for ``target``; weights of the source, or random ones."""
 
     def parts(self, model: torch.nn.Module) -> list[Part]:
         """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
 
-    def examples(self, dataset: Dataset, split: str, processor: dict[str, Any], cache: Any) -> Any:
-        """The decoded examples of a split: ``len()``, ``.ids`` and ``.batch(indices, key)``.
+    def examples(
+        self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None
+    ) -> Mapping[str, Any]:
+        """The decoded examples of each split: ``len()``, ``.ids`` and ``.batches(order, size, key, device)``.
 
         ``key`` is None for evaluation, else ``(seed, epoch)``: augmentation is drawn from (seed, epoch, example).
         """
@@ -98,8 +109,10 @@ class Task(Protocol):
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
         """What the head sees, (batch, features); None where the task has no such thing."""
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any], phase: dict[str, Any]) -> Any:
-        """A convex head fitted on cached features, its regularisation chosen on validation data."""
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A convex head fitted on cached train features, its regularisation chosen on validation data."""
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """The training loss (scalar) and the outputs (logits)."""

@@ -1,0 +1,11 @@
+"""The frame around every page: page config, sign-in, language, project picker, navigation."""
+
+import streamlit as st
+
+from tlcore.ui import frame
+
+frame.begin()
+page = st.navigation(frame.pages(), expanded=True)
+frame.sidebar()
+frame.go_to_wished()
+page.run()

@@ -1,0 +1,39 @@
+"""Data: upload, checks, corrections, split, confirm; afterwards what the dataset holds."""
+
+import streamlit as st
+
+from tlcore.errors import UnusableInput
+from tlcore.ui import dataset_view, guard, review, upload, walk
+from tlcore.ui.state import CHECK, change_draft, store
+from tlcore.ui.text import sentence
+from tlcore.words import t
+
+guard("data")
+
+walk.heading(
+    t("Data"), t("Upload labelled examples. They are checked and shown before they become a dataset.")
+)
+project = walk.need_project()
+if not project.draft.get("task"):
+    st.info(t("Choose first what is to be learned."), icon=":material/info:")
+    walk.forward("source", t("Go to Source"))
+    st.stop()
+
+fingerprint = (project.draft.get("data") or {}).get("dataset")
+job = store().jobs.get(project.draft[CHECK]) if project.draft.get(CHECK) else None
+
+if fingerprint:
+    try:
+        dataset = store().datasets.open(fingerprint)
+    except UnusableInput as error:
+        st.error(sentence(error.sentence), icon=":material/error:")
+    else:
+        dataset_view.confirmed(project, dataset)
+        walk.forward("strategy", t("Next: choose a strategy"))
+    if st.button(t("Use other data"), icon=":material/upload:", key="replace-data"):
+        change_draft(project, data=None, corrections=None)
+        st.rerun()
+elif job is not None:
+    review.show(project, job)
+else:
+    upload.form(project)

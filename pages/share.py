@@ -1,0 +1,31 @@
+"""Share: try the model, predict many pictures, download the bundle, publish to the library."""
+
+import streamlit as st
+
+from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import guard, live, tryout, walk
+from tlcore.ui.state import store
+from tlcore.words import t
+
+guard("share")
+
+walk.heading(t("Share"), t("Try the model, take it away, or give it to everybody on this server."))
+project = walk.need_project()
+picked = live.pick_run(project, key="share", only=(SUCCEEDED,))
+if picked is None:
+    st.info(t("This project has no finished run yet."), icon=":material/info:")
+    walk.forward("train", t("Go to Train"))
+    st.stop()
+
+run, job = picked
+path = store().runs.folder(run.id) / "bundle.zip"
+
+st.subheader(t("Try it"), anchor=False)
+tryout.try_it(path, run.id)
+st.subheader(t("Take it away"), anchor=False)
+tryout.bundle(path, run.name)
+st.subheader(t("Predict many pictures"), anchor=False)
+tryout.batch(run)
+st.subheader(t("Publish"), anchor=False)
+tryout.publish(run, path)
+walk.forward("library", t("See the library"))

@@ -1,0 +1,28 @@
+"""Source: the task, and the source model that knowledge is transferred from."""
+
+import streamlit as st
+
+from tlcore.ui import catalogue, guard, learn_link, walk
+from tlcore.words import t
+
+guard("source")
+
+walk.heading(
+    t("Source"), t("What is to be learned, and the model that has already learned something like it.")
+)
+project = walk.need_project()
+
+st.subheader(t("Task"), anchor=False)
+task = catalogue.choose_task(project)
+if task is None:
+    st.caption(t("Choose a task to see the models that can serve it."))
+    st.stop()
+
+st.subheader(t("Source model"), anchor=False)
+learn_link("parts", t("What is a source model?"))
+catalogue.choose_source(project, task)
+own = st.expander(t("Use a model of your own"), icon=":material/upload:", key="own-model", on_change="rerun")
+if own.open:
+    with own:
+        catalogue.own_model(project)
+walk.forward("data", t("Next: the data"))

@@ -1,0 +1,25 @@
+"""Start: what this is, samples to try, and the person's projects."""
+
+import streamlit as st
+
+from tlcore.ui import guard, learn_link, projects
+from tlcore.words import t
+
+guard("start")
+
+st.title("Transfer Learning Studio")
+st.markdown(
+    t(
+        "Get a model worth using from a few labelled examples: start from one that has already seen much.  \n"
+        "Every run is compared with a twin trained from scratch, so that you know whether transfer helped."
+    )
+)
+learn_link("what-it-is", t("What is transfer learning?"))
+
+st.header(t("Your projects"), anchor=False)
+projects.new_project()
+projects.cards()
+
+st.header(t("Try a sample"), anchor=False)
+st.caption(t("Small, bundled, and ready: from a click to a verdict in about two minutes, without internet."))
+projects.samples()

@@ -1,0 +1,46 @@
+"""Strategy: advice, choice, options, the Plan before it runs, and the Spec as text."""
+
+import streamlit as st
+
+from tlcore.errors import StudioError
+from tlcore.ui import choices, guard, learn_link, walk
+from tlcore.ui.state import draft_spec, store
+from tlcore.ui.state import project as open_project
+from tlcore.ui.text import sentence
+from tlcore.words import t
+
+guard("strategy")
+
+walk.heading(
+    t("Strategy"), t("How the source model's knowledge is transferred, and what exactly will be done.")
+)
+project = walk.need_project()
+fingerprint = walk.need_data(project)
+
+try:
+    dataset = store().datasets.open(fingerprint)
+except StudioError as error:
+    st.error(sentence(error.sentence), icon=":material/error:")
+    st.stop()
+
+advised = choices.advice(dataset)
+learn_link("strategies", t("The strategies explained"))
+choices.choose(project, advised)
+
+st.subheader(t("Options"), anchor=False)
+st.caption(t("Empty fields are left to the studio."))
+choices.options(project)
+
+project = open_project() or project
+try:
+    spec = draft_spec(project)
+except StudioError as error:
+    st.error(sentence(error.sentence), icon=":material/error:")
+    st.stop()
+
+st.subheader(t("The plan"), anchor=False)
+choices.plan(spec, dataset)
+learn_link("verdict", t("Why a twin from scratch?"))
+choices.start(project)
+with st.expander(t("The spec as YAML, and the command line"), icon=":material/code:"):
+    choices.as_text(spec)

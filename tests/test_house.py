@@ -1,0 +1,166 @@
+"""The rules of the house that can be counted (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {
+    "torch",
+    "torchvision",
+    "transformers",
+    "timm",
+    "datasets",
+    "sklearn",
+    "accelerate",
+    "onnx",
+    "onnxruntime",
+    "mlflow",
+}
+# Only imported inside functions, by modules that need a network.
+HEAVY_ALLOWED = {"tlcore/sources/opening/image_model.py"}
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+MODULES = sorted((ROOT / "tlcore").rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_level_imports(tree: ast.Module) -> set[str]:
+    """Top-level packages imported when the module is, those under ``if TYPE_CHECKING`` left out."""
+    found: set[str] = set()
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+        elif isinstance(node, ast.If):
+            if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+                waiting += node.body
+            waiting += node.orelse
+        elif isinstance(node, ast.Try):
+            waiting += node.body + node.orelse + node.finalbody + [s for h in node.handlers for s in h.body]
+        elif isinstance(node, ast.With | ast.ClassDef):
+            waiting += node.body
+    return found
+
+
+def test_there_is_something_to_count():
+    assert len(PAGES) >= 9
+    assert len(MODULES) > 60
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_modules(path):
+    text = path.read_text()
+    assert text.count("\n") <= 400, "a module stays under 400 lines"
+    imports = module_level_imports(ast.parse(text))
+    if name(path) not in HEAVY_ALLOWED:
+        assert not imports & HEAVY, "heavy imports wait for work"
+    if not name(path).startswith("tlcore/ui/"):
+        everywhere = {
+            alias.name.split(".")[0] if isinstance(node, ast.Import) else (node.module or "").split(".")[0]
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert "streamlit" not in everywhere, "only app.py, pages and tlcore/ui import streamlit"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_pages(path):
+    text = path.read_text()
+    assert text.count("\n") <= 120, "a page stays under 120 lines"
+    tree = ast.parse(text)
+    assert not module_level_imports(tree) & HEAVY
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)], (
+        "a page is a script"
+    )
+    body = [n for n in tree.body if not isinstance(n, ast.Import | ast.ImportFrom)]
+    assert ast.get_docstring(tree), "a page says what it is"
+    assert ast.unparse(body[1]) == f"guard('{path.stem}')", "a page begins with its guard"
+
+
+def test_the_light_parts_stay_light():
+    """What the web process and the command line's start import brings in none of the heavy libraries."""
+    modules = sorted(
+        name(p).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for p in MODULES
+        if name(p) not in HEAVY_ALLOWED and "__main__" not in p.name and "migrations" not in name(p)
+    )
+    code = (
+        f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\n"
+        f"print(sorted(set(sys.modules) & {HEAVY!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_ids_are_file_names():
+    """One thing = one file: the id in kebab-case is the module's name in snake_case."""
+    from tlcore.data.samples import SAMPLES
+    from tlcore.strategies import STRATEGIES
+    from tlcore.tasks import TASKS
+    from tlcore.ui.learn import CHAPTERS
+
+    for thing in (*TASKS, *STRATEGIES):
+        assert type(thing).__module__.rsplit(".", 1)[1] == thing.id.replace("-", "_")
+    for chapter in CHAPTERS:
+        assert chapter.render.__module__.rsplit(".", 1)[1] == chapter.id.replace("-", "_")
+    folder = {path.stem for path in (ROOT / "tlcore" / "data" / "samples").glob("*.py")}
+    for sample in SAMPLES:
+        assert sample.id.replace("-", "_") in folder
+
+
+def test_registries_refuse_duplicates():
+    from tlcore.registry import by_id
+    from tlcore.strategies import STRATEGIES
+
+    with pytest.raises(ValueError, match=STRATEGIES[0].id):
+        by_id([*STRATEGIES, STRATEGIES[0]])
+
+
+def tracked() -> list[Path]:
+    """Files of the repository: those git knows, and new ones that it does not ignore."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [p for part in listed.stdout.decode().split("\0") if part and (p := ROOT / part).is_file()]
+
+
+def test_nothing_large_or_foreign_is_in_the_repository():
+    weights = {".safetensors", ".onnx", ".pt", ".pth", ".bin", ".ckpt", ".pkl"}
+    for path in tracked():
+        size = path.stat().st_size
+        if path.suffix == ".safetensors" and "tlcore/sources/bundled/" in name(path):
+            assert size <= 8 * 2**20, "a bundled source model is at most 8 MB"
+        else:
+            assert path.suffix not in weights, name(path)
+            assert size <= 2**20, f"{name(path)} is larger than 1 MB"
+
+
+def test_no_machine_is_named():
+    """Paths of one machine, and hosts of package registries, have no place in the repository."""
+    paths = re.compile(r"/(?:wor[k]|roo[t]|home/[a-z]+)/[\w.-]+")
+    hosts = re.compile(
+        r"(?:pypi\.(?:or[g]|python\.or[g])|files\.pythonhosted|download\.pytorch\.or[g]|registry\.npmj[s])"
+    )
+    for path in tracked():
+        if path.suffix in {".safetensors", ".png", ".parquet", ".zip"}:
+            continue
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for pattern in (paths, hosts):
+            found = pattern.search(text)
+            assert not found, f"{name(path)}: {found.group(0)}"

@@ -1,0 +1,134 @@
+"""The queue's changes of state, without any process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tlcore.store import Store
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
+    return Store.open(tmp_path)
+
+
+def submit(store, **more):
+    return store.jobs.submit("count", "local", {"steps": 1}, **more).id
+
+
+def test_jobs_are_taken_in_order_with_interrupted_ones_first(store):
+    first, second, third = (submit(store) for _ in range(3))
+    other = submit(store, lane="train")
+    assert store.jobs.claim("quick", "w").id == first
+    assert store.jobs.interrupt(first, 1)
+    assert store.jobs.claim("quick", "w").id == first
+    assert store.jobs.claim("quick", "w").id == second
+    assert store.jobs.interrupt(second, 1)
+    assert [job.id for job in store.jobs.queue("quick")] == [first, second, third]
+    assert [store.jobs.ahead(job) for job in (first, second, third)] == [None, 1, 2]
+    assert [job.id for job in store.jobs.queue()] == [first, second, third, other]
+    assert store.jobs.get(first).attempt == 2
+
+
+def test_an_attempt_that_lost_the_job_writes_nothing(store):
+    job = submit(store)
+    store.jobs.claim("quick", "one")
+    assert store.jobs.interrupt(job, 1)
+    assert store.jobs.claim("quick", "two").attempt == 2
+    assert not store.jobs.beat(job, 1, progress={"share": 0.9})
+    assert not store.jobs.finish(job, 1, "failed")
+    assert not store.jobs.interrupt(job, 1)
+    assert store.jobs.asked_to_stop(job, 1) is None
+    assert store.jobs.asked_to_stop(job, 2) is False
+    assert store.jobs.finish(job, 2, "succeeded", output={"x": 1})
+    assert not store.jobs.finish(job, 2, "failed")
+    row = store.jobs.get(job)
+    assert (row.state, row.output, row.progress) == ("succeeded", {"x": 1}, None)
+    with pytest.raises(ValueError, match="terminal"):
+        store.jobs.finish(job, 2, "running")
+
+
+def test_cancel_ends_what_waits_and_asks_what_runs(store):
+    waiting, running, lost, ended = (submit(store) for _ in range(4))
+    for job in (running, lost, ended):
+        store.jobs.take(job, "w")
+    store.jobs.finish(ended, 1, "succeeded")
+    store.jobs.interrupt(lost, 1)
+    for job in (waiting, running, lost, ended):
+        store.jobs.cancel(job)
+    states = {job: store.jobs.get(job).state for job in (waiting, running, lost, ended)}
+    assert states == {waiting: "cancelled", running: "running", lost: "cancelled", ended: "succeeded"}
+    assert store.jobs.asked_to_stop(running, 1) is True
+    assert not store.jobs.take(waiting, "w")
+    # Its process dies before it saw the request: the person's wish still stands.
+    assert store.jobs.interrupt(running, 1)
+    assert store.jobs.get(running).state == "cancelled"
+    assert store.jobs.get(running).finished
+    assert store.jobs.requeue(running)
+    assert store.jobs.claim("quick", "w").id == running
+    assert store.jobs.asked_to_stop(running, 2) is False
+
+
+def test_attempts_without_progress_are_counted_and_progress_forgives_them(store):
+    job = submit(store)
+
+    def lose(share, blame=True):
+        store.jobs.take(job, "w")
+        row = store.jobs.get(job)
+        store.jobs.beat(job, row.attempt, progress={"share": share})
+        store.jobs.interrupt(job, row.attempt, blame=blame)
+        return store.jobs.get(job).fruitless
+
+    assert [lose(0.2), lose(0.2), lose(None), lose(0.1, blame=False), lose(0.3), lose(0.3)] == [
+        0,
+        1,
+        2,
+        2,
+        0,
+        1,
+    ]
+    store.jobs.requeue(job)
+    assert store.jobs.get(job).fruitless == 0
+
+
+def test_one_of_many_threads_wins_each_job(store, tmp_path):
+    jobs = [submit(store) for _ in range(40)]
+    won, wait = [], threading.Barrier(4)
+
+    def claim(name):
+        mine = Store.open(tmp_path)
+        wait.wait()
+        while job := mine.jobs.claim("quick", name):
+            won.append((job.id, job.attempt))
+
+    threads = [threading.Thread(target=claim, args=(str(n),)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == sorted((job, 1) for job in jobs)
+
+
+def test_one_of_many_processes_wins_each_job(store, tmp_path):
+    jobs = [submit(store) for _ in range(60)]
+    code = ("import sys\nfrom tlcore.store import Store\ns = Store.open(sys.argv[1])\n"
+            "while job := s.jobs.claim('quick', sys.argv[2]):\n"
+            "    print(job.id, s.jobs.finish(job.id, job.attempt, 'succeeded', output={'by': sys.argv[2]}))\n")  # fmt: skip
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(n)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        for n in range(3)
+    ]
+    lines = [line for racer in racers for line in racer.communicate(timeout=60)[0].splitlines()]
+    assert all(racer.returncode == 0 for racer in racers)
+    assert sorted(lines) == sorted(f"{job} True" for job in jobs)
+    assert all(store.jobs.get(job).attempt == 1 for job in jobs)

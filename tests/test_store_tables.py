@@ -1,0 +1,176 @@
+"""The store: migrations, projects, curves, owners."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+
+import numpy as np
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, inspect, text
+
+from tlcore.spec import Data, Spec
+from tlcore.store import Store
+from tlcore.store.store import MIGRATIONS, _migrate
+from tlcore.store.tables import Base
+
+SPEC = Spec(name="leaves", task="image-classification", data=Data(dataset="abc"))
+POSTGRESQL = os.environ.get("TLCORE_TEST_DATABASE_URL")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path, monkeypatch):
+    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
+    if request.param == "sqlite":
+        yield Store.open(tmp_path)
+        return
+    if not POSTGRESQL:
+        pytest.skip("TLCORE_TEST_DATABASE_URL names no PostgreSQL to test with")
+    schema = f"test_{uuid.uuid4().hex[:10]}"
+    engine = create_engine(POSTGRESQL)
+    with engine.begin() as connection:
+        connection.execute(text(f"create schema {schema}"))
+    monkeypatch.setenv("TLCORE_DATABASE_URL", f"{POSTGRESQL}?options=-csearch_path%3D{schema}")
+    yield Store.open(tmp_path)
+    with engine.begin() as connection:
+        connection.execute(text(f"drop schema {schema} cascade"))
+
+
+def test_migrations_make_the_tables_that_the_code_describes(tmp_path, monkeypatch):
+    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
+    store = Store.open(tmp_path)
+    inspector = inspect(store._engine)
+    with store._engine.connect() as connection:
+        head = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        assert connection.scalar(text("select version_num from alembic_version")) == head
+    for table in Base.metadata.sorted_tables:
+        columns = {column["name"]: column for column in inspector.get_columns(table.name)}
+        assert set(columns) == {column.name for column in table.columns}
+        assert {n: c["nullable"] for n, c in columns.items()} == {c.name: c.nullable for c in table.columns}
+        indexed = {i["name"] for i in inspector.get_indexes(table.name)}
+        assert {str(index.name) for index in table.indexes} <= indexed
+
+
+def test_a_workspace_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path):
+    from alembic import command
+    from alembic.config import Config
+
+    path = tmp_path / "studio.db"
+    store = Store(tmp_path, f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with store._engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "insert into jobs (id, kind, lane, owner, state, input, attempt, cancel_requested, created)"
+            " values ('a', 'run', 'train', 'local', 'interrupted', '{}', 3, 0, 1.0)"
+        )
+    _migrate(store)
+    job = store.jobs.get("a")
+    assert (job.attempt, job.fruitless, job.reached) == (3, 0, 0.0)
+    assert store.jobs.claim("train", "w:1:1").id == "a"
+
+
+def test_many_may_open_a_new_workspace_at_once(tmp_path, monkeypatch):
+    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
+    wait, stores, errors = threading.Barrier(6), [], []
+
+    def open_it():
+        wait.wait()
+        try:
+            stores.append(Store.open(tmp_path))
+            stores[-1].projects.create("mine", "local")
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert len(stores[0].projects.all("local")) == 6
+
+
+def test_a_point_written_again_replaces_the_first(store):
+    run = store.runs.create(SPEC, "local")
+
+    def point(epoch, **values):
+        return {"run_id": run.id, "arm": "transfer", "seed": 0, "trial": "final", "phase": 0, "epoch": epoch,
+                "seconds": epoch * 1.5, "values": values}  # fmt: skip
+
+    store.runs.add_points([point(1, train_loss=0.9), point(2, train_loss=0.8)])
+    store.runs.add_points(
+        [point(2, train_loss=0.7, validation_accuracy=0.5), point(3, train_loss=float("nan"))]
+    )
+    curve = store.runs.points(run.id)
+    assert curve["epoch"].tolist() == [1, 2, 3]
+    assert curve["train_loss"].tolist()[:2] == [0.9, 0.7]
+    assert np.isnan(curve["train_loss"][2])
+    assert curve["validation_accuracy"][1] == 0.5
+    store.runs.drop_points(run.id)
+    assert store.runs.points(run.id).empty
+
+
+def test_a_run_and_its_job_come_together(store):
+    run = store.runs.create(SPEC, "ana", "p1")
+    job = store.jobs.get(run.id)
+    assert (job.kind, job.lane, job.owner, job.project_id, job.state) == (
+        "run",
+        "train",
+        "ana",
+        "p1",
+        "queued",
+    )
+    assert store.runs.folder(run.id).is_dir()
+    assert Spec.model_validate(store.runs.get(run.id).spec) == SPEC
+
+
+def test_projects_are_renamed_duplicated_and_deleted(store):
+    project = store.projects.create("  Leaves  ", "ana", {"task": "image-classification"})
+    copy = store.projects.duplicate(project.id, "ana", "Leaves, again")
+    store.projects.save_draft(copy.id, {"task": "other"})
+    store.projects.rename(project.id, "Trees")
+    assert {p.name: p.draft["task"] for p in store.projects.all("ana")} == {
+        "Trees": "image-classification", "Leaves, again": "other"}  # fmt: skip
+
+    runs = [store.runs.create(SPEC, "ana", project.id) for _ in range(3)]
+    assert store.jobs.take(runs[0].id, "w:1:1")
+    assert store.jobs.take(runs[1].id, "w:1:1")
+    assert store.jobs.interrupt(runs[1].id, 1)
+    store.projects.delete(project.id)
+    assert store.projects.get(project.id, "ana") is None
+    assert store.projects.get(copy.id, "ana") is not None
+    states = [store.jobs.get(run.id).state for run in runs]
+    assert states == ["running", "cancelled", "cancelled"]
+    assert store.jobs.get(runs[0].id).cancel_requested
+    assert store.runs.get(runs[0].id).spec["name"] == "leaves"
+
+
+def test_what_one_person_owns_another_does_not_see(store):
+    mine = store.projects.create("mine", "ana")
+    store.projects.create("theirs", "bruno")
+    assert [p.name for p in store.projects.all("ana")] == ["mine"]
+    assert store.projects.get(mine.id, "bruno") is None
+    with pytest.raises(KeyError):
+        store.projects.duplicate(mine.id, "bruno", "stolen")
+
+
+def test_only_its_owner_takes_a_model_out_of_the_library(store, tmp_path):
+    bundle = tmp_path / "b.zip"
+    bundle.write_bytes(b"PK")
+    model = store.models.publish(
+        bundle, name="m", owner="ana", task="image-classification", run_id=None, about={}
+    )
+    assert [m.id for m in store.models.all("image-classification")] == [model.id]
+    assert store.models.all("text-classification") == []
+    assert not store.models.remove(model.id, "bruno")
+    assert store.models.bundle(model.id).exists()
+    assert store.models.remove(model.id, "ana")
+    assert not store.models.bundle(model.id).exists()
+    assert store.models.all() == []

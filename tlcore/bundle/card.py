@@ -1,0 +1,194 @@
+"""The model card: what was measured, in the Hugging Face format (YAML front matter, then Markdown)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tlcore.bundle import onnx
+from tlcore.words import Sentence
+
+if TYPE_CHECKING:
+    from tlcore.report.context import RunContext
+
+# Identifiers that the hub knows; anything else is "other" with its own name beside it.
+LICENCES = (
+    "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
+)  # fmt: skip
+TITLES = {"accuracy": "accuracy", "macro-f1": "macro-F1"}
+TYPES = {"macro-f1": "f1"}
+
+
+def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
+    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files; every figure is measured."""
+    head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
+    parts = [
+        f"---\n{head}---\n",
+        f"# {_line(report['name'])}\n",
+        _what(report),
+        "## Verdict\n", _english(report["sentences"]["verdict"]) + "\n",
+        "## Scores on the test set\n", _scores(report),
+        "## Data\n", _data(report),
+        "## Use\n", _use(context),
+        "## Limits\n", _limits(report),
+        "## Cost\n", _cost(report),
+        "## Export\n", _export(report["export"]),
+        "## Files\n", _files(hashes),
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
+    licence = (report["source"]["licence"] or "").strip()
+    known = licence.lower() if licence.lower() in LICENCES else None
+    library = context.source.library
+    data = report["dataset"]
+    front: dict[str, Any] = {"license": known or "other"}
+    if not known:
+        front["license_name"] = licence or "unknown"
+    if report["source"]["hub_id"]:
+        front["base_model"] = report["source"]["hub_id"]
+    front |= {
+        "library_name": library, "pipeline_tag": report["task"],
+        "tags": [report["task"], "transfer-learning", report["strategy"], library, "onnx"],
+        "dataset_fingerprint": data["fingerprint"],
+        "model-index": [{
+            "name": " ".join(report["name"].split()),
+            "results": [{
+                "task": {"type": report["task"]},
+                "dataset": {"name": data["name"], "type": "private", "split": "test",
+                            "revision": data["fingerprint"]},
+                "metrics": [
+                    {"type": TYPES.get(metric, metric), "value": round(value, 4), "name": TITLES.get(metric, metric),
+                     "args": {"interval_95": [round(end, 4) for end in report["packed"]["intervals"][metric]],
+                              "n": report["n_test"]}}
+                    for metric, value in report["packed"]["metrics"].items()
+                ],
+            }],
+        }],
+    }  # fmt: skip
+    return front
+
+
+def _what(report: dict[str, Any]) -> str:
+    source = report["source"]
+    labels = ", ".join(f"`{_line(label)}`" for label in (report["labels"] or [])[:50])
+    more = f" and {len(report['labels']) - 50} more" if len(report["labels"] or []) > 50 else ""
+    revision = f", revision `{source['revision']}`" if source["revision"] else ""
+    return (
+        f"{report['task']} by **{report['strategy']}** from {_line(source['title'])} (`{source['id']}`{revision}, "
+        f"licence {source['licence']}). The source was trained on: {_english(source['data'])}.\n\n"
+        f"Classes: {labels}{more}.\n\nRun `{report['run']}`, {report['created']}.\n"
+    )
+
+
+def _scores(report: dict[str, Any]) -> str:
+    rows = [
+        f"n = {report['n_test']} test pictures that training never saw; 95 % bootstrap intervals. The model in this bundle is "
+        f"seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are means over "
+        f"{report['seeds']} seeds.\n",
+        "| | this model | recipe | from-scratch twin | difference |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for metric in report["packed"]["metrics"]:
+        cells = [_estimate(report[key], metric) for key in ("packed", "transfer", "baseline", "difference")]
+        rows.append(f"| {TITLES.get(metric, metric)} | " + " | ".join(cells) + " |")
+    if plain := report["sentences"].get("plain"):
+        rows += ["", _english(plain)]
+    if report.get("per_class"):
+        rows += ["", "| class | n | precision | recall | F1 |", "|---|---|---|---|---|"]
+        rows += [
+            f"| {_line(row['label'])} | {row['n']} | {_share(row['precision'])} | {_share(row['recall'])} | "
+            f"{_share(row['f1'])} |"
+            for row in report["per_class"][:200]
+        ]
+    return "\n".join(rows) + "\n"
+
+
+def _data(report: dict[str, Any]) -> str:
+    data = report["dataset"]
+    n = data["n"]
+    return (
+        f"{_line(data['name'])}, fingerprint `{data['fingerprint']}`: {n.get('train', 0)} training, "
+        f"{n.get('validation', 0)} validation and {n.get('test', 0)} test examples; {data['set_aside']} set aside as "
+        f"unusable. {_english(data['split_said'])}\n"
+    )
+
+
+def _use(context: RunContext) -> str:
+    if context.source.library == "timm":
+        load = 'import timm\nmodel = timm.create_model("local-dir:FOLDER", pretrained=True).eval()'
+    else:
+        load = (
+            "from transformers import AutoImageProcessor, AutoModelForImageClassification\n"
+            'model = AutoModelForImageClassification.from_pretrained("FOLDER").eval()\n'
+            'processor = AutoImageProcessor.from_pretrained("FOLDER")'
+        )
+    return (
+        "Without any framework (onnxruntime, numpy and Pillow):\n\n"
+        "```sh\npip install -r requirements.txt\npython predict.py PICTURE_OR_FOLDER_OR_ZIP --output predictions.csv\n```\n\n"
+        "`example/expected.json` says what `python predict.py example/PICTURE` gives for the picture beside it.\n\n"
+        f"In Python, FOLDER being the unzipped bundle:\n\n```python\n{load}\n```\n\n"
+        "`preprocessing.json`: upright RGB; the centre square of the picture is resized to `canvas` pixels, its centre "
+        "`size` pixels are kept, divided by 255, less `mean`, divided by `std`. `labels.json` is in the order of the "
+        "outputs, which are logits.\n"
+    )
+
+
+def _limits(report: dict[str, Any]) -> str:
+    lines = [
+        "* It knows these classes only: a picture of anything else gets one of them too, sometimes with high confidence.",
+        "* The scores hold for pictures like those of the test set; another camera, place or population may do worse.",
+        "* The confidence is the network's own and was not calibrated.",
+    ]
+    small = [_line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
+    if small:
+        lines.append(f"* Fewer than 10 test pictures, so hardly tested: {', '.join(small[:20])}.")
+    if report.get("unknown_label"):
+        lines.append(f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors.")
+    lines += [f"* {_english(note)}" for note in report["notes"]]
+    return "\n".join(lines) + "\n"
+
+
+def _cost(report: dict[str, Any]) -> str:
+    rows = ["| arm | seconds, all seeds | seconds of search | epochs | device |", "|---|---|---|---|---|"]
+    for arm, cost in report["cost"].items():
+        epochs = ", ".join("solved" if e is None else str(e) for e in cost["epochs"])
+        rows.append(f"| {arm} | {cost['seconds']:.1f} | {cost['seconds_search']:.1f} | {epochs} | {cost['device']} |")
+    return "\n".join(rows) + "\n"
+
+
+def _export(export: dict[str, Any]) -> str:
+    return (
+        f"`model.onnx` (opset {onnx.OPSET}, input `{onnx.INPUT}`, any batch size) against torch on {export['n']} test "
+        f"pictures: largest difference of a logit {export['max_difference']:.1e} (allowed {export['tolerance']:.0e}), same "
+        f"class on {export['same_class']}. One picture through the network took {export['milliseconds']:.1f} ms with "
+        "onnxruntime on the CPU of the machine that trained it, decoding not counted.\n"
+    )
+
+
+def _files(hashes: dict[str, str]) -> str:
+    rows = ["| file | sha256 |", "|---|---|", *(f"| `{name}` | `{digest}` |" for name, digest in sorted(hashes.items()))]
+    return "\n".join(rows) + "\n"
+
+
+def _estimate(told: dict[str, Any] | None, metric: str) -> str:
+    if not told:
+        return "–"
+    low, high = told["intervals"][metric]
+    return f"{told['metrics'][metric]:.3f} ({low:.3f} – {high:.3f})"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _english(sentence: dict[str, Any]) -> str:
+    return _line(str(Sentence.model_validate(sentence)))
+
+
+def _line(text: str) -> str:
+    """A person's own text on one line, unable to open a table cell, a tag or a heading of Markdown."""
+    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", " ".join(str(text).split()))

@@ -1,0 +1,72 @@
+"""Batch prediction as a job of the worker."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.bundle.open import Bundle, Row, found_in, set_aside_csv
+from tlcore.bundle.standalone import cell
+from tlcore.errors import UnusableInput
+from tlcore.report.build import write_whole
+from tlcore.report.predictions import share
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+    from tlcore.store.tables import Job
+
+
+def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Predict a picture, folder or zip into ``predictions.csv`` and ``set_aside.csv`` in the job's folder.
+
+    ``job.input``: ``path`` (what to predict; relative ones count from the job's folder), and the bundle as ``run`` or
+    ``model`` (ids) or ``bundle`` (a path). The output names both files, how many rows each has, and counts by label.
+    """
+    folder = store.jobs.folder(job.id)
+    bundle = Bundle.open(bundle_path(store, job.input))
+    path = folder / job.input["path"]
+    inputs = list(found_in([path])) if path.is_dir() else found_in([path])
+    return {"file": "predictions.csv", "set_aside_file": "set_aside.csv",
+            **write(bundle, inputs, folder / "predictions.csv", folder / "set_aside.csv", progress)}  # fmt: skip
+
+
+def bundle_path(store: Store, asked: dict[str, Any]) -> Path:
+    """The bundle of a run, of a model of the library, or at a path. Raises UnusableInput where there is none."""
+    if run := asked.get("run"):
+        path = store.runs.folder(str(run)) / "bundle.zip"
+    elif model := asked.get("model"):
+        path = store.models.bundle(str(model))
+    else:
+        path = Path(str(asked["bundle"]))
+    if not path.exists():
+        raise UnusableInput(say("The model to predict with is not there any more."), code="bundle")
+    return path
+
+
+def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
+          progress: Callable[..., None] | None = None) -> dict[str, Any]:  # fmt: skip
+    """Predict ``inputs`` (as ``found_in`` gives them) into two CSV files, in bounded memory. Returns the counts."""
+    total = len(inputs) if isinstance(inputs, list) else None
+    counts: dict[str, int] = {}
+    aside: list[Row] = []
+    done = 0
+    draft = output.with_name(f".{output.name}.tmp")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["input", "prediction", "confidence", *map(cell, bundle.labels)])
+        for row in bundle.stream(inputs):
+            done += 1
+            if row.prediction is None:
+                aside.append(row)
+            else:
+                counts[row.prediction] = counts.get(row.prediction, 0) + 1
+                writer.writerow([cell(row.input), cell(row.prediction), share(row.confidence or 0.0),
+                                 *map(share, row.probability)])  # fmt: skip
+            if progress and done % 16 == 0:
+                progress(done / total if total else None, say("{n} pictures predicted", n=done))
+    draft.replace(output)
+    write_whole(set_aside, set_aside_csv(aside))
+    return {"n": done - len(aside), "set_aside": len(aside), "counts": counts}

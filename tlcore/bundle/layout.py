@@ -1,0 +1,20 @@
+"""What a bundle holds: the names that packing writes and opening accepts."""
+
+from __future__ import annotations
+
+FORMAT = 1
+WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
+NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
+KNOWN = frozenset((
+    *WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json", "report.html", "report.pt_BR.html",
+    "example/expected.json", *(f"example/picture{suffix}" for suffix in PICTURES),
+))  # fmt: skip
+LARGE = ("model.safetensors", "model.onnx")
+LARGEST = 4 * 2**30  # bytes of weights
+LARGEST_OTHER = 256 * 2**20  # bytes of any other file
+
+
+def limit(name: str) -> int:
+    """The most bytes that a file of this name may have."""
+    return LARGEST if name in LARGE else LARGEST_OTHER

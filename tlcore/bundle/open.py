@@ -1,0 +1,262 @@
+"""Open a bundle that may come from anywhere, and predict with it. Needs no torch and runs none of the bundle's code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, Field, ValidationError
+
+from tlcore.bundle import layout, onnx
+from tlcore.bundle.standalone import gather, softmax
+from tlcore.errors import UnusableInput
+from tlcore.report.predictions import share, table
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BATCH = 16
+
+
+class Preprocessing(BaseModel):
+    """How a picture becomes the network's input; sizes in pixels, mean and std for values 0-1."""
+
+    size: int = Field(ge=8, le=4096)
+    canvas: int = Field(ge=8, le=8192)
+    interpolation: str
+    mean: list[float] = Field(min_length=3, max_length=3)
+    std: list[float] = Field(min_length=3, max_length=3)
+
+
+class Manifest(BaseModel):
+    """What ``manifest.json`` says; ``files`` are names and their sha256."""
+
+    format: int
+    task: str
+    studio: str = ""
+    name: str = ""
+    run: str = ""
+    fingerprint: str = ""
+    source: str = ""
+    target: dict[str, Any] = Field(default_factory=dict)
+    processor: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the model says of one input; ``reason`` where it was set aside, and then nothing else."""
+
+    input: str
+    prediction: str | None = None
+    confidence: float | None = None
+    probability: tuple[float, ...] = ()
+    reason: Sentence | None = None
+
+
+class Bundle:
+    """A bundle whose files are known, whole and of the right size. Use ``Bundle.open``."""
+
+    def __init__(self, manifest: Manifest, labels: list[str], preprocessing: Preprocessing, read: Callable[[str], bytes]):
+        self.manifest, self.labels, self.preprocessing, self._read = manifest, labels, preprocessing, read
+
+    @classmethod
+    def open(cls, path: str | Path) -> Bundle:
+        """Open a zip or an unzipped folder. Raises UnusableInput with the reason it cannot be used."""
+        path = Path(path)
+        if not path.exists():
+            raise _unusable(say("There is no file {file}.", file=path.name), path)
+        read = _folder_reader(path) if path.is_dir() else _zip_reader(path)
+        try:
+            manifest = Manifest.model_validate_json(read("manifest.json"))
+            if manifest.format != layout.FORMAT:
+                raise _unusable(say("This bundle is of format {found}; this version of the studio reads format {known}.",
+                                    found=manifest.format, known=layout.FORMAT), path)  # fmt: skip
+            labels = json.loads(_checked(read, "labels.json", manifest, path))
+            preprocessing = Preprocessing.model_validate_json(_checked(read, "preprocessing.json", manifest, path))
+        except (ValidationError, ValueError, RecursionError):
+            raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
+        if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
+            raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
+        return cls(manifest, labels, preprocessing, lambda name: _checked(read, name, manifest, path))
+
+    def read(self, name: str) -> bytes:
+        """One file of the bundle, its sha256 checked. Raises UnusableInput where it is missing or was changed."""
+        return self._read(name)
+
+    def predict(self, inputs: Iterable[Any]) -> list[Row]:
+        """One row an input, in order. An input is a path, bytes, an RGB ``PIL.Image``, or (name, any of these).
+
+        What cannot be read becomes a row with its reason.
+        """
+        return list(self.stream(_named(inputs)))
+
+    def stream(self, inputs: Iterable[tuple[str, Any, Sentence | None]]) -> Iterator[Row]:
+        """Rows of (name, input, reason it was set aside already) as they come, in batches: bounded memory."""
+        waiting: list[tuple[str, Any]] = []
+        for name, source, reason in inputs:
+            if reason is None:
+                try:
+                    waiting.append((name, self._canvas(source)))
+                except UnusableInput as error:
+                    reason = error.sentence
+            if reason is not None:
+                yield from self._flush(waiting)
+                yield Row(name, reason=reason)
+            elif len(waiting) == BATCH:
+                yield from self._flush(waiting)
+        yield from self._flush(waiting)
+
+    @cached_property
+    def _session(self) -> Any:
+        model = self.read("model.onnx")
+        if _points_outside(model):
+            raise UnusableInput(
+                say("The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."), code="bundle"
+            )
+        try:
+            return onnx.session(model)
+        except Exception:
+            raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
+
+    def _canvas(self, source: Any) -> np.ndarray:
+        from PIL import Image
+
+        from tlcore.data.pictures import open_picture, to_rgb
+        from tlcore.tasks.picture_canvas import canvas
+
+        image: Image.Image = to_rgb(source) if isinstance(source, Image.Image) else open_picture(source)
+        return canvas(image, self.preprocessing.canvas, self.preprocessing.interpolation)
+
+    def _flush(self, waiting: list[tuple[str, Any]]) -> Iterator[Row]:
+        from tlcore.tasks.picture_canvas import pixels
+
+        if not waiting:
+            return
+        told = self.preprocessing
+        inputs = pixels(np.stack([picture for _, picture in waiting]), told.size, told.mean, told.std)
+        shares = softmax(onnx.run(self._session, inputs))
+        if shares.shape[1] != len(self.labels):
+            raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
+                                    labels=len(self.labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
+        for (name, _), row in zip(waiting, shares, strict=True):
+            best = int(row.argmax())
+            yield Row(name, self.labels[best], float(row[best]), tuple(map(float, row)))
+        waiting.clear()
+
+
+def found_in(paths: Sequence[str | Path]) -> Iterator[tuple[str, Any, Sentence | None]]:
+    """Pictures, folders and zips of pictures as ``Bundle.stream`` takes them."""
+    for name, source, reason in gather([str(path) for path in paths]):
+        yield name, source, None if reason is None else _translated(reason)
+
+
+def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
+    """``input, prediction, confidence``, then a column a class; inputs that were set aside are not in it."""
+    return table(
+        ["input", "prediction", "confidence", *labels],
+        ([r.input, r.prediction, share(r.confidence or 0.0), *map(share, r.probability)] for r in rows if r.reason is None),
+    )
+
+
+def set_aside_csv(rows: Iterable[Row]) -> str:
+    """``input, reason`` of what could not be read, in the current language."""
+    from tlcore.words import t
+
+    return table(["input", "reason"], ([row.input, t(row.reason)] for row in rows if row.reason is not None))
+
+
+def _named(inputs: Iterable[Any]) -> Iterator[tuple[str, Any, Sentence | None]]:
+    for i, given in enumerate(inputs):
+        name, source = given if isinstance(given, tuple) else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
+        yield name, source, None
+
+
+def _translated(reason: str) -> Sentence:
+    """The reasons that `standalone` gives, which must not know of the studio's words, as Sentences."""
+    known = {
+        "There is no such file.": say("There is no such file."),
+        "This zip cannot be read.": say("This zip cannot be read."),
+        "It is encrypted.": say("It is encrypted."),
+        "It is larger than 200 MB.": say("It is larger than 200 MB."),
+        "It is damaged inside the zip.": say("It is damaged inside the zip."),
+    }
+    return known[reason]
+
+
+def _zip_reader(path: Path) -> Callable[[str], bytes]:
+    """Reads members of a zip; every member's name, kind and size is judged before anything is unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
+            count = sum(not member.is_dir() for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        raise _unusable(say("This is not a zip file that can be read."), path) from None
+    for name, member in members.items():
+        if name not in layout.KNOWN:
+            raise _unusable(say("The bundle holds a file that no bundle has: {name}.", name=name[:80]), path)
+        if member.file_size > layout.limit(name) or (member.external_attr >> 16) & 0o170000 == 0o120000:
+            raise _unusable(say("The file {name} in the bundle is too large, or a link.", name=name), path)
+        if member.flag_bits & 1:
+            raise _unusable(say("The bundle is encrypted."), path)
+    if count != len(members):
+        raise _unusable(say("The bundle holds one file twice."), path)
+    _all_there(members, path)
+
+    def read(name: str) -> bytes:
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+                return file.read(layout.limit(name) + 1)[: layout.limit(name)]
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError):
+            raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path) from None
+
+    return read
+
+
+def _folder_reader(path: Path) -> Callable[[str], bytes]:
+    _all_there({name for name in layout.NEEDED if (path / name).is_file()}, path)
+
+    def read(name: str) -> bytes:
+        file = path / name
+        if name not in layout.KNOWN or file.is_symlink() or not file.is_file() or file.stat().st_size > layout.limit(name):
+            raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path)
+        return file.read_bytes()
+
+    return read
+
+
+def _all_there(names: Iterable[str], path: Path) -> None:
+    missing = [name for name in layout.NEEDED if name not in set(names)]
+    if missing:
+        raise _unusable(say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
+
+
+def _checked(read: Callable[[str], bytes], name: str, manifest: Manifest, path: Path) -> bytes:
+    content = read(name)
+    if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
+        raise _unusable(say("The file {name} in the bundle was changed after it was packed.", name=name), path)
+    return content
+
+
+def _points_outside(model: bytes) -> bool:
+    """Whether an ONNX model asks for weights from other files, which a stranger could point anywhere."""
+    import onnx as library
+    from onnx.external_data_helper import _get_all_tensors, uses_external_data
+
+    try:
+        return any(uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model)))
+    except Exception:
+        raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
+
+
+def _unusable(sentence: Sentence, path: Path) -> UnusableInput:
+    return UnusableInput(sentence, code="bundle", file=path.name)

@@ -1,0 +1,172 @@
+"""Predictions with this bundle alone; needs onnxruntime, numpy and Pillow (and pillow_heif for phones' HEIC pictures).
+
+    python predict.py INPUT... [--output predictions.csv]
+
+INPUT is a picture, a folder or a zip of pictures. The table has the columns input, prediction and confidence, then one
+column a class. Inputs that cannot be read are told on standard error with the reason, and listed beside the output.
+"""
+
+import argparse
+import csv
+import io
+import json
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps  # noqa: F401
+
+# studio: the next two lines become the studio's own functions in a bundle's predict.py
+from tlcore.data.pictures import to_rgb
+from tlcore.tasks.picture_canvas import canvas, pixels
+
+HERE = Path(__file__).resolve().parent
+BATCH = 16
+MOST_PIXELS = 100_000_000
+MOST_BYTES = 200_000_000  # of one picture
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM", "TGA", "ICO")
+LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def gather(inputs):
+    """Every picture of the inputs as (name, path or bytes or None, reason or None), in the order of their names.
+
+    Names count from the folder or zip they came from; with several inputs they begin with the input's own name.
+    """
+    for given in inputs:
+        path = Path(given)
+        before = f"{path.name}/" if len(inputs) > 1 else ""
+        if path.is_dir():
+            for found in sorted(path.rglob("*")):
+                name = found.relative_to(path).as_posix()
+                if found.is_file() and not _hidden(name):
+                    yield before + name, found, None
+        elif path.suffix.lower() == ".zip":
+            yield from _from_zip(path, before)
+        elif path.is_file():
+            yield str(given), path, None
+        else:
+            yield str(given), None, "There is no such file."
+
+
+def _from_zip(path, before):
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile):
+        yield str(path), None, "This zip cannot be read."
+        return
+    with archive:
+        for member in sorted(archive.infolist(), key=lambda one: one.filename):
+            name = member.filename
+            if member.is_dir() or _hidden(name):
+                continue
+            if member.flag_bits & 1:
+                yield before + name, None, "It is encrypted."
+            elif member.file_size > MOST_BYTES:
+                yield before + name, None, "It is larger than 200 MB."
+            else:
+                try:
+                    yield before + name, archive.read(member), None
+                except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError):
+                    yield before + name, None, "It is damaged inside the zip."
+
+
+def _hidden(name):
+    """Files that systems leave behind, not pictures of the person's."""
+    return any(part.startswith(".") or part in LEFTOVERS for part in name.split("/"))
+
+
+def open_picture(source):
+    """A picture (path or bytes) as 8-bit RGB, upright. Raises ValueError with the reason it cannot be used."""
+    if not isinstance(source, bytes) and Path(source).stat().st_size > MOST_BYTES:
+        raise ValueError("It is larger than 200 MB.")
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    try:
+        image = Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
+    except Exception as error:
+        raise ValueError("This is not a picture." if data else "The file is empty.") from error
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"The picture claims to be {image.width} x {image.height} pixels; that is too many.")
+    try:
+        image.load()
+        return to_rgb(image)
+    except Exception as error:
+        raise ValueError("The picture is damaged or cut off.") from error
+
+
+def predict(session, pictures, preprocessing):
+    """Probabilities (n, classes) of RGB pictures."""
+    whole = np.stack([canvas(p, preprocessing["canvas"], preprocessing["interpolation"]) for p in pictures])
+    inputs = pixels(whole, preprocessing["size"], preprocessing["mean"], preprocessing["std"])
+    return softmax(session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs)})[0])
+
+
+def softmax(logits):
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def cell(value):
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def main():
+    """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("input", nargs="+", help="a picture, a folder or a zip of pictures")
+    arguments.add_argument("--output", help="the table to write; without it the table goes to standard output")
+    asked = arguments.parse_args()
+    import onnxruntime
+
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    except ImportError:
+        pass
+    Image.init()
+    Image.MAX_IMAGE_PIXELS = None  # open_picture has its own limit, judged on the header
+    labels = json.loads((HERE / "labels.json").read_text(encoding="utf-8"))
+    preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
+    session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
+    predicted, set_aside, waiting = 0, [], []
+    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["input", "prediction", "confidence", *map(cell, labels)])
+
+    def flush():
+        shares = predict(session, [picture for _, picture in waiting], preprocessing) if waiting else []
+        for (name, _), row in zip(waiting, shares):  # noqa: B905
+            best = int(row.argmax())
+            table.writerow([cell(name), cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
+        waiting.clear()
+
+    for name, source, reason in gather(asked.input):
+        if reason is None:
+            try:
+                waiting.append((name, open_picture(source)))
+                predicted += 1
+            except (ValueError, OSError) as error:
+                reason = str(error)
+        if reason is not None:
+            set_aside.append((name, reason))
+            print(f"{name}: {reason}", file=sys.stderr)
+        if len(waiting) == BATCH:
+            flush()
+    flush()
+    if asked.output:
+        out.close()
+        if set_aside:
+            beside = Path(asked.output)
+            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(
+                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
+                )
+    return 0 if predicted else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""From a checked upload to a dataset: labels corrected, split once, fingerprinted, put in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tlcore.data import checks, splits
+from tlcore.data.csv_out import unguard
+from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.contract import label_problem, tidy_label
+from tlcore.data.staging import Staged, write
+from tlcore.data.tables import open_table
+from tlcore.data.trees import Entry
+from tlcore.errors import UnusableInput
+from tlcore.spec import Split
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.store.store import Store
+
+
+def confirm(
+    staged: Staged,
+    store: Store,
+    *,
+    split: Split,
+    corrections: Mapping[str, str] | str | Path | None,
+    name: str,
+    owner: str,
+    task: Any = None,
+) -> Dataset:
+    """Make a dataset of a checked upload and remember it in the store.
+
+    ``corrections`` maps files to labels, or is a CSV with the columns file and label. ``task`` cuts the
+    split; by default the one that the upload was staged for. Raises UnusableInput with the first error that
+    remains.
+    """
+    corrections = read_corrections(corrections)
+    findings = staged.recheck(corrections)
+    refuse(findings, staged.set_aside())
+    rows = corrected(staged.rows, corrections)
+    cut = _cut_of(task if task is not None else staged.info.task)
+    rows["split"], said = splits.divide(rows, split, cut)
+    if problem := checks.split_problem(rows):
+        refuse([problem])
+    rows = _ordered(rows)
+    info = _info(
+        staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said
+    )
+    return _place(info, rows, staged.folder / "files", staged.set_aside(), store, owner)
+
+
+def relabel(
+    dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str
+) -> Dataset:
+    """A new dataset with corrected labels and the same split; the old one stays as it is. Raises
+    UnusableInput.
+    """
+    from tlcore import tasks
+
+    rows = corrected(dataset.rows, read_corrections(corrections))
+    old = dataset.info
+    task = tasks.find(old.task)
+    stale = {f.code for f in [*task.check(dataset.rows.assign(split=None)), *task.check(dataset.rows)]}
+    findings = [f for f in old.findings if f.code not in stale]
+    fresh = task.check(rows)
+    refuse(fresh)
+    if problem := checks.split_problem(rows):
+        refuse([problem])
+    info = _info(old.task, old.name, old.origin, rows, [*fresh, *findings], old.set_aside, old.split_said)
+    return _place(info, rows, dataset.folder / "files", dataset.set_aside(), store, owner)
+
+
+def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
+    """A copy of the rows with new labels. Raises UnusableInput naming a file that is not among them, or a
+    bad label.
+    """
+    if not corrections:
+        return rows.copy()
+    known = set(rows["id"])
+    new: dict[str, str] = {}
+    for file, label in corrections.items():
+        if file not in known:
+            raise UnusableInput(
+                say("The corrections name {file}, which is not among the usable pictures.", file=file),
+                code="corrections",
+                file=str(file),
+            )
+        new[file] = tidy_label(label)
+        if problem := label_problem(new[file]):
+            raise UnusableInput(
+                say("The correction of {file} cannot be used. {reason}", file=file, reason=problem),
+                code="corrections",
+                file=str(file),
+            )
+    return rows.assign(label=rows["id"].map(new).fillna(rows["label"]))
+
+
+def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:
+    """Corrections as a mapping of file to label; a path is a CSV with these two columns. Raises
+    UnusableInput.
+    """
+    if corrections is None:
+        return {}
+    if isinstance(corrections, Mapping):
+        return {str(file): str(label) for file, label in corrections.items()}
+    path = Path(corrections)
+    if not path.is_file():
+        raise UnusableInput(
+            say("There is no file of corrections at {path}.", path=str(path)),
+            code="corrections",
+            file=path.name,
+        )
+    table = open_table(Entry(path.stat().st_size, path.read_bytes, path), path.name)
+    if not {"file", "label"} <= set(table.columns):
+        raise UnusableInput(
+            say("The corrections {file} need the columns file and label.", file=path.name),
+            code="corrections",
+            file=path.name,
+            row=1,
+        )
+    found: dict[str, str] = {}
+    for number, cells, problem in table.rows():
+        if problem:
+            raise UnusableInput(problem, code="corrections", file=path.name, row=number)
+        found[unguard(str(cells["file"]))] = unguard(str(cells["label"]))
+    return found
+
+
+def refuse(findings: list[Finding], aside: list[SetAside] | None = None) -> None:
+    """Raise the first error among findings as UnusableInput, with what to do, and the file and row where it
+    is one's.
+    """
+    rows = {item.file: item.row for item in aside or ()}
+    for finding in findings:
+        if finding.level == "error":
+            sentence = finding.sentence
+            if finding.fix:
+                sentence = say("{problem} {fix}", problem=finding.sentence, fix=finding.fix)
+            file = next((name for name in finding.examples if name in rows), None)
+            raise UnusableInput(sentence, code=finding.code, file=file, row=rows.get(file) if file else None)
+
+
+def _cut_of(task: Any) -> Any:
+    """The task's way of cutting rows into splits, as a function to a column."""
+    if isinstance(task, str):
+        from tlcore import tasks
+
+        task = tasks.find(task)
+    return lambda rows, split: task.split(rows, split)["split"]
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by split and name, so that the stored order does not depend on how the upload was packed."""
+    rank = rows["split"].map({name: at for at, name in enumerate(SPLITS)})
+    return (
+        rows.assign(_rank=rank)
+        .sort_values(["_rank", "id"], kind="stable")
+        .drop(columns="_rank")
+        .reset_index(drop=True)
+    )
+
+
+def _info(
+    task: str,
+    name: str,
+    origin: str,
+    rows: pd.DataFrame,
+    findings: list[Finding],
+    set_aside: int,
+    said: Sentence,
+) -> DatasetInfo:
+    return DatasetInfo(
+        fingerprint=fingerprint(task, rows),
+        task=task,
+        name=name.strip()[:200] or "untitled",
+        origin=origin,
+        n={s: int((rows["split"] == s).sum()) for s in SPLITS},
+        labels=sorted(rows["label"].unique()),
+        findings=findings,
+        set_aside=set_aside,
+        split_said=said,
+        grouped=bool(rows["group"].notna().any()),
+    )
+
+
+def _place(
+    info: DatasetInfo, rows: pd.DataFrame, files: Path, aside: list[SetAside], store: Store, owner: str
+) -> Dataset:
+    """Build the folder beside its place and move it there in one step; an identical dataset is used as it
+    is.
+    """
+    final = store.datasets.folder(info.fingerprint)
+    if not (final / "dataset.json").exists():
+        build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
+        build.mkdir(parents=True)
+        try:
+            for file in rows["file"].unique():
+                _link(files / file, build / "files" / file)
+            rows.to_parquet(build / "rows.parquet", index=False)
+            write(
+                build / "set_aside.json",
+                json.dumps([item.model_dump() for item in aside], ensure_ascii=False),
+            )
+            write(build / "dataset.json", info.model_dump_json(indent=1))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.replace(build, final)
+            except OSError:
+                if not (final / "dataset.json").exists():  # else somebody placed the same dataset meanwhile
+                    raise
+        finally:
+            shutil.rmtree(build, ignore_errors=True)
+    dataset = Dataset(final)
+    store.datasets.add(dataset, owner)
+    return dataset
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link where the disk allows one, else a copy; both are never written to again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,189 @@
+"""The same picture more than once: byte for byte, and to the eye."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.words import say
+
+NEAR_BITS = 4  # of 64 that may differ
+NEAR_GREY = 4.0  # mean difference of 16 × 16 thumbnails, in grey values
+NEAR_ALIKE = 0.98  # correlation of the thumbnails
+MOST = 60_000  # pictures among which near duplicates are looked for; the time grows with the square
+_KEEP_IN = {"test": 0, "validation": 1, "train": 2}
+
+
+def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]:
+    """Which rows stay, where several have the same content (``sha256``).
+
+    Under two labels none can be trusted: all go. In two splits the copy in the test set stays, so that the
+    score is of pictures never trained on. Within one label and split the first stays.
+    """
+    stay = pd.Series(True, index=rows.index)
+    aside: list[SetAside] = []
+    conflicts: list[str] = []
+    leaks: list[str] = []
+    copies: list[str] = []
+    twice = rows[rows.duplicated("sha256", keep=False)]
+    for _, same in twice.groupby("sha256", sort=False):
+        ranks = same["split"].map(_KEEP_IN).fillna(3)
+        kept = ranks.idxmin()
+        others = list(same.index.drop(kept))
+        if same["label"].nunique() > 1:
+            reason = say(
+                "The same picture has several labels: {labels}.", labels=sorted(same["label"].unique())
+            )
+            gone = list(same.index)
+            conflicts += list(same["id"])
+            aside += [_aside(same.loc[i], reason) for i in gone]
+        else:
+            gone, first = others, same.loc[kept]
+            for i in others:
+                crossed = same.at[i, "split"] != first["split"] and pd.notna(first["split"])
+                (leaks if crossed else copies).append(same.at[i, "id"])
+                aside.append(
+                    _aside(
+                        same.loc[i],
+                        say(
+                            "The same picture is in the {split} set as {file}.",
+                            split=first["split"],
+                            file=first["id"],
+                        )
+                        if crossed
+                        else say("It is an exact copy of {file}.", file=first["id"]),
+                    )
+                )
+        stay[gone] = False
+    findings = []
+    if conflicts:
+        findings.append(
+            Finding(
+                level="warning",
+                code="conflict",
+                count=len(conflicts),
+                examples=conflicts[:10],
+                sentence=say(
+                    "{n} files hold pictures that appear under more than one label; they were set aside.",
+                    n=len(conflicts),
+                ),
+                fix=say("Decide which label is right, and upload each picture once."),
+            )
+        )
+    if leaks:
+        findings.append(
+            Finding(
+                level="warning",
+                code="leakage",
+                count=len(leaks),
+                examples=leaks[:10],
+                sentence=say(
+                    "{n} files are in two of your splits; the copy outside of the test set was set aside, "
+                    "so that "
+                    "the score is of pictures that were never seen in training.",
+                    n=len(leaks),
+                ),
+            )
+        )
+    if copies:
+        findings.append(
+            Finding(
+                level="note",
+                code="duplicate",
+                count=len(copies),
+                examples=copies[:10],
+                sentence=say("{n} files are exact copies of others; one of each was kept.", n=len(copies)),
+            )
+        )
+    return stay, aside, findings
+
+
+def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd.Series, list[Finding]]:
+    """Clusters of pictures that look the same, as an id for each row (None where it stands alone), and what
+    to say.
+
+    ``hashes`` are 64-bit difference hashes (n,), ``thumbs`` grey thumbnails (n, pixels) uint8, both in row
+    order.
+    """
+    none = pd.Series([None] * len(rows), index=rows.index, dtype=object)
+    if len(rows) > MOST:
+        return none, [
+            Finding(
+                level="note",
+                code="near-duplicate-skipped",
+                sentence=say("Near duplicates were not looked for among more than {n} pictures.", n=MOST),
+            )
+        ]
+    leader = clusters(hashes, thumbs)
+    ids = rows["id"].to_numpy()
+    found = pd.Series([ids[at] if at >= 0 else None for at in leader], index=rows.index, dtype=object)
+    members = rows.assign(near=found)[found.notna()]
+    if members.empty:
+        return none, []
+    findings = [
+        Finding(
+            level="note",
+            code="near-duplicate",
+            count=len(members),
+            examples=list(members["id"][:10]),
+            sentence=say(
+                "{n} pictures look almost the same as another one. Where the studio cuts the split and "
+                "you gave "
+                "no groups, it keeps them in the same split.",
+                n=len(members),
+            ),
+        )
+    ]
+    for code, column, sentence in (
+        (
+            "near-leakage",
+            "split",
+            say("pictures that look almost the same are in two of your splits; the score may be too good"),
+        ),
+        ("near-conflict", "label", say("pictures that look almost the same have different labels")),
+    ):
+        differ = members.groupby("near")[column].transform("nunique") > 1
+        if differ.any():
+            findings.append(
+                Finding(
+                    level="warning",
+                    code=code,
+                    count=int(differ.sum()),
+                    examples=list(members[differ]["id"][:10]),
+                    sentence=say("{n} files: {what}.", n=int(differ.sum()), what=sentence),
+                    fix=say("Look at these files and decide."),
+                )
+            )
+    return found, findings
+
+
+def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
+    """For each picture the index of the first one that it looks like (that one points to itself), or -1.
+
+    Not chained: every member looks like the first one, so a row of slowly changing pictures does not become
+    one.
+    """
+    n = len(hashes)
+    leader = np.full(n, -1)
+    grey = thumbs.astype(np.float32)
+    centred = grey - grey.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1))
+    for i in range(n - 1):
+        if leader[i] >= 0:
+            continue
+        close = i + 1 + np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= NEAR_BITS)
+        close = close[leader[close] < 0]
+        if not len(close):
+            continue
+        same = np.abs(grey[close] - grey[i]).mean(axis=1) <= NEAR_GREY
+        alike = centred[close] @ centred[i] >= NEAR_ALIKE * length[close] * length[i]
+        close = close[same & alike]
+        if len(close):
+            leader[close] = i
+            leader[i] = i
+    return leader
+
+
+def _aside(row: pd.Series, reason) -> SetAside:  # type: ignore[no-untyped-def]
+    return SetAside(file=row["id"], row=None if pd.isna(row["row"]) else int(row["row"]), reason=reason)

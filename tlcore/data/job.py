@@ -1,0 +1,49 @@
+"""The job that checks an upload, beside the web process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.data import samples
+from tlcore.data.staging import stage
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.store.store import Store
+    from tlcore.store.tables import Job
+
+
+def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Stage what ``job.input`` names ({"path"} or {"sample"}, with "task", "columns", "group", "name") into
+    the job's folder.
+
+    Returns counts for the page; everything else is read by `Staged.open`. A second attempt begins anew.
+    Raises UnusableInput, and Cancelled through ``progress``.
+    """
+    asked, folder = job.input, store.jobs.folder(job.id)
+    if sample := asked.get("sample"):
+        found = samples.find(sample)
+        progress(0.0, say("Preparing the sample {name}", name=found.title))
+        source: Any = found.write(folder / "upload")
+        name = asked.get("name") or str(found.title)
+    else:
+        source, name = asked["path"], asked.get("name")
+    staged = stage(
+        source,
+        task=asked["task"],
+        folder=folder,
+        columns=asked.get("columns"),
+        group=asked.get("group"),
+        name=name,
+        progress=progress,
+    )
+    return {
+        "n": len(staged.rows),
+        "usable": staged.usable,
+        "classes": len(staged.labels),
+        "set_aside": staged.info.set_aside,
+        "errors": sum(f.level == "error" for f in staged.findings),
+        "warnings": sum(f.level == "warning" for f in staged.findings),
+        "name": staged.info.name,
+    }

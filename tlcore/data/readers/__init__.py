@@ -1,0 +1,16 @@
+"""What an upload may look like, in the order in which the formats are tried. One line a format."""
+
+from __future__ import annotations
+
+from tlcore.data.readers import hub, image_folder, image_table
+from tlcore.data.readers.contract import RawRow, Reader
+from tlcore.registry import by_id
+
+READERS: tuple[Reader, ...] = (
+    hub.READER,
+    image_table.READER,
+    image_folder.READER,
+)
+by_id(READERS)  # a duplicate id fails here, at import
+
+__all__ = ["READERS", "RawRow", "Reader"]

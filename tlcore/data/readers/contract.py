@@ -1,0 +1,87 @@
+"""What a reader of an upload format provides."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.data.trees import Entry, Tree
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+MAX_LABEL = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One example as the upload has it. ``id`` is its name in the upload; the picture is an entry, or
+    bytes.
+    """
+
+    id: str
+    picture: Entry | bytes
+    label: str
+    split: str | None = None  # train | validation | test, as the person gave it
+    group: str | None = None
+    row: int | None = None  # as a spreadsheet counts: the header is row 1
+
+
+class Reader(Protocol):
+    """One upload format. One file in this folder, one line in its ``__init__``."""
+
+    id: str
+    title: Sentence
+    what: Sentence
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        """Whether this upload is of this format."""
+
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | SetAside | Finding]:
+        """The upload's rows, one after the other, with what was set aside and noticed on the way.
+
+        ``group`` is the name of a column, or a pattern that is not this reader's matter. Raises
+        UnusableInput where the whole upload cannot be read.
+        """
+
+
+def tidy_label(value: object) -> str:
+    """A label as text: Unicode NFC, one blank for each run of blanks, ends stripped, 1.0 as 1; '' where
+    there is none.
+    """
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = unicodedata.normalize("NFC", str(value))
+    text = "".join(c if c.isprintable() or c in "\u200c\u200d" else " " for c in text)
+    return re.sub(r" +", " ", text).strip()
+
+
+def label_problem(label: str) -> Sentence | None:
+    if not label:
+        return say("It has no label.")
+    if len(label) > MAX_LABEL:
+        return say("Its label is longer than {limit} characters.", limit=MAX_LABEL)
+    return None
+
+
+def split_name(value: object) -> str | None:
+    """train, validation or test for the names people give them; None for any other."""
+    return SPLIT_NAMES.get(str(value).strip().lower())

@@ -1,0 +1,103 @@
+"""A zip or folder of one folder a class, also below one more folder or below train, validation and test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from tlcore.data.checks import NOT_A_PICTURE
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.trees import Tree, is_picture_name, suffix
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+
+class ImageFolder:
+    id = "image-folder"
+    title = say("One folder for each class")
+    what = say(
+        "A zip or a folder with one folder of pictures for each class, also inside train, validation and "
+        "test."
+    )
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return any(is_picture_name(name) for name in tree.entries)
+
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | SetAside | Finding]:
+        pictures = [name for name in tree.entries if is_picture_name(name)]
+        for name in tree.entries:
+            if not is_picture_name(name):
+                yield SetAside(file=name, reason=_stray(name))
+        wrapper = _wrapper(pictures)
+        splits = _user_splits(pictures, wrapper, tree.origin)
+        below = wrapper + (1 if splits else 0)
+        if not any(name.count("/") > below for name in pictures):
+            raise UnusableInput(
+                say(
+                    "{file} has no folders that name the classes; put the pictures of each class into a folder "
+                    "of its own, or add a table with file names and labels.",
+                    file=tree.origin,
+                ),
+                code="no-classes",
+                file=tree.origin,
+            )
+        for name in sorted(pictures):
+            parts = name.split("/")[wrapper:]
+            split = split_name(parts[0]) if splits else None
+            if splits and split is None:
+                yield SetAside(
+                    file=name, reason=say("It lies outside of the train, validation and test folders.")
+                )
+                continue
+            parts = parts[1:] if splits else parts
+            if len(parts) < 2:
+                yield SetAside(file=name, reason=say("It lies in no class folder."))
+                continue
+            label = tidy_label(parts[0])
+            if problem := label_problem(label):
+                yield SetAside(file=name, reason=problem)
+            else:
+                yield RawRow(name, tree.entries[name], label, split)
+
+
+def _stray(name: str) -> Sentence:
+    if suffix(name) in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
+        return say("Archives inside of the upload are not opened.")
+    return NOT_A_PICTURE
+
+
+def _wrapper(pictures: list[str]) -> int:
+    """How many folders wrap all classes, such as ``leaves`` in ``leaves/rose/1.jpg``."""
+    depth, names = 0, [name.split("/") for name in pictures]
+    while True:
+        deep = [parts for parts in names if len(parts) > depth + 2]
+        first = Counter(parts[depth] for parts in names if len(parts) > depth + 1)
+        if len(first) != 1 or len(deep) * 2 < len(names) or split_name(next(iter(first))):
+            return depth
+        depth += 1
+
+
+def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
+    """Whether the folders at the top are a split that the person made."""
+    tops = Counter(name.split("/")[wrapper] for name in pictures if name.count("/") > wrapper)
+    known = {split_name(top) for top in tops} - {None}
+    named = sum(n for top, n in tops.items() if split_name(top))
+    if "train" not in known or (len(known) < 2 and len(tops) > 1) or named * 2 < sum(tops.values()):
+        return False
+    deep = [n for n in pictures if n.count("/") >= wrapper + 2 and split_name(n.split("/")[wrapper])]
+    if len(known) >= 2 and len(deep) * 2 < named:
+        raise UnusableInput(
+            say(
+                "The folders train, validation and test of {file} must hold one folder for each class.",
+                file=origin,
+            ),
+            code="no-classes",
+            file=origin,
+        )
+    return bool(deep)
+
+
+READER = ImageFolder()

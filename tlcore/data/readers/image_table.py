@@ -1,0 +1,260 @@
+"""A CSV, TSV or Parquet table of picture files and labels, beside the pictures or with the pictures inside
+it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tlcore.data.archives import clean, outside
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.tables import Table, open_table
+from tlcore.data.trees import Tree, is_picture_name
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+# The names under which people know each column, best first; compared without case, blanks and underscores.
+NAMES = {
+    "image": (
+        "image",
+        "file",
+        "filename",
+        "filepath",
+        "path",
+        "imagepath",
+        "imagefile",
+        "imagename",
+        "picture",
+        "img",
+        "photo",
+        "imageid",
+        "fname",
+    ),
+    "label": (
+        "label",
+        "labels",
+        "class",
+        "category",
+        "target",
+        "classname",
+        "labelname",
+        "species",
+        "diagnosis",
+        "y",
+    ),
+    "split": ("split", "set", "subset", "partition", "fold"),
+    "group": ("group", "groupid", "patient", "patientid", "product", "productid", "subject", "subjectid"),
+}
+
+
+class ImageTable:
+    id = "image-table"
+    title = say("A table of files and labels")
+    what = say(
+        "A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures."
+    )
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        if tree.table or (columns and tree.tables):
+            return True
+        return any(_fits(tree, name) for name in tree.tables)
+
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | SetAside | Finding]:
+        names = [n for n in tree.tables if tree.table or columns or _fits(tree, n)]
+        stems = {name: _split_of_file(name) for name in names}
+        if len(names) > 1 and not all(stems.values()):
+            names = names[:1]
+        by_split = len(names) > 1
+        used, pictures = set(names), _Pictures(tree)
+        for name in names:
+            table = open_table(tree.entries[name], name)
+            mapped = _map(table, columns, group)
+            yield _told(name, mapped)
+            for number, cells, problem in table.rows():
+                row = problem or _row(
+                    name, cells, number, mapped, pictures, stems[name] if by_split else None
+                )
+                if isinstance(row, Sentence):
+                    file = str(cells.get(mapped["image"], "")) if cells else ""
+                    row = SetAside(file=_short(file) or name, row=number, reason=row)
+                elif isinstance(row.picture, bytes) is False:
+                    used.add(row.id)
+                yield row
+        for name in tree.entries:
+            if name not in used and name not in pictures.asked and tree.table is None:
+                yield SetAside(file=name, reason=say("No row of the table names it."))
+
+
+class _Pictures:
+    """Finds the file that a cell means: beside the table, from the top, or by its name alone where that is
+    unique.
+    """
+
+    def __init__(self, tree: Tree):
+        self.tree, self.asked = tree, set[str]()
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        for name in tree.entries:
+            if is_picture_name(name):
+                base = name.rsplit("/", 1)[-1].lower()
+                self._by_name[base].append(name)
+                self._by_name[os.path.splitext(base)[0]].append(name)
+
+    def find(self, cell: str, table: str) -> str | Sentence:
+        """The entry's name, or why there is none."""
+        if "://" in cell:
+            return say("It is an address on the web; pictures must be in the upload.")
+        if outside(cell):
+            return say("The path points outside of the upload; give the path inside of it.")
+        name, folder = clean(cell), table.rpartition("/")[0]
+        for candidate in (f"{folder}/{name}" if folder else name, name):
+            if candidate in self.tree.entries:
+                self.asked.add(candidate)
+                return candidate
+        found = set(self._by_name.get(name.rsplit("/", 1)[-1].lower(), ()))
+        if len(found) == 1:
+            self.asked |= found
+            return found.pop()
+        if found:
+            return say("Several files of the upload have this name; give the path.")
+        return say("The file is not in the upload.")
+
+
+def _row(
+    table: str,
+    cells: dict[str, Any],
+    number: int,
+    mapped: dict[str, str],
+    pictures: _Pictures,
+    split: str | None,
+) -> RawRow | Sentence:
+    """One row of the table as an example, or why it cannot be one."""
+    cell, label = cells.get(mapped["image"]), tidy_label(cells.get(mapped["label"]))
+    if problem := label_problem(label):
+        return problem
+    if "split" in mapped:
+        given = tidy_label(cells.get(mapped["split"]))
+        split = split_name(given)
+        if split is None:
+            return say(
+                "Its split is {split}; it must be train, validation or test.", split=_short(given) or "–"
+            )
+    group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
+    if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
+        name = clean(str(cell.get("path") or "")) or f"{table}#{number}"
+        return RawRow(
+            name if not outside(name) else f"{table}#{number}", cell["bytes"], label, split, group, number
+        )
+    if isinstance(cell, bytes):
+        return RawRow(f"{table}#{number}", cell, label, split, group, number)
+    text = tidy_label(cell)
+    if not text:
+        return say("It names no picture.")
+    name = pictures.find(text, table)
+    if isinstance(name, Sentence):
+        return name
+    return RawRow(name, pictures.tree.entries[name], label, split, group, number)
+
+
+def _map(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
+    """Which column is which: as the person said, else by its name. Raises UnusableInput where one is
+    missing.
+    """
+    mapped: dict[str, str] = {}
+    for role, column in columns.items():
+        if role not in NAMES:
+            raise UnusableInput(
+                say("columns may map {roles}; {role} is none of them.", roles=list(NAMES), role=_short(role)),
+                code="columns",
+                file=table.name,
+            )
+        if column not in table.columns:
+            raise _no_column(table, column)
+        mapped[role] = column
+    if group in table.columns:
+        mapped["group"] = str(group)
+    plain = {_plain(column): column for column in reversed(table.columns)}
+    for role, names in NAMES.items():
+        found = [plain[n] for n in names if n in plain and plain[n] not in mapped.values()]
+        if role not in mapped and found:
+            mapped[role] = found[0]
+    for role in ("image", "label"):
+        if role not in mapped:
+            raise UnusableInput(
+                say(
+                    "The table {file} has no column for the {role}; its columns are {columns}. Say which "
+                    "one it is.",
+                    file=table.name,
+                    role=say("picture") if role == "image" else say("label"),
+                    columns=[_short(c) for c in table.columns[:20]],
+                ),
+                code="columns",
+                file=table.name,
+                row=1,
+            )
+    return mapped
+
+
+def _no_column(table: Table, column: str) -> UnusableInput:
+    return UnusableInput(
+        say(
+            "The table {file} has no column {column}; its columns are {columns}.",
+            file=table.name,
+            column=_short(column),
+            columns=[_short(c) for c in table.columns[:20]],
+        ),
+        code="columns",
+        file=table.name,
+        row=1,
+    )
+
+
+def _fits(tree: Tree, name: str) -> bool:
+    """Whether a table that nobody named lists the pictures beside it."""
+    try:
+        table = open_table(tree.entries[name], name)
+        mapped = _map(table, {}, None)
+    except UnusableInput:
+        # A table alone is what the upload is about: reading it will say what is wrong with it.
+        return not any(is_picture_name(n) for n in tree.entries)
+    pictures = _Pictures(tree)
+    for number, cells, problem in table.rows():
+        if problem is None and isinstance(_row(name, cells, number, {**mapped}, pictures, None), RawRow):
+            return True
+        if number > 200:
+            break
+    return not any(is_picture_name(n) for n in tree.entries)
+
+
+def _told(name: str, mapped: dict[str, str]) -> Finding:
+    return Finding(
+        level="note",
+        code="columns",
+        sentence=say(
+            "The table {file} was read so: {columns}.",
+            file=name,
+            columns=[f"{role} = {_short(column)}" for role, column in mapped.items()],
+        ),
+    )
+
+
+def _split_of_file(name: str) -> str | None:
+    """The split that a table stands for by its name: ``test.csv``, ``train-00000-of-00002.parquet``."""
+    return split_name(os.path.splitext(name.rsplit("/", 1)[-1])[0].split("-")[0])
+
+
+def _plain(column: str) -> str:
+    return "".join(c for c in column.lower() if c.isalnum())
+
+
+def _short(text: str) -> str:
+    text = "".join(c if c.isprintable() else "�" for c in str(text))
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+READER = ImageTable()

@@ -1,0 +1,21 @@
+"""Samples that come with the studio, for a first walk without data of one's own. One line a sample."""
+
+from __future__ import annotations
+
+from tlcore.data.samples import digits, surface_defects
+from tlcore.data.samples.contract import Sample
+from tlcore.registry import by_id, pick
+
+SAMPLES: tuple[Sample, ...] = (
+    surface_defects.SAMPLE,
+    digits.SAMPLE,
+)
+_BY_ID = by_id(SAMPLES)
+
+
+def find(sample_id: str) -> Sample:
+    """The sample with that id. Raises UnusableInput naming those there are."""
+    return pick(_BY_ID, sample_id, what="sample")
+
+
+__all__ = ["SAMPLES", "Sample", "find"]

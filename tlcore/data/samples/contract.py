@@ -1,0 +1,42 @@
+"""What a bundled sample provides."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+from PIL import Image
+
+from tlcore.words import Sentence
+
+
+class Sample(Protocol):
+    """A small data set that the studio makes. One file in this folder, one line in its ``__init__``."""
+
+    id: str
+    title: Sentence
+    what: Sentence
+    task: str
+    options: dict[str, Any]  # options of the Spec that fit it
+
+    def write(self, folder: Path) -> Path:
+        """Make the sample as a zip of one folder a class, below ``folder``; the same bytes each time."""
+
+
+def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
+    """Pack pictures by name as PNG; atomic, and with fixed dates so that the same pictures give the same
+    zip.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for name, picture in pictures:
+            out = io.BytesIO()
+            picture.save(out, "PNG")
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), out.getvalue())
+    os.replace(part, path)
+    return path

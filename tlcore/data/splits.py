@@ -1,0 +1,128 @@
+"""Cutting the data into train, validation and test: once, reproducibly, and without tearing groups apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from tlcore.data.dataset import SPLITS
+from tlcore.spec import Split
+from tlcore.words import Sentence, say
+
+
+def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
+    """``train``, ``validation`` or ``test`` for each row, classes in the same shares in each.
+
+    Rows with the same ``group`` (or, where there are no groups, the same ``near`` cluster of near
+    duplicates) stay together. Every class is in every split where it has enough groups. The result depends
+    on the rows' ids, labels and groups and on ``split.seed``, not on the order of the rows. A share of 0
+    leaves that split out.
+    """
+    shares = np.array([1 - split.validation - split.test, split.validation, split.test])
+    labels, label_at = np.unique(rows["label"].astype(str).to_numpy(), return_inverse=True)
+    units = _units(rows)
+    order = pd.DataFrame({"unit": units, "label": label_at}).groupby("unit", sort=True)["label"].agg(list)
+    seeds = {unit: _draw(split.seed, unit) for unit in order.index}
+    names = sorted(order.index, key=lambda unit: (-len(order[unit]), seeds[unit]))
+    counts = np.bincount(label_at, minlength=len(labels))
+    wanted = np.stack([_quota(int(n), shares) for n in counts], axis=1).astype(float)  # splits × classes
+    have = np.zeros_like(wanted)
+    chosen: dict[str, str] = {}
+    for unit in names:
+        classes, sizes = np.unique(order[unit], return_counts=True)
+        best = int(np.argmin(_cost(wanted[:, classes], have[:, classes], sizes, shares)))
+        have[best, classes] += sizes
+        chosen[unit] = SPLITS[best]
+    return pd.Series([chosen[unit] for unit in units], index=rows.index, name="split")
+
+
+def divide(
+    rows: pd.DataFrame,
+    split: Split,
+    cut: Callable[[pd.DataFrame, Split], pd.Series] = stratified,
+) -> tuple[pd.Series, Sentence]:
+    """The split of all rows and what was done: the person's own split wins, and what it lacks is cut from
+    train.
+
+    ``cut`` is the task's own way of cutting rows.
+    """
+    given = rows["split"] if "split" in rows else pd.Series(None, index=rows.index, dtype=object)
+    has = {name for name in SPLITS if (given == name).any()}
+    if "train" not in has or has == {"train"}:
+        grouped = "group" in rows and rows["group"].notna().any()
+        done = cut(rows.assign(split=None), split)
+        shares = {"validation": 100 * split.validation, "test": 100 * split.test, "seed": split.seed}
+        if grouped:
+            return done, say(
+                "Cut at random, groups kept together: {validation} % for validation, {test} % for the "
+                "test (seed {seed}).",
+                **shares,
+            )
+        return done, say(
+            "Cut at random, each class in the same shares: {validation} % for validation, {test} % for "
+            "the test (seed {seed}).",
+            **shares,
+        )
+    if has == set(SPLITS):
+        return given.copy(), say("Your own train, validation and test sets are used as they are.")
+    done = given.copy()
+    if has == {"train", "validation"}:
+        done[given == "validation"] = "test"
+        said = say(
+            "Your validation set became the test set, and {share} % of your training set became validation "
+            "(seed {seed}).",
+            share=100 * split.validation,
+            seed=split.seed,
+        )
+    else:
+        said = say(
+            "Your own train and test sets are used; {share} % of your training set became validation "
+            "(seed {seed}).",
+            share=100 * split.validation,
+            seed=split.seed,
+        )
+    train = rows[given == "train"]
+    two = Split.model_construct(validation=split.validation, test=0.0, seed=split.seed)
+    done[given == "train"] = cut(train.assign(split=None), two)
+    return done, said
+
+
+def _units(rows: pd.DataFrame) -> np.ndarray:
+    """What is never torn apart: the group, else the cluster of near duplicates, else the example itself."""
+    ids = "i:" + rows["id"].astype(str)
+    if "group" in rows and rows["group"].notna().any():
+        return ids.where(rows["group"].isna(), "g:" + rows["group"].astype(str)).to_numpy()
+    if "near" in rows and rows["near"].notna().any():
+        return ids.where(rows["near"].isna(), "n:" + rows["near"].astype(str)).to_numpy()
+    return ids.to_numpy()
+
+
+def _quota(n: int, shares: np.ndarray) -> np.ndarray:
+    """``n`` examples of a class shared out: largest remainders, and one for each split while there are
+    enough.
+    """
+    exact = shares * n
+    quota = np.floor(exact + 1e-9).astype(int)
+    for at in np.argsort(-(exact - quota), kind="stable")[: n - quota.sum()]:
+        quota[at] += 1
+    for at in np.flatnonzero((quota == 0) & (shares > 1e-9)):
+        if quota.max() > 1:
+            quota[int(np.argmax(quota))] -= 1
+            quota[at] += 1
+    return quota
+
+
+def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """How much worse the counts fit what is wanted if a unit goes to each split; lower is better."""
+    after = ((have + sizes - wanted) ** 2 - (have - wanted) ** 2) / np.maximum(wanted, 0.5)
+    cost = after.sum(axis=1)
+    cost[shares <= 1e-9] = np.inf
+    return cost
+
+
+def _draw(seed: int, unit: str) -> str:
+    """A pseudo-random rank that depends on nothing but the seed and the unit's name."""
+    return hashlib.sha256(f"{seed}\x1f{unit}".encode()).hexdigest()

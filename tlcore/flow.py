@@ -1,0 +1,131 @@
+"""The story of a run: Spec, data, source, evidence, advice, plan, both arms, report, bundle.
+
+The worker, the command line and the tests all call `work`; a run that was interrupted is told again from the start, and
+every step whose result lies in the run's folder is passed over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore import guidance, sources, tasks
+from tlcore.data import read
+from tlcore.data.dataset import Dataset
+from tlcore.spec import Spec
+from tlcore.strategies.contract import PlanContext
+from tlcore.strategies.plan import make_plan
+from tlcore.tasks.contract import Task
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
+    from tlcore.store import Store
+    from tlcore.store.tables import Job
+
+Progress = Callable[..., None]
+
+
+def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
+    """Do the run of this job, or go on with it. Returns the headline of its report."""
+    run = store.runs.get(job.id)
+    assert run is not None
+    spec, folder = Spec.model_validate(run.spec), store.runs.folder(run.id)
+    (folder / "spec.yaml").write_text(spec.to_yaml())
+    task = tasks.find(spec.task)
+
+    progress(0.0, say("Reading the data"))
+    dataset = read(spec.data, task=task, store=store, owner=run.owner,
+                   progress=lambda share, sentence, **more: progress(None, sentence, **more))  # fmt: skip
+    store.runs.set(run.id, dataset=dataset.fingerprint)
+    progress(0.0, say("Opening the source model"))
+    source = sources.open_source(spec.source, store,
+                                 progress=lambda share, sentence, **more: progress(None, sentence, **more))  # fmt: skip
+    target = task.fit_target(dataset)
+    plan = _kept(folder / "plan.json", lambda: plan_for(spec, task, dataset, source))
+    store.runs.set(run.id, plan=plan)
+    _kept(folder / "target.json", lambda: target)
+    _kept(folder / "processor.json", lambda: plan["processor"])
+
+    from tlcore.training import fit, machine
+    from tlcore.training.watch import Watch
+
+    watch = Watch(progress, store, run.id, plan)
+    print(f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", flush=True)
+    arms = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
+
+    from tlcore import bundle, report
+    from tlcore.report.context import RunContext
+
+    context = RunContext(store=store, run_id=run.id, folder=folder, spec=spec, requested_strategy=spec.strategy,
+                         task=task, dataset=dataset, source=source, target=target, processor=plan["processor"],
+                         plan=plan, arms=arms)  # fmt: skip
+    watch.say(say("Writing the report"))
+    told = report.build(context)
+    watch.say(say("Packing the model for download"))
+    bundle.pack(context, told)
+    store.runs.set(run.id, report=told)
+    progress(1.0, say("Done"))
+    return {"verdict": told["verdict"], "value": told["transfer"]["value"]}
+
+
+def advise(spec: Spec, task: Task, store: Store, owner: str) -> guidance.Advice:
+    """Evidence and advice for a Spec's data; the sources are those that can be had from here."""
+    dataset = read(spec.data, task=task, store=store, owner=owner)
+    reachable = [
+        {"id": source.id, "score": None}
+        for source in sources.sources_for(task.id, store)
+        if sources.availability(source, store).is_here
+    ]
+    return guidance.advise(guidance.measure(dataset), reachable)
+
+
+def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource) -> dict[str, Any]:
+    """The Plan with every ``auto`` resolved for this data and machine."""
+    from tlcore.training import machine
+
+    here = machine.found()
+    plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device)
+    return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
+
+
+def preview(spec: Spec, dataset: Dataset, source: SourceModel) -> dict[str, Any]:
+    """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
+    from tlcore.training import machine
+
+    told = {"input_size": source.input_size or 224, "resizable": True, "crop_pct": 0.9, "interpolation": "bicubic",
+            "mean": [0.5] * 3, "std": [0.5] * 3}  # fmt: skip
+    return _plan(spec, tasks.find(spec.task), dataset, told, source, machine.light().device)
+
+
+def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], source: SourceModel,
+          device: str) -> dict[str, Any]:  # fmt: skip
+    processor = task.processor(preprocess, spec.options, dataset, device)
+    strategy = spec.strategy
+    if strategy == "auto":
+        strategy = guidance.advise(guidance.measure(dataset)).strategy
+
+    def told(value: Any) -> Any:
+        return None if value == "auto" else value
+
+    context = PlanContext(
+        n_train=dataset.info.n["train"], size=processor["size"], parameters=source.parameters or 3_500_000,
+        device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
+        learning_rate=told(spec.options.learning_rate),
+    )  # fmt: skip
+    return make_plan(spec, strategy, context, processor, task.metrics[0])
+
+
+def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """A JSON file of the run: read where it is, else made and written whole. What was resolved once stays."""
+    if path.exists():
+        return json.loads(path.read_text())
+    value = make()
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(value, indent=1))
+    os.replace(draft, path)
+    return value

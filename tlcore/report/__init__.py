@@ -1,0 +1,5 @@
+"""What a run means: scores with intervals, the verdict, what it cost, and the errors worth looking at."""
+
+from tlcore.report.build import build
+
+__all__ = ["build"]

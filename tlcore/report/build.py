@@ -1,0 +1,312 @@
+"""The report of a run: one JSON object that the pages, the command line, the HTML file and the model card all read."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore import __version__
+from tlcore.report import classes, statistics
+from tlcore.report.predictions import write_predictions
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.report.context import RunContext
+    from tlcore.tasks.contract import Metric, Records, Task
+    from tlcore.training.result import ArmResult
+
+FORMAT = 1
+PACKAGES = ("torch", "timm", "transformers", "scikit-learn", "numpy", "Pillow", "onnxruntime")
+WORST = 12
+
+
+def build(context: RunContext) -> dict[str, Any]:
+    """Score the packed weights of every arm and seed on the test set and say what came of it.
+
+    Writes ``report.json``, ``predictions.csv``, ``figures/`` and the HTML files into the run's folder (each replaced
+    whole) and returns the report. Scores are shares 0-1, times seconds, memory bytes; what could not be measured is
+    null. ``transfer`` and ``baseline`` are means over seeds, ``packed`` is the one model in the bundle: the transfer
+    seed with the best validation score, chosen without looking at the test set.
+    """
+    task, target, headline = context.task, context.target, context.task.metrics[0]
+    examples = context.task.examples(context.dataset, context.processor, target, None)["test"]
+    records = {
+        arm: [task.evaluate(result.outputs("test"), examples, target) for result in results]
+        for arm, results in context.arms.items()
+    }
+    transfer, twin = context.arms["transfer"], context.arms.get("twin")
+    points = context.store.runs.points(context.run_id)
+    best = best_seed(transfer, headline)
+    info = context.dataset.info
+    report: dict[str, Any] = {
+        "format": FORMAT,
+        "run": context.run_id,
+        "name": context.spec.name,
+        "task": task.id,
+        "metric": headline.id,
+        "n_test": len(records["transfer"][0]),
+        "units_test": len(np.unique(records["transfer"][0].unit)),
+        "seeds": len(transfer),
+        "strategy": context.plan.get("strategy", context.spec.strategy),
+        "requested_strategy": context.requested_strategy,
+        "transfer": _arm(task, transfer, records["transfer"], target, headline),
+        "baseline": _arm(task, twin, records["twin"], target, headline) if twin else None,
+        "difference": None,
+        "verdict": None,
+        "bundle": str((context.folder / "bundle.zip").resolve()),
+        "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
+        "smallest_difference": headline.smallest,
+        "dataset": {"fingerprint": info.fingerprint, "name": info.name, "n": info.n, "set_aside": info.set_aside,
+                    "grouped": info.grouped, "split_said": info.split_said.model_dump()},
+        "source": _source(context),
+        "labels": target.get("labels"),
+        "processor": context.processor,
+        "stood_at": stood_at(points, transfer, twin, headline),
+        "cost": {arm: _cost(results) for arm, results in context.arms.items()},
+        "gap": {arm: _gap(results, headline) for arm, results in context.arms.items()},
+        "notes": [note.model_dump() for note in _notes(context)],
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    if twin:
+        found = statistics.difference(task, records["transfer"], records["twin"], target)
+        report["difference"] = {
+            "value": found.value, "interval": list(found.interval),
+            "metrics": {m: e.value for m, e in found.estimates.items()},
+            "intervals": {m: list(e.interval) for m, e in found.estimates.items()},
+        }  # fmt: skip
+        report["verdict"] = found.verdict
+    report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
+    if "prediction" in records["transfer"][best].columns and target.get("labels"):
+        report |= classes.describe(records["transfer"][best], target["labels"])
+        if twin:
+            other = records["twin"][best_seed(twin, headline)]
+            report["confusion_baseline"] = classes.confusion(other, target["labels"])
+        report["worst"] = classes.worst(records["transfer"][best], target["labels"], context.dataset, WORST)
+        write_predictions(context.folder / "predictions.csv", records["transfer"][best], target["labels"],
+                          context.dataset)  # fmt: skip
+    report = plain(report)
+    _illustrate(context, report, transfer[best])
+    write_whole(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
+    _tell_in_html(context, report, points)
+    return report
+
+
+def best_seed(results: Sequence[ArmResult], metric: Metric) -> int:
+    """Position of the result with the best validation score; the first of equals."""
+    sign = 1.0 if metric.higher_is_better else -1.0
+    return max(
+        range(len(results)), key=lambda i: sign * results[i].validation.get(metric.id, -math.inf * sign)
+    )
+
+
+def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None,
+             metric: Metric) -> dict[str, Any] | None:  # fmt: skip
+    """Where the twin stood, on validation data, after as many seconds of training as the transfer arm took.
+
+    The mean over the twin's seeds of the last point not later than that; ``validation`` is null where no epoch of the
+    twin had ended by then.
+    """
+    column = f"validation_{metric.id}"
+    if not twin or points.empty or column not in points:
+        return None
+    seconds = float(np.mean([result.seconds for result in transfer]))
+    curves = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
+    reached = curves[curves["seconds"] <= seconds].sort_values(["seed", "seconds"]).groupby("seed").last()
+    if reached.empty:
+        return {"seconds": seconds, "validation": None, "seeds": 0, "of": len(twin)}
+    return {
+        "seconds": seconds,
+        "validation": float(reached[column].mean()),
+        "seeds": len(reached),
+        "of": len(twin),
+    }
+
+
+def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
+    """The verdict, what it rests on, and the scores in plain words."""
+    metric = task.metrics[0]
+    packed = report["packed"]
+    told = {"verdict": verdict_sentence(report, metric)}
+    if metric.share and metric.id == "accuracy":
+        told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
+        if report["seeds"] > 1:
+            told["visible"] = say(
+                "With {n} test pictures and {seeds} seeds, a true difference of about {points} points or more is seen in "
+                "four cases of five.", n=report["n_test"], seeds=report["seeds"],
+                points=round(100 * statistics.visible_difference(report["units_test"], report["seeds"]), 1))  # fmt: skip
+    stood = report["stood_at"]
+    if stood and stood["validation"] is not None and metric.share:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % {metric} "
+            "on validation data.", seconds=round(stood["seconds"], 1), percent=round(100 * stood["validation"], 1),
+            metric=metric.title)  # fmt: skip
+    elif stood:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
+            "epoch.", seconds=round(stood["seconds"], 1))  # fmt: skip
+    return told
+
+
+def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+    """The verdict in one sentence with its n."""
+    if report["difference"] is None:
+        return say("There is no from-scratch twin to compare with, so there is no verdict.")
+    scale = 100 if metric.share else 1
+    low, high = (round(scale * end, 1) for end in report["difference"]["interval"])
+    value = round(scale * report["difference"]["value"], 1)
+    told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"]}
+    match report["verdict"]:
+        case None:
+            return say(
+                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above its twin's "
+                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves both.",
+                value=value, metric=told["metric"], low=low, high=high, n=told["n"])  # fmt: skip
+        case "transfer-helps":
+            return say(
+                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to {high}; "
+                "n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
+        case "negative-transfer":
+            return say(
+                "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
+                "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", value=-value, **told)  # fmt: skip
+        case _:
+            return say(
+                "No clear difference: {metric} differs by {value} points from training from scratch (95 % interval {low} "
+                "to {high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What computed this, by package."""
+    found = {"studio": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def plain(value: Any) -> Any:
+    """The value as strict JSON has it: numpy scalars and arrays unwrapped, NaN and infinities as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Replace a file in one step: a reader sees the old one or the new one, never half."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.replace(draft, path)
+
+
+def _arm(task: Task, results: Sequence[ArmResult], records: Sequence[Records], target: dict[str, Any],
+         headline: Metric) -> dict[str, Any]:  # fmt: skip
+    found = statistics.intervals(task, records, target)
+    each = statistics.scores(task, records, target)
+    epochs = [result.epochs for result in results if result.epochs is not None]
+    return {
+        "value": found[headline.id].value,
+        "interval": list(found[headline.id].interval),
+        "metrics": {name: estimate.value for name, estimate in found.items()},
+        "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
+        "seconds": float(np.mean([result.seconds for result in results])),
+        "seconds_search": float(sum(result.seconds_search for result in results)),
+        "epochs": round(float(np.mean(epochs))) if len(epochs) == len(results) else None,
+        "per_seed": [
+            {"seed": result.seed, "metrics": {name: values[i] for name, values in each.items()},
+             "validation": result.validation, "train": result.train, "seconds": result.seconds,
+             "epochs": result.epochs, "best_epoch": result.best_epoch, "learning_rate": result.learning_rate}
+            for i, result in enumerate(results)
+        ],
+    }  # fmt: skip
+
+
+def _packed(task: Task, result: ArmResult, records: Records, target: dict[str, Any],
+            headline: Metric) -> dict[str, Any]:  # fmt: skip
+    found = statistics.intervals(task, [records], target)
+    return {
+        "seed": result.seed,
+        "value": found[headline.id].value,
+        "interval": list(found[headline.id].interval),
+        "metrics": {name: estimate.value for name, estimate in found.items()},
+        "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
+        "validation": result.validation,
+    }
+
+
+def _cost(results: Sequence[ArmResult]) -> dict[str, Any]:
+    speeds = [result.examples_per_second for result in results if result.examples_per_second]
+    return {
+        "seconds": float(sum(result.seconds for result in results)),
+        "seconds_search": float(sum(result.seconds_search for result in results)),
+        "epochs": [result.epochs for result in results],
+        "examples_per_second": float(np.median(speeds)) if speeds else None,
+        "peak_memory": max(result.peak_memory for result in results),
+        "device": results[0].device,
+        "batch_size": results[0].batch_size,
+        "accumulation": results[0].accumulation,
+    }
+
+
+def _gap(results: Sequence[ArmResult], metric: Metric) -> dict[str, Any] | None:
+    """Over-fitting: the headline metric on training data minus that on validation data, mean over seeds."""
+    pairs = [(r.train[metric.id], r.validation[metric.id]) for r in results
+             if metric.id in r.train and metric.id in r.validation]  # fmt: skip
+    if not pairs:
+        return None
+    train, validation = (float(np.mean(values)) for values in zip(*pairs, strict=True))
+    return {"train": train, "validation": validation, "gap": train - validation}
+
+
+def _source(context: RunContext) -> dict[str, Any]:
+    model = context.source.source
+    return {
+        "id": model.id, "title": model.title, "licence": model.licence, "hub_id": model.hub_id,
+        "revision": context.source.revision or model.revision, "digest": context.source.digest,
+        "architecture": model.architecture, "parameters": model.parameters,
+        "data": model.source_data.model_dump(), "task": model.source_task.model_dump(),
+    }  # fmt: skip
+
+
+def _notes(context: RunContext) -> list[Sentence]:
+    found = [note for results in context.arms.values() for result in results for note in result.notes]
+    return list({str(note): note for note in found}.values())
+
+
+def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) -> None:
+    """Grad-CAM beside the worst errors; a network without a map of places gets none."""
+    if report.get("worst"):
+        from tlcore.report import gradcam
+
+        gradcam.illustrate(context.folder / "figures", report["worst"], context.dataset, context.source.source,
+                           packed.weights, context.processor, report["labels"])  # fmt: skip
+
+
+def _tell_in_html(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> None:
+    from tlcore.report import html
+    from tlcore.words import LANGUAGES
+
+    for language in LANGUAGES:
+        page = html.render(report, points, language, plan=context.plan, figures=context.folder / "figures")
+        write_whole(context.folder / html.file_name(language), page)

@@ -1,0 +1,69 @@
+"""What a report says class by class: confusion, precision and recall, and the errors worth looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.tasks.contract import Records
+
+MOST_CONFUSED = 10
+
+
+def confusion(records: Records, labels: Sequence[str]) -> list[list[int]]:
+    """Counts (truth, prediction); examples whose label no training example had are left out."""
+    truth, prediction = records.columns["truth"], records.columns["prediction"]
+    known = truth >= 0
+    counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(counts, (truth[known], prediction[known]), 1)
+    return counts.tolist()
+
+
+def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
+    """``confusion``, ``most_confused`` pairs and ``per_class`` scores of the packed model on the test set."""
+    rows = confusion(records, labels)
+    counts = np.array(rows)
+    pairs = [
+        {"truth": labels[i], "prediction": labels[j], "count": int(counts[i, j]),
+         "share": float(counts[i, j] / counts[i].sum())}
+        for i, j in zip(*np.nonzero(counts), strict=True) if i != j
+    ]  # fmt: skip
+    pairs.sort(key=lambda pair: (-pair["count"], -pair["share"], pair["truth"], pair["prediction"]))
+    right, marked, there = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
+    per_class = [
+        {"label": label, "n": int(there[i]), "precision": _share(right[i], marked[i]), "recall": _share(right[i], there[i]),
+         "f1": _share(2 * right[i], marked[i] + there[i]) if there[i] else None}
+        for i, label in enumerate(labels)
+    ]  # fmt: skip
+    unknown = int((records.columns["truth"] < 0).sum())
+    return {
+        "confusion": rows,
+        "most_confused": pairs[:MOST_CONFUSED],
+        "per_class": per_class,
+        "unknown_label": unknown,
+    }
+
+
+def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) -> list[dict[str, Any]]:
+    """The errors the model was surest of, surest first: id, file below ``files/``, truth, prediction, confidences."""
+    truth, prediction = records.columns["truth"], records.columns["prediction"]
+    probability = records.columns["probability"]
+    confidence = probability[np.arange(len(prediction)), prediction]
+    wrong = np.flatnonzero(truth != prediction)
+    rows = dataset.split("test")
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    return [
+        {"id": records.ids[i], "file": rows["file"].iloc[i], "truth": rows["label"].iloc[i],
+         "prediction": labels[prediction[i]], "confidence": float(confidence[i]),
+         "confidence_truth": float(probability[i, truth[i]]) if truth[i] >= 0 else None}
+        for i in chosen
+    ]  # fmt: skip
+
+
+def _share(part: int, whole: int) -> float | None:
+    """None where there is nothing to divide by."""
+    return float(part / whole) if whole else None

@@ -1,0 +1,140 @@
+"""The report as one HTML file that needs nothing beside it: drawings inline, pictures as data."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore import words
+from tlcore.report import svg
+from tlcore.report.curves import series
+from tlcore.words import number, percent, read, t
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDEST_MATRIX = 40  # classes
+ARM_KEYS = (("transfer", "transfer"), ("twin", "baseline"))
+
+
+def file_name(language: str) -> str:
+    """``report.html`` in English, ``report.<language>.html`` otherwise."""
+    return "report.html" if language == "en" else f"report.{language}.html"
+
+
+def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan: dict[str, Any] | None = None,
+           figures: Path | None = None) -> str:  # fmt: skip
+    """The page in that language. ``figures`` holds the pictures that ``report["worst"]`` names."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.filters |= {"percent": _percent, "number": _number, "read": read}
+    with _in_language(language):
+        return environment.get_template("report.html.j2").render(
+            r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
+            plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
+            errors=[error | {"shown": _inline(figures, error.get("picture")), "why": _inline(figures, error.get("gradcam"))}
+                    for error in report.get("worst", [])],
+            made=words.moment(datetime.fromisoformat(report["created"])),
+            matrices=_matrices(report),
+        )  # fmt: skip
+
+
+@contextmanager
+def _in_language(language: str) -> Iterator[None]:
+    """The whole process speaks that language meanwhile: for the worker and the command line, which serve one person."""
+    before = words._language
+    words.follow(lambda: language)
+    try:
+        yield
+    finally:
+        words.follow(before)
+
+
+def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, Any]]:
+    names = {"transfer": t("transfer"), "baseline": t("from scratch")}
+    rows = [
+        (f"{names[key]}, {metric}", arm, report[key]["metrics"][metric], report[key]["intervals"][metric])
+        for metric in report["transfer"]["metrics"]
+        for arm, key in ARM_KEYS
+        if report[key]
+    ]
+    metric = report["metric"]
+    told = [{"title": t("Scores on the test set"), "svg": svg.estimates(rows, title=t("Scores on the test set"),
+                                                                        share=True)}]  # fmt: skip
+    for column, title, share in (
+        (f"validation_{metric}", t("Validation {metric}", metric=metric), True),
+        ("train_loss", t("Training loss"), False),
+    ):
+        for against, x_title in (("epoch", t("epoch")), ("seconds", t("seconds of training"))):
+            drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
+            if drawn and not (column == "train_loss" and against == "seconds"):
+                told.append({"title": title, "svg": drawn})
+    return told
+
+
+def _matrices(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Confusion matrices as table rows with shares of their row; left out where there are too many classes to read."""
+    labels = report.get("labels") or []
+    out = []
+    for key, title in (("confusion", t("This model")), ("confusion_baseline", t("From scratch"))):
+        counts = report.get(key)
+        if counts and len(labels) <= WIDEST_MATRIX:
+            rows = [
+                {"label": label, "cells": [{"n": n, "share": n / max(1, sum(row))} for n in row]}
+                for label, row in zip(labels, counts, strict=True)
+            ]
+            out.append({"title": title, "rows": rows})
+    return out
+
+
+def _inline(folder: Path | None, name: str | None) -> str | None:
+    """A picture as a data URI; None where there is none."""
+    if folder is None or not name or not (folder / name).is_file():
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode((folder / name).read_bytes()).decode()
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else percent(value)
+
+
+def _number(value: float | None, digits: int | None = None) -> str:
+    return "–" if value is None else number(value, digits)
+
+
+def _strings(report: dict[str, Any]) -> dict[str, str]:
+    """Every sentence of the template."""
+    return {
+        "title": t("Report: {name}", name=report["name"]),
+        "verdict": {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer"),
+                    "no-clear-difference": t("No clear difference")}.get(report["verdict"], t("No verdict")),
+        "packed": t("The model in the bundle is seed {seed}, chosen on validation data.", seed=report["packed"]["seed"]),
+        "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
+        "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
+        "n": t("{n} test pictures, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
+        "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),
+        "seconds": t("Seconds, all seeds"), "search": t("Seconds of search"), "epochs": t("Epochs, each seed"),
+        "speed": t("Examples a second"), "memory": t("Peak memory, MB"), "device": t("Device"),
+        "gap": t("Over-fitting"), "gap_train": t("On training data"), "gap_validation": t("On validation data"),
+        "gap_gap": t("Gap"), "confusion": t("Confusion matrix"),
+        "confusion_how": t("Rows are the truth, columns the prediction; the darker, the larger the share of the row."),
+        "most_confused": t("Most confused pairs"), "truth": t("Truth"), "prediction": t("Prediction"),
+        "count": t("Count"), "share": t("Share"), "per_class": t("Each class"), "label": t("Class"),
+        "examples": t("Examples"), "precision": t("Precision"), "recall": t("Recall"), "f1": t("F1"),
+        "worst": t("Errors the model was surest of"),
+        "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more."),
+        "confidence": t("Confidence"), "data": t("Data"), "fingerprint": t("Fingerprint"),
+        "train": t("Training"), "validation": t("Validation"), "test": t("Test"), "set_aside": t("Set aside"),
+        "source": t("Source model"), "licence": t("Licence"), "revision": t("Revision"), "plan": t("Plan"),
+        "strategy": t("Strategy"), "notes": t("Notes"), "versions": t("Versions"), "run": t("Run"), "made": t("Made"),
+        "solved": t("solved"),
+        "unknown": t("{n} test pictures have a label that no training picture has; each counts as an error.",
+                     n=report.get("unknown_label", 0)),
+    }  # fmt: skip

@@ -1,0 +1,60 @@
+"""Explain one picture of a finished run, as a job of the worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.sources.source_model import SourceModel
+    from tlcore.store import Store
+    from tlcore.store.tables import Job
+
+
+def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Grad-CAM of a test picture: writes ``picture.jpg`` and ``gradcam.jpg`` into the job's folder.
+
+    ``job.input``: ``run``, ``id`` (of the picture in the dataset) and, if wanted, ``label`` to explain (else the
+    predicted one). Where the network has no map of places, ``gradcam`` is null.
+    """
+    from tlcore.report import gradcam
+
+    run = store.runs.get(job.input["run"])
+    if run is None or run.report is None or run.dataset is None:
+        raise UnusableInput(say("This run has no report yet, so there is nothing to explain."), code="run")
+    report, folder = run.report, store.runs.folder(run.id)
+    dataset = store.datasets.open(run.dataset)
+    rows = dataset.rows[dataset.rows["id"] == job.input["id"]]
+    if rows.empty:
+        raise UnusableInput(say("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture")
+    labels = report["labels"]
+    label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
+    progress(0.1, say("Opening the model"))
+    weights = folder / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "weights"
+    model = gradcam.load(weights, _source(report["source"]), report["processor"]["size"])
+    progress(0.6, say("Looking at the picture"))
+    shown, warm, told = gradcam.explain(model, dataset.file(rows["file"].iloc[0]), report["processor"], labels, label)
+    out = store.jobs.folder(job.id)
+    (out / "picture.jpg").write_bytes(gradcam.jpeg(shown))
+    if warm is not None:
+        (out / "gradcam.jpg").write_bytes(gradcam.jpeg(warm))
+    told |= {"picture": "picture.jpg", "gradcam": None if warm is None else "gradcam.jpg",
+             "id": job.input["id"], "truth": rows["label"].iloc[0]}  # fmt: skip
+    (out / "explanation.json").write_text(json.dumps(told, ensure_ascii=False))
+    return told
+
+
+def _source(told: dict[str, Any]) -> SourceModel:
+    """The source as the report names it: the trained weights are opened without it being here any more."""
+    from tlcore.sources.source_model import SourceModel
+
+    return SourceModel(
+        id=told["id"], title=told["title"], provider="", hub_id=told["hub_id"], revision=told["revision"],
+        architecture=told["architecture"], parameters=told["parameters"], megabytes=None,
+        source_task=Sentence.model_validate(told["task"]), source_data=Sentence.model_validate(told["data"]),
+        licence=told["licence"], input_size=None, tasks=(),
+    )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Every prediction as a table that a spreadsheet opens without running anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.tasks.contract import Records
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection)."""
+    return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV text with safe cells; numbers stay numbers."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([cell(name) for name in header])
+    writer.writerows([cell(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def share(value: float) -> str:
+    """A probability with six decimals."""
+    return f"{float(value):.6f}"
+
+
+def write_predictions(path: Path, records: Records, labels: Sequence[str], dataset: Dataset) -> None:
+    """Each test example: ``input, truth, prediction, confidence``, then the probability of each class."""
+    from tlcore.report.build import write_whole
+
+    truth = dataset.split("test")["label"].tolist()
+    probability = records.columns["probability"]
+    rows = (
+        [name, truth[i], labels[guess], share(probability[i, guess]), *map(share, probability[i])]
+        for i, (name, guess) in enumerate(zip(records.ids, records.columns["prediction"], strict=True))
+    )
+    write_whole(path, table(["input", "truth", "prediction", "confidence", *labels], rows))

@@ -1,0 +1,19 @@
+"""The source models that the studio proposes: one small file a family, small models first."""
+
+from tlcore.registry import by_id
+from tlcore.sources.catalogue import (
+    bundled,
+    convnext,
+    dino,
+    efficientnet,
+    medical,
+    mobilenet,
+    resnet,
+    satellite,
+    siglip,
+    vit,
+)
+
+FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite)
+
+CATALOGUE = by_id([entry for family in FAMILIES for entry in family.ENTRIES])

@@ -1,0 +1,8 @@
+"""From a folder with ``config.json`` and ``model.safetensors`` to a network that can be trained.
+
+Importing this is light; torch, timm and transformers are imported when a folder is opened or built.
+"""
+
+from tlcore.sources.opening.opened import OpenSource, open_folder
+
+__all__ = ["OpenSource", "open_folder"]

@@ -1,0 +1,57 @@
+"""Build an untrusted model once, in a process of its own: ``python -m tlcore.sources.opening.check FOLDER``.
+
+Prints one JSON line: ``{"input_size": …}``, or ``{"error": {"code", "sentence", "file"}}``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening.opened import open_folder
+from tlcore.sources.source_model import SourceModel
+from tlcore.words import say
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """Open, build with the weights, and run one blank picture."""
+    nothing = say("not known")
+    source = SourceModel(
+        id="checked",
+        title=folder.name,
+        provider="",
+        hub_id=None,
+        revision=None,
+        architecture="",
+        parameters=None,
+        megabytes=None,
+        source_task=nothing,
+        source_data=nothing,
+        licence="unknown",
+        input_size=None,
+        tasks=(),
+    )
+    try:
+        opened = open_folder(folder, source)
+        model = opened.build(2, pretrained=True)
+        import torch
+
+        size = opened.preprocess["input_size"]
+        with torch.inference_mode():
+            logits = model.eval()(torch.zeros(1, 3, size, size))
+        if tuple(logits.shape) != (1, 2) or not bool(logits.isfinite().all()):
+            raise UnusableInput(
+                say("The network runs, but its outputs are not usable numbers. Its weights may be damaged."),
+                code="source-unusable",
+                file="model.safetensors",
+            )
+    except UnusableInput as error:
+        return {"error": {"code": error.code, "sentence": error.sentence.model_dump(), "file": error.file}}
+    return {"input_size": size}
+
+
+if __name__ == "__main__":
+    print(json.dumps(check(Path(sys.argv[1]))))

@@ -1,0 +1,79 @@
+"""What the two libraries share when a network is built from an untrusted folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening import files
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from tlcore.sources.opening.opened import OpenSource
+
+# What a library raises on a config that does not belong to the weights, or that describes nothing.
+BUILD_ERRORS = (
+    RuntimeError, TypeError, ValueError, AssertionError, KeyError, AttributeError, IndexError, MemoryError,
+    OSError, ArithmeticError, NotImplementedError, ImportError,
+)  # fmt: skip
+SLACK = 60_000_000  # weights that a file may lack: a head for many classes, a pooler
+
+
+def check_size(opened: OpenSource, make: Callable[[], nn.Module]) -> None:
+    """Refuse a config that describes a far larger network than the file holds, before memory is taken for it.
+
+    ``make`` builds the network; here it does so on torch's meta device, which allocates nothing.
+    """
+    import torch
+
+    if opened.size_checked:
+        return
+    try:
+        with torch.device("meta"):
+            described = sum(parameter.numel() for parameter in make().parameters())
+    except BUILD_ERRORS:
+        return  # building it in earnest gives the reason
+    held = files.read_weights(opened.folder).values
+    if described > 1.5 * held + SLACK:
+        raise UnusableInput(
+            say(
+                "config.json describes a network of {described} million weights, and model.safetensors holds "
+                "{held} million. They do not belong together.",
+                described=round(described / 1e6),
+                held=round(held / 1e6),
+            ),
+            code="source-mismatch",
+            file=files.CONFIG,
+        )
+    opened.size_checked = True
+
+
+def fresh_head(head: nn.Module) -> None:
+    """Small random weights and no bias: the first predictions are near even."""
+    from torch import nn
+
+    nn.init.normal_(head.weight, std=0.01)
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
+
+
+def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
+    """Weights and config that do not belong together, in one sentence with the library's first reason."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = (line for line in lines[1:] if "size mismatch" in line or "key" in line.lower())
+    reason = next(telling, lines[0] if lines else type(error).__name__)
+    if any(word in reason for word in ("SafetensorError", "HeaderTooLarge", "incomplete")):
+        reason = "model.safetensors is damaged"
+    return UnusableInput(
+        say("model.safetensors does not fit the architecture {name} that config.json names: {reason}",
+            name=architecture, reason=reason[:300]), code="source-mismatch", file=files.WEIGHTS)  # fmt: skip
+
+
+def no_linear_head(architecture: str) -> UnusableInput:
+    """A network that a new head cannot be fitted to."""
+    return UnusableInput(
+        say("The network {name} does not end in one linear layer, which the studio needs to fit a new head.",
+            name=architecture), code="source-head", file=files.CONFIG)  # fmt: skip

@@ -1,0 +1,125 @@
+"""A source model whose folder was found: how its pictures are prepared, and how its network is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening import files
+from tlcore.sources.source_model import Library, SourceModel
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening.image_model import ImageModel
+
+MAX_VALUES = 600_000_000  # 2.4 GB in float32, three times that while it trains
+
+
+@dataclass
+class OpenSource:
+    """A source model on this machine.
+
+    ``preprocess`` holds ``input_size`` (pixels a side), ``mean`` and ``std`` (three channels, for values
+    0-1), ``interpolation`` (bilinear, bicubic …), ``crop_pct`` (share of the resized picture's side that is
+    kept), ``resizable`` (other sizes can be built) and ``multiple`` (a size must be a multiple of it).
+    ``revision`` is the commit of the hub that was opened, where there is one.
+    """
+
+    source: SourceModel
+    folder: Path
+    library: Library
+    config: dict[str, Any]
+    preprocess: dict[str, Any]
+    revision: str | None = None
+    size_checked: bool = field(default=False, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits of the sha256 of the weights file: names exactly what was used."""
+        return files.digest(self.folder / files.WEIGHTS)
+
+    def build(
+        self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
+    ) -> ImageModel:
+        """The network with a fresh head of ``num_classes`` outputs; ``None`` keeps the source's own head.
+
+        With ``pretrained`` the weights come from the folder, else from the library's own initialisation;
+        everything random is drawn from ``seed``. ``image_size`` (pixels a side) builds for another size than
+        the source's. Raises UnusableInput where weights and architecture do not fit, or the size cannot be
+        built.
+        """
+        size = self._size(image_size)
+        if self.library == "timm":
+            from tlcore.sources.opening import from_timm as library
+        else:
+            from tlcore.sources.opening import from_transformers as library
+        return library.build(self, num_classes, pretrained, size, seed)
+
+    def fitting_size(self, wanted: int) -> int:
+        """The size nearest to ``wanted`` (pixels a side) that the network can be built for."""
+        multiple = self.preprocess.get("multiple", 1)
+        if not self.preprocess["resizable"]:
+            return int(self.preprocess["input_size"])
+        return max(multiple, round(wanted / multiple) * multiple)
+
+    def _size(self, image_size: int | None) -> int:
+        own, multiple = self.preprocess["input_size"], self.preprocess.get("multiple", 1)
+        if image_size is None or image_size == own:
+            return own
+        if not self.preprocess["resizable"]:
+            raise UnusableInput(
+                say(
+                    "{model} takes pictures of {own} pixels a side and no other size; leave image_size at "
+                    "auto.",
+                    model=self.source.title,
+                    own=own,
+                ),
+                code="source-size",
+            )
+        if image_size % multiple:
+            raise UnusableInput(
+                say(
+                    "{model} needs a picture size that is a multiple of {multiple}; {near} would do.",
+                    model=self.source.title,
+                    multiple=multiple,
+                    near=self.fitting_size(image_size),
+                ),
+                code="source-size",
+            )
+        return image_size
+
+
+def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
+    """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
+    config = files.read_config(folder)
+    weights = files.read_weights(folder)
+    if weights.values > MAX_VALUES:
+        raise UnusableInput(
+            say(
+                "This model has {millions} million weights; at most {most} million can be fine-tuned here.",
+                millions=round(weights.values / 1e6),
+                most=MAX_VALUES // 1_000_000,
+            ),
+            code="source-too-large",
+            file=files.WEIGHTS,
+        )
+    if "model_type" in config or "architectures" in config:
+        from tlcore.sources.opening import from_transformers
+
+        preprocess, library = from_transformers.preprocess(folder, config), "transformers"
+    elif "architecture" in config:
+        from tlcore.sources.opening import from_timm
+
+        preprocess, library = from_timm.preprocess(config), "timm"
+    else:
+        raise UnusableInput(
+            say(
+                "config.json names no architecture: timm writes it as architecture, transformers as "
+                "model_type."
+            ),
+            code="source-architecture",
+            file=files.CONFIG,
+        )
+    return OpenSource(source, folder, library, config, preprocess, revision)

@@ -1,0 +1,166 @@
+"""Source models that people bring: ``config.json`` and ``model.safetensors`` as folder, zip or files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources import local
+from tlcore.sources.opening import files
+from tlcore.sources.source_model import SourceModel
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+
+ABOUT = "about.json"
+SECONDS = 180  # for building an uploaded network once
+
+
+def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str) -> SourceModel:
+    """Check a model that somebody brought, keep a copy in ``sources/<id>/``, and list it. Raises
+    UnusableInput.
+
+    ``brought`` is a folder, a zip, or files by their names. The network is built and run once in a process
+    of its own, so that this process needs no torch. Bringing the same weights under the same name again
+    gives the same id.
+    """
+    home = store.home / "sources"
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".upload-", dir=home))
+    try:
+        _collect(brought, draft)
+        config = files.read_config(draft)
+        files.read_weights(draft)
+        size = _try_out(draft)
+        title = name.strip()[:200] or str(config.get("architecture") or "model")
+        id_ = f"{_slug(title)}-{files.digest(draft / files.WEIGHTS)[:8]}"
+        (draft / ABOUT).write_text(json.dumps({"title": title, "added": time.time(), "input_size": size}))
+        target = home / id_
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(draft, target)
+        return find(id_, store)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def uploaded(store: Store) -> list[SourceModel]:
+    """The models that were brought to this workspace, newest first; a damaged folder is left out."""
+    found: list[tuple[float, SourceModel]] = []
+    home = store.home / "sources"
+    for folder_ in sorted(home.iterdir()) if home.is_dir() else []:
+        if not folder_.name.startswith(".") and (folder_ / ABOUT).is_file():
+            try:
+                found.append((_about(folder_).get("added", 0.0), _source(folder_)))
+            except UnusableInput:
+                continue
+    return [source for _, source in sorted(found, key=lambda pair: -pair[0])]
+
+
+def find(id_: str, store: Store) -> SourceModel:
+    """One uploaded model. Raises UnusableInput where there is none of that id."""
+    place = folder(id_, store)
+    if not (place / ABOUT).is_file():
+        raise UnusableInput(
+            say("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source"
+        )
+    return _source(place)
+
+
+def folder(id_: str, store: Store) -> Path:
+    """Where an uploaded model lies; an id that is not one of ours leads nowhere."""
+    return store.home / "sources" / (id_ if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,120}", id_) else "-")
+
+
+def remove(id_: str, store: Store) -> bool:
+    """Take an uploaded model off this server."""
+    place = folder(id_, store)
+    if not (place / ABOUT).is_file():
+        return False
+    shutil.rmtree(place)
+    return True
+
+
+def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
+    """The known files, copied into ``draft``; anything else that was brought is left where it is."""
+    if isinstance(brought, Path) and brought.is_file():
+        local.extract(brought, draft)
+        return
+    if isinstance(brought, Path):
+        if not brought.is_dir():
+            raise UnusableInput(
+                say("There is no folder or zip at {path}.", path=brought.name), code="source-missing"
+            )
+        given = {path.name: path for path in brought.iterdir() if path.is_file() and not path.is_symlink()}
+    else:
+        given = {name.replace("\\", "/").split("/")[-1]: path for name, path in brought.items()}
+    if files.CONFIG not in given:
+        zips = [path for name, path in given.items() if name.endswith(".zip")]
+        if len(zips) == 1 and len(given) == 1:
+            local.extract(zips[0], draft)
+            return
+    if files.CONFIG in given and files.WEIGHTS not in given:
+        raise files.no_weights(draft.name, list(given))
+    for known in local.KEPT:
+        if known in given:
+            shutil.copyfile(given[known], draft / known)
+
+
+def _try_out(draft: Path) -> int:
+    """Run one blank picture through it in another process; the picture's size. Raises UnusableInput."""
+    command = [sys.executable, "-m", "tlcore.sources.opening.check", str(draft)]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=SECONDS,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            check=False,
+        )
+        answer = json.loads(done.stdout.decode().strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise UnusableInput(
+            say("The network could not be built within {seconds} seconds on this machine.", seconds=SECONDS),
+            code="source-too-large",
+        ) from None
+    except (ValueError, IndexError):
+        raise UnusableInput(
+            say("The network could not be built on this machine; it may need more memory than there is."),
+            code="source-unusable",
+        ) from None
+    if "error" in answer:
+        error = answer["error"]
+        raise UnusableInput(
+            Sentence.model_validate(error["sentence"]), code=error["code"], file=error["file"]
+        )
+    return int(answer["input_size"])
+
+
+def _source(place: Path) -> SourceModel:
+    about = _about(place)
+    return local.from_folder(place, f"uploaded/{place.name}", str(about.get("title") or place.name))
+
+
+def _about(place: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((place / ABOUT).read_text())
+    except (OSError, ValueError):
+        about = {}
+    return about if isinstance(about, dict) else {}
+
+
+def _slug(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "model"

@@ -1,0 +1,136 @@
+"""Where a source model is, and bringing it to a folder that can be opened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources import finding, hub, local, uploads
+from tlcore.sources.catalogue.bundled import FOLDER as BUNDLED
+from tlcore.sources.opening import OpenSource, files, open_folder
+from tlcore.sources.source_model import SourceModel
+from tlcore.words import Sentence, say, t
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+
+
+class Availability(StrEnum):
+    """Where a source model is now."""
+
+    BUNDLED = "bundled"
+    HERE = "on this machine"
+    DOWNLOAD = "will be downloaded"
+    UNREACHABLE = "not reachable"
+
+    @property
+    def title(self) -> Sentence:
+        return _TITLES[self]
+
+
+_TITLES = {
+    Availability.BUNDLED: say("bundled"),
+    Availability.HERE: say("on this machine"),
+    Availability.DOWNLOAD: say("will be downloaded"),
+    Availability.UNREACHABLE: say("not reachable from here"),
+}
+
+
+def availability(source: SourceModel, store: Store, reach: bool | None = None) -> Availability:
+    """Where it is, without the network; ``reach``: whether the hub answers (None: as last found out)."""
+    if source.id.startswith("bundled/"):
+        there = (BUNDLED / source.id.partition("/")[2] / files.WEIGHTS).is_file()
+        return Availability.BUNDLED if there else Availability.UNREACHABLE
+    if source.hub_id is None:
+        return Availability.HERE if _place(source, store).exists() else Availability.UNREACHABLE
+    if hub.local(source.hub_id, source.revision):
+        return Availability.HERE
+    reach = hub.remembered() if reach is None else reach
+    return Availability.UNREACHABLE if reach is False else Availability.DOWNLOAD
+
+
+def open_source(ref: str, store: Store, progress: hub.Progress | None = None) -> OpenSource:
+    """The source model on this machine, downloaded where it must be. Raises UnusableInput with the reason it
+    cannot be used.
+
+    ``progress(share, sentence)`` is told of a download; what it raises stops it.
+    """
+    source = finding.find(ref, store)
+    commit: str | None = None
+    if source.id.startswith("bundled/"):
+        folder = BUNDLED / source.id.partition("/")[2]
+    elif source.hub_id is None:
+        place = _place(source, store)
+        if not place.exists():
+            raise UnusableInput(
+                say("{source} is no longer on this machine.", source=source.title), code="source-missing"
+            )
+        folder = local.unpack(place, store.home) if place.is_file() else place
+    else:
+        folder, commit = hub.local(source.hub_id, source.revision) or _fetched(source, progress)
+    return open_folder(folder, _completed(source, folder), commit)
+
+
+def describe(source: SourceModel, store: Store, reach: bool | None = None) -> dict[str, Any]:
+    """One row of ``tlcore sources --json``: JSON values, sentences in the current language."""
+    where = availability(source, store, reach)
+    return {
+        "id": source.id,
+        "title": source.title,
+        "provider": source.provider,
+        "architecture": source.architecture,
+        "parameters": source.parameters,
+        "megabytes": source.megabytes,
+        "licence": source.licence,
+        "source_task": t(source.source_task),
+        "source_data": t(source.source_data),
+        "domain": source.domain,
+        "input_size": source.input_size,
+        "tasks": list(source.tasks),
+        "revision": source.revision,
+        "note": t(source.note) if source.note else None,
+        "availability": str(where),
+        "where": t(where.title),
+    }
+
+
+def _place(source: SourceModel, store: Store) -> Path:
+    """The folder or zip of a model that is not of the hub."""
+    kind, _, rest = source.id.partition("/")
+    if kind == "library":
+        return store.models.bundle(rest)
+    if kind == "uploaded":
+        return uploads.folder(rest, store)
+    return Path(source.id)
+
+
+def _fetched(source: SourceModel, progress: hub.Progress | None) -> tuple[Path, str]:
+    assert source.hub_id is not None
+    try:
+        return hub.download(source.hub_id, source.revision, progress)
+    except UnusableInput as error:
+        near = finding.nearest(source.id)
+        if error.code == "source-unknown" and near and near != source.id:
+            raise UnusableInput(
+                say("{reason} Did you mean {near}?", reason=error.sentence, near=near), code=error.code
+            ) from None
+        raise
+
+
+def _completed(source: SourceModel, folder: Path) -> SourceModel:
+    """What the folder itself says, where the name alone said nothing."""
+    if source.parameters is not None:
+        return source
+    seen = local.from_folder(folder, source.id, source.title, source.tasks)
+    keep = {
+        key: getattr(seen, key)
+        for key in ("architecture", "parameters", "megabytes", "input_size", "library")
+    }
+    if source.licence == "unknown":
+        keep["licence"] = seen.licence
+    if source.source_task == finding.UNSAID:
+        keep["source_task"] = seen.source_task
+    return replace(source, **keep)

@@ -1,0 +1,84 @@
+"""What every strategy provides, and the parts of a Plan. No torch: a page shows the Plan before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tlcore.words import Sentence
+
+
+@dataclass(frozen=True)
+class PlanContext:
+    """What a plan may depend on; nothing here is a timing, so that the same Spec gives the same Plan."""
+
+    n_train: int
+    size: int  # side of the picture in pixels
+    parameters: int  # of the source model
+    device: str  # "cpu" | "cuda"
+    epochs: int | None  # asked for, or None
+    batch_size: int | None
+    learning_rate: float | None
+
+    @property
+    def most_epochs(self) -> int:
+        """Epochs at most: as asked, else what keeps one training near a few minutes on a CPU; early stopping cuts it."""
+        if self.epochs:
+            return self.epochs
+        work = self.n_train * (self.size / 224) ** 2 * max(0.3, self.parameters / 3.5e6) ** 0.5
+        budget = 6_000 if self.device == "cpu" else 200_000
+        return int(min(40, max(8, budget / max(1.0, work))))
+
+    @property
+    def batch(self) -> int:
+        """Examples a step: as asked, else 32 (64 on a GPU), fewer where the data would give under eight steps."""
+        if self.batch_size:
+            return self.batch_size
+        most = 32 if self.device == "cpu" else 64
+        return int(min(most, max(8, 2 ** int(max(1, self.n_train // 8)).bit_length() // 2)))
+
+
+class Strategy(Protocol):
+    """How it is transferred. One file in ``tlcore/strategies``, one line in its ``__init__``."""
+
+    id: str
+    title: Sentence
+    what: Sentence
+    helps: Sentence
+    hurts: Sentence
+    paper: str
+    pretrained: bool
+    rates: tuple[float, ...]  # learning rates that the search tries; empty where nothing is trained by gradient
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        """The phases in order; see `extract_phase`, `solve_phase` and `train_phase`."""
+
+
+def extract_phase() -> dict[str, Any]:
+    """The frozen backbone runs once over every example; its features are kept."""
+    return {"kind": "extract"}
+
+
+def solve_phase() -> dict[str, Any]:
+    """A convex head is fitted on the kept features."""
+    return {"kind": "solve"}
+
+
+def train_phase(context: PlanContext, *, trainable: str = "all", layer_decay: float = 1.0,
+                scale: float = 1.0) -> dict[str, Any]:  # fmt: skip
+    """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
+
+    ``trainable`` is ``all`` or ``head``; ``layer_decay`` multiplies the rate once for each part below the head;
+    ``scale`` multiplies the learning rates that the search tries.
+    """
+    epochs = context.most_epochs
+    return {
+        "kind": "train",
+        "trainable": trainable,
+        "layer_decay": layer_decay,
+        "scale": scale,
+        "epochs": epochs,
+        "patience": max(4, epochs // 4),
+        "weight_decay": 0.05,
+        "warmup": 0.1,
+    }

@@ -1,0 +1,25 @@
+"""Fine-tuning: every layer goes on learning, the lower ones more slowly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.strategies.contract import PlanContext, train_phase
+from tlcore.words import say
+
+
+class FineTuning:
+    id = "fine-tuning"
+    title = say("Fine-tuning")
+    what = say(
+        "All layers are trained on, starting from the source model's weights; layers nearer to the input move more "
+        "slowly (layer-wise learning rates)."
+    )
+    helps = say("Hundreds of examples or more, or data that differ from the source's.")
+    hurts = say("With few examples it over-fits, and a new random head first pulls good features out of shape.")
+    paper = "Yosinski et al. 2014, arXiv 1411.1792; Howard & Ruder 2018, arXiv 1801.06146"
+    pretrained = True
+    rates = (1e-4, 4e-4, 1.6e-3)
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        return [train_phase(context, layer_decay=0.75)]

@@ -1,0 +1,24 @@
+"""Linear probe, then fine-tune: the head is fitted first, so that fine-tuning starts from a head that fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.strategies.contract import PlanContext, extract_phase, solve_phase, train_phase
+from tlcore.words import say
+
+
+class LinearProbeThenFineTune:
+    id = "linear-probe-then-fine-tune"
+    title = say("Linear probe, then fine-tune")
+    what = say(
+        "First a linear head is fitted on the frozen features; then all layers are fine-tuned gently from there."
+    )
+    helps = say("Tens to hundreds of examples a class; it keeps good features and holds up better on unusual data.")
+    hurts = say("Little is gained over feature extraction with very few examples, and it takes longer.")
+    paper = "Kumar et al. 2022, arXiv 2202.10054"
+    pretrained = True
+    rates = (1e-4, 4e-4, 1.6e-3)
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        return [extract_phase(), solve_phase(), train_phase(context, layer_decay=0.75, scale=0.25)]

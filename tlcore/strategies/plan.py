@@ -1,0 +1,78 @@
+"""The Plan: everything that will be done, as JSON, before the first step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.spec import Spec
+from tlcore.strategies import find
+from tlcore.strategies.contract import PlanContext, Strategy
+from tlcore.tasks.contract import Metric
+
+VERSION = 1
+
+
+def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dict[str, Any],
+              metric: Metric) -> dict[str, Any]:  # fmt: skip
+    """Resolve a strategy for this data and machine.
+
+    The twin has the fine-tuning plan's epochs, early stopping and number of learning-rate trials, whatever the
+    transfer strategy is, so that transfer never wins because the twin was kept short.
+    """
+    strategy, scratch = find(strategy_id), find("scratch")
+    compared = spec.baseline == "scratch" and strategy.id != "scratch"
+    return {
+        "version": VERSION,
+        "strategy": strategy.id,
+        "requested_strategy": spec.strategy,
+        "metric": metric.id,
+        "arms": {
+            "transfer": _arm(strategy, context, spec.budget.minutes),
+            **({"twin": _arm(scratch, context, spec.budget.minutes)} if compared else {}),
+        },
+        "seeds": spec.seeds,
+        "batch_size": context.batch,
+        "n_train": context.n_train,
+        "parameters": context.parameters,
+        "device": context.device,
+        "processor": processor,
+    }
+
+
+def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
+    rates = (context.learning_rate,) if context.learning_rate else strategy.rates
+    return {
+        "strategy": strategy.id,
+        "pretrained": strategy.pretrained,
+        "phases": strategy.phases(context),
+        "rates": list(rates) if strategy.rates else [],
+        "trial_epochs": max(2, round(context.most_epochs / 4)) if len(rates) > 1 else 0,
+        "minutes": minutes,
+    }
+
+
+def epochs_of(arm: dict[str, Any]) -> int:
+    """Epochs at most in one training of an arm, over its phases."""
+    return sum(phase["epochs"] for phase in arm["phases"] if phase["kind"] == "train")
+
+
+def work_of(plan: dict[str, Any], arm: str) -> float:
+    """The most work of an arm, in passes over the training set (forward and backward); for progress and time left."""
+    told = plan["arms"][arm]
+    passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in told["phases"])
+    epochs = epochs_of(told)
+    if epochs:
+        passes += len(told["rates"]) * told["trial_epochs"] + plan["seeds"] * epochs
+    return passes
+
+
+def guess_seconds(plan: dict[str, Any], cores: int) -> float:
+    """A rough guess of the time of both arms, all seeds: from the passes at most, the picture size and the model's size.
+
+    It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores (measured,
+    docs/benchmarks.md), and 2,500 on a GPU.
+    """
+    speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
+    each = (plan["processor"]["size"] / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5
+    passes = sum(work_of(plan, arm) for arm in plan["arms"])
+    return 15 + passes * plan["n_train"] * each / speed

@@ -1,0 +1,22 @@
+"""From scratch: the same architecture with random weights. It is the twin of every transfer run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.strategies.contract import PlanContext, train_phase
+from tlcore.words import say
+
+
+class Scratch:
+    id = "scratch"
+    title = say("From scratch")
+    what = say("The same network with random weights learns from your data alone; nothing is transferred.")
+    helps = say("Very many examples, or data so unlike the source's that its features mislead.")
+    hurts = say("With few examples there is not enough to learn good features from.")
+    paper = "He, Girshick & Dollár 2019, Rethinking ImageNet pre-training, arXiv 1811.08883"
+    pretrained = False
+    rates = (4e-4, 1.6e-3, 6.4e-3)
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        return [train_phase(context)]

@@ -1,0 +1,44 @@
+"""A Plan in words, for the page that shows it before it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.words import Sentence, say
+
+ALL, HEAD, NOTHING = say("all layers"), say("the head"), say("nothing")
+BACKBONE = say("all layers but the head")
+
+
+def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
+    """One mapping a phase of an arm of the Plan: title, frozen, trained, rates (head's, as tried), layer_decay, epochs."""
+    return [_KINDS[phase["kind"]](phase, arm) for phase in arm["phases"]]
+
+
+def _extract(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
+    return _row(say("Look at every example once, keep the features"), frozen=ALL, trained=NOTHING)
+
+
+def _solve(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
+    return _row(say("Fit a linear head on the features"), frozen=BACKBONE, trained=HEAD)
+
+
+def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
+    whole = phase["trainable"] == "all"
+    return _row(
+        say("Train, until the validation score stops rising"),
+        frozen=NOTHING if whole else BACKBONE,
+        trained=ALL if whole else HEAD,
+        rates=[rate * phase["scale"] for rate in arm["rates"]],
+        layer_decay=phase["layer_decay"],
+        epochs=phase["epochs"],
+    )
+
+
+def _row(title: Sentence, *, frozen: Sentence, trained: Sentence, rates: list[float] | None = None,
+         layer_decay: float = 1.0, epochs: int | None = None) -> dict[str, Any]:  # fmt: skip
+    return {"title": title, "frozen": frozen, "trained": trained, "rates": rates or [], "layer_decay": layer_decay,
+            "epochs": epochs}  # fmt: skip
+
+
+_KINDS = {"extract": _extract, "solve": _solve, "train": _train}

@@ -1,0 +1,48 @@
+"""A checkpoint: written whole or not at all, read without running code from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+
+class Checkpoint:
+    """The state of one training in one file, saved at most every few seconds unless it must be."""
+
+    def __init__(self, path: Path, every: float | None = None):
+        self.path = path
+        self.every = float(os.environ.get("TLCORE_CHECKPOINT_SECONDS", 5)) if every is None else every
+        self.saved = time.monotonic()
+
+    def due(self) -> bool:
+        return time.monotonic() - self.saved >= self.every
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Tensors, numbers, strings and containers of them."""
+        import torch
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".tmp")
+        with draft.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, self.path)
+        self.saved = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The state, or None where there is none that can be read."""
+        import torch
+
+        if not self.path.exists():
+            return None
+        try:
+            return torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a torn disk: begin this training again rather than fail the run
+            print(f"checkpoint {self.path} cannot be read and is left aside: {error}")
+            return None
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,289 @@
+"""Both arms of a run: the learning-rate search, then one training for each seed; what is done already is not done again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tlcore.errors import RunFailed
+from tlcore.strategies.plan import epochs_of, work_of
+from tlcore.tasks.contract import Metric, Task
+from tlcore.training import features, loop, machine, pack
+from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.result import ArmResult
+from tlcore.training.watch import Watch
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.sources.opening import OpenSource
+
+T = TypeVar("T")
+ARM_TITLES = {"transfer": say("transfer"), "twin": say("from-scratch twin")}
+
+
+@dataclass
+class Fitting:
+    """What both arms share."""
+
+    task: Task
+    dataset: Dataset
+    source: OpenSource
+    target: dict[str, Any]
+    plan: dict[str, Any]
+    folder: Path  # of the run
+    cache: Path  # of the workspace
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.machine = machine.found()
+        self.processor = self.plan["processor"]
+        self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
+        self.examples: Mapping[str, Any] = self.task.examples(
+            self.dataset, self.processor, self.target, self.cache / "pictures"
+        )
+
+    def model(self, pretrained: bool, seed: int) -> Any:
+        return self.task.model(self.source, self.target, pretrained, size=self.processor["size"], seed=seed)
+
+
+def fit(told: Fitting) -> dict[str, list[ArmResult]]:
+    """Train every arm for every seed. A run that was interrupted goes on where its files say it stood."""
+    machine.deterministic()
+    results, before = {}, 0.0
+    for name in told.plan["arms"]:
+        arm = _Arm(told, name)
+        results[name] = [arm.seed(seed) for seed in range(told.plan["seeds"])]
+        before += work_of(told.plan, name)
+        told.watch.finish(before)
+    return results
+
+
+class _Arm:
+    """One arm: its learning rate is searched on the first seed and used for all."""
+
+    def __init__(self, told: Fitting, name: str):
+        self.told, self.name, self.plan = told, name, told.plan["arms"][name]
+        self.title = ARM_TITLES[name]
+        self.folder = told.folder / "arms" / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.accumulation = _read(self.folder / "memory.json", {"accumulation": 1})["accumulation"]
+        self.notes: list[Sentence] = []
+        if self.accumulation > 1:
+            self.notes.append(_halved(told.plan["batch_size"], self.accumulation))
+        self.trained = epochs_of(self.plan) > 0
+        self.extract_seconds = self.solve_seconds = 0.0
+        self.solved: dict[str, Any] | None = None
+        self.kept: dict[str, np.ndarray] = {}
+
+    def seed(self, seed: int) -> ArmResult:
+        """The trained model of one seed, from its files or by training it now."""
+        folder = self.folder / f"seed-{seed}"
+        if (folder / "result.json").exists():
+            return ArmResult.load(folder)
+        if seed and not self.trained:
+            return self._again(seed, folder)
+        rate, searched = self._search()
+        model, done = self._train(seed, "final", rate, epochs_of(self.plan), patience=True)
+        return self._keep(seed, folder, model, done, rate, searched if seed == 0 else 0.0)
+
+    def _search(self) -> tuple[float | None, float]:
+        """The learning rate that did best on validation data in short trials on the first seed, and their seconds."""
+        rates = self.plan["rates"]
+        if len(rates) < 2:
+            return (rates[0] if rates else None), 0.0
+        trials = []
+        for rate in rates:
+            path = self.folder / f"trial-{rate:g}.json"
+            told = _read(path, None)
+            if told is None:
+                _, done = self._train(0, f"{rate:g}", rate, self.plan["trial_epochs"], patience=False)
+                assert done is not None
+                told = {"rate": rate, "score": list(done.score), "seconds": done.seconds}
+                _write(path, told)
+            trials.append(told)
+        best = max(trials, key=lambda trial: tuple(trial["score"]))
+        return best["rate"], sum(trial["seconds"] for trial in trials)
+
+    def _train(self, seed: int, trial: str, rate: float | None, epochs: int,
+               patience: bool) -> tuple[Any, loop.Trained | None]:  # fmt: skip
+        """Every phase of the arm, once; halves the batch where memory runs out."""
+        return self._within_memory(lambda: self._phases(seed, trial, rate, epochs, patience))
+
+    def _phases(self, seed: int, trial: str, rate: float | None, epochs: int,
+                patience: bool) -> tuple[Any, loop.Trained | None]:  # fmt: skip
+        told, watch = self.told, self.told.watch
+        model = told.model(self.plan["pretrained"], seed)
+        done = None
+        for number, phase in enumerate(self.plan["phases"]):
+            now = {"arm": self.name, "seed": seed, "trial": trial, "phase": phase["kind"]}
+            if phase["kind"] == "extract":
+                if not self.kept:
+                    watch.say(say("Looking at every example once with the frozen source model"), **now)
+                    self._extract(model)
+            elif phase["kind"] == "solve":
+                watch.say(say("Fitting a linear head on the features"), **now)
+                self._solve(model, told)
+            else:
+                if trial == "final":
+                    words = say("Training: {arm}, seed {seed} of {seeds}", arm=self.title, seed=seed + 1,
+                                seeds=told.plan["seeds"])  # fmt: skip
+                else:
+                    words = say("Trying learning rate {rate}: {arm}", rate=trial, arm=self.title)
+                watch.say(words, **now, epoch=0, epochs=epochs)
+                done = self._gradient(model, number, phase, seed, trial, rate, epochs, patience, now)
+        return model, done
+
+    def _extract(self, model: Any) -> None:
+        told = self.told
+        key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
+        model.to(told.machine.device)
+        self.kept, self.extract_seconds = features.extract(
+            told.task, model, told.examples, told.cache / "features", key, device=told.machine.device,
+            batch_size=self._evaluation_batch(), step=lambda n: told.watch.step(n, 0.4),
+        )  # fmt: skip
+
+    def _solve(self, model: Any, told: Fitting) -> None:
+        import time
+
+        import torch
+
+        if self.solved is None:
+            started = time.perf_counter()
+            self.solved = told.task.solve(self.kept, told.examples, told.target)
+            self.solve_seconds = time.perf_counter() - started
+        with torch.no_grad():
+            model.head.weight.copy_(torch.from_numpy(self.solved["weight"]))
+            model.head.bias.copy_(torch.from_numpy(self.solved["bias"]))
+
+    def _gradient(self, model: Any, number: int, phase: dict[str, Any], seed: int, trial: str, rate: float | None,
+                  epochs: int, patience: bool, now: dict[str, Any]) -> loop.Trained:  # fmt: skip
+        told = self.told
+        checkpoint = Checkpoint(self.folder / f"seed-{seed}" / f"checkpoint-{trial}-{number}.pt")
+        assert rate is not None
+
+        def on_epoch(epoch: int, seconds: float, **values: float) -> None:
+            told.watch.now.update(epoch=epoch)
+            told.watch.point(arm=self.name, seed=seed, trial=trial, phase=number, epoch=epoch, seconds=seconds,
+                             **values)  # fmt: skip
+
+        told.watch.now = {**now, "epoch": 0, "epochs": epochs}
+        start = told.watch.done
+        done = loop.train(loop.Training(
+            task=told.task, model=model, examples=told.examples, target=told.target, phase=phase, rate=rate,
+            epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
+            batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
+            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"],
+            on_step=told.watch.step, on_epoch=on_epoch,
+        ))  # fmt: skip
+        told.watch.finish(start + epochs)
+        if trial != "final":
+            checkpoint.drop()
+        return done
+
+    def _keep(self, seed: int, folder: Path, model: Any, done: loop.Trained | None, rate: float | None,
+              searched: float) -> ArmResult:  # fmt: skip
+        """Pack the weights, score what was packed, and write the result down."""
+        told = self.told
+        folder.mkdir(parents=True, exist_ok=True)
+        labels = told.target.get("labels", [])
+        out, drift = self._within_memory(
+            lambda: pack.pack_and_score(
+                told.task, told.source, model, labels, told.processor, told.examples, folder,
+                self.kept if not self.trained else None, told.machine.device, self._evaluation_batch(),
+            )
+        )  # fmt: skip
+        for split in ("validation", "test"):
+            np.save(folder / f"outputs-{split}.npy", out[split])
+        scores = {
+            split: loop.metrics(told.task, out[split], told.examples[split], told.target)
+            for split in ("train", "validation")
+        }
+        result = ArmResult(
+            arm=self.name, seed=seed, folder=folder,
+            seconds=self.extract_seconds + (done.seconds if done else 0.0),
+            seconds_search=searched + self.solve_seconds,
+            epochs=done.epochs if done else None, best_epoch=done.best_epoch if done else None,
+            learning_rate=rate, validation=scores["validation"], train=scores["train"],
+            batch_size=told.plan["batch_size"], accumulation=self.accumulation,
+            peak_memory=machine.peak_memory(told.machine.device), device=told.machine.name,
+            examples_per_second=done.examples_per_second if done else None, notes=list(self.notes),
+        )  # fmt: skip
+        if drift > pack.TOLERANCE:
+            raise RunFailed(
+                say("The packed weights do not give back what was trained: they differ by {drift}.", drift=drift),
+                code="packed-weights",
+            )
+        result.save()
+        for left in folder.glob("checkpoint-*.pt"):
+            left.unlink()
+        return result
+
+    def _again(self, seed: int, folder: Path) -> ArmResult:
+        """A solved head has nothing random in it: another seed would give the same model, and is not computed."""
+        first = ArmResult.load(self.folder / "seed-0")
+        folder.mkdir(parents=True, exist_ok=True)
+        for split in ("validation", "test"):
+            np.save(folder / f"outputs-{split}.npy", first.outputs(split))
+        weights = folder / "weights"
+        if not weights.exists():
+            weights.symlink_to(first.weights, target_is_directory=True)
+        first.folder, first.seed, first.seconds_search = folder, seed, 0.0
+        first.notes = [*first.notes, say("A solved head is the same for every seed; it was computed once.")]
+        first.save()
+        return first
+
+    def _evaluation_batch(self) -> int:
+        return max(1, 2 * self.told.plan["batch_size"] // self.accumulation)
+
+    def _within_memory(self, work: Callable[[], T]) -> T:
+        """Where memory runs out: half the batch, twice the accumulation, and on from the last checkpoint."""
+        while True:
+            try:
+                return work()
+            except Exception as error:
+                if not machine.out_of_memory(error):
+                    raise
+                if self.told.plan["batch_size"] // (2 * self.accumulation) < 1:
+                    raise RunFailed(
+                        say("The memory of {device} is too small even for one example at a time. Choose a smaller "
+                            "picture size or a smaller source model.", device=self.told.machine.name),
+                        code="out-of-memory",
+                    ) from error  # fmt: skip
+            self.accumulation *= 2
+            _write(self.folder / "memory.json", {"accumulation": self.accumulation})
+            self.notes = [_halved(self.told.plan["batch_size"], self.accumulation)]
+            print(str(self.notes[0]))
+            _free()
+
+
+def _halved(batch: int, accumulation: int) -> Sentence:
+    return say("Memory ran out: batches of {batch} were computed in {parts} parts of {size}. The steps are the same, but "
+               "batch-norm statistics are those of the smaller parts.", batch=batch, parts=accumulation,
+               size=max(1, batch // accumulation))  # fmt: skip
+
+
+def _free() -> None:
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _read(path: Path, default: Any) -> Any:
+    return json.loads(path.read_text()) if path.exists() else default
+
+
+def _write(path: Path, value: Any) -> None:
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(value))
+    os.replace(draft, path)

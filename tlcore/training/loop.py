@@ -1,0 +1,202 @@
+"""The one gradient loop, for every task and strategy.
+
+Nothing in it draws from a generator that lives on: the order of the examples, the augmentation and dropout are functions
+of (seed, epoch, step), so a training that was killed goes on from its checkpoint to the very same weights.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tlcore.tasks.contract import Metric, Part, Task
+from tlcore.training.checkpoint import Checkpoint
+
+
+@dataclass
+class Training:
+    """What one training needs. ``phase`` is a `train_phase` of the Plan."""
+
+    task: Task
+    model: Any
+    examples: Mapping[str, Any]
+    target: dict[str, Any]
+    phase: dict[str, Any]
+    rate: float
+    epochs: int
+    patience: int | None  # epochs without a better validation score before it stops; None: never
+    seed: int
+    batch_size: int
+    accumulation: int
+    machine: Any
+    checkpoint: Checkpoint
+    metric: Metric
+    minutes: float | None = None
+    on_step: Callable[[int], None] = lambda n: None
+    on_epoch: Callable[..., None] = lambda **values: None
+
+
+@dataclass
+class Trained:
+    """The best state by validation data, and how it was reached."""
+
+    score: tuple[float, float]  # headline metric (higher is better), then minus the loss
+    best_epoch: int
+    epochs: int
+    seconds: float
+    examples_per_second: float | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(told: Training) -> Trained:
+    """Run one `train` phase; the model ends with its best state by validation data."""
+    import torch
+    from accelerate import Accelerator
+
+    machine, phase, model = told.machine, told.phase, told.model
+    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if machine.bf16 else "no")
+    parts = told.task.parts(model)
+    trainable = {part.name for part in parts} if phase["trainable"] == "all" else {parts[-1].name}
+    model.set_training(trainable)
+    model.to(accelerator.device, memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(
+        _groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=machine.device == "cuda"
+    )
+    optimizer = accelerator.prepare(optimizer)
+    order_size, batch = len(told.examples["train"]), told.batch_size
+    steps = max(1, order_size // batch if order_size >= batch else 1)
+
+    best: dict[str, Any] = {"score": [-math.inf, -math.inf], "epoch": 0, "state": None}
+    history: list[dict[str, float]] = []
+    epoch, spent, count = 0, 0.0, 0
+    if kept := told.checkpoint.load():
+        model.load_state_dict(kept["model"])
+        optimizer.load_state_dict(kept["optimizer"])
+        best, history, epoch, spent = kept["best"], kept["history"], kept["epoch"], kept["seconds"]
+    begun = time.monotonic()
+
+    def judge(epoch: int, **values: float) -> None:
+        """Score on validation data, keep the best state, and tell."""
+        with accelerator.autocast():
+            seen = score(told, model, "validation", str(accelerator.device))
+        now = [seen[told.metric.id] * (1 if told.metric.higher_is_better else -1), -seen["loss"]]
+        if now > best["score"]:
+            state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+            best.update(score=now, epoch=epoch, state=state)
+        values.update({f"validation_{k}": v for k, v in seen.items()})
+        seconds = spent + time.monotonic() - begun
+        history.append({"epoch": epoch, "seconds": seconds, **values})
+        told.on_epoch(epoch=epoch, seconds=seconds, **values)
+
+    if epoch == 0:
+        judge(0)  # a head that was solved beforehand may already be the best
+    while epoch < told.epochs:
+        model.set_training(trainable)
+        losses = 0.0
+        order = np.random.default_rng((told.seed, epoch)).permutation(order_size)[: steps * batch]
+        pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(order, batch)]
+        feed = told.examples["train"].batches(
+            [piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device)
+        )
+        done = 0
+        for step, these in enumerate(pieces):
+            _set_rate(optimizer, phase, epoch * steps + step, told.epochs * steps)
+            torch.manual_seed((told.seed * 1_000_003 + epoch) * 1_000_003 + step)
+            size = sum(map(len, these))
+            for piece, inputs in zip(these, feed, strict=False):
+                with accelerator.autocast():
+                    loss, _ = told.task.loss(model, inputs)
+                accelerator.backward(loss * (len(piece) / size))
+                losses += loss.detach() * len(piece)
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            done += size
+            told.on_step(size)
+        count += done
+        epoch += 1
+        judge(epoch, train_loss=float(losses) / max(1, done))
+        seconds = history[-1]["seconds"]
+        stop = told.patience is not None and epoch - best["epoch"] >= told.patience
+        stop = stop or (told.minutes is not None and seconds > 60 * told.minutes)
+        if stop or epoch == told.epochs:
+            break
+        if told.checkpoint.due():
+            told.checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best,
+                                  "history": history, "epoch": epoch, "seconds": seconds})  # fmt: skip
+    if best["state"] is not None:
+        model.load_state_dict(best["state"])
+    elapsed = time.monotonic() - begun
+    return Trained(
+        score=(best["score"][0], best["score"][1]), best_epoch=best["epoch"], epochs=epoch, seconds=spent + elapsed,
+        examples_per_second=round(count / elapsed, 1) if elapsed > 0 and count else None, history=history,
+    )  # fmt: skip
+
+
+def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """The order cut into pieces of ``size``; the last one may be smaller."""
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
+    """The model's outputs on a split, (n, …) float32, in the split's order."""
+    import torch
+
+    model.eval()
+    rows = []
+    with torch.inference_mode():
+        for batch in examples.batches(in_batches(np.arange(len(examples)), batch_size), None, device):
+            rows.append(task.loss(model, batch)[1].float().cpu().numpy())
+    return np.concatenate(rows)
+
+
+def score(told: Training, model: Any, split: str, device: str) -> dict[str, float]:
+    """The task's metrics and the mean loss on a split."""
+    import torch
+
+    model.eval()
+    rows, losses = [], 0.0
+    examples = told.examples[split]
+    size = max(1, 2 * told.batch_size // told.accumulation)
+    with torch.inference_mode():
+        for batch in examples.batches(in_batches(np.arange(len(examples)), size), None, device):
+            loss, out = told.task.loss(model, batch)
+            losses += float(loss) * len(out)
+            rows.append(out.float().cpu().numpy())
+    return {**metrics(told.task, np.concatenate(rows), examples, told.target), "loss": losses / len(examples)}
+
+
+def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) -> dict[str, float]:
+    """The task's metrics of outputs on a split, each example counted once."""
+    records = task.evaluate(out, examples, target)
+    return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
+
+
+def _groups(model: Any, parts: list[Part], trainable: set[str], rate: float,
+            phase: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
+    """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; biases and norms do not decay."""
+    named = dict(model.named_parameters())
+    groups = []
+    for depth, part in enumerate(reversed(parts)):
+        if part.name not in trainable:
+            continue
+        for flat in (True, False):
+            these = [named[n] for n in part.parameters if n in named and (named[n].ndim <= 1) == flat]
+            if these:
+                own = rate * phase["layer_decay"] ** depth
+                groups.append({"params": these, "lr": own, "top": own,
+                               "weight_decay": 0.0 if flat else phase["weight_decay"]})  # fmt: skip
+    return groups
+
+
+def _set_rate(optimizer: Any, phase: dict[str, Any], step: int, steps: int) -> None:
+    """Linear warm-up, then half a cosine to zero: a function of the step alone."""
+    warm = max(1, round(phase["warmup"] * steps))
+    share = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+    for group in optimizer.param_groups:
+        group["lr"] = group["top"] * share

@@ -1,0 +1,81 @@
+"""The machine that was found: device, precision, threads, memory. No torch until `found` is called."""
+
+from __future__ import annotations
+
+import functools
+import os
+import resource
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where training happens."""
+
+    device: str  # "cpu" | "cuda"
+    name: str  # e.g. "NVIDIA H100" or "CPU, 2 cores"
+    threads: int
+    bf16: bool  # has bfloat16 arithmetic that is faster than float32
+    memory: int  # bytes
+
+    def to_json(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+    @property
+    def said(self) -> str:
+        return f"{self.name} · {self.memory / 2**30:.0f} GB"
+
+
+@functools.cache
+def found() -> Machine:
+    """Ask torch for the machine. ``TLCORE_DEVICE=cpu`` keeps off a GPU."""
+    import psutil
+    import torch
+
+    threads = torch.get_num_threads()
+    if torch.cuda.is_available() and os.environ.get("TLCORE_DEVICE") != "cpu":
+        about = torch.cuda.get_device_properties(0)
+        return Machine("cuda", about.name, threads, torch.cuda.is_bf16_supported(), about.total_memory)
+    bf16 = bool(torch.cpu._is_avx512_bf16_supported()) if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
+    return Machine("cpu", f"CPU, {os.cpu_count()} cores", threads, bf16, psutil.virtual_memory().total)
+
+
+def light() -> Machine:
+    """The same without torch, for the pages: a GPU is there where the driver's device files are."""
+    import psutil
+
+    cuda = os.path.exists("/dev/nvidia0") and os.environ.get("TLCORE_DEVICE") != "cpu"
+    cores = os.cpu_count() or 1
+    return Machine("cuda" if cuda else "cpu", "GPU" if cuda else f"CPU, {cores} cores", cores, True,
+                   psutil.virtual_memory().total)  # fmt: skip
+
+
+def deterministic() -> None:
+    """Same seed, same machine, same versions: same result."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def peak_memory(device: str) -> int:
+    """Bytes at the highest: of the GPU where there is one, else of the process."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an exception means that memory ran out, on the GPU or beside it."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)

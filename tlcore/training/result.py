@@ -1,0 +1,54 @@
+"""What training leaves behind for the report: one result for each arm and seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlcore.words import Sentence
+
+
+@dataclass
+class ArmResult:
+    """One trained model. Its files lie in ``folder`` = ``runs/<id>/arms/<arm>/seed-<k>``."""
+
+    arm: str  # "transfer" | "twin"
+    seed: int
+    folder: Path
+    seconds: float  # of training with the chosen settings
+    seconds_search: float  # of the learning-rate (or regularisation) search; counted once, on the first seed
+    epochs: int | None  # trained; None for a solved head
+    best_epoch: int | None
+    learning_rate: float | None
+    validation: dict[str, float]  # metrics on validation data at the kept state
+    train: dict[str, float]  # the same on the training data, without augmentation: for the over-fitting gap
+    batch_size: int
+    accumulation: int
+    peak_memory: int  # bytes
+    device: str
+    examples_per_second: float | None
+    notes: list[Sentence] = field(default_factory=list)  # e.g. that batches were halved for lack of memory
+
+    @property
+    def weights(self) -> Path:
+        """The packed weights: a folder with ``config.json`` and ``model.safetensors`` as timm/transformers load it."""
+        return self.folder / "weights"
+
+    def outputs(self, split: str) -> np.ndarray:
+        """The outputs (n, classes) of the packed weights, reloaded, on ``test`` or ``validation``, in split order."""
+        return np.load(self.folder / f"outputs-{split}.npy")
+
+    def save(self) -> None:
+        plain: dict[str, Any] = {k: v for k, v in self.__dict__.items() if k != "folder"}
+        plain["notes"] = [note.model_dump() for note in self.notes]
+        (self.folder / "result.json").write_text(json.dumps(plain, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path) -> ArmResult:
+        plain = json.loads((folder / "result.json").read_text())
+        plain["notes"] = [Sentence.model_validate(note) for note in plain["notes"]]
+        return cls(folder=folder, **plain)

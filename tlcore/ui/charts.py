@@ -1,0 +1,215 @@
+"""Plotly pictures of the pages. Colour is never the only signal: the twin is dashed, bars carry numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.words import Sentence, number, say, t
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
+ARMS: dict[str, tuple[Sentence, str, str]] = {
+    "transfer": (say("transfer"), TRANSFER, "solid"),
+    "twin": (say("from scratch"), TWIN, "dash"),
+}
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"],
+    "responsive": True,
+}
+
+
+def show(figure: Any, key: str, alt: str) -> None:
+    """Draw a figure with the page's own settings."""
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
+
+
+def bars(names: list[str], values: list[float], *, title: str, digits: int = 0, share: bool = False) -> Any:
+    """Horizontal bars, the number written on each."""
+    import plotly.graph_objects as go
+
+    texts = [f"{number(100 * v, 1)} %" if share else number(v, digits) for v in values]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[_cut(name) for name in names],
+            orientation="h",
+            text=texts,
+            textposition="auto",
+            marker_color=TRANSFER,
+            hovertext=names,
+            hoverinfo="text+x",
+        )
+    )
+    figure.update_layout(
+        height=90 + 28 * len(names),
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis={"visible": False},
+        yaxis={"autorange": "reversed", "type": "category"},
+        showlegend=False,
+    )
+    if share:
+        figure.update_xaxes(range=[0, 1])
+    return figure
+
+
+def split_counts(counts: pd.DataFrame) -> Any:
+    """Examples of each class (rows) in each split (columns), stacked."""
+    import plotly.graph_objects as go
+
+    names = {"train": t("training"), "validation": t("validation"), "test": t("test")}
+    shades = {"train": "#0072b2", "validation": "#009e73", "test": "#8250df"}
+    patterns = {"train": "", "validation": "/", "test": "x"}
+    figure = go.Figure()
+    for split in counts.columns:
+        figure.add_bar(
+            y=[_cut(str(name)) for name in counts.index],
+            x=counts[split],
+            orientation="h",
+            name=names.get(split, split),
+            text=counts[split],
+            marker_color=shades.get(split),
+            marker_pattern_shape=patterns.get(split, ""),
+        )
+    figure.update_layout(
+        barmode="stack",
+        height=110 + 28 * len(counts),
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        xaxis_title=t("examples"),
+        yaxis={"autorange": "reversed", "type": "category"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def curves(
+    points: pd.DataFrame, column: str, *, against: str = "epoch", title: str = "", share: bool = True
+) -> Any:
+    """One value of both arms on one picture: each seed a thin line, their mean a thick one.
+
+    ``points`` as the store gives them: arm, seed, trial, phase, epoch, seconds, and the values.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    if not points.empty and column in points:
+        final = points[(points["trial"] == "final") & points[column].notna()]
+        for arm, (name, colour, dash) in ARMS.items():
+            of_arm = final[final["arm"] == arm].copy()
+            if of_arm.empty:
+                continue
+            of_arm["step"] = _steps(of_arm) if against == "epoch" else of_arm["seconds"]
+            for seed, line in of_arm.groupby("seed"):
+                figure.add_scatter(
+                    x=line["step"],
+                    y=line[column],
+                    mode="lines+markers" if len(line) < 3 else "lines",
+                    line={"color": colour, "dash": dash, "width": 1.2},
+                    opacity=0.55,
+                    showlegend=False,
+                    name=t("{arm}, seed {seed}", arm=name, seed=int(str(seed))),
+                )
+            mean = of_arm.groupby("step")[column].mean() if against == "epoch" else None
+            last = mean if mean is not None else of_arm.set_index("step")[column].sort_index()
+            figure.add_scatter(
+                x=last.index,
+                y=last.values,
+                mode="lines+markers" if mean is not None else "markers",
+                line={"color": colour, "dash": dash, "width": 3},
+                marker={"size": 5},
+                name=t(name),
+                opacity=1.0 if mean is not None else 0.6,
+            )
+    figure.update_layout(
+        height=300,
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis_title=t("epoch") if against == "epoch" else t("seconds"),
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        uirevision=column,
+    )
+    if share:
+        figure.update_yaxes(tickformat=".0%")
+    return figure
+
+
+def _steps(points: pd.DataFrame) -> pd.Series:
+    """Epochs counted through the phases of each seed."""
+    longest = points.groupby("phase")["epoch"].max()
+    before = (longest.cumsum() - longest).to_dict()
+    return points["epoch"] + points["phase"].map(before)
+
+
+def _cut(name: str, length: int = 28) -> str:
+    return name if len(name) <= length else name[: length - 1] + "…"
+
+
+def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
+    """Counts of truth (rows) and prediction (columns), shaded by the share of the row."""
+    import plotly.graph_objects as go
+
+    names = [_cut(label, 18) for label in labels]
+    shares = [[value / max(1, sum(row)) for value in row] for row in counts]
+    few = len(labels) <= 20
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares,
+            x=names,
+            y=names,
+            text=counts if few else None,
+            texttemplate="%{text}" if few else None,
+            customdata=counts,
+            colorscale="Blues",
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            hovertemplate="%{y} → %{x}: %{customdata}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=min(720, 150 + 26 * len(labels)),
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis={"type": "category", "side": "bottom"},
+        yaxis={"type": "category", "autorange": "reversed"},
+    )
+    return figure
+
+
+def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str) -> Any:
+    """Both arms' scores with their intervals, one row a run."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for arm, field, symbol in (("transfer", "transfer", "circle"), ("twin", "baseline", "diamond-open")):
+        name, colour, _ = ARMS[arm]
+        told = [(row, report[field]) for row, report in zip(names, reports, strict=True) if report.get(field)]
+        figure.add_scatter(
+            x=[one["value"] for _, one in told],
+            y=[_cut(row, 40) for row, _ in told],
+            mode="markers",
+            name=t(name),
+            marker={"color": colour, "symbol": symbol, "size": 11},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "color": colour,
+                "array": [one["interval"][1] - one["value"] for _, one in told],
+                "arrayminus": [one["value"] - one["interval"][0] for _, one in told],
+            },
+        )
+    figure.update_layout(
+        height=130 + 44 * len(names),
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        title={"text": title, "font_size": 14},
+        yaxis={"type": "category", "autorange": "reversed"},
+        xaxis={"tickformat": ".0%"},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    return figure

@@ -1,0 +1,262 @@
+"""Strategy: the advice, the choice, the options, the Plan before it runs, and the Spec as text."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import StudioError
+from tlcore.spec import Budget, Options, Spec
+from tlcore.ui.state import change_draft, draft_spec, go, owner, store
+from tlcore.ui.text import duration, plain, sentence
+from tlcore.words import number, t
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.store.tables import Project
+
+AUGMENTATIONS = ("auto", "standard", "no-flip", "none")
+
+
+def advice(dataset: Dataset) -> str | None:
+    """What the studio suggests and why; gives back the strategy it suggests."""
+    from tlcore.guidance import advise, measure
+
+    told = advise(measure(dataset))
+    with st.container(border=True):
+        suggested = t("Advice: {strategy}", strategy=_title(told.strategy))
+        st.markdown(f":material/lightbulb: **{suggested}**")
+        for reason in told.reasons:
+            st.markdown(f"- {sentence(reason)}")
+    return told.strategy
+
+
+def _title(strategy: str) -> str:
+    from tlcore.strategies import find
+
+    return t("As the studio advises") if strategy == "auto" else t(find(strategy).title)
+
+
+def choose(project: Project, advised: str | None) -> str:
+    """One card for each strategy: what it is, when it helps, when it hurts."""
+    from tlcore.strategies import STRATEGIES
+
+    chosen = str(project.draft.get("strategy") or "auto")
+    names = ["auto", *(strategy.id for strategy in STRATEGIES)]
+    if chosen not in names:
+        chosen = "auto"
+
+    def shown(name: str) -> str:
+        if name == "auto" and advised:
+            return t("As the studio advises ({strategy})", strategy=_title(advised))
+        return _title(name)
+
+    picked = st.pills(
+        t("Strategy"), names, default=chosen, required=True, format_func=shown, key=f"strategy-{project.id}"
+    )
+    if picked and picked != chosen:
+        change_draft(project, strategy=picked)
+        chosen = str(picked)
+    effective = advised if chosen == "auto" else chosen
+    with st.grid("auto", min_column_width=230):
+        for strategy in STRATEGIES:
+            with st.container(border=True, height="stretch"):
+                with st.container(horizontal=True, vertical_alignment="center"):
+                    st.markdown(f"**{t(strategy.title)}**", width="content")
+                    if strategy.id == effective:
+                        st.badge(t("chosen"), icon=":material/check:", color="green")
+                st.caption(t(strategy.what))
+                st.markdown(f":material/thumb_up: {t(strategy.helps)}")
+                st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
+                st.caption(plain(strategy.paper))
+    return chosen
+
+
+def options(project: Project) -> None:
+    """Budget, seeds and settings; an empty field is left to the studio. Kept in the draft at once."""
+    draft, key = project.draft, project.id
+    had = {**(draft.get("options") or {})}
+    budget = {**(draft.get("budget") or {})}
+    spec, opts, bud = Spec.model_fields, Options.model_fields, Budget.model_fields
+    auto = t("auto")
+
+    def told(value: Any) -> Any:
+        return None if value in (None, "auto") else value
+
+    with st.grid("auto", min_column_width=220):
+        name = st.text_input(
+            t("Name of the run"),
+            draft.get("name") or project.name[:120],
+            max_chars=120,
+            key=f"o-name-{key}",
+            help=_help(spec["name"]),
+        )
+        seeds = st.number_input(
+            t("Seeds"), 1, 20, int(draft.get("seeds") or 3), key=f"o-seeds-{key}", help=_help(spec["seeds"])
+        )
+        epochs = st.number_input(
+            t("Epochs at most"),
+            1,
+            1000,
+            told(budget.get("epochs")),
+            placeholder=auto,
+            key=f"o-epochs-{key}",
+            help=_help(bud["epochs"]),
+        )
+        minutes = st.number_input(
+            t("Minutes at most, each arm"),
+            0.1,
+            10_000.0,
+            told(budget.get("minutes")),
+            placeholder=t("no limit"),
+            key=f"o-minutes-{key}",
+            help=_help(bud["minutes"]),
+        )
+        image = st.number_input(
+            t("Picture size"),
+            16,
+            1024,
+            told(had.get("image_size")),
+            step=16,
+            placeholder=auto,
+            key=f"o-image-{key}",
+            help=_help(opts["image_size"]),
+        )
+        batch = st.number_input(
+            t("Batch size"),
+            1,
+            4096,
+            told(had.get("batch_size")),
+            placeholder=auto,
+            key=f"o-batch-{key}",
+            help=_help(opts["batch_size"]),
+        )
+        rate = st.number_input(
+            t("Learning rate"),
+            1e-7,
+            10.0,
+            told(had.get("learning_rate")),
+            step=1e-4,
+            format="%.2e",
+            placeholder=auto,
+            key=f"o-rate-{key}",
+            help=_help(opts["learning_rate"]),
+        )
+        titles = {"auto": auto, "standard": t("standard"), "no-flip": t("no mirroring"), "none": t("none")}
+        augmentation = st.selectbox(
+            t("Augmentation"),
+            AUGMENTATIONS,
+            key=f"o-augment-{key}",
+            index=AUGMENTATIONS.index(had.get("augmentation", "auto")),
+            format_func=titles.__getitem__,
+            help=_help(opts["augmentation"]),
+        )
+        twin = st.toggle(
+            t("Train the from-scratch twin"),
+            draft.get("baseline", "scratch") == "scratch",
+            key=f"o-twin-{key}",
+            help=_help(spec["baseline"]),
+        )
+    if seeds == 1:
+        st.caption(
+            t("One seed gives scores, but no verdict on the recipe: chance alone can make a difference.")
+        )
+    if not twin:
+        st.caption(t("Without the twin the report cannot say whether transfer helped."))
+    chosen = {
+        "name": name.strip() or project.name[:120],
+        "seeds": int(seeds),
+        "baseline": "scratch" if twin else "none",
+        "budget": {"epochs": epochs or "auto", "minutes": minutes},
+        "options": {
+            "image_size": image or "auto",
+            "batch_size": batch or "auto",
+            "learning_rate": rate or "auto",
+            "augmentation": augmentation,
+        },
+    }
+    if any(draft.get(field) != value for field, value in chosen.items()):
+        change_draft(project, **chosen)
+        project.draft = {**draft, **chosen}
+
+
+def _help(field: Any) -> str:
+    return t(field.description or "")
+
+
+def plan(spec: Spec, dataset: Dataset) -> None:
+    """What will be done, before it is done."""
+    from tlcore.flow import preview
+    from tlcore.strategies.plan import guess_seconds
+    from tlcore.strategies.words import phases_in_words
+
+    try:
+        told = preview(spec, dataset, _source(spec))
+    except StudioError as error:
+        st.warning(sentence(error.sentence), icon=":material/warning:")
+        return
+    titles = {"transfer": t("Transfer"), "twin": t("From-scratch twin")}
+    for name, arm in told["arms"].items():
+        st.markdown(f"**{titles[name]}**")
+        rows = [_phase(place, phase) for place, phase in enumerate(phases_in_words(arm), 1)]
+        st.table(rows, border="horizontal", hide_index=True)
+    st.caption(
+        t(
+            "Pictures of {size} px, batches of {batch}, {seeds} seeds. At most about {time} on this machine; "
+            "training stops early where the validation score no longer rises.",
+            size=told["processor"]["size"],
+            batch=told["batch_size"],
+            seeds=spec.seeds,
+            time=duration(guess_seconds(told, os.cpu_count() or 1)),
+        )
+    )
+
+
+def _phase(place: int, phase: dict[str, Any]) -> dict[str, str]:
+    slower = phase["layer_decay"] < 1
+    rates = ", ".join(f"{rate:.0e}" for rate in phase["rates"])
+    return {
+        t("Phase"): f"{place}. {t(phase['title'])}",
+        t("Frozen"): t(phase["frozen"]),
+        t("Trained"): t(phase["trained"]),
+        t("Learning rates"): (t("{rates}, lower layers slower", rates=rates) if slower else rates) or "–",
+        t("Epochs at most"): number(phase["epochs"]) if phase["epochs"] else "–",
+    }
+
+
+def _source(spec: Spec) -> Any:
+    from tlcore.sources import find
+
+    return find(spec.source, store())
+
+
+def as_text(spec: Spec) -> None:
+    """The Spec as YAML, and the command that runs the same."""
+    text = spec.to_yaml()
+    st.code(text, language="yaml")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            t("Download the spec"),
+            text,
+            "spec.yaml",
+            "application/yaml",
+            on_click="ignore",
+            icon=":material/download:",
+            key="spec-yaml",
+        )
+    st.caption(t("The same run without a browser:"))
+    st.code(f"tlcore run spec.yaml --workspace {store().home}", language="bash")
+
+
+def start(project: Project) -> None:
+    """The run is queued, and Train shows it."""
+    if st.button(t("Start the run"), type="primary", icon=":material/play_arrow:", key="start-run"):
+        try:
+            spec = draft_spec(project)
+        except StudioError as error:
+            st.error(sentence(error.sentence), icon=":material/error:")
+            return
+        run = store().runs.create(spec, owner(), project.id)
+        go("train", run=run.id)

@@ -1,0 +1,129 @@
+"""The errors worth looking at: the pictures the model was surest of and wrong about, and where it looked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import UnusableInput
+from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import jobview
+from tlcore.ui.pictures import gallery, thumbnail
+from tlcore.ui.state import owner, store
+from tlcore.ui.text import plain, score, sentence, short
+from tlcore.words import t
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tlcore.store.tables import Run
+
+VIEW = 288  # pixels a side of the chosen picture
+
+
+def show(run: Run, report: dict[str, Any]) -> None:
+    """The worst errors; one of them is chosen and explained."""
+    worst = report.get("worst") or []
+    if not worst:
+        st.caption(t("The packed model made no error on the test set."))
+        return
+    try:
+        dataset = store().datasets.open(str(run.dataset))
+    except UnusableInput as error:
+        st.error(sentence(error.sentence), icon=":material/error:")
+        return
+    captions = [
+        t("{truth} taken for {prediction}", truth=one["truth"], prediction=one["prediction"]) for one in worst
+    ]
+    gallery([dataset.file(one["file"]) for one in worst], captions)
+    numbers = list(range(len(worst)))
+    chosen = st.selectbox(
+        t("Look closer at"),
+        numbers,
+        key=f"worst-{run.id}",
+        width=520,
+        format_func=lambda i: f"{i + 1}. {short(worst[i]['id'], 40)}: {captions[i]}",
+    )
+    _closer(run, worst[chosen], dataset.file(worst[chosen]["file"]))
+
+
+def _closer(run: Run, error: dict[str, Any], path: Path) -> None:
+    folder = store().runs.folder(run.id)
+    picture, heat = _figure(folder, error.get("picture")), _figure(folder, error.get("gradcam"))
+    with st.container(horizontal=True, gap="medium"):
+        st.image(picture or thumbnail(path, VIEW), width=VIEW, caption=t("The picture"), alt=t("The picture"))
+        if heat:
+            st.image(
+                heat,
+                width=VIEW,
+                caption=t("Where the model looked (Grad-CAM)"),
+                alt=t("The picture with the places that spoke for the prediction in warm colours"),
+            )
+        with st.container(width=320):
+            st.markdown(
+                t(
+                    "Label: **{truth}**  \nPrediction: **{prediction}** ({share})",
+                    truth=plain(error["truth"]),
+                    prediction=plain(error["prediction"]),
+                    share=score(error["confidence"]),
+                )
+            )
+            if error.get("confidence_truth") is not None:
+                st.caption(t("It gave the label {share}.", share=score(error["confidence_truth"])))
+            st.caption(plain(error["id"]))
+            st.caption(t("If the label is wrong, correct it on the Data page and run again."))
+    if not heat:
+        _explain(run, error)
+
+
+def _figure(folder: Path, name: Any) -> bytes | None:
+    """A figure of the report, by the name the report gives it; only from the run's own folder."""
+    if not name:
+        return None
+    path = (folder / "figures" / str(name).removeprefix("figures/")).resolve()
+    return path.read_bytes() if path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def _explain(run: Run, error: dict[str, Any]) -> None:
+    """Grad-CAM on demand, by a quick job."""
+    key = f"explain-{run.id}-{error['id']}"
+    job_id = st.session_state.get(key)
+    if job_id is None:
+        if st.button(t("Show where the model looked"), icon=":material/visibility:", key="explain-go"):
+            given = {"run": run.id, "id": error["id"]}
+            st.session_state[key] = (
+                store().jobs.submit("explain", owner(), given, project_id=run.project_id).id
+            )
+            st.rerun()
+        return
+
+    @st.fragment(run_every=1)
+    def wait() -> None:
+        job = store().jobs.get(job_id)
+        if job is None or not jobview.live(job):
+            st.rerun()
+        jobview.progress_bar(job)
+        jobview.worker_hint(job)
+
+    job = store().jobs.get(job_id)
+    if job is not None and jobview.live(job):
+        wait()
+    elif job is not None and job.state == SUCCEEDED:
+        _explained(job.output or {})
+    elif job is not None:
+        jobview.failure(job)
+
+
+def _explained(output: dict[str, Any]) -> None:
+    names = [output.get("picture"), output.get("overlay")]
+    pictures = [store().home / name for name in names if name]
+    found = [
+        path.read_bytes()
+        for path in pictures
+        if path.resolve().is_relative_to(store().home) and path.is_file()
+    ]
+    if found:
+        st.image(found, width=VIEW)
+    else:
+        st.caption(t("This kind of network has no map of places to show."))

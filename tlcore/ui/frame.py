@@ -1,0 +1,144 @@
+"""What stands around every page: language, sign-in, project picker, navigation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from tlcore.ui.state import open_project, owner, session, signed_in, store
+from tlcore.ui.text import plain, short
+from tlcore.words import LANGUAGES, follow, match, t
+
+
+def current_language() -> str:
+    """The language chosen in this session, else the browser's; English outside of a session."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return "en"
+    return session().language or match(st.context.locale)
+
+
+def begin() -> None:
+    """Page config, the language of every sentence from here on, and the gate."""
+    st.set_page_config(
+        page_title="Transfer Learning Studio",
+        page_icon=":material/hub:",
+        layout="wide",
+        initial_sidebar_state="auto",
+    )
+    follow(current_language)
+    if asked := st.query_params.get("lang"):
+        session().language = match(asked)
+    if signed_in() is False:
+        _sign_in()
+    session().framed = True
+    _project_of_the_address()
+
+
+def _sign_in() -> None:
+    st.title("Transfer Learning Studio")
+    st.markdown(t("Sign in to see your projects. Everybody on this server shares the library of models."))
+    st.button(t("Sign in"), icon=":material/login:", type="primary", on_click=st.login)
+    st.stop()
+
+
+def _project_of_the_address() -> None:
+    """The address names the open project, so that a link can be shared and a refresh loses nothing."""
+    asked = st.query_params.get("project")
+    if asked and asked != session().project and store().projects.get(asked, owner()):
+        open_project(asked)
+
+
+def pages() -> dict[str, list[Any]]:
+    """The pages in their sections; titles in the current language."""
+
+    def page(name: str, title: str, icon: str, help: str, **more: Any) -> Any:
+        return st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", help=help, **more)
+
+    return {
+        "": [page("start", t("Start"), "home", t("Your projects, and samples to try."), default=True)],
+        t("The walk"): [
+            page(
+                "source",
+                t("Source"),
+                "hub",
+                t("What is learned, and the source model it is transferred from."),
+            ),
+            page("data", t("Data"), "database", t("Upload examples, see what is wrong with them, confirm.")),
+            page("strategy", t("Strategy"), "tune", t("Advice, options, and the plan before it runs.")),
+            page(
+                "train", t("Train"), "model_training", t("The run as it goes: curves, time left, queue, log.")
+            ),
+            page("compare", t("Compare"), "compare_arrows", t("Whether transfer helped, with intervals.")),
+            page("share", t("Share"), "ios_share", t("Try the model, download it, publish it.")),
+        ],
+        t("More"): [
+            page("library", t("Library"), "local_library", t("Models that everybody on this server shares.")),
+            page("learn", t("Learn"), "school", t("What transfer learning is, and when it fails.")),
+            page("server", t("Server"), "dns", t("Workers, devices, queue, disk and versions.")),
+        ],
+    }
+
+
+def sidebar() -> None:
+    """Project picker and language, under the navigation."""
+    with st.sidebar:
+        _pick_project()
+        _pick_language()
+        if signed_in():
+            st.caption(plain(st.user.get("name") or owner()))
+            st.button(t("Sign out"), icon=":material/logout:", type="tertiary", on_click=st.logout)
+
+
+def _pick_project() -> None:
+    names = {project.id: project.name for project in store().projects.all(owner())}
+    if not names:
+        return
+    if session().project not in names:
+        open_project(None)
+    st.session_state["project_picker"] = session().project
+    st.selectbox(
+        t("Project"),
+        list(names),
+        index=None,
+        key="project_picker",
+        placeholder=t("Choose a project"),
+        format_func=lambda project_id: short(names.get(project_id, ""), 60),
+        on_change=_picked,
+    )
+    if session().project:
+        st.query_params["project"] = session().project
+
+
+def _picked() -> None:
+    open_project(st.session_state["project_picker"])
+    if session().project:
+        st.query_params["project"] = session().project
+    else:
+        st.query_params.pop("project", None)
+    for name in ("run", "chapter"):
+        st.query_params.pop(name, None)
+
+
+def _pick_language() -> None:
+    st.session_state["language_picker"] = current_language()
+    st.selectbox(
+        t("Language"),
+        list(LANGUAGES),
+        key="language_picker",
+        format_func=LANGUAGES.__getitem__,
+        on_change=_spoken,
+    )
+
+
+def _spoken() -> None:
+    session().language = st.session_state["language_picker"]
+    st.query_params.pop("lang", None)
+
+
+def go_to_wished() -> None:
+    """After a deep link went through the frame: to the page that was wished for, its address kept."""
+    wished, session().wished = session().wished, None
+    if wished:
+        st.switch_page(f"pages/{wished}.py", query_params=st.query_params.to_dict())

@@ -1,0 +1,34 @@
+"""The chapters of Learn, in reading order. One chapter = one file + one line here."""
+
+from __future__ import annotations
+
+from tlcore.registry import by_id
+from tlcore.ui.learn import (
+    glossary,
+    label_savings,
+    negative_transfer,
+    over_fitting,
+    parts,
+    strategies,
+    verdict,
+    what_it_is,
+)
+from tlcore.ui.learn.chapter import Chapter
+
+CHAPTERS: tuple[Chapter, ...] = (
+    what_it_is.CHAPTER,
+    parts.CHAPTER,
+    strategies.CHAPTER,
+    negative_transfer.CHAPTER,
+    verdict.CHAPTER,
+    over_fitting.CHAPTER,
+    label_savings.CHAPTER,
+    glossary.CHAPTER,
+)
+
+BY_ID = by_id(CHAPTERS)
+
+
+def find(chapter_id: str | None) -> Chapter:
+    """The chapter of this id; the first one where there is none."""
+    return BY_ID.get(chapter_id or "", CHAPTERS[0])

@@ -1,0 +1,207 @@
+"""An upload before it becomes a dataset: its check, what was found, corrections, the split, and confirm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import StudioError
+from tlcore.spec import Split
+from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import jobview
+from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download
+from tlcore.ui.state import CHECK, change_draft, owner, store
+from tlcore.ui.text import sentence
+from tlcore.words import percent, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Job, Project
+
+
+def show(project: Project, job: Job) -> None:
+    """Whatever the check's state asks for."""
+    if jobview.live(job):
+        _watch(job)
+    elif job.state == SUCCEEDED:
+        _staged(project, job)
+    else:
+        _failed(project, job)
+
+
+def _watch(job: Job) -> None:
+    """Progress without reloading; once it ended the page is drawn anew."""
+    job_id = job.id
+
+    @st.fragment(run_every=1)
+    def poll() -> None:
+        now = store().jobs.get(job_id)
+        if now is None or not jobview.live(now):
+            st.rerun()
+        with st.container(border=True):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown("**" + t("Checking the data") + "**", width="content")
+                jobview.badge(now)
+            jobview.progress_bar(now)
+            jobview.worker_hint(now)
+            if st.button(
+                t("Stop the check"),
+                icon=":material/stop_circle:",
+                key="check-cancel",
+                disabled=now.cancel_requested,
+            ):
+                store().jobs.cancel(job_id)
+                st.rerun()
+        st.caption(t("You may close this tab; the check goes on."))
+
+    poll()
+
+
+def _failed(project: Project, job: Job) -> None:
+    if job.state == "cancelled":
+        st.warning(t("The check was stopped. Nothing was kept."), icon=":material/cancel:")
+    else:
+        jobview.failure(job)
+    _other_data(project, t("Upload again"))
+
+
+def _other_data(project: Project, label: str) -> None:
+    if st.button(label, icon=":material/upload:", key="other-data"):
+        change_draft(project, **{CHECK: None, "data": None})
+        st.rerun()
+
+
+def _staged(project: Project, job: Job) -> None:
+    from tlcore.data.staging import Staged
+
+    try:
+        staged = Staged.open(store().jobs.folder(job.id))
+    except (StudioError, OSError) as error:
+        said = sentence(error.sentence) if isinstance(error, StudioError) else t("The staged files are gone.")
+        st.error(said, icon=":material/error:")
+        _other_data(project, t("Upload again"))
+        return
+    corrections = dict((project.draft.get("data") or {}).get("corrections") or {})
+    try:
+        found = staged.recheck(corrections) if corrections else staged.findings
+    except StudioError:  # corrections of an earlier upload
+        corrections, found = {}, staged.findings
+    _counts(staged)
+    findings(found)
+    with st.container(horizontal=True):
+        set_aside_download(staged.set_aside(), key="staged")
+        _merge(project, staged, corrections)
+    if staged.rows.empty:
+        _other_data(project, t("Upload again"))
+        return
+    view = st.segmented_control(
+        t("View"),
+        ["look", "correct", "counts"],
+        default="look",
+        required=True,
+        key="staged-view",
+        format_func={
+            "look": t("Pictures"),
+            "correct": t("Correct labels"),
+            "counts": t("Counts"),
+        }.__getitem__,
+    )
+    if view == "look":
+        look(staged.rows, staged.file, key="staged")
+    elif view == "correct":
+        changed = correct_labels(staged.rows, staged.file, corrections, key=f"staged-{job.id}")
+        if changed != corrections:
+            _keep(project, changed)
+            st.rerun()
+    else:
+        class_bars(staged.counts, key="staged")
+    _confirm(project, staged, corrections, usable=not any(one.level == "error" for one in found))
+
+
+def _keep(project: Project, corrections: dict[str, str]) -> None:
+    data = {**(project.draft.get("data") or {}), "corrections": corrections}
+    change_draft(project, data={key: value for key, value in data.items() if value} or None)
+
+
+def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
+    """One click for labels that differ only by case or blanks."""
+    merges = {file: label for file, label in staged.merges().items() if corrections.get(file) != label}
+    if merges and st.button(
+        t("Merge labels that differ only in spelling ({n} pictures)", n=len(merges)),
+        icon=":material/merge:",
+        key="merge-labels",
+    ):
+        _keep(project, {**merges, **corrections})
+        st.rerun()
+
+
+def _counts(staged: Any) -> None:
+    with st.container(horizontal=True):
+        st.metric(t("Pictures"), f"{len(staged.rows):,}", border=True, width=170)
+        st.metric(t("Classes"), len(staged.labels), border=True, width=170)
+        st.metric(t("Set aside"), len(staged.set_aside()), border=True, width=170)
+
+
+def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usable: bool) -> None:
+    st.subheader(t("Split and confirm"), anchor=False)
+    own = bool(staged.info.splits)
+    if own:
+        st.caption(t("The upload has its own split into training and test; it will be respected."))
+    fields = Split.model_fields
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        validation = st.slider(
+            t("Validation"),
+            0.05,
+            0.4,
+            0.15,
+            0.05,
+            key="split-validation",
+            format="percent",
+            help=t(fields["validation"].description or ""),
+            width=220,
+        )
+        test = st.slider(
+            t("Test"),
+            0.05,
+            0.5,
+            0.2,
+            0.05,
+            key="split-test",
+            format="percent",
+            disabled=own,
+            help=t(fields["test"].description or ""),
+            width=220,
+        )
+        seed = st.number_input(
+            t("Seed"), 0, 2**31 - 1, 0, key="split-seed", help=t(fields["seed"].description or ""), width=140
+        )
+    if corrections:
+        st.caption(t("Corrected labels: {n}.", n=len(corrections)))
+    if not own:
+        rest = percent(1 - validation - test, 0)
+        st.caption(t("{share} of the examples are left to train on. Each class is split alike.", share=rest))
+    with st.container(horizontal=True):
+        go = st.button(
+            t("Confirm the data"), type="primary", icon=":material/check:", key="confirm", disabled=not usable
+        )
+        _other_data(project, t("Use other data"))
+    if not usable:
+        st.caption(t("What is marked as an error above must be mended first."))
+    if go:
+        _make_dataset(project, staged, Split(validation=validation, test=test, seed=int(seed)), corrections)
+
+
+def _make_dataset(project: Project, staged: Any, split: Split, corrections: dict[str, str]) -> None:
+    from tlcore.data.staging import confirm
+
+    with st.spinner(t("Writing the dataset …")):
+        try:
+            dataset = confirm(
+                staged, store(), split=split, corrections=corrections, name=project.name, owner=owner()
+            )
+        except StudioError as error:
+            st.error(sentence(error.sentence), icon=":material/error:")
+            return
+    change_draft(project, **{CHECK: None, "data": {"dataset": dataset.fingerprint}})
+    st.toast(t("The data are confirmed."), icon=":material/check:")
+    st.rerun()

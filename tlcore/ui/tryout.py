@@ -1,0 +1,245 @@
+"""Share: try the model on a picture, predict a whole zip, download the bundle, publish it to the library."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import StudioError, UnusableInput
+from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import charts, jobview
+from tlcore.ui.state import owner, store
+from tlcore.ui.text import plain, score, sentence, short, size
+from tlcore.ui.upload import keep
+from tlcore.words import say, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Run
+
+BARS = 10  # classes drawn for one picture
+SHOWN = 8  # pictures tried at once
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _bundle(path: str, stamp: float) -> Any:
+    """An opened bundle; it runs in onnxruntime, so that the pages need no torch."""
+    from tlcore.bundle import Bundle
+
+    return Bundle.open(path)
+
+
+def opened(path: Path) -> Any:
+    """The bundle at a path. Raises UnusableInput where it is gone or broken."""
+    if not path.exists():
+        raise UnusableInput(say("The bundle of this run is not there any more."), code="bundle")
+    return _bundle(str(path), path.stat().st_mtime)
+
+
+def try_it(path: Path, key: str) -> None:
+    """Pictures from the computer or the camera, each with what the model says of it."""
+    way = st.segmented_control(
+        t("Picture from"),
+        ["file", "camera"],
+        default="file",
+        required=True,
+        key=f"try-way-{key}",
+        format_func={"file": t("your computer"), "camera": t("the camera")}.__getitem__,
+    )
+    if way == "camera":
+        shot = st.camera_input(t("Take a picture"), key=f"try-camera-{key}", width=420)
+        files = [shot] if shot else []
+    else:
+        files = st.file_uploader(
+            t("Pictures"),
+            type=["png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif", "heic"],
+            accept_multiple_files=True,
+            key=f"try-file-{key}",
+            max_upload_size=50,
+        )
+    for number, file in enumerate(files[:SHOWN]):
+        _answer(path, file, f"{key}-{number}")
+    if len(files) > SHOWN:
+        st.caption(t("The first {n} are shown; for many pictures, predict a zip below.", n=SHOWN))
+
+
+def _answer(path: Path, file: Any, key: str) -> None:
+    data = file.getvalue()
+    try:
+        row = opened(path).predict([data])[0]
+    except StudioError as error:
+        st.error(plain(short(file.name, 60)) + ": " + sentence(error.sentence), icon=":material/error:")
+        return
+    if row.get("error") or row.get("problem"):
+        st.error(plain(short(file.name, 60)) + ": " + sentence(row.get("error") or row["problem"]))
+        return
+    shares = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:BARS]
+    with st.container(border=True, horizontal=True, gap="medium"):
+        st.image(data, width=220, caption=plain(short(file.name, 30)), alt=short(file.name, 80))
+        with st.container():
+            st.markdown(
+                t(
+                    "**{prediction}**, {share} sure",
+                    prediction=plain(row["prediction"]),
+                    share=score(row["confidence"]),
+                )
+            )
+            title = t("Probability of each class")
+            charts.show(
+                charts.bars([k for k, _ in shares], [v for _, v in shares], title=title, share=True),
+                f"try-{key}",
+                title,
+            )
+
+
+def batch(run: Run) -> None:
+    """A zip of pictures becomes a CSV of predictions, by a job."""
+    file = st.file_uploader(t("Zip of pictures"), type=["zip"], key=f"batch-{run.id}")
+    job_key = f"batch-job-{run.id}"
+    if st.button(t("Predict them all"), icon=":material/table_view:", disabled=file is None, key="batch-go"):
+        kept = keep([file], store().home / "tmp")
+        given = {"run": run.id, "path": str(kept)}
+        st.session_state[job_key] = (
+            store().jobs.submit("predict", owner(), given, project_id=run.project_id).id
+        )
+        st.rerun()
+    job = store().jobs.get(st.session_state[job_key]) if job_key in st.session_state else None
+    if job is None:
+        return
+    if jobview.live(job):
+        _wait(job.id)
+    elif job.state == SUCCEEDED:
+        _predicted(job.output or {}, run)
+    else:
+        jobview.failure(job)
+
+
+def _wait(job_id: str) -> None:
+    @st.fragment(run_every=1)
+    def look() -> None:
+        job = store().jobs.get(job_id)
+        if job is None or not jobview.live(job):
+            st.rerun()
+        jobview.progress_bar(job)
+        jobview.worker_hint(job)
+
+    look()
+
+
+def _predicted(output: dict[str, Any], run: Run) -> None:
+    path = store().home / str(output.get("path") or output.get("csv") or "")
+    st.success(
+        t(
+            "{n} pictures predicted, {aside} set aside.",
+            n=output.get("n", 0),
+            aside=output.get("set_aside", 0),
+        ),
+        icon=":material/check_circle:",
+    )
+    if path.is_file() and path.resolve().is_relative_to(store().home):
+        st.download_button(
+            t("Download the predictions (CSV)"),
+            path.read_bytes,
+            f"{run.id}-batch.csv",
+            "text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+            key="batch-csv",
+        )
+
+
+def bundle(path: Path, name: str) -> None:
+    """The download, with what is inside."""
+    if not path.exists():
+        st.warning(t("The bundle of this run is not there any more."), icon=":material/warning:")
+        return
+    st.download_button(
+        t("Download the bundle ({size})", size=size(path.stat().st_size)),
+        path.read_bytes,
+        f"{name}.zip",
+        "application/zip",
+        type="primary",
+        on_click="ignore",
+        icon=":material/download:",
+        key="bundle-download",
+    )
+    box = st.expander(
+        t("What is inside"), icon=":material/folder_zip:", key="bundle-inside", on_change="rerun"
+    )
+    if box.open:
+        with box:
+            st.table(_inside(path), border="horizontal", hide_index=True, width="content")
+    st.caption(t("`predict.py` in it needs onnxruntime, numpy and Pillow only, and no part of this studio."))
+
+
+def _inside(path: Path) -> list[dict[str, str]]:
+    about = {
+        "model.safetensors": t("the weights, as timm or transformers load them"),
+        "config.json": t("the architecture"),
+        "model.onnx": t("the model for onnxruntime, checked against the weights"),
+        "README.md": t("the model card, filled from measurements"),
+        "predict.py": t("predicts pictures without the studio"),
+        "labels.json": t("the classes"),
+        "preprocessor.json": t("how a picture becomes numbers"),
+        "preprocessing.json": t("how a picture becomes numbers"),
+        "bundle.json": t("what this bundle is, and the digest of each file"),
+        "report.json": t("the report of the run"),
+        "requirements.txt": t("what predict.py needs"),
+    }
+    with zipfile.ZipFile(path) as archive:
+        return [
+            {
+                t("File"): plain(entry.filename),
+                t("Size"): size(entry.file_size),
+                t("What it is"): about.get(Path(entry.filename).name, ""),
+            }
+            for entry in archive.infolist()
+            if not entry.is_dir()
+        ]
+
+
+def publish(run: Run, path: Path) -> None:
+    """Into the library, for everybody on this server."""
+    known = [model for model in store().models.all() if model.run_id == run.id]
+    if known:
+        st.success(
+            t("In the library as “{name}”.", name=plain(known[0].name)), icon=":material/local_library:"
+        )
+        return
+    name = st.text_input(
+        t("Name in the library"), run.name, max_chars=120, key=f"publish-name-{run.id}", width=520
+    )
+    st.caption(t("Everybody on this server will find it, can download it, and can transfer from it."))
+    if st.button(
+        t("Publish to the library"),
+        icon=":material/publish:",
+        key="publish-go",
+        disabled=not path.exists() or not name.strip(),
+    ):
+        store().models.publish(
+            path, name=name, owner=owner(), task=run.task, run_id=run.id, about=about(run, path)
+        )
+        st.rerun()
+
+
+def about(run: Run, path: Path) -> dict[str, Any]:
+    """What the library says of a model: scores with intervals, verdict, labels, licence, size."""
+    report = run.report or {}
+    packed, source = report.get("packed") or {}, report.get("source") or {}
+    return {
+        "labels": report.get("labels") or [],
+        "metric": report.get("metric"),
+        "value": packed.get("value"),
+        "interval": packed.get("interval"),
+        "n_test": report.get("n_test"),
+        "verdict": report.get("verdict"),
+        "strategy": report.get("strategy"),
+        "source": source.get("id") or run.spec.get("source"),
+        "licence": source.get("licence"),
+        "architecture": source.get("architecture"),
+        "parameters": source.get("parameters"),
+        "dataset": run.dataset,
+        "bytes": path.stat().st_size,
+    }

@@ -1,0 +1,235 @@
+"""Where the examples come from: a zip, a folder of the browser, a table and a zip, the hub, a server path.
+
+What is uploaded is written below ``tmp/`` of the workspace and handed to a check; nothing is trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import UnusableInput
+from tlcore.spec import Data
+from tlcore.store.tables import new_id
+from tlcore.ui.state import CHECK, change_draft, owner, signed_in, store
+from tlcore.ui.text import plain, sentence
+from tlcore.words import say, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Project
+
+FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
+
+
+def ways() -> dict[str, str]:
+    """The ways in, by id."""
+    return {
+        "zip": t("A zip of photos"),
+        "folder": t("A folder on your computer"),
+        "table": t("A table and a zip"),
+        "hub": t("A dataset on the hub"),
+        "server": t("A path on the server"),
+        "workspace": t("Data used before"),
+        "sample": t("A sample"),
+    }
+
+
+def form(project: Project) -> None:
+    """Choose a way in, give the data, and submit the check."""
+    options = ways()
+    way = st.segmented_control(
+        t("Where are the examples?"),
+        list(options),
+        format_func=options.__getitem__,
+        default="zip",
+        required=True,
+        key="upload-way",
+    )
+    if way == "workspace":
+        _used_before(project)
+        return
+    if way == "sample":
+        _sample(project)
+        return
+    given = _inputs(str(way))
+    with st.expander(t("Columns and groups"), icon=":material/view_column:"):
+        columns, group = _columns(str(way))
+    ready = bool(given.get("files") or given.get("path"))
+    if st.button(
+        t("Check the data"),
+        type="primary",
+        icon=":material/fact_check:",
+        disabled=not ready,
+        key="upload-check",
+    ):
+        try:
+            path, name = _settle(given)
+        except UnusableInput as error:
+            st.error(sentence(error.sentence), icon=":material/error:")
+            return
+        submit(project, {"path": path, "columns": columns, "group": group or None, "name": name})
+
+
+def submit(project: Project, input: dict[str, Any]) -> None:
+    """Queue the check of an upload and remember it in the draft."""
+    whole = {"task": project.draft.get("task"), "name": project.name, **input}
+    job = store().jobs.submit("check-upload", owner(), whole, project_id=project.id)
+    data = {"group": input.get("group"), "columns": input.get("columns") or {}}
+    change_draft(project, **{CHECK: job.id, "data": {k: v for k, v in data.items() if v} or None})
+    st.rerun()
+
+
+def _inputs(way: str) -> dict[str, Any]:
+    limit = st.get_option("server.maxUploadSize")
+    if way == "zip":
+        st.caption(t("One folder per class in the zip; folders train, validation and test are respected."))
+        file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-zip", help=_limit_help(limit))
+        return {"files": [file] if file else []}
+    if way == "folder":
+        st.caption(t("One folder per class inside the folder you choose."))
+        files = st.file_uploader(
+            t("Folder"), accept_multiple_files="directory", key="upload-folder", help=_limit_help(limit)
+        )
+        return {"files": files or []}
+    if way == "table":
+        st.caption(t("A CSV or Parquet file with a column of picture names and a column of labels."))
+        left, right = st.columns(2)
+        table = left.file_uploader(t("Table"), type=["csv", "parquet", "tsv"], key="upload-table")
+        file = right.file_uploader(
+            t("Zip of the pictures"), type=["zip"], key="upload-table-zip", help=_limit_help(limit)
+        )
+        return {"files": [table, file] if table and file else []}
+    if way == "hub":
+        name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
+        return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
+    st.caption(
+        t(
+            "For more than {limit} MB: put the zip or folder on the server and name its path here.",
+            limit=limit,
+        )
+    )
+    path = st.text_input(t("Path on the server"), placeholder="/data/photos.zip", key="upload-path").strip()
+    return {"path": path or None}
+
+
+def _limit_help(limit: Any) -> str:
+    return t("At most {limit} MB here. For more, put the data on the server and name its path.", limit=limit)
+
+
+def _columns(way: str) -> tuple[dict[str, str], str]:
+    fields = Data.model_fields
+    columns: dict[str, str] = {}
+    if way in ("table", "hub", "server"):
+        st.caption(t("Leave empty what the studio should find by itself."))
+        left, right = st.columns(2)
+        image = left.text_input(t("Column of the picture"), key="column-image").strip()
+        label = right.text_input(t("Column of the label"), key="column-label").strip()
+        columns = {key: value for key, value in {"image": image, "label": label}.items() if value}
+    group = st.text_input(
+        t("Keep together"),
+        key="column-group",
+        help=t(fields["group"].description or ""),
+        placeholder=t("patient, or ^(p\\d+)_ for file names that begin with the patient"),
+    )
+    return columns, group.strip()
+
+
+def _settle(given: dict[str, Any]) -> tuple[str, str]:
+    """The path that the check reads, and a name for it. Raises UnusableInput."""
+    files = given.get("files") or []
+    if files:
+        return str(keep(files, store().home / "tmp")), files[0].name.split("/")[0]
+    path = str(given["path"])
+    if given.get("hub"):
+        return path, path.removeprefix("hf://")
+    return str(server_path(path)), Path(path).name
+
+
+def keep(files: list[Any], base: Path) -> Path:
+    """Write uploaded files below ``base``: one file as it is, several as a folder. Raises UnusableInput.
+
+    Names come from the browser: only their plain relative parts are used.
+    """
+    folder = base / f"upload-{new_id()}"
+    folder.mkdir(parents=True)
+    for file in files:
+        target = folder.joinpath(*_safe_parts(file.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.seek(0)
+        with target.open("wb") as out:
+            shutil.copyfileobj(file, out, 1 << 20)
+    if len(files) == 1:
+        return folder.joinpath(*_safe_parts(files[0].name))
+    return folder
+
+
+def _safe_parts(name: str) -> list[str]:
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..", ".")]
+    parts = [_short_name(part.replace("\x00", "").replace(":", "_")) for part in parts]
+    parts = [part for part in parts if part]
+    if not parts:
+        raise UnusableInput(say("A file without a name cannot be used."), code="file-name", file=name)
+    return parts
+
+
+def _short_name(part: str, most: int = 200) -> str:
+    """A name that every file system takes; its ending stays."""
+    if len(part.encode()) <= most:
+        return part
+    ending = Path(part).suffix[:20]
+    return part.encode()[: most - len(ending.encode())].decode(errors="ignore") + ending
+
+
+def server_path(path: str) -> Path:
+    """A path on the server that this person may name. Raises UnusableInput."""
+    wanted = Path(path).expanduser()
+    if not wanted.is_absolute():
+        raise UnusableInput(say("Give the whole path, beginning with /."), code="path", file=path)
+    wanted = wanted.resolve()
+    allowed = [Path(part).resolve() for part in os.environ.get(FOLDERS, "").split(":") if part]
+    if (allowed or signed_in()) and not any(wanted.is_relative_to(folder) for folder in allowed):
+        names = [str(folder) for folder in allowed] or "–"
+        raise UnusableInput(
+            say(
+                "This path is not in a folder that is open to everybody. Open folders: {folders}",
+                folders=names,
+            ),
+            code="path",
+            file=path,
+        )
+    if not wanted.exists():
+        raise UnusableInput(
+            say("There is nothing at {path} on the server.", path=path), code="path", file=path
+        )
+    return wanted
+
+
+def _used_before(project: Project) -> None:
+    task = project.draft.get("task")
+    rows = [row for row in store().datasets.all(owner()) if row.task == task]
+    if not rows:
+        st.caption(t("Nothing has been confirmed in this workspace yet."))
+        return
+    names = {row.fingerprint: f"{row.name} · {row.n} · {row.fingerprint}" for row in rows}
+    chosen = st.selectbox(t("Dataset"), list(names), format_func=names.__getitem__, key="upload-known")
+    if st.button(t("Use this data"), type="primary", key="upload-known-go"):
+        change_draft(project, **{"data": {"dataset": chosen}, CHECK: None})
+        st.rerun()
+
+
+def _sample(project: Project) -> None:
+    from tlcore.data.samples import SAMPLES
+
+    names = {sample.id: sample for sample in SAMPLES}
+    chosen = st.selectbox(
+        t("Sample"), list(names), format_func=lambda key: t(names[key].title), key="upload-sample"
+    )
+    st.caption(plain(t(names[chosen].what)))
+    if st.button(t("Check the data"), type="primary", icon=":material/fact_check:", key="upload-sample-go"):
+        if names[chosen].options:
+            change_draft(project, options={**(project.draft.get("options") or {}), **names[chosen].options})
+        submit(project, {"sample": chosen, "name": t(names[chosen].title)})

@@ -1,0 +1,321 @@
+"""What a finished run means: the verdict, scores with intervals, curves, classes, and all runs at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.store.tables import SUCCEEDED, TERMINAL
+from tlcore.ui import charts
+from tlcore.ui.links import learn_link
+from tlcore.ui.state import owner, store
+from tlcore.ui.text import duration, interval, plain, score, sentence, size, when
+from tlcore.ui.walk import runs_of
+from tlcore.words import Sentence, number, say, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Project, Run
+
+VERDICTS: dict[str | None, tuple[Sentence, str, str]] = {
+    "transfer-helps": (say("Transfer helps"), "trending_up", "green"),
+    "no-clear-difference": (say("No clear difference"), "trending_flat", "gray"),
+    "negative-transfer": (say("Negative transfer"), "trending_down", "red"),
+    None: (say("No verdict"), "help", "gray"),
+}
+
+
+def metric_title(report: dict[str, Any], metric: str | None = None) -> str:
+    """The metric's name in the current language."""
+    from tlcore import tasks
+
+    wanted = metric or report["metric"]
+    known = {one.id: one for one in tasks.find(report["task"]).metrics}
+    return t(known[wanted].title) if wanted in known else wanted
+
+
+def verdict(report: dict[str, Any]) -> None:
+    """The verdict in a word and in its sentence, with n and the interval."""
+    word, icon, colour = VERDICTS.get(report["verdict"], VERDICTS[None])
+    told = report.get("sentences") or {}
+    with st.container(border=True):
+        title = t(word)
+        st.markdown(f"## :{colour}[:material/{icon}: {title}]", anchors=False)
+        if told.get("verdict"):
+            st.markdown(sentence(told["verdict"]))
+        if told.get("plain"):
+            st.markdown("**" + sentence(told["plain"]) + "**")
+        notes = [sentence(told[name]) for name in ("stood_at", "visible") if told.get(name)]
+        if notes:
+            st.caption("  \n".join(notes))
+        if report["verdict"] == "negative-transfer":
+            learn_link("negative-transfer", t("What is negative transfer?"))
+        else:
+            learn_link("verdict", t("How is the verdict reached?"))
+
+
+def scores(report: dict[str, Any]) -> None:
+    """Both arms side by side, every metric with its interval; what it cost."""
+    transfer, baseline, difference = report["transfer"], report.get("baseline"), report.get("difference")
+    rows = []
+    for metric in transfer["metrics"]:
+        row = {t("Metric"): metric_title(report, metric), t("Transfer"): _cell(transfer, metric)}
+        if baseline:
+            row[t("From scratch")] = _cell(baseline, metric)
+        if difference:
+            row[t("Difference")] = _difference(difference, metric)
+        rows.append(row)
+    st.table(rows, border="horizontal", hide_index=True)
+    st.caption(
+        t(
+            "Means over {seeds} seeds on {n} test examples not seen in training; 95 % intervals in brackets.",
+            seeds=report["seeds"],
+            n=report["n_test"],
+        )
+    )
+    with st.container(horizontal=True):
+        arms = [(t("Transfer"), "transfer"), (t("From scratch"), "twin")]
+        for title, arm in arms:
+            cost = (report.get("cost") or {}).get(arm)
+            if cost:
+                _cost(title, cost)
+
+
+def _cell(arm: dict[str, Any], metric: str) -> str:
+    value = score(arm["metrics"].get(metric))
+    pair = (arm.get("intervals") or {}).get(metric)
+    return f"**{value}** ({interval(pair)})" if pair else f"**{value}**"
+
+
+def _difference(difference: dict[str, Any], metric: str) -> str:
+    value = (difference.get("metrics") or {}).get(metric)
+    pair = (difference.get("intervals") or {}).get(metric)
+    if value is None:
+        return "–"
+    text = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+    if pair:
+        bounds = t("{low} to {high}", low=number(100 * pair[0], 1), high=number(100 * pair[1], 1))
+        return f"**{text}** ({bounds})"
+    return f"**{text}**"
+
+
+def _cost(title: str, cost: dict[str, Any]) -> None:
+    with st.container(border=True, width=330):
+        st.markdown(f"**{title}**")
+        epochs = [str(n) for n in cost.get("epochs") or [] if n is not None]
+        lines = [
+            t("Training: {time}", time=duration(cost.get("seconds"))),
+            t("Search of settings: {time}", time=duration(cost.get("seconds_search"))),
+            t("Epochs of each seed: {epochs}", epochs=epochs)
+            if epochs
+            else t("No epochs: a head was solved"),
+            t("Most memory: {size}", size=size(cost.get("peak_memory"))),
+            t("On {device}, batches of {n}", device=plain(cost.get("device")), n=cost.get("batch_size")),
+        ]
+        st.caption("  \n".join(lines))
+
+
+def notes(report: dict[str, Any]) -> None:
+    """What happened on the way that bears on the scores."""
+    for note in report.get("notes") or []:
+        st.caption(":material/info: " + sentence(note))
+
+
+def curves(run: Run) -> None:
+    """Validation score and losses of both arms, against epochs or against seconds."""
+    points = store().runs.points(run.id)
+    if points.empty:
+        st.caption(t("There are no curves: nothing was trained by gradient."))
+        return
+    against = st.segmented_control(
+        t("Against"),
+        ["epoch", "seconds"],
+        default="epoch",
+        required=True,
+        key="curves-against",
+        format_func={"epoch": t("epochs"), "seconds": t("seconds")}.__getitem__,
+    )
+    left, right = st.columns(2)
+    metric = next((c for c in points if c.startswith("validation_") and c != "validation_loss"), None)
+    with left:
+        if metric:
+            title = t("Score on validation data")
+            charts.show(charts.curves(points, metric, against=str(against), title=title), "cmp-score", title)
+    with right:
+        if "train_loss" in points:
+            title = t("Training loss")
+            charts.show(
+                charts.curves(points, "train_loss", against=str(against), title=title, share=False),
+                "cmp-loss",
+                title,
+            )
+
+
+def gap(report: dict[str, Any]) -> None:
+    """Over-fitting: the score on training data beside that on validation data."""
+    rows = []
+    for title, arm in ((t("Transfer"), "transfer"), (t("From scratch"), "twin")):
+        told = (report.get("gap") or {}).get(arm)
+        if told:
+            rows.append(
+                {
+                    t("Arm"): title,
+                    t("On training data"): score(told["train"]),
+                    t("On validation data"): score(told["validation"]),
+                    t("Gap"): t("{points} points", points=number(100 * told["gap"], 1)),
+                }
+            )
+    if rows:
+        st.table(rows, border="horizontal", hide_index=True)
+        learn_link("over-fitting", t("What does the gap tell?"))
+
+
+def classes(report: dict[str, Any]) -> None:
+    """Confusion of both arms, the most-confused pairs, and scores of each class."""
+    labels = report.get("labels") or []
+    if not report.get("confusion"):
+        return
+    left, right = st.columns(2)
+    with left:
+        title = t("Transfer: truth in rows, prediction in columns")
+        charts.show(charts.confusion(report["confusion"], labels, title=title), "confusion", title)
+    with right:
+        if report.get("confusion_baseline"):
+            title = t("From scratch: truth in rows, prediction in columns")
+            charts.show(
+                charts.confusion(report["confusion_baseline"], labels, title=title), "confusion-twin", title
+            )
+    pairs = report.get("most_confused") or []
+    if pairs:
+        st.markdown("**" + t("Most confused") + "**")
+        for pair in pairs[:5]:
+            st.markdown(
+                t(
+                    "- {n} of “{truth}” taken for “{prediction}” ({share})",
+                    n=pair["count"],
+                    truth=plain(pair["truth"]),
+                    prediction=plain(pair["prediction"]),
+                    share=score(pair["share"]),
+                )
+            )
+    box = st.expander(t("Each class"), icon=":material/category:", key="per-class", on_change="rerun")
+    if box.open:
+        with box:
+            _per_class(report)
+
+
+def _per_class(report: dict[str, Any]) -> None:
+    import pandas as pd
+
+    column = st.column_config
+    st.dataframe(
+        pd.DataFrame(report.get("per_class") or []),
+        hide_index=True,
+        alt=t("Scores of each class"),
+        column_config={
+            "label": column.TextColumn(t("Class")),
+            "n": column.NumberColumn("n"),
+            "precision": column.NumberColumn(t("Precision"), format="percent"),
+            "recall": column.NumberColumn(t("Recall"), format="percent"),
+            "f1": column.NumberColumn("F1", format="percent"),
+        },
+    )
+
+
+def downloads(run: Run) -> None:
+    """The report as one file, as data, and every prediction on the test set."""
+    from tlcore.words import language
+
+    folder = store().runs.folder(run.id)
+    html = folder / ("report.pt-BR.html" if language() == "pt_BR" else "report.html")
+    if not html.exists():
+        html = folder / "report.html"
+    with st.container(horizontal=True):
+        for path, label, mime in (
+            (html, t("Report (HTML)"), "text/html"),
+            (folder / "report.json", t("Report (JSON)"), "application/json"),
+            (folder / "predictions.csv", t("Every test prediction (CSV)"), "text/csv"),
+        ):
+            if path.exists():
+                st.download_button(
+                    label,
+                    _reader(path),
+                    f"{run.id}-{path.name}",
+                    mime,
+                    on_click="ignore",
+                    icon=":material/download:",
+                    key=f"download-{path.name}",
+                )
+
+
+def _reader(path: Path) -> Any:
+    return path.read_bytes
+
+
+def all_runs(project: Project) -> None:
+    """Every run of the project in one table, and those ticked side by side."""
+    import pandas as pd
+
+    pairs = runs_of(project.id)
+    rows = [_row(run, job) for run, job in pairs]
+    column = st.column_config
+    event: Any = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="all-runs",
+        on_select="rerun",
+        selection_mode="multi-row",
+        alt=t("All runs of this project"),
+        column_config={
+            "name": column.TextColumn(t("Run"), pinned=True),
+            "state": column.TextColumn(t("State")),
+            "strategy": column.TextColumn(t("Strategy")),
+            "source": column.TextColumn(t("Source")),
+            "n_test": column.NumberColumn(t("n (test)")),
+            "seeds": column.NumberColumn(t("Seeds")),
+            "transfer": column.NumberColumn(t("Transfer"), format="percent"),
+            "baseline": column.NumberColumn(t("From scratch"), format="percent"),
+            "difference": column.NumberColumn(t("Difference"), format="percent"),
+            "verdict": column.TextColumn(t("Verdict")),
+            "data": column.TextColumn(t("Data")),
+            "created": column.TextColumn(t("Created")),
+        },
+    )
+    chosen = [pairs[i][0] for i in event.selection.rows if i < len(pairs) and pairs[i][0].report]
+    if len(chosen) < 2:
+        st.caption(t("Tick two or more finished runs to see them side by side."))
+        return
+    if len({run.dataset for run in chosen}) > 1:
+        st.warning(
+            t("These runs used different data, so their scores are not comparable."),
+            icon=":material/warning:",
+        )
+    names = [f"{run.name} · {when(run.created)}" for run in chosen]
+    title = t("Scores of the ticked runs with their 95 % intervals")
+    charts.show(charts.intervals(names, [run.report or {} for run in chosen], title=title), "ticked", title)
+
+
+def _row(run: Run, job: Any) -> dict[str, Any]:
+    from tlcore.ui.jobview import state_word
+
+    report = run.report or {}
+    ended = job.state in TERMINAL and job.state == SUCCEEDED
+    return {
+        "name": run.name,
+        "state": state_word(job),
+        "strategy": report.get("strategy") or run.spec.get("strategy"),
+        "source": run.spec.get("source"),
+        "n_test": report.get("n_test"),
+        "seeds": run.spec.get("seeds"),
+        "transfer": (report.get("transfer") or {}).get("value"),
+        "baseline": (report.get("baseline") or {}).get("value"),
+        "difference": (report.get("difference") or {}).get("value"),
+        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else "",
+        "data": run.dataset,
+        "created": when(run.created),
+    }
+
+
+def mine(run: Run) -> bool:
+    return run.owner == owner()

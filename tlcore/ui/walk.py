@@ -1,0 +1,124 @@
+"""Where a project stands in the walk, and the frame that every step shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from tlcore.store.tables import SUCCEEDED, TERMINAL
+from tlcore.ui.links import page_link
+from tlcore.ui.state import go, store
+from tlcore.ui.state import project as open_project
+from tlcore.ui.text import plain
+from tlcore.words import Sentence, say, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Job, Project, Run
+
+
+@dataclass(frozen=True)
+class Step:
+    page: str
+    title: Sentence
+    icon: str
+
+
+STEPS = (
+    Step("source", say("Source"), ":material/hub:"),
+    Step("data", say("Data"), ":material/database:"),
+    Step("strategy", say("Strategy"), ":material/tune:"),
+    Step("train", say("Train"), ":material/model_training:"),
+    Step("compare", say("Compare"), ":material/compare_arrows:"),
+    Step("share", say("Share"), ":material/ios_share:"),
+)
+
+
+def done(project: Project) -> set[str]:
+    """The steps of the walk that this project has behind it."""
+    draft, behind = project.draft, set()
+    if draft.get("task") and draft.get("source"):
+        behind.add("source")
+    if (draft.get("data") or {}).get("dataset"):
+        behind.add("data")
+    runs = runs_of(project.id)
+    if runs:
+        behind.add("strategy")
+    if any(job.state == SUCCEEDED for _, job in runs):
+        behind |= {"train", "compare"}
+    if any(model.run_id in {run.id for run, _ in runs} for model in store().models.all()):
+        behind.add("share")
+    return behind
+
+
+def next_step(project: Project) -> Step:
+    """The first step that is not done; Compare once a run has ended."""
+    behind = done(project)
+    if "compare" in behind:
+        return STEPS[4]
+    return next((step for step in STEPS if step.page not in behind), STEPS[4])
+
+
+def runs_of(project_id: str) -> list[tuple[Run, Job]]:
+    """The project's runs with their jobs, newest first."""
+    pairs = [(run, store().jobs.get(run.id)) for run in store().runs.of_project(project_id)]
+    return [(run, job) for run, job in pairs if job is not None]
+
+
+def heading(title: str, what: str) -> None:
+    """The title of a page and one line that says what it is for."""
+    st.title(title)
+    st.caption(what)
+
+
+def need_project() -> Project:
+    """The open project; without one the page says so and ends there."""
+    project = open_project()
+    if project is None:
+        st.info(
+            t("No project is open. Choose one in the sidebar, or start a new one."), icon=":material/info:"
+        )
+        page_link("start", t("Go to Start"), icon=":material/home:")
+        st.stop()
+    return project
+
+
+def need_data(project: Project) -> str:
+    """The fingerprint of the project's dataset; without one the page says where it is made, and ends."""
+    fingerprint = (project.draft.get("data") or {}).get("dataset")
+    if not fingerprint:
+        st.info(t("There is no confirmed data in this project yet."), icon=":material/info:")
+        page_link("data", t("Go to Data"), icon=":material/database:")
+        st.stop()
+    return str(fingerprint)
+
+
+def trail(project: Project) -> str:
+    """The six steps in one line, those behind marked by a tick."""
+    behind = done(project)
+    marks = [
+        f":material/check_circle: {t(step.title)}"
+        if step.page in behind
+        else f":material/circle: {t(step.title)}"
+        for step in STEPS
+    ]
+    return "  ·  ".join(marks)
+
+
+def forward(page: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> None:
+    """The way to the next step, at the foot of a page."""
+    st.space("small")
+    if st.button(
+        label, icon=":material/arrow_forward:", icon_position="right", key=f"forward-{page}", type=kind
+    ):
+        go(page)
+
+
+def named(project: Project) -> str:
+    """The project's name as it is."""
+    return plain(project.name)
+
+
+def ended(job: Job) -> bool:
+    return job.state in TERMINAL
