@@ -30,4 +30,5 @@ if picked != chapter.id:
     st.session_state["chapter-shown"] = picked
     st.query_params["chapter"] = picked
 with right:
+    st.header(t(chapter.title), anchor=False)
     chapter.render()

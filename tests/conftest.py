@@ -12,6 +12,7 @@ from PIL import Image
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TLCORE_CHECKPOINT_SECONDS", "0")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny networks: more threads only wait for each other
 
 ASSETS = os.environ.get("TLCORE_ASSETS")
 

@@ -35,7 +35,9 @@ def finished(library: str = "timm") -> RunContext:
     store = Store.open(home)
     dataset = _dataset(home)
     source = _source(home / "source", library)
-    spec = Spec(name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3)
+    spec = Spec(
+        name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3
+    )
     run = store.runs.create(spec, "local")
     store.runs.set(run.id, dataset=dataset.fingerprint)
     store.datasets.add(dataset, "local")
@@ -136,11 +138,16 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     model = source.build(len(target["labels"]), True, seed=seed).eval()
     if arm == "transfer":
         rng = np.random.default_rng(seed)
-        batches = {name: examples[name].batch(np.arange(len(examples[name])), None, "cpu") for name in SPLITS[:2]}
+        batches = {
+            name: examples[name].batch(np.arange(len(examples[name])), None, "cpu") for name in SPLITS[:2]
+        }
         with torch.inference_mode():
             features = {name: model.features(batch["pixels"]).numpy() for name, batch in batches.items()}
         kept = rng.permutation(len(examples["train"]))[:29]
-        rows = {"train": SimpleNamespace(labels=examples["train"].labels[kept]), "validation": examples["validation"]}
+        rows = {
+            "train": SimpleNamespace(labels=examples["train"].labels[kept]),
+            "validation": examples["validation"],
+        }
         head = task.solve({**features, "train": features["train"][kept]}, rows, target)
         with torch.no_grad():
             model.head.weight.copy_(torch.from_numpy(head["weight"]))
@@ -159,7 +166,9 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     scores = {}
     with torch.inference_mode():
         for split in SPLITS:
-            out = reloaded(examples[split].batch(np.arange(len(examples[split])), None, "cpu")["pixels"]).numpy()
+            out = reloaded(
+                examples[split].batch(np.arange(len(examples[split])), None, "cpu")["pixels"]
+            ).numpy()
             np.save(own / f"outputs-{split}.npy", out)
             scores[split] = {"accuracy": float((out.argmax(1) == examples[split].labels).mean())}
     result = ArmResult(

@@ -129,7 +129,8 @@ def test_every_dependency_earns_its_place():
 
 
 IMPORTED_AS = {"Pillow": "PIL", "PyYAML": "yaml", "scikit-learn": "sklearn",
-               "Jinja2": "jinja2", "SQLAlchemy": "sqlalchemy"}  # fmt: skip
+               "Jinja2": "jinja2", "MarkupSafe": "markupsafe",
+               "SQLAlchemy": "sqlalchemy"}  # fmt: skip
 # Needed though nothing here imports them: torchvision by timm, psycopg by a database URL.
 NOT_IMPORTED = {"torchvision", "psycopg"}
 

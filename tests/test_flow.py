@@ -148,7 +148,7 @@ def test_one_seed_gives_no_verdict_and_no_twin_gives_no_difference(tmp_path, pho
 
 @pytest.mark.assets
 def test_ants_and_bees_are_told_apart_by_a_pretrained_network(assets, tmp_path):
-    """Feature extraction at 224 px on real photos; the twin is kept to a few epochs here, docs/benchmarks.md has it all."""
+    """Feature extraction at 224 px on real photos; the twin is kept short here, docs/benchmarks.md has it all."""
     spec = spec_file(
         tmp_path, assets / "data" / "hymenoptera", assets / "models" / "mobilenetv2_100_in1k",
         seeds=2, budget={"epochs": 2}, options={"image_size": 224, "learning_rate": 1e-3},

@@ -48,8 +48,34 @@ def test_two_arms_of_one_recipe_are_seldom_told_apart():
 
 
 def test_without_the_nesting_in_seeds_they_would_be(monkeypatch):
-    monkeypatch.setattr(statistics, "_nested", lambda drawn, rng: drawn.mean(axis=0))
+    monkeypatch.setattr(statistics, "_nested", lambda drawn, *_: drawn.mean(axis=0))
     assert false_verdicts() > 0.12
+
+
+def test_seeds_of_one_arm_alone_can_move_the_verdict():
+    """A solved head has no variance of its own; three seeds of its twin still only guess theirs."""
+    rng = np.random.default_rng(8)
+    false = 0
+    for i in range(150):
+        ease = rng.random(400)
+        solved, twin = (
+            arm(rng, 0.8, n=400, seeds=1, deviation=0, ease=ease) * 3,
+            arm(rng, 0.8, n=400, ease=ease),
+        )
+        false += (
+            statistics.difference(TASK, solved, twin, {}, draws=300, seed=i).verdict != "no-clear-difference"
+        )
+    assert false / 150 <= 0.1
+
+
+def test_students_t():
+    assert statistics._t_975(4) == pytest.approx(2.776)
+    assert statistics._t_975(7) == pytest.approx(2.365, abs=0.01)
+    assert statistics._t_975(np.inf) == pytest.approx(1.96, abs=0.001)
+    same, apart = np.full(3, 0.9), np.array([0.7, 0.8, 0.9])
+    assert statistics._freedom(same, apart) == pytest.approx(2)
+    assert statistics._freedom(apart, apart) == pytest.approx(4)
+    assert statistics._freedom(same, same) == np.inf
 
 
 def test_a_real_difference_is_seen_and_has_a_sign():

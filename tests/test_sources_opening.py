@@ -81,11 +81,17 @@ def test_frozen_means_weights_and_batch_norm_statistics(opened, name):
     before = {n: v.clone() for n, v in model.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     for _ in range(2):
-        torch.nn.functional.cross_entropy(model(pixels(opened[name], 4)), torch.tensor([0, 1, 2, 3])).backward()
+        torch.nn.functional.cross_entropy(
+            model(pixels(opened[name], 4)), torch.tensor([0, 1, 2, 3])
+        ).backward()
         optimizer.step()
     after = model.state_dict()
     for part in parts:
-        changed = [n for n in (*part.parameters, *part.buffers) if n in after and not torch.equal(before[n], after[n])]
+        changed = [
+            n
+            for n in (*part.parameters, *part.buffers)
+            if n in after and not torch.equal(before[n], after[n])
+        ]
         assert bool(changed) == (part.name in trained), (part.name, changed)
     model.eval()
     model.set_training(trained)
@@ -135,7 +141,9 @@ def test_a_saved_model_is_loaded_by_its_own_library(opened, name, tmp_path):
     assert reopened.preprocess["mean"] == this.preprocess["mean"]
     assert reopened.preprocess["input_size"] == this.preprocess["input_size"]
     assert reopened.preprocess["crop_pct"] == pytest.approx(this.preprocess["crop_pct"], abs=0.01)
-    torch.testing.assert_close(reopened.build(None, pretrained=True).eval()(x), expected, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(
+        reopened.build(None, pretrained=True).eval()(x), expected, atol=1e-6, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "vit"])
@@ -155,7 +163,9 @@ def test_everything_random_comes_from_the_seed(opened, name):
         assert head <= differing
         assert (differing == head) == pretrained
     scratch, transferred = weights(False, 1), weights(True, 1)
-    assert any(not torch.equal(scratch[n], transferred[n]) for n in scratch if "head" not in n and "fc" not in n)
+    assert any(
+        not torch.equal(scratch[n], transferred[n]) for n in scratch if "head" not in n and "fc" not in n
+    )
 
 
 def test_vision_transformers_of_timm_are_built_for_other_sizes(tmp_path):
@@ -171,7 +181,9 @@ def test_vision_transformers_of_timm_are_built_for_other_sizes(tmp_path):
     model.save(tmp_path / "out", ["a", "b", "c"], opened.preprocess | {"input_size": 96})
     import timm
 
-    torch.testing.assert_close(timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()(x), expected)
+    torch.testing.assert_close(
+        timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()(x), expected
+    )
     with pytest.raises(UnusableInput, match="multiple of 16; 96"):
         opened.build(3, pretrained=True, image_size=100)
 
@@ -231,7 +243,10 @@ def test_half_precision_is_opened_in_single(tmp_path):
 
     folder = write_timm("test_resnet", tmp_path / "half")
     weights = load_file(folder / "model.safetensors")
-    save_file({n: v.half() if v.is_floating_point() else v for n, v in weights.items()}, folder / "model.safetensors")
+    save_file(
+        {n: v.half() if v.is_floating_point() else v for n, v in weights.items()},
+        folder / "model.safetensors",
+    )
     model = open_folder(folder, source()).build(2, pretrained=True)
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 

@@ -138,14 +138,19 @@ def test_values_that_no_network_has(folder, changes):
 
 
 def test_one_channel(folder):
-    refused(edit(folder, pretrained_cfg={"input_size": [1, 96, 96]}), "source-channels", "1 channels")
+    refused(edit(folder, model_args={"in_chans": 1}), "source-channels", "1 channels")
 
 
 def test_config_may_not_point_elsewhere(folder, tmp_path):
     """Files, addresses and loaders that a config names are not used; the folder's own weights are."""
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Bomb(tmp_path / "trace")))
     config = json.loads((folder / "config.json").read_text())
-    evil = {"file": str(tmp_path / "evil.pth"), "url": "http://127.0.0.1:9/x", "custom_load": True, "source": "file"}
+    evil = {
+        "file": str(tmp_path / "evil.pth"),
+        "url": "http://127.0.0.1:9/x",
+        "custom_load": True,
+        "source": "file",
+    }
     edit(folder, pretrained_cfg={**config["pretrained_cfg"], **evil},
          model_args={"checkpoint_path": str(tmp_path / "evil.pth"), "cache_dir": str(tmp_path)})  # fmt: skip
     open_folder(folder, source()).build(3, pretrained=True)
@@ -166,7 +171,9 @@ def test_weights_that_are_not_safetensors(folder, content):
 
 
 def test_a_git_lfs_pointer(folder):
-    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    (folder / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    )
     refused(folder, "source-weights", "Git LFS")
 
 
@@ -177,11 +184,15 @@ def test_weights_in_several_files(folder):
 
 
 def test_weights_of_another_network(folder):
-    refused(edit(folder, architecture="test_efficientnet"), "source-mismatch", "test_efficientnet", build=True)
+    refused(
+        edit(folder, architecture="test_efficientnet"), "source-mismatch", "test_efficientnet", build=True
+    )
 
 
 def test_weights_of_another_size(folder):
-    refused(edit(folder, model_args={"channels": [32, 48, 64, 96]}), "source-mismatch", "test_resnet", build=True)
+    refused(
+        edit(folder, model_args={"channels": [32, 48, 64, 96]}), "source-mismatch", "test_resnet", build=True
+    )
 
 
 def test_another_transformers_size(tmp_path):
@@ -275,7 +286,9 @@ def test_damaged_zips(store, good, tmp_path, damage):
 
 
 def test_a_zip_of_a_pickle(store, good, tmp_path):
-    path = make_zip(tmp_path / "m.zip", {"config.json": (good / "config.json").read_bytes(), "model.pth": b"x"})
+    path = make_zip(
+        tmp_path / "m.zip", {"config.json": (good / "config.json").read_bytes(), "model.pth": b"x"}
+    )
     with pytest.raises(UnusableInput, match=r"model\.pth"):
         open_source(str(path), store)
 

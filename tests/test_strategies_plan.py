@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from tlcore import tasks
 from tlcore.spec import Data, Spec
 from tlcore.strategies import STRATEGIES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from tlcore import tasks
 from tlcore.sources.opening import open_folder
 from tlcore.sources.source_model import SourceModel
@@ -20,8 +21,21 @@ TASK = tasks.find("image-classification")
 
 @pytest.fixture
 def source(tiny_source):
-    told = SourceModel("tiny", "tiny", "test", None, None, "test_resnet", 470_000, 1.9, say("x"), say("x"), "apache-2.0",
-                       160, ("image-classification",))  # fmt: skip
+    told = SourceModel(
+        "tiny",
+        "tiny",
+        "test",
+        None,
+        None,
+        "test_resnet",
+        470_000,
+        1.9,
+        say("x"),
+        say("x"),
+        "apache-2.0",
+        160,
+        ("image-classification",),
+    )
     return open_folder(tiny_source, told)
 
 
@@ -182,11 +196,11 @@ def test_out_of_memory_halves_the_batch_and_says_so(source, dataset, store):
     assert "Memory ran out" in str(result.notes[0])
 
 
-def test_out_of_memory_with_one_example_fails_with_a_sentence(source, dataset, store):
+def test_out_of_memory_with_two_examples_fails_with_a_sentence(source, dataset, store):
     from tlcore.errors import RunFailed
 
     told, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(0))
-    with pytest.raises(RunFailed, match="too small even for one example"):
+    with pytest.raises(RunFailed, match="too small even for two examples"):
         fit.fit(told)
 
 

@@ -7,6 +7,7 @@ With ``--json`` one JSON object goes to stdout and nothing else; progress goes t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -94,7 +95,7 @@ def _sources(told: argparse.Namespace) -> None:
 def _check(told: argparse.Namespace) -> int:
     from tlcore import data, tasks
 
-    told_back = data.check(_path(told.data), task=tasks.find(told.task), store=_store(), progress=_progress(told))
+    told_back = data.check(_path(told.data), task=tasks.find(told.task), progress=_progress(told))
     if told.json:
         _print(told_back)
     else:
@@ -148,11 +149,14 @@ def _work(told: argparse.Namespace, store: Any, run_id: str) -> int:
     from tlcore.jobs.foreground import run_here
 
     print(f"run {run_id}", file=sys.stderr)
-    job = run_here(store, run_id, _progress(told))
+    with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the report alone
+        job = run_here(store, run_id, _progress(told))
     if job.state != "succeeded":
         failure = job.error or {}
         sentence = Sentence.model_validate(failure.get("sentence") or say("The run did not end well.").model_dump())
-        error = StudioError(sentence, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row"))
+        error = StudioError(
+            sentence, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row")
+        )
         error.exit_code = 130 if job.state == "cancelled" else failure.get("exit_code", 1)
         raise error
     return _report(told, run_id)
@@ -282,7 +286,9 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--workspace", metavar="DIR", help="Folder of the workspace (else TLCORE_HOME).")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
 
-    def verb(name: str, do: Callable[[argparse.Namespace], Any], help: str, *, json: bool = True) -> argparse.ArgumentParser:
+    def verb(
+        name: str, do: Callable[[argparse.Namespace], Any], help: str, *, json: bool = True
+    ) -> argparse.ArgumentParser:
         one = verbs.add_parser(name, help=help, description=help, parents=[shared])
         if json:
             one.add_argument("--json", action="store_true", help="Print one JSON object.")

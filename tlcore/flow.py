@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,9 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     from tlcore.training.watch import Watch
 
     watch = Watch(progress, store, run.id, plan)
-    print(f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", flush=True)
+    print(
+        f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", file=sys.stderr, flush=True
+    )
     arms = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
 
     from tlcore import bundle, report
@@ -79,7 +82,7 @@ def advise(spec: Spec, task: Task, store: Store, owner: str) -> guidance.Advice:
     reachable = [
         {"id": source.id, "score": None}
         for source in sources.sources_for(task.id, store)
-        if sources.availability(source, store).is_here
+        if sources.availability(source, store) in (sources.Availability.BUNDLED, sources.Availability.HERE)
     ]
     return guidance.advise(guidance.measure(dataset), reachable)
 

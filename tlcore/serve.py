@@ -57,9 +57,7 @@ class Part:
             self.process.wait()
 
 
-def serve(
-    home: str | Path | None = None, port: int = 8501, host: str = "127.0.0.1", *, worker: bool = True
-) -> int:
+def serve(home: str | Path | None = None, port: int = 8501, host: str = "127.0.0.1", *, worker: bool = True) -> int:
     """Open the studio of a workspace until SIGTERM or Ctrl-C, and print its address when it is up. The exit code.
 
     A worker that ends is started again, and so is the web server; jobs under way go on either way. Raises
@@ -116,9 +114,7 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _answers(host: str, port: int) -> bool:
-    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(
-        host, f"[{host}]" if ":" in host else host
-    )
+    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)
     # Straight there: the proxy that may be set for the hub knows nothing of this machine.
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -64,7 +64,7 @@ class Budget(_Part):
     """How long a run may take."""
 
     epochs: int | Auto = Field("auto", description="Most epochs of training, or auto.")
-    minutes: float | None = Field(None, gt=0, description="Most minutes for each arm, or none.")
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="Most minutes for each arm, or none.")
 
     @model_validator(mode="after")
     def _positive(self) -> Budget:
@@ -117,7 +117,10 @@ class Spec(_Part):
 
 
 def from_yaml(text: str, *, file: str | None = None, base: Path | None = None) -> Spec:
-    """Read a Spec; relative paths in it count from ``base``, else from the current folder. Raises UnusableInput naming the field."""
+    """Read a Spec; relative paths in it count from ``base``, else from the current folder.
+
+    Raises UnusableInput naming the field.
+    """
     if len(text) > MAX_BYTES:
         raise UnusableInput(say("The spec is larger than 1 MB; a spec is a short YAML file."), code="spec", file=file)
     try:

@@ -147,7 +147,9 @@ def _limits(report: dict[str, Any]) -> str:
     if small:
         lines.append(f"* Fewer than 10 test pictures, so hardly tested: {', '.join(small[:20])}.")
     if report.get("unknown_label"):
-        lines.append(f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors.")
+        lines.append(
+            f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors."
+        )
     lines += [f"* {_english(note)}" for note in report["notes"]]
     return "\n".join(lines) + "\n"
 
@@ -156,7 +158,9 @@ def _cost(report: dict[str, Any]) -> str:
     rows = ["| arm | seconds, all seeds | seconds of search | epochs | device |", "|---|---|---|---|---|"]
     for arm, cost in report["cost"].items():
         epochs = ", ".join("solved" if e is None else str(e) for e in cost["epochs"])
-        rows.append(f"| {arm} | {cost['seconds']:.1f} | {cost['seconds_search']:.1f} | {epochs} | {cost['device']} |")
+        rows.append(
+            f"| {arm} | {cost['seconds']:.1f} | {cost['seconds_search']:.1f} | {epochs} | {cost['device']} |"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -170,7 +174,11 @@ def _export(export: dict[str, Any]) -> str:
 
 
 def _files(hashes: dict[str, str]) -> str:
-    rows = ["| file | sha256 |", "|---|---|", *(f"| `{name}` | `{digest}` |" for name, digest in sorted(hashes.items()))]
+    rows = [
+        "| file | sha256 |",
+        "|---|---|",
+        *(f"| `{name}` | `{digest}` |" for name, digest in sorted(hashes.items())),
+    ]
     return "\n".join(rows) + "\n"
 
 

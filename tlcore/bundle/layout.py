@@ -5,7 +5,20 @@ from __future__ import annotations
 FORMAT = 1
 WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
+PICTURES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+)
 KNOWN = frozenset((
     *WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json", "report.html", "report.pt_BR.html",
     "example/expected.json", *(f"example/picture{suffix}" for suffix in PICTURES),

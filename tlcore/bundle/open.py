@@ -66,7 +66,13 @@ class Row:
 class Bundle:
     """A bundle whose files are known, whole and of the right size. Use ``Bundle.open``."""
 
-    def __init__(self, manifest: Manifest, labels: list[str], preprocessing: Preprocessing, read: Callable[[str], bytes]):
+    def __init__(
+        self,
+        manifest: Manifest,
+        labels: list[str],
+        preprocessing: Preprocessing,
+        read: Callable[[str], bytes],
+    ):
         self.manifest, self.labels, self.preprocessing, self._read = manifest, labels, preprocessing, read
 
     @classmethod
@@ -82,9 +88,13 @@ class Bundle:
                 raise _unusable(say("This bundle is of format {found}; this version of the studio reads format {known}.",
                                     found=manifest.format, known=layout.FORMAT), path)  # fmt: skip
             labels = json.loads(_checked(read, "labels.json", manifest, path))
-            preprocessing = Preprocessing.model_validate_json(_checked(read, "preprocessing.json", manifest, path))
+            preprocessing = Preprocessing.model_validate_json(
+                _checked(read, "preprocessing.json", manifest, path)
+            )
         except (ValidationError, ValueError, RecursionError):
-            raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
+            raise _unusable(
+                say("The bundle's manifest, labels or preprocessing cannot be read."), path
+            ) from None
         if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
             raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
         return cls(manifest, labels, preprocessing, lambda name: _checked(read, name, manifest, path))
@@ -121,7 +131,10 @@ class Bundle:
         model = self.read("model.onnx")
         if _points_outside(model):
             raise UnusableInput(
-                say("The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."), code="bundle"
+                say(
+                    "The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."
+                ),
+                code="bundle",
             )
         try:
             return onnx.session(model)
@@ -164,7 +177,11 @@ def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
     """``input, prediction, confidence``, then a column a class; inputs that were set aside are not in it."""
     return table(
         ["input", "prediction", "confidence", *labels],
-        ([r.input, r.prediction, share(r.confidence or 0.0), *map(share, r.probability)] for r in rows if r.reason is None),
+        (
+            [r.input, r.prediction, share(r.confidence or 0.0), *map(share, r.probability)]
+            for r in rows
+            if r.reason is None
+        ),
     )
 
 
@@ -177,7 +194,11 @@ def set_aside_csv(rows: Iterable[Row]) -> str:
 
 def _named(inputs: Iterable[Any]) -> Iterator[tuple[str, Any, Sentence | None]]:
     for i, given in enumerate(inputs):
-        name, source = given if isinstance(given, tuple) else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
+        name, source = (
+            given
+            if isinstance(given, tuple)
+            else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
+        )
         yield name, source, None
 
 
@@ -227,7 +248,12 @@ def _folder_reader(path: Path) -> Callable[[str], bytes]:
 
     def read(name: str) -> bytes:
         file = path / name
-        if name not in layout.KNOWN or file.is_symlink() or not file.is_file() or file.stat().st_size > layout.limit(name):
+        if (
+            name not in layout.KNOWN
+            or file.is_symlink()
+            or not file.is_file()
+            or file.stat().st_size > layout.limit(name)
+        ):
             raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path)
         return file.read_bytes()
 
@@ -237,13 +263,17 @@ def _folder_reader(path: Path) -> Callable[[str], bytes]:
 def _all_there(names: Iterable[str], path: Path) -> None:
     missing = [name for name in layout.NEEDED if name not in set(names)]
     if missing:
-        raise _unusable(say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
+        raise _unusable(
+            say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path
+        )
 
 
 def _checked(read: Callable[[str], bytes], name: str, manifest: Manifest, path: Path) -> bytes:
     content = read(name)
     if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
-        raise _unusable(say("The file {name} in the bundle was changed after it was packed.", name=name), path)
+        raise _unusable(
+            say("The file {name} in the bundle was changed after it was packed.", name=name), path
+        )
     return content
 
 
@@ -253,7 +283,9 @@ def _points_outside(model: bytes) -> bool:
     from onnx.external_data_helper import _get_all_tensors, uses_external_data
 
     try:
-        return any(uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model)))
+        return any(
+            uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model))
+        )
     except Exception:
         raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
 

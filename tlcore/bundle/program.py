@@ -18,9 +18,13 @@ def predict_py() -> str:
     text = Path(__file__).with_name("standalone.py").read_text(encoding="utf-8")
     docstring, code = text[: text.index(END) + len(END)], text[text.index(END) + len(END) :]
     before, _, after = code.partition(MARK)
-    after = "".join(line for line in after.splitlines(keepends=True)[1:] if not line.startswith("from tlcore."))
+    after = "".join(
+        line for line in after.splitlines(keepends=True)[1:] if not line.startswith("from tlcore.")
+    )
     own = "\n\n".join("\n" + inspect.getsource(function) for function in (to_rgb, canvas, pixels))
-    text = f"{docstring}\nfrom __future__ import annotations\n{before}{own}\n\n{after.lstrip()}".replace("  # noqa: F401", "")
+    text = f"{docstring}\nfrom __future__ import annotations\n{before}{own}\n\n{after.lstrip()}".replace(
+        "  # noqa: F401", ""
+    )
     assert "tlcore" not in text
     compile(text, "predict.py", "exec")
     return text

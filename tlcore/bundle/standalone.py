@@ -26,7 +26,21 @@ HERE = Path(__file__).resolve().parent
 BATCH = 16
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 200_000_000  # of one picture
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM", "TGA", "ICO")
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "MPO",
+    "JPEG2000",
+    "AVIF",
+    "HEIF",
+    "PPM",
+    "TGA",
+    "ICO",
+)
 LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
@@ -117,7 +131,9 @@ def main():
     """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="+", help="a picture, a folder or a zip of pictures")
-    arguments.add_argument("--output", help="the table to write; without it the table goes to standard output")
+    arguments.add_argument(
+        "--output", help="the table to write; without it the table goes to standard output"
+    )
     asked = arguments.parse_args()
     import onnxruntime
 
@@ -161,7 +177,9 @@ def main():
         out.close()
         if set_aside:
             beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
+            with open(
+                beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8"
+            ) as file:
                 csv.writer(file, lineterminator="\n").writerows(
                     [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
                 )

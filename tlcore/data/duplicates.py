@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from tlcore.data.findings import Finding, SetAside
-from tlcore.words import say
+from tlcore.words import Sentence, say
 
 NEAR_BITS = 4  # of 64 that may differ
 NEAR_GREY = 4.0  # mean difference of 16 × 16 thumbnails, in grey values
 NEAR_ALIKE = 0.98  # correlation of the thumbnails
 MOST = 60_000  # pictures among which near duplicates are looked for; the time grows with the square
+LABELS_NAMED = 5
 _KEEP_IN = {"test": 0, "validation": 1, "train": 2}
 
 
@@ -28,34 +29,26 @@ def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]
     copies: list[str] = []
     twice = rows[rows.duplicated("sha256", keep=False)]
     for _, same in twice.groupby("sha256", sort=False):
-        ranks = same["split"].map(_KEEP_IN).fillna(3)
-        kept = ranks.idxmin()
-        others = list(same.index.drop(kept))
-        if same["label"].nunique() > 1:
-            reason = say(
-                "The same picture has several labels: {labels}.", labels=sorted(same["label"].unique())
-            )
-            gone = list(same.index)
+        kept = same["split"].map(_KEEP_IN).fillna(3).idxmin()
+        first = same.loc[kept]
+        named = sorted(same["label"].unique())
+        if len(named) > 1:
+            shown = named if len(named) <= LABELS_NAMED else [*named[:LABELS_NAMED], "…"]
+            several = say("The same picture has several labels: {labels}.", labels=shown)
+            stay[same.index] = False
             conflicts += list(same["id"])
-            aside += [_aside(same.loc[i], reason) for i in gone]
-        else:
-            gone, first = others, same.loc[kept]
-            for i in others:
-                crossed = same.at[i, "split"] != first["split"] and pd.notna(first["split"])
-                (leaks if crossed else copies).append(same.at[i, "id"])
-                aside.append(
-                    _aside(
-                        same.loc[i],
-                        say(
-                            "The same picture is in the {split} set as {file}.",
-                            split=first["split"],
-                            file=first["id"],
-                        )
-                        if crossed
-                        else say("It is an exact copy of {file}.", file=first["id"]),
-                    )
-                )
-        stay[gone] = False
+            aside += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
+            continue
+        stay[same.index.drop(kept)] = False
+        copy = say("It is an exact copy of {file}.", file=first["id"])
+        crossing = say(
+            "The same picture is in the {split} set as {file}.", split=first["split"], file=first["id"]
+        )
+        for at, file, row, split in zip(same.index, same["id"], same["row"], same["split"], strict=True):
+            if at != kept:
+                crossed = pd.notna(first["split"]) and split != first["split"]
+                (leaks if crossed else copies).append(file)
+                aside.append(_aside(file, row, crossing if crossed else copy))
     findings = []
     if conflicts:
         findings.append(
@@ -185,5 +178,5 @@ def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
     return leader
 
 
-def _aside(row: pd.Series, reason) -> SetAside:  # type: ignore[no-untyped-def]
-    return SetAside(file=row["id"], row=None if pd.isna(row["row"]) else int(row["row"]), reason=reason)
+def _aside(file: str, row: int | None, reason: Sentence) -> SetAside:
+    return SetAside(file=file, row=None if pd.isna(row) else int(row), reason=reason)

@@ -97,16 +97,10 @@ def keep(row: RawRow, files: Path) -> Kept:
             file=row.id,
         )
     kind = image.format or ""
-    rotated = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-    as_is = (
-        kind in _PLAIN
-        and image.mode in ("RGB", "L")
-        and not rotated
-        and "transparency" not in image.info
-        and not getattr(image, "is_animated", False)
-        and max(width, height) <= MAX_SIDE_AS_IS
-    )
     try:
+        # Of a PNG the EXIF data may lie behind the pixels: asking for it decodes the picture.
+        rotated = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+        as_is = kind in _PLAIN and not rotated and max(width, height) <= MAX_SIDE_AS_IS and _plain(image)
         if as_is and kind == "JPEG":
             # A thumbnail is all that is needed; libjpeg still reads the file to its end, so cuts are noticed.
             image.draft(image.mode, (4 * THUMB, 4 * THUMB))
@@ -135,6 +129,12 @@ def keep(row: RawRow, files: Path) -> Kept:
         rotated=rotated,
         converted=not as_is,
     )
+
+
+def _plain(image: Image.Image) -> bool:
+    """Whether it is opaque 8-bit RGB or grey, in one frame."""
+    moves = getattr(image, "is_animated", False)
+    return image.mode in ("RGB", "L") and "transparency" not in image.info and not moves
 
 
 def _encode(image: Image.Image, *, lossy: bool) -> tuple[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,11 @@ from tlcore.words import Sentence, say
 
 MAX_PIXELS = 100_000_000
 # Only formats whose decoders run inside Pillow or pillow_heif; EPS, for one, would start Ghostscript.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM", "TGA",
-           "ICO")  # fmt: skip
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM",
+           "TGA", "ICO")  # fmt: skip
 SUFFIXES = frozenset((
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo", ".jp2",
-    ".j2k", ".avif", ".heic", ".heif", ".hif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico",
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo",
+    ".jp2", ".j2k", ".avif", ".heic", ".heif", ".hif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico",
 ))  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def open_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Im
 
 def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """The picture with its header read and its pixels not yet decoded. Raises UnusablePicture."""
-    _heif()
+    _prepare()
     name = None if isinstance(source, bytes) else Path(source).name
     try:
         data = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -140,14 +141,15 @@ def _kind(data: bytes) -> Sentence:
 
 
 @functools.cache
-def _heif() -> bool:
+def _prepare() -> None:
     """Register the reader of phones' HEIC pictures where pillow_heif is installed."""
+    # Pillow warns of large pictures while it opens them; here the header is judged right after.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         import pillow_heif
     except ImportError:
-        return False
+        return
     pillow_heif.register_heif_opener()
-    return True
 
 
 @functools.cache

@@ -32,7 +32,11 @@ def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
     have = np.zeros_like(wanted)
     chosen: dict[str, str] = {}
     for unit in names:
-        classes, sizes = np.unique(order[unit], return_counts=True)
+        members = order[unit]
+        if len(members) == 1:
+            classes, sizes = members, 1
+        else:
+            classes, sizes = np.unique(members, return_counts=True)
         best = int(np.argmin(_cost(wanted[:, classes], have[:, classes], sizes, shares)))
         have[best, classes] += sizes
         chosen[unit] = SPLITS[best]
@@ -106,7 +110,9 @@ def _quota(n: int, shares: np.ndarray) -> np.ndarray:
     """
     exact = shares * n
     quota = np.floor(exact + 1e-9).astype(int)
-    for at in np.argsort(-(exact - quota), kind="stable")[: n - quota.sum()]:
+    left = np.round(exact - quota, 9)
+    # Where remainders are equal the small sets come first: one more example is worth more to them.
+    for at in np.lexsort((shares, -left))[: n - quota.sum()]:
         quota[at] += 1
     for at in np.flatnonzero((quota == 0) & (shares > 1e-9)):
         if quota.max() > 1:
@@ -115,7 +121,7 @@ def _quota(n: int, shares: np.ndarray) -> np.ndarray:
     return quota
 
 
-def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray | int, shares: np.ndarray) -> np.ndarray:
     """How much worse the counts fit what is wanted if a unit goes to each split; lower is better."""
     after = ((have + sizes - wanted) ** 2 - (have - wanted) ** 2) / np.maximum(wanted, 0.5)
     cost = after.sum(axis=1)

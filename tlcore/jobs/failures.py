@@ -14,6 +14,10 @@ from tlcore.words import say
 
 FULL = 64 * 2**20  # bytes; with less than this free, a failed write is taken for a full disk
 
+# How torch, CUDA and ONNX Runtime say it where they raise a plain RuntimeError.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
+             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory")  # fmt: skip
+
 
 def explained(error: BaseException, home: Path) -> StudioError:
     """The failure as a StudioError; ``home`` is the workspace, whose disk may be what is full."""
@@ -86,11 +90,7 @@ def _out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
-                                  "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory")
-    )  # fmt: skip
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
 
 
 def _disk_full(error: BaseException, home: Path) -> bool:

@@ -24,7 +24,7 @@ OURS = "tlcore.jobs.kinds:KINDS"
 
 class Progress(Protocol):
     def __call__(self, share: float | None, sentence: Sentence | None = None, **more: Any) -> None:
-        """Note how far the work has got (``share`` 0-1, None where unknown). Raises Cancelled where the person asked."""
+        """Note how far the work has got (``share`` 0-1, None: unknown). Raises Cancelled where the person asked."""
 
 
 Work = Callable[["Store", "Job", Progress], dict[str, Any]]

@@ -80,7 +80,7 @@ def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
 
 
 def end_group(pid: int, since: float, patience: float = 0.0) -> None:
-    """End a process that leads its own group, and all of the group: SIGTERM, then SIGKILL after ``patience`` seconds."""
+    """End a process and the group that it leads: SIGTERM, then SIGKILL after ``patience`` seconds."""
     if not lives(pid, since):
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -105,7 +105,8 @@ class Worker:
 
     def _spawn(self, job: Job) -> Child:
         command = [sys.executable, "-m", "tlcore.jobs.child", job.id, "--attempt", str(job.attempt),
-                   "--workspace", str(self._store.home), "--parent", str(os.getpid()), "--kinds", self._kinds]  # fmt: skip
+                   "--workspace", str(self._store.home), "--parent", str(os.getpid()),
+                   "--kinds", self._kinds]  # fmt: skip
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         if job.lane == "train":
             environment.setdefault("GLIBC_TUNABLES", MALLOC)

@@ -79,15 +79,16 @@ def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: in
     this model on another test set.
     """
     rng = np.random.default_rng(seed)
-    means = {name: float(values.mean()) for name, values in scores(task, records, target).items()}
+    found = scores(task, records, target)
     drawn = _drawn(task, [records], target, draws, rng)[0]
     units = len(np.unique(records[0].unit))
     out = {}
     for metric in task.metrics:
-        low, high = _ends(_nested(drawn[metric.id], rng))
+        each = found[metric.id]
+        low, high = _ends(_nested(drawn[metric.id], each, rng, _freedom(each)))
         if metric.share:
             low, high = _never_certain(low, high, units)
-        out[metric.id] = Estimate(means[metric.id], (low, high))
+        out[metric.id] = Estimate(float(each.mean()), (low, high))
     return out
 
 
@@ -103,8 +104,12 @@ def difference(task: Task, transfer: Sequence[Records], twin: Sequence[Records],
     out = {}
     for metric in task.metrics:
         sign = 1.0 if metric.higher_is_better else -1.0
-        spread = _nested(drawn_ours[metric.id], rng) - _nested(drawn_theirs[metric.id], rng)
-        value = sign * float(ours[metric.id].mean() - theirs[metric.id].mean())
+        mine, its = ours[metric.id], theirs[metric.id]
+        df = _freedom(mine, its)
+        spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(
+            drawn_theirs[metric.id], its, rng, df
+        )
+        value = sign * float(mine.mean() - its.mean())
         out[metric.id] = Estimate(value, _ends(sign * spread))
     headline = task.metrics[0]
     verdict = None if min(len(transfer), len(twin)) < 2 else judge(out[headline.id], headline)
@@ -159,19 +164,34 @@ def _drawn(task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: i
     ]
 
 
-def _nested(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw seeds on top of drawn units: (seeds, draws) to (draws,), one mean over k drawn seeds a draw.
+def _nested(drawn: np.ndarray, found: np.ndarray, rng: np.random.Generator, df: float) -> np.ndarray:
+    """Draw seeds on top of drawn units: (seeds, draws) and the seeds' own scores (seeds,) to (draws,).
 
-    Drawing k seeds from k under-states their variance by (k - 1) / k, so the deviations of the drawn seeds
-    from their mean are inflated by sqrt(k / (k - 1)). Identical seeds (a solved head) add nothing.
+    Each draw is the mean over seeds on the drawn units, moved by the mean deviation of k seeds drawn from k.
+    Drawing k from k under-states the variance by (k - 1) / k, and a handful of seeds guess it with ``df`` degrees
+    of freedom only: deviations are inflated by sqrt(k / (k - 1)) and by Student's t over the normal quantile.
+    Identical seeds (a solved head) add nothing.
     """
     seeds, draws = drawn.shape
     mean = drawn.mean(axis=0)
     if seeds == 1:
         return mean
-    picks = rng.integers(0, seeds, size=(seeds, draws))
-    deviation = np.take_along_axis(drawn, picks, axis=0).mean(axis=0) - mean
-    return mean + deviation * sqrt(seeds / (seeds - 1))
+    deviation = (found - found.mean())[rng.integers(0, seeds, size=(seeds, draws))].mean(axis=0)
+    return mean + deviation * sqrt(seeds / (seeds - 1)) * _t_975(df) / 1.96
+
+
+def _freedom(*arms: np.ndarray) -> float:
+    """Degrees of freedom of the seeds' part of the variance (Welch 1947): an arm whose seeds agree adds none."""
+    parts = [(arm.var(ddof=1) / len(arm), len(arm) - 1) for arm in arms if len(arm) > 1]
+    total = sum(variance for variance, _ in parts)
+    return total**2 / sum(v**2 / df for v, df in parts) if total > 0 else np.inf
+
+
+def _t_975(df: float) -> float:
+    """The 97.5 % quantile of Student's t, by interpolation in 1 / df."""
+    known = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 30, 1e9])
+    value = np.array([12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.306, 2.228, 2.131, 2.042, 1.96])
+    return float(np.interp(-1 / max(df, 1.0), -1 / known, value))
 
 
 def _ends(drawn: np.ndarray) -> tuple[float, float]:

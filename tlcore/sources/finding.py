@@ -44,7 +44,7 @@ def find(ref: str, store: Store) -> SourceModel:
         return of_library(model)
     if _is_path(ref):
         return _at(Path(ref).expanduser())
-    if match := HUB.fullmatch(ref):
+    if (match := HUB.fullmatch(ref)) and ".." not in ref:
         known = CATALOGUE.get(match["id"])
         if known is not None:
             return replace(known, id=ref, revision=match["revision"] or known.revision)

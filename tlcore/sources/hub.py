@@ -55,13 +55,16 @@ def reachable(timeout: float = 2.5) -> bool:
         known = remembered()
         if known is not None:
             return known
-        answer: list[bool] = []
-        # A thread, since looking up a name in a network that swallows packets cannot be cut short.
-        asker = threading.Thread(target=_ask, args=(address, timeout, answer), daemon=True)
+        # A thread, since looking up a name in a network that swallows packets cannot be cut short. It notes its
+        # answer even when that comes too late for this caller.
+        asker = threading.Thread(target=_ask, args=(address, timeout), daemon=True)
         asker.start()
         asker.join(max(0.1, deadline - time.monotonic()))
-        _answers[address] = (time.monotonic(), bool(answer and answer[0]))
-        return _answers[address][1]
+        known = remembered()
+        if known is None:
+            known = False
+            _answers[address] = (time.monotonic(), False)
+        return known
     finally:
         _asking.release()
 
@@ -203,15 +206,16 @@ def _usable(hub_id: str, sizes: dict[str, int]) -> None:
         )
 
 
-def _ask(address: str, timeout: float, answer: list[bool]) -> None:
+def _ask(address: str, timeout: float) -> None:
     """A small question to the hub, through the client (proxies, certificates) that downloads use."""
     try:
         from huggingface_hub.utils import get_session
 
         status = get_session().get(f"{address}/api/models?limit=1", timeout=timeout).status_code
-        answer.append(status < 400 or status in (401, 429))
+        answer = status < 400 or status in (401, 429)
     except Exception:  # whatever went wrong, the hub did not answer
-        answer.append(False)
+        answer = False
+    _answers[address] = (time.monotonic(), answer)
 
 
 def _cache() -> Path:

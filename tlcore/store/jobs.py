@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import case, false, func, select, update
 
 from tlcore.store.tables import CANCELLED, INTERRUPTED, QUEUED, RUNNING, TERMINAL, Job
 
 if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
+
     from tlcore.store.store import Store
 
 
@@ -145,7 +147,7 @@ class Jobs:
     def _change(self, job_id: str, *only_where: Any, **values: Any) -> bool:
         with self._store.transaction() as session:
             done = session.execute(update(Job).where(Job.id == job_id, *only_where).values(**values))
-        return bool(done.rowcount)
+        return bool(cast("CursorResult[Any]", done).rowcount)
 
 
 def got_further(job: Job) -> bool:

@@ -22,7 +22,7 @@ class PlanContext:
 
     @property
     def most_epochs(self) -> int:
-        """Epochs at most: as asked, else what keeps one training near a few minutes on a CPU; early stopping cuts it."""
+        """Epochs at most: as asked, else what keeps one training to a few minutes on a CPU, if not stopped early."""
         if self.epochs:
             return self.epochs
         work = self.n_train * (self.size / 224) ** 2 * max(0.3, self.parameters / 3.5e6) ** 0.5

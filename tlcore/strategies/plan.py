@@ -67,10 +67,10 @@ def work_of(plan: dict[str, Any], arm: str) -> float:
 
 
 def guess_seconds(plan: dict[str, Any], cores: int) -> float:
-    """A rough guess of the time of both arms, all seeds: from the passes at most, the picture size and the model's size.
+    """A rough guess of the time of both arms, all seeds: from the passes at most, picture size and model size.
 
-    It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores (measured,
-    docs/benchmarks.md), and 2,500 on a GPU.
+    It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores, and
+    2,500 on a GPU.
     """
     speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
     each = (plan["processor"]["size"] / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5

@@ -11,7 +11,7 @@ BACKBONE = say("all layers but the head")
 
 
 def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
-    """One mapping a phase of an arm of the Plan: title, frozen, trained, rates (head's, as tried), layer_decay, epochs."""
+    """One mapping for each phase of an arm: title, frozen, trained, rates (of the head), layer_decay, epochs."""
     return [_KINDS[phase["kind"]](phase, arm) for phase in arm["phases"]]
 
 

@@ -82,9 +82,7 @@ class Task(Protocol):
         """What the training rows fix, as JSON: label names here. It goes into the bundle."""
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def processor(
-        self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str
-    ) -> dict[str, Any]:
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
         """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine.
 
         ``told`` is the source's own preprocessing (`OpenSource.preprocess`).

@@ -20,7 +20,7 @@ def canvas(image, size, interpolation="bicubic"):
 
 
 def pixels(canvases, size, mean, std):
-    """Canvases (n, S', S', 3) uint8 as the network's input (n, 3, size, size) float32: centre crop, then mean and std."""
+    """Canvases (n, S', S', 3) uint8 as input (n, 3, size, size) float32: centre crop, then mean and std."""
     edge = (canvases.shape[1] - size) // 2
     cropped = canvases[:, edge : edge + size, edge : edge + size].astype(np.float32) / 255.0
     return ((cropped - np.float32(mean)) / np.float32(std)).transpose(0, 3, 1, 2)

@@ -22,7 +22,7 @@ CACHE_BYTES = 20 * 2**30
 
 
 class Canvases:
-    """Decoded pictures of a whole dataset as one memory-mapped array (n, S', S', 3), filled as they are first asked for.
+    """Decoded pictures of a whole dataset as one memory-mapped array (n, S', S', 3), filled as they are asked for.
 
     Above ``CACHE_BYTES`` (or without a folder) nothing is kept and every epoch decodes again.
     """

@@ -1,9 +1,10 @@
-"""Both arms of a run: the learning-rate search, then one training for each seed; what is done already is not done again."""
+"""Both arms of a run: the learning-rate search, then one training a seed; what is done already is not done again."""
 
 from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,7 @@ class _Arm:
         """The trained model of one seed, from its files or by training it now."""
         folder = self.folder / f"seed-{seed}"
         if (folder / "result.json").exists():
+            self.told.watch.finish(self.told.watch.done + epochs_of(self.plan))
             return ArmResult.load(folder)
         if seed and not self.trained:
             return self._again(seed, folder)
@@ -102,7 +104,9 @@ class _Arm:
         for rate in rates:
             path = self.folder / f"trial-{rate:g}.json"
             told = _read(path, None)
-            if told is None:
+            if told is not None:
+                self.told.watch.finish(self.told.watch.done + self.plan["trial_epochs"])
+            else:
                 _, done = self._train(0, f"{rate:g}", rate, self.plan["trial_epochs"], patience=False)
                 assert done is not None
                 told = {"rate": rate, "score": list(done.score), "seconds": done.seconds}
@@ -150,9 +154,8 @@ class _Arm:
         )  # fmt: skip
 
     def _solve(self, model: Any, told: Fitting) -> None:
-        import time
-
         import torch
+        from sklearn import linear_model  # noqa: F401  (imported ahead, so that the clock counts the fit alone)
 
         if self.solved is None:
             started = time.perf_counter()
@@ -240,7 +243,7 @@ class _Arm:
         return first
 
     def _evaluation_batch(self) -> int:
-        return max(1, 2 * self.told.plan["batch_size"] // self.accumulation)
+        return max(1, self.told.plan["batch_size"] // self.accumulation)
 
     def _within_memory(self, work: Callable[[], T]) -> T:
         """Where memory runs out: half the batch, twice the accumulation, and on from the last checkpoint."""
@@ -250,9 +253,9 @@ class _Arm:
             except Exception as error:
                 if not machine.out_of_memory(error):
                     raise
-                if self.told.plan["batch_size"] // (2 * self.accumulation) < 1:
+                if self.told.plan["batch_size"] // (2 * self.accumulation) < 2:  # batch norm needs two
                     raise RunFailed(
-                        say("The memory of {device} is too small even for one example at a time. Choose a smaller "
+                        say("The memory of {device} is too small even for two examples at a time. Choose a smaller "
                             "picture size or a smaller source model.", device=self.told.machine.name),
                         code="out-of-memory",
                     ) from error  # fmt: skip
@@ -264,8 +267,8 @@ class _Arm:
 
 
 def _halved(batch: int, accumulation: int) -> Sentence:
-    return say("Memory ran out: batches of {batch} were computed in {parts} parts of {size}. The steps are the same, but "
-               "batch-norm statistics are those of the smaller parts.", batch=batch, parts=accumulation,
+    return say("Memory ran out: batches of {batch} were computed in {parts} parts of {size}. The steps are the same, "
+               "but batch-norm statistics are those of the smaller parts.", batch=batch, parts=accumulation,
                size=max(1, batch // accumulation))  # fmt: skip
 
 

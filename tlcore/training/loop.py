@@ -1,7 +1,7 @@
 """The one gradient loop, for every task and strategy.
 
-Nothing in it draws from a generator that lives on: the order of the examples, the augmentation and dropout are functions
-of (seed, epoch, step), so a training that was killed goes on from its checkpoint to the very same weights.
+Nothing in it draws from a generator that lives on: the order of the examples, the augmentation and dropout are
+functions of (seed, epoch, step), so a training that was killed goes on from its checkpoint to the very same weights.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def score(told: Training, model: Any, split: str, device: str) -> dict[str, floa
     model.eval()
     rows, losses = [], 0.0
     examples = told.examples[split]
-    size = max(1, 2 * told.batch_size // told.accumulation)
+    size = max(1, told.batch_size // told.accumulation)
     with torch.inference_mode():
         for batch in examples.batches(in_batches(np.arange(len(examples)), size), None, device):
             loss, out = told.task.loss(model, batch)
@@ -179,7 +179,7 @@ def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) 
 
 def _groups(model: Any, parts: list[Part], trainable: set[str], rate: float,
             phase: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
-    """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; biases and norms do not decay."""
+    """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; no decay of 1-d weights."""
     named = dict(model.named_parameters())
     groups = []
     for depth, part in enumerate(reversed(parts)):

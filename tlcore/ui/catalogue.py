@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui.state import change_draft, store
+from tlcore.ui.state import DEFAULT_SOURCE, change_draft, store
 from tlcore.ui.text import plain, sentence, size
 from tlcore.ui.upload import keep, server_path
 from tlcore.words import Sentence, say, t
@@ -60,9 +60,12 @@ def choose_source(project: Project, task: str) -> None:
     reach = hub_answers()
     places = {model.id: availability(model, store(), reach) for model in models}
     chosen = project.draft.get("source")
+    if chosen is None:  # a start that works on any machine; another is one click away
+        change_draft(project, source=DEFAULT_SOURCE)
+        chosen = DEFAULT_SOURCE
     _chosen(models, places, chosen)
     if reach is None:
-        _find_out()
+        find_out_about_hub()
     elif not reach:
         st.info(
             t(
@@ -99,7 +102,7 @@ def hub_answers() -> bool | None:
     return known
 
 
-def _find_out() -> None:
+def find_out_about_hub() -> None:
     """Look again until it is known whether the hub answers."""
 
     @st.fragment(run_every=0.7)
@@ -113,13 +116,10 @@ def _find_out() -> None:
     look()
 
 
-def _chosen(models: list[SourceModel], places: dict[str, Availability], chosen: str | None) -> None:
+def _chosen(models: list[SourceModel], places: dict[str, Availability], chosen: str) -> None:
     model = next((one for one in models if one.id == chosen), None)
     if model is None:
-        if chosen:
-            st.markdown(t("Chosen: **{source}**", source=plain(chosen)))
-        else:
-            st.caption(t("Nothing is chosen yet. The bundled model is a good start on any machine."))
+        st.markdown(t("Chosen: **{source}**", source=plain(chosen)))
         return
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -148,13 +148,27 @@ def _filtered(models: list[SourceModel], places: dict[str, Availability]) -> lis
         )
         domains = [name for name in DOMAINS if any(model.domain == name for model in models)]
         domain = st.multiselect(
-            t("Domain"), domains, key="source-domain", width=200, format_func=lambda name: t(DOMAINS[name])
+            t("Domain"),
+            domains,
+            key="source-domain",
+            placeholder=t("any"),
+            width=200,
+            format_func=lambda name: t(DOMAINS[name]),
         )
         sizes = st.multiselect(
-            t("Size"), list(SIZES), key="source-size", width=200, format_func=lambda name: t(SIZES[name][0])
+            t("Size"),
+            list(SIZES),
+            key="source-size",
+            placeholder=t("any"),
+            width=200,
+            format_func=lambda name: t(SIZES[name][0]),
         )
         licence = st.multiselect(
-            t("Licence"), sorted({model.licence for model in models}), key="source-licence", width=200
+            t("Licence"),
+            sorted({model.licence for model in models}),
+            key="source-licence",
+            placeholder=t("any"),
+            width=200,
         )
         usable = st.toggle(t("Usable now"), key="source-usable", value=False)
     return [

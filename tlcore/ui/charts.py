@@ -131,7 +131,7 @@ def curves(
         title={"text": title, "font_size": 14},
         xaxis_title=t("epoch") if against == "epoch" else t("seconds"),
         hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
         uirevision=column,
     )
     if share:
@@ -210,6 +210,6 @@ def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str) ->
         title={"text": title, "font_size": 14},
         yaxis={"type": "category", "autorange": "reversed"},
         xaxis={"tickformat": ".0%"},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
     )
     return figure

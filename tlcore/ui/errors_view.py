@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,9 +16,7 @@ from tlcore.ui.text import plain, score, sentence, short
 from tlcore.words import t
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tlcore.store.tables import Run
+    from tlcore.store.tables import Job, Run
 
 VIEW = 288  # pixels a side of the chosen picture
 
@@ -33,9 +32,8 @@ def show(run: Run, report: dict[str, Any]) -> None:
     except UnusableInput as error:
         st.error(sentence(error.sentence), icon=":material/error:")
         return
-    captions = [
-        t("{truth} taken for {prediction}", truth=one["truth"], prediction=one["prediction"]) for one in worst
-    ]
+    captions = [f"{short(str(one['truth']), 12)} → {short(str(one['prediction']), 12)}" for one in worst]
+    st.caption(t("The errors the model was surest of: label → what it said."))
     gallery([dataset.file(one["file"]) for one in worst], captions)
     numbers = list(range(len(worst)))
     chosen = st.selectbox(
@@ -110,20 +108,16 @@ def _explain(run: Run, error: dict[str, Any]) -> None:
     if job is not None and jobview.live(job):
         wait()
     elif job is not None and job.state == SUCCEEDED:
-        _explained(job.output or {})
+        _explained(job)
     elif job is not None:
         jobview.failure(job)
 
 
-def _explained(output: dict[str, Any]) -> None:
-    names = [output.get("picture"), output.get("overlay")]
-    pictures = [store().home / name for name in names if name]
-    found = [
-        path.read_bytes()
-        for path in pictures
-        if path.resolve().is_relative_to(store().home) and path.is_file()
-    ]
-    if found:
-        st.image(found, width=VIEW)
+def _explained(job: Job) -> None:
+    told, folder = job.output or {}, store().jobs.folder(job.id)
+    names = [Path(str(told[name])).name for name in ("picture", "gradcam") if told.get(name)]
+    pictures = [(folder / name).read_bytes() for name in names if (folder / name).is_file()]
+    if told.get("gradcam") and pictures:
+        st.image(pictures, width=VIEW)
     else:
         st.caption(t("This kind of network has no map of places to show."))

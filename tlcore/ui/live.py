@@ -10,7 +10,7 @@ import streamlit as st
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED
 from tlcore.ui import charts, jobview
 from tlcore.ui.state import owner, store
-from tlcore.ui.text import duration, plain, sentence, size, when
+from tlcore.ui.text import duration, plain, sentence, short, size, when
 from tlcore.ui.walk import forward, runs_of
 from tlcore.words import number, read, t
 
@@ -40,7 +40,7 @@ def pick_run(project: Project, *, key: str, only: tuple[str, ...] = ()) -> tuple
             width=520,
             on_change=_remember,
             args=(widget,),
-            format_func=lambda run_id: _titled(*by_id[run_id]),
+            format_func=lambda run_id: _titled(by_id[run_id][0]),
         )
     chosen = str(st.session_state[widget])
     st.query_params["run"] = chosen
@@ -51,8 +51,8 @@ def _remember(widget: str) -> None:
     st.query_params["run"] = st.session_state[widget]
 
 
-def _titled(run: Run, job: Job) -> str:
-    return f"{run.name} · {when(run.created)} · {jobview.state_word(job)}"
+def _titled(run: Run) -> str:
+    return f"{short(run.name, 50)} · {when(run.created)}"
 
 
 def watch(run: Run, job: Job) -> None:
@@ -102,7 +102,6 @@ def _pace(told: dict[str, Any]) -> None:
     arms = {"transfer": t("transfer"), "twin": t("from scratch")}
     figures = [
         (t("Arm"), arms.get(str(told.get("arm")), "")),
-        (t("Seed"), _of(told, "seed")),
         (t("Phase"), _phase(told.get("phase"))),
         (t("Epoch"), _of(told, "epoch", "epochs")),
         (

@@ -6,11 +6,15 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from tlcore.ui.text import plain, short
 from tlcore.words import t
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SIDE = 144
 
@@ -26,30 +30,41 @@ def thumbnail(path: Path, side: int = SIDE) -> bytes:
 
 @st.cache_data(max_entries=3000, show_spinner=False)
 def _thumbnail(path: str, stamp: float, side: int) -> bytes:
+    return small(path, side) or _grey(side)
+
+
+def small(source: str | bytes, side: int = 440) -> bytes | None:
+    """A picture (a path or its bytes) as a JPEG of at most ``side`` pixels; None where unreadable."""
     from PIL import Image, ImageOps
+    from pillow_heif import register_heif_opener
 
+    register_heif_opener()
     try:
-        from pillow_heif import register_heif_opener
-
-        register_heif_opener()
-        with Image.open(path) as opened:
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
             opened.draft("RGB", (2 * side, 2 * side))
-            picture = ImageOps.exif_transpose(opened)
-            picture = _visible(picture)
-            picture.thumbnail((side, side))
-            if max(picture.size) < side:  # tiny pictures are enlarged as they are, pixel by pixel
-                scale = max(1, side // max(picture.size))
-                picture = picture.resize(
-                    (picture.width * scale, picture.height * scale), Image.Resampling.NEAREST
-                )
+            picture = _visible(ImageOps.exif_transpose(opened))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        picture = Image.new("RGB", (side, side), (128, 128, 128))
+        return None
+    picture.thumbnail((side, side))
+    if max(picture.size) < side:  # tiny pictures are enlarged as they are, pixel by pixel
+        scale = max(1, side // max(picture.size))
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    return _jpeg(picture)
+
+
+def _grey(side: int) -> bytes:
+    from PIL import Image
+
+    return _jpeg(Image.new("RGB", (side, side), (128, 128, 128)))
+
+
+def _jpeg(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def _visible(picture):  # type: ignore[no-untyped-def]
+def _visible(picture: Image.Image) -> Image.Image:
     """Any mode as RGB: 16-bit grey scaled to 8, transparency on white."""
     from PIL import Image
 
@@ -75,7 +90,7 @@ def gallery(files: Sequence[Path], captions: Sequence[str], *, side: int = SIDE)
         for path, text in zip(files, captions, strict=True):
             st.image(
                 thumbnail(path, side),
-                caption=plain(short(text, 22)),
+                caption=plain(short(text, 27)),
                 width=side,
                 alt=short(text, 80) or t("picture"),
             )

@@ -10,7 +10,7 @@ import time
 import streamlit as st
 
 import tlcore
-from tlcore.ui.catalogue import hub_answers
+from tlcore.ui.catalogue import find_out_about_hub, hub_answers
 from tlcore.ui.jobview import workers
 from tlcore.ui.state import store
 from tlcore.ui.text import duration, plain, size
@@ -83,7 +83,7 @@ def hub() -> None:
     """Whether source models can be downloaded from here."""
     answers = hub_answers()
     if answers is None:
-        st.caption(t("Finding out whether the hub of source models can be reached …"))
+        find_out_about_hub()
     elif answers:
         st.badge(
             t("The hub can be reached: source models can be downloaded."),

@@ -16,7 +16,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#+!|:$~^])")
 def plain(text: Any) -> str:
     """Text of a person (a name, a file, a sentence that quotes one) as it is: no markup takes effect."""
     escaped = _MARKUP.sub(r"\\\1", str(text).replace("\n", " "))
-    return re.sub(r"^(\s*)([-=]|\d+[.)])", r"\1\\\2", escaped)
+    return re.sub(r"^(\s*\d*)([-=.)](?=\s|$))", r"\1\\\2", escaped)
 
 
 def sentence(value: Any) -> str:

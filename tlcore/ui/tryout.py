@@ -11,13 +11,14 @@ import streamlit as st
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts, jobview
+from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
 from tlcore.ui.upload import keep
 from tlcore.words import say, t
 
 if TYPE_CHECKING:
-    from tlcore.store.tables import Run
+    from tlcore.store.tables import Job, Run
 
 BARS = 10  # classes drawn for one picture
 SHOWN = 8  # pictures tried at once
@@ -68,30 +69,33 @@ def try_it(path: Path, key: str) -> None:
 def _answer(path: Path, file: Any, key: str) -> None:
     data = file.getvalue()
     try:
-        row = opened(path).predict([data])[0]
+        bundle = opened(path)
+        row = bundle.predict([(file.name, data)])[0]
     except StudioError as error:
-        st.error(plain(short(file.name, 60)) + ": " + sentence(error.sentence), icon=":material/error:")
+        st.error(sentence(error.sentence), icon=":material/error:")
         return
-    if row.get("error") or row.get("problem"):
-        st.error(plain(short(file.name, 60)) + ": " + sentence(row.get("error") or row["problem"]))
+    if row.prediction is None:
+        reason = sentence(row.reason) if row.reason else t("It cannot be read.")
+        st.error(plain(short(file.name, 60)) + ": " + reason, icon=":material/error:")
         return
-    shares = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:BARS]
+    shares = sorted(zip(bundle.labels, row.probability, strict=True), key=lambda item: -item[1])[:BARS]
     with st.container(border=True, horizontal=True, gap="medium"):
-        st.image(data, width=220, caption=plain(short(file.name, 30)), alt=short(file.name, 80))
-        with st.container():
+        picture = small(data)
+        if picture:
+            st.image(picture, width=220, caption=plain(short(file.name, 30)), alt=short(file.name, 80))
+        with st.container(width="stretch"):
             st.markdown(
                 t(
                     "**{prediction}**, {share} sure",
-                    prediction=plain(row["prediction"]),
-                    share=score(row["confidence"]),
+                    prediction=plain(row.prediction),
+                    share=score(row.confidence),
                 )
             )
             title = t("Probability of each class")
-            charts.show(
-                charts.bars([k for k, _ in shares], [v for _, v in shares], title=title, share=True),
-                f"try-{key}",
-                title,
+            figure = charts.bars(
+                [name for name, _ in shares], [p for _, p in shares], title=title, share=True
             )
+            charts.show(figure, f"try-{key}", title)
 
 
 def batch(run: Run) -> None:
@@ -111,7 +115,7 @@ def batch(run: Run) -> None:
     if jobview.live(job):
         _wait(job.id)
     elif job.state == SUCCEEDED:
-        _predicted(job.output or {}, run)
+        _predicted(job)
     else:
         jobview.failure(job)
 
@@ -128,26 +132,28 @@ def _wait(job_id: str) -> None:
     look()
 
 
-def _predicted(output: dict[str, Any], run: Run) -> None:
-    path = store().home / str(output.get("path") or output.get("csv") or "")
+def _predicted(job: Job) -> None:
+    told, folder = job.output or {}, store().jobs.folder(job.id)
     st.success(
-        t(
-            "{n} pictures predicted, {aside} set aside.",
-            n=output.get("n", 0),
-            aside=output.get("set_aside", 0),
-        ),
+        t("{n} pictures predicted, {aside} set aside.", n=told.get("n", 0), aside=told.get("set_aside", 0)),
         icon=":material/check_circle:",
     )
-    if path.is_file() and path.resolve().is_relative_to(store().home):
-        st.download_button(
-            t("Download the predictions (CSV)"),
-            path.read_bytes,
-            f"{run.id}-batch.csv",
-            "text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            key="batch-csv",
-        )
+    with st.container(horizontal=True):
+        for field, label in (
+            ("file", t("Download the predictions (CSV)")),
+            ("set_aside_file", t("What was set aside (CSV)")),
+        ):
+            path = folder / Path(str(told.get(field))).name
+            if path.is_file() and (field == "file" or told.get("set_aside")):
+                st.download_button(
+                    label,
+                    path.read_bytes,
+                    f"{job.id}-{path.name}",
+                    "text/csv",
+                    on_click="ignore",
+                    icon=":material/download:",
+                    key=f"batch-{field}",
+                )
 
 
 def bundle(path: Path, name: str) -> None:
@@ -182,9 +188,12 @@ def _inside(path: Path) -> list[dict[str, str]]:
         "README.md": t("the model card, filled from measurements"),
         "predict.py": t("predicts pictures without the studio"),
         "labels.json": t("the classes"),
-        "preprocessor.json": t("how a picture becomes numbers"),
+        "preprocessor_config.json": t("how a picture becomes numbers, as transformers reads it"),
         "preprocessing.json": t("how a picture becomes numbers"),
-        "bundle.json": t("what this bundle is, and the digest of each file"),
+        "manifest.json": t("what this bundle is, and the digest of each file"),
+        "report.html": t("the report, to be read in a browser"),
+        "report.pt_BR.html": t("the report, in Portuguese"),
+        "expected.json": t("what predict.py should answer for the example picture"),
         "report.json": t("the report of the run"),
         "requirements.txt": t("what predict.py needs"),
     }

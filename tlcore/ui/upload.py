@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import streamlit as st
 from tlcore.errors import UnusableInput
 from tlcore.spec import Data
 from tlcore.store.tables import new_id
+from tlcore.ui import large
 from tlcore.ui.state import CHECK, change_draft, owner, signed_in, store
 from tlcore.ui.text import plain, sentence
 from tlcore.words import say, t
@@ -22,6 +24,7 @@ from tlcore.words import say, t
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
+KEPT = 2 * 24 * 3600  # seconds
 FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
 
 
@@ -32,6 +35,7 @@ def ways() -> dict[str, str]:
         "folder": t("A folder on your computer"),
         "table": t("A table and a zip"),
         "hub": t("A dataset on the hub"),
+        "large": t("More than {limit} MB", limit=st.get_option("server.maxUploadSize")),
         "server": t("A path on the server"),
         "workspace": t("Data used before"),
         "sample": t("A sample"),
@@ -106,24 +110,21 @@ def _inputs(way: str) -> dict[str, Any]:
     if way == "hub":
         name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
         return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
-    st.caption(
-        t(
-            "For more than {limit} MB: put the zip or folder on the server and name its path here.",
-            limit=limit,
-        )
-    )
+    if way == "large":
+        return large.receive(limit)
+    st.caption(t("A zip, a folder or a table that already lies on the server."))
     path = st.text_input(t("Path on the server"), placeholder="/data/photos.zip", key="upload-path").strip()
     return {"path": path or None}
 
 
 def _limit_help(limit: Any) -> str:
-    return t("At most {limit} MB here. For more, put the data on the server and name its path.", limit=limit)
+    return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
 
 
 def _columns(way: str) -> tuple[dict[str, str], str]:
     fields = Data.model_fields
     columns: dict[str, str] = {}
-    if way in ("table", "hub", "server"):
+    if way in ("table", "hub", "large", "server"):
         st.caption(t("Leave empty what the studio should find by itself."))
         left, right = st.columns(2)
         image = left.text_input(t("Column of the picture"), key="column-image").strip()
@@ -144,6 +145,9 @@ def _settle(given: dict[str, Any]) -> tuple[str, str]:
     if files:
         return str(keep(files, store().home / "tmp")), files[0].name.split("/")[0]
     path = str(given["path"])
+    if given.get("sent"):
+        large.close()
+        return path, Path(path).name
     if given.get("hub"):
         return path, path.removeprefix("hf://")
     return str(server_path(path)), Path(path).name
@@ -154,6 +158,7 @@ def keep(files: list[Any], base: Path) -> Path:
 
     Names come from the browser: only their plain relative parts are used.
     """
+    _clear(base)
     folder = base / f"upload-{new_id()}"
     folder.mkdir(parents=True)
     for file in files:
@@ -165,6 +170,13 @@ def keep(files: list[Any], base: Path) -> Path:
     if len(files) == 1:
         return folder.joinpath(*_safe_parts(files[0].name))
     return folder
+
+
+def _clear(base: Path) -> None:
+    """What was uploaded two days ago or earlier has been checked, copied or given up."""
+    for folder in base.glob("upload-*"):
+        if folder.stat().st_mtime < time.time() - KEPT:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _safe_parts(name: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.store.tables import SUCCEEDED, TERMINAL
+from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import owner, store
@@ -228,7 +228,7 @@ def downloads(run: Run) -> None:
     from tlcore.words import language
 
     folder = store().runs.folder(run.id)
-    html = folder / ("report.pt-BR.html" if language() == "pt_BR" else "report.html")
+    html = folder / f"report.{language()}.html"
     if not html.exists():
         html = folder / "report.html"
     with st.container(horizontal=True):
@@ -270,6 +270,7 @@ def all_runs(project: Project) -> None:
         column_config={
             "name": column.TextColumn(t("Run"), pinned=True),
             "state": column.TextColumn(t("State")),
+            "verdict": column.TextColumn(t("Verdict")),
             "strategy": column.TextColumn(t("Strategy")),
             "source": column.TextColumn(t("Source")),
             "n_test": column.NumberColumn(t("n (test)")),
@@ -277,7 +278,6 @@ def all_runs(project: Project) -> None:
             "transfer": column.NumberColumn(t("Transfer"), format="percent"),
             "baseline": column.NumberColumn(t("From scratch"), format="percent"),
             "difference": column.NumberColumn(t("Difference"), format="percent"),
-            "verdict": column.TextColumn(t("Verdict")),
             "data": column.TextColumn(t("Data")),
             "created": column.TextColumn(t("Created")),
         },
@@ -300,18 +300,18 @@ def _row(run: Run, job: Any) -> dict[str, Any]:
     from tlcore.ui.jobview import state_word
 
     report = run.report or {}
-    ended = job.state in TERMINAL and job.state == SUCCEEDED
+    ended = job.state == SUCCEEDED
     return {
         "name": run.name,
         "state": state_word(job),
+        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else "",
         "strategy": report.get("strategy") or run.spec.get("strategy"),
-        "source": run.spec.get("source"),
+        "source": str(run.spec.get("source")).rpartition("/")[2],
         "n_test": report.get("n_test"),
         "seeds": run.spec.get("seeds"),
         "transfer": (report.get("transfer") or {}).get("value"),
         "baseline": (report.get("baseline") or {}).get("value"),
         "difference": (report.get("difference") or {}).get("value"),
-        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else "",
         "data": run.dataset,
         "created": when(run.created),
     }

@@ -98,12 +98,12 @@ def trail(project: Project) -> str:
     """The six steps in one line, those behind marked by a tick."""
     behind = done(project)
     marks = [
-        f":material/check_circle: {t(step.title)}"
+        f":material/check_circle:\N{NO-BREAK SPACE}{t(step.title)}"
         if step.page in behind
-        else f":material/circle: {t(step.title)}"
+        else f":material/circle:\N{NO-BREAK SPACE}{t(step.title)}"
         for step in STEPS
     ]
-    return "  ·  ".join(marks)
+    return "  ".join(marks)
 
 
 def forward(page: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> None:

@@ -37,8 +37,8 @@ class ImageFolder:
         if not any(name.count("/") > below for name in pictures):
             raise UnusableInput(
                 say(
-                    "{file} has no folders that name the classes; put the pictures of each class into a folder "
-                    "of its own, or add a table with file names and labels.",
+                    "{file} has no folders that name the classes; put the pictures of each class into "
+                    "a folder of its own, or add a table with file names and labels.",
                     file=tree.origin,
                 ),
                 code="no-classes",

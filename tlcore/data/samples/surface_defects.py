@@ -166,9 +166,9 @@ def _stroke(rng: np.random.Generator, length: float, width: float, bend: float) 
 
 def _blurred(values: np.ndarray, down: float, across: float) -> np.ndarray:
     """Gaussian smoothing by ``down`` and ``across`` pixels, then scaled to standard deviation 1."""
-    fy, fx = np.fft.fftfreq(values.shape[0])[:, None], np.fft.fftfreq(values.shape[1])[None, :]
+    fy, fx = np.fft.fftfreq(values.shape[0])[:, None], np.fft.rfftfreq(values.shape[1])[None, :]
     keep = np.exp(-2 * np.pi**2 * ((fy * down) ** 2 + (fx * across) ** 2))
-    smooth = np.real(np.fft.ifft2(np.fft.fft2(values) * keep))
+    smooth = np.fft.irfft2(np.fft.rfft2(values) * keep, values.shape)
     return smooth / (smooth.std() + 1e-9)
 
 

@@ -55,7 +55,7 @@ def lines(
     bold: bool = False,
 ) -> str:
     """Words around the middle line ``y``, wrapped so that a line takes about ``width`` pixels."""
-    rows = wrap(words, max(6, int(width / (size * 0.53)))) or [""]
+    rows = wrap(words, max(6, int(width / (size * 0.6)))) or [""]
     top = y - (len(rows) - 1) * size * 0.6 + size * 0.35
     weight = "font-weight='600'" if bold else ""
     spans = "".join(

@@ -1,0 +1,224 @@
+"""A packed bundle: whole, deterministic, loaded back by the libraries, and right without the studio."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from report_run import PROCESSOR, finished
+
+from tlcore import bundle, report
+from tlcore.bundle import layout, program
+from tlcore.bundle.pack import sha256, write_zip
+
+SITE = Path(np.__file__).parents[1]
+# What predict.py may use: onnxruntime, numpy, Pillow, and what onnxruntime itself needs.
+ALLOWED = ("numpy", "numpy.libs", "PIL", "pillow.libs", "onnxruntime", "flatbuffers", "packaging", "google")
+
+
+@pytest.fixture(scope="module", params=["timm", "transformers"])
+def packed(request, tmp_path_factory):
+    """(context, report, unzipped folder) of a run of each library."""
+    context = finished(request.param)
+    told = report.build(context)
+    path = bundle.pack(context, told)
+    folder = tmp_path_factory.mktemp(request.param)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    return context, told, folder
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory):
+    """A folder of links to the few packages that predict.py may import."""
+    folder = tmp_path_factory.mktemp("site")
+    for name in ALLOWED:
+        if (SITE / name).exists():
+            (folder / name).symlink_to(SITE / name)
+    return folder
+
+
+def run_alone(clean: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """predict.py in an isolated interpreter that sees neither the studio nor any other package."""
+    code = (
+        f"import sys, runpy; sys.path.append({str(clean)!r}); sys.argv = ['predict.py', *{list(arguments)!r}]\n"
+        "try:\n    runpy.run_path('predict.py', run_name='__main__')\n"
+        "finally:\n    assert not {'torch', 'tlcore', 'timm', 'pandas'} & set(sys.modules)"
+    )
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], cwd=folder, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_it_holds_what_it_promises(packed):
+    context, told, folder = packed
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names <= layout.KNOWN
+    assert {"model.safetensors", "config.json", "model.onnx", "predict.py", "README.md", "report.html", "labels.json",
+            "preprocessing.json", "manifest.json", "example/expected.json"} <= names  # fmt: skip
+    assert ("preprocessor_config.json" in names) == (context.source.library == "transformers")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == names - {"manifest.json"}
+    assert all(sha256(folder / name) == digest for name, digest in manifest["files"].items())
+    assert manifest["fingerprint"] == context.dataset.fingerprint
+    inside = json.loads((folder / "report.json").read_text())
+    assert inside["bundle"] is None
+    assert inside["verdict"] == told["verdict"]
+    assert str(context.folder) not in (folder / "README.md").read_text()
+
+
+def test_onnx_agrees_with_torch_and_with_the_report(packed):
+    context, told, folder = packed
+    facts = told["export"]
+    assert facts["agrees"]
+    assert facts["n"] == facts["same_class"] == facts["same_class_report"] == 18
+    assert facts["max_difference"] < 1e-3
+    assert facts["max_difference_torch_report"] < 1e-4
+    assert facts["milliseconds"] > 0
+    assert json.loads((context.folder / "report.json").read_text())["export"] == facts
+
+
+def test_the_libraries_load_it_back(packed):
+    import torch
+
+    context, told, folder = packed
+    result = context.arms["transfer"][told["packed"]["seed"]]
+    if context.source.library == "timm":
+        import timm
+
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    else:
+        from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+        model = AutoModelForImageClassification.from_pretrained(folder).eval()
+        assert list(model.config.id2label.values()) == context.target["labels"]
+        processor = AutoImageProcessor.from_pretrained(folder)
+        shown = processor(Image.new("RGB", (200, 100), "red"), return_tensors="np")["pixel_values"]
+        assert shown.shape == (1, 3, 64, 64)
+    examples = context.task.examples(context.dataset, PROCESSOR, context.target, None)["test"]
+    with torch.inference_mode():
+        out = model(examples.batch(np.arange(18), None, "cpu")["pixels"])
+    out = getattr(out, "logits", out).numpy()
+    assert np.abs(out - result.outputs("test")).max() < 1e-4
+
+
+def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_path):
+    context, told, folder = packed
+    rows = context.dataset.split("test")
+    pictures = tmp_path / "pictures"
+    for name, file in zip(rows["id"], rows["file"], strict=True):
+        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        (pictures / name).write_bytes(context.dataset.file(file).read_bytes())
+    (pictures / "broken.jpg").write_bytes((pictures / rows["id"][1]).read_bytes()[:300])
+    (pictures / "notes.txt").write_text("not a picture")
+    done = run_alone(clean, folder, str(pictures), "--output", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    found = {row["input"]: row for row in csv.DictReader((tmp_path / "out.csv").open())}
+    kept = {row["input"]: row for row in csv.DictReader((context.folder / "predictions.csv").open())}
+    assert {("'" + name if name[0] == "=" else name) for name in rows["id"]} == set(found) == set(kept)
+    for name, row in found.items():
+        assert row["prediction"] == kept[name]["prediction"]
+        for column in ("confidence", "'=square", "disc", "triangle"):
+            assert float(row[column]) == pytest.approx(float(kept[name][column]), abs=1e-3)
+    right = np.mean([found[name]["prediction"] == row["truth"] for name, row in kept.items()])
+    assert right == pytest.approx(told["packed"]["value"])
+    aside = {row["input"]: row["reason"] for row in csv.DictReader((tmp_path / "out-set-aside.csv").open())}
+    assert set(aside) == {"broken.jpg", "notes.txt"}
+    assert "cut off" in aside["broken.jpg"]
+    assert "not a picture" in aside["notes.txt"]
+    assert "broken.jpg" in done.stderr
+
+
+def test_the_example_gives_what_is_expected(packed, clean):
+    _, _, folder = packed
+    expected = json.loads((folder / "example/expected.json").read_text())
+    done = run_alone(clean, folder, expected["input"])
+    assert done.returncode == 0, done.stderr
+    row = next(csv.DictReader(done.stdout.splitlines()))
+    assert row["prediction"].removeprefix("'") == expected["prediction"]
+    assert float(row["confidence"]) == pytest.approx(expected["confidence"], abs=expected["tolerance"])
+
+
+def test_predict_py_says_when_nothing_can_be_read(packed, clean, tmp_path):
+    _, _, folder = packed
+    (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04 no zip")
+    done = run_alone(clean, folder, str(tmp_path / "bad.zip"), "nowhere.jpg")
+    assert done.returncode == 2
+    assert "This zip cannot be read." in done.stderr
+    assert "There is no such file." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_card_is_yaml_then_measurements(packed):
+    context, told, folder = packed
+    text = (folder / "README.md").read_text()
+    _, head, body = text.split("---\n", 2)
+    front = yaml.safe_load(head)
+    assert front["license"] == "apache-2.0"
+    assert front["library_name"] == context.source.library
+    result = front["model-index"][0]["results"][0]
+    assert front["model-index"][0]["name"] == "shapes <1>"
+    assert result["metrics"][0]["value"] == round(told["packed"]["value"], 4)
+    assert result["dataset"]["revision"] == context.dataset.fingerprint
+    assert "shapes \\<1\\>" in body
+    assert f"{told['packed']['value']:.3f}" in body
+    assert f"{told['export']['milliseconds']:.1f} ms" in body
+    for name in ("model.onnx", "model.safetensors", "predict.py"):
+        assert sha256(folder / name) in body
+
+
+def test_the_same_content_gives_the_same_zip(packed, tmp_path):
+    _, _, folder = packed
+    for name in ("a.zip", "b.zip"):
+        write_zip(tmp_path / name, folder)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_predict_py_prepares_pictures_as_training_does(tmp_path):
+    """Every odd kind of picture, through the written predict.py and through the studio's own reader."""
+    from tlcore.data.pictures import open_picture
+    from tlcore.tasks.picture_canvas import canvas
+
+    own: dict = {"__name__": "predict", "__file__": str(tmp_path / "predict.py")}
+    exec(compile(program.predict_py(), "predict.py", "exec"), own)
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (50, 80), dtype=np.uint8)
+    colour = rng.integers(0, 256, (50, 80, 4), dtype=np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    kinds = {
+        "rgb.png": (Image.fromarray(colour[..., :3]), {}),
+        "rgba.png": (Image.fromarray(colour), {}),
+        "grey.png": (Image.fromarray(grey), {}),
+        "la.png": (Image.fromarray(grey).convert("LA"), {}),
+        "16.png": (Image.fromarray(grey.astype(np.uint16) * 16), {}),
+        "float.tif": (Image.fromarray(grey.astype(np.float32) / 255), {}),
+        "cmyk.jpg": (Image.fromarray(colour, "CMYK"), {}),
+        "turned.jpg": (Image.fromarray(colour[..., :3]), {"exif": turned}),
+        "palette.gif": (Image.fromarray(colour[..., :3]).quantize(16), {}),
+        "two.gif": (
+            Image.fromarray(grey),
+            {"save_all": True, "append_images": [Image.fromarray(255 - grey)]},
+        ),
+    }
+    for name, (image, options) in kinds.items():
+        image.save(tmp_path / name, **options)
+        ours, theirs = open_picture(tmp_path / name), own["open_picture"](tmp_path / name)
+        assert np.array_equal(np.asarray(ours), np.asarray(theirs)), name
+        assert np.array_equal(canvas(ours, 40, "bicubic"), own["canvas"](theirs, 40, "bicubic")), name
+    for name, content in {
+        "a.jpg": b"",
+        "b.jpg": b"GIF89a",
+        "c.png": b"\x89PNG\r\n\x1a\n" + bytes(40),
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=r"\.$"):
+            own["open_picture"](tmp_path / name)

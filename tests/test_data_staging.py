@@ -1,0 +1,324 @@
+"""From an upload to a dataset: what is checked, corrected, kept and remembered."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hostile.build import classes, folder, picture, zipped
+from PIL import Image
+
+from tlcore import data, tasks
+from tlcore.data.confirming import confirm, read_corrections, relabel
+from tlcore.data.csv_out import safe_csv
+from tlcore.data.duplicates import clusters
+from tlcore.data.job import check_upload
+from tlcore.data.staging import Staged, stage
+from tlcore.errors import Cancelled, UnusableInput
+from tlcore.spec import Data, Split
+from tlcore.words import say
+
+TASK = "image-classification"
+
+
+def encoded(image: Image.Image, kind: str, **save) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **save)
+    return out.getvalue()
+
+
+def staged(files: dict[str, bytes], tmp_path, **kwargs) -> Staged:
+    return stage(zipped(tmp_path / "up.zip", files), task=TASK, folder=tmp_path / "staging", **kwargs)
+
+
+def make(found: Staged, store, corrections=None, **split):
+    return confirm(found, store, split=Split(**split), corrections=corrections, name="flowers", owner="local")
+
+
+def codes(findings) -> dict[str, str]:
+    return {finding.code: finding.level for finding in findings}
+
+
+# --- what is kept --------------------
+def test_plain_pictures_stay_byte_for_byte(tmp_path):
+    files = classes()
+    found = staged(files, tmp_path)
+    for _, row in found.rows.iterrows():
+        assert found.file(row).read_bytes() == files[row["id"]]
+        assert row["file"] == f"{row['sha256'][:2]}/{row['sha256']}.png"
+        assert (row["width"], row["height"], row["bytes"]) == (24, 24, len(files[row["id"]]))
+    assert not found.rows["converted"].any()
+
+
+@pytest.mark.parametrize(("image", "kind", "save", "ending", "size"), [
+    (Image.new("RGBA", (30, 20), (255, 0, 0, 128)), "PNG", {}, ".png", (30, 20)),
+    (Image.new("CMYK", (30, 20), (0, 255, 255, 0)), "JPEG", {}, ".jpg", (30, 20)),
+    (Image.new("RGB", (5000, 100), (255, 0, 0)), "PNG", {}, ".jpg", (2048, 41)),
+    (Image.new("RGB", (30, 20), (255, 0, 0)), "BMP", {}, ".png", (30, 20)),
+    (Image.fromarray(np.full((20, 30), 40_000, np.uint16)), "PNG", {}, ".png", (30, 20)),
+])  # fmt: skip
+def test_others_are_converted_once(image, kind, save, ending, size, tmp_path):
+    found = staged(classes() | {"rose/odd.png": encoded(image, kind, **save)}, tmp_path)
+    row = found.rows.set_index("id").loc["rose/odd.png"]
+    kept = Image.open(found.file(row))
+    assert row["file"].endswith(ending)
+    assert (kept.mode, kept.size) == ("RGB", size)
+    assert (row["width"], row["height"]) == image.size
+    assert "converted" in codes(found.findings)
+
+
+def test_rotated_pictures_are_stored_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data_ = encoded(Image.open(io.BytesIO(picture(5, "JPEG", (40, 20)))), "JPEG", exif=exif)
+    found = staged(classes() | {"rose/phone.jpg": data_}, tmp_path)
+    row = found.rows.set_index("id").loc["rose/phone.jpg"]
+    assert Image.open(found.file(row)).size == (20, 40)
+    assert not Image.open(found.file(row)).getexif().get(0x0112)
+    assert "rotated" in codes(found.findings)
+
+
+# --- what is found --------------------
+def test_near_duplicates_are_found_and_kept_together(tmp_path, store):
+    y, x = np.mgrid[:48, :48]
+    files = {}
+    for k, kind in enumerate(("rose", "tulip")):
+        for i in range(8):
+            rng = np.random.default_rng((k, i))
+            waves = zip(
+                rng.normal(size=6), *rng.uniform(0.05, 0.4, (2, 6)), rng.uniform(0, 6, 6), strict=True
+            )
+            smooth = sum(height * np.sin(a * x + b * y + at) for height, a, b, at in waves)
+            image = Image.fromarray(np.uint8(128 + 60 * np.tanh(smooth))).convert("RGB")
+            files[f"{kind}/{i}.png"] = encoded(image, "PNG")
+            if i < 3:
+                files[f"{kind}/{i}-again.jpg"] = encoded(image, "JPEG", quality=80)
+    found = staged(files, tmp_path)
+    assert codes(found.findings)["near-duplicate"] == "note"
+    pairs = found.rows.dropna(subset="near").groupby("near")["id"].agg(sorted)
+    assert sorted(pairs) == sorted(
+        [f"{k}/{i}-again.jpg", f"{k}/{i}.png"] for k in ("rose", "tulip") for i in range(3)
+    )
+    made = make(found, store)
+    assert made.rows.groupby("near")["split"].nunique().max() == 1
+
+
+def test_clusters_do_not_chain_and_ignore_what_differs():
+    rng = np.random.default_rng(0)
+    thumbs = rng.integers(0, 255, (300, 256), dtype=np.uint8)
+    hashes = rng.integers(0, 2**63, 300, dtype=np.uint64)
+    assert (clusters(hashes, thumbs) == -1).all()
+    hashes[7] = hashes[3] ^ np.uint64(0b101)
+    thumbs[7] = np.clip(thumbs[3].astype(int) + 2, 0, 255)
+    found = clusters(hashes, thumbs)
+    assert np.flatnonzero(found >= 0).tolist() == [3, 7]
+    assert found[7] == found[3] == 3
+    thumbs[7] = rng.integers(0, 255, 256)
+    assert (clusters(hashes, thumbs) == -1).all()
+
+
+def test_copies_within_a_label_leave_one(tmp_path):
+    found = staged(classes() | {"rose/copy.png": classes()["rose/0.png"]}, tmp_path)
+    assert found.counts == {"rose": 5, "tulip": 5}
+    [aside] = found.set_aside()
+    assert aside.file == "rose/copy.png"
+    assert "rose/0.png" in str(aside.reason)
+    assert codes(found.findings)["duplicate"] == "note"
+
+
+def test_imbalance_few_and_look_alikes(tmp_path):
+    files = classes(60, ("rose",)) | {f"Rose /{i}.png": picture(500 + i) for i in range(4)}
+    found = staged(files | {f"tulip/{i}.png": picture(600 + i) for i in range(5)}, tmp_path)
+    assert {"imbalance", "class-few", "look-alike-labels"} <= set(codes(found.findings))
+    assert found.usable
+    merges = found.merges()
+    assert set(merges.values()) == {"rose"}
+    assert "look-alike-labels" not in codes(found.recheck(merges))
+
+
+def test_corrections_can_mend_an_error(tmp_path, store):
+    files = classes() | {"Tulip/1.png": picture(300), "Tulip/2.png": picture(301)}
+    found = staged(files, tmp_path)
+    assert codes(found.findings)["class-too-few"] == "error"
+    with pytest.raises(UnusableInput) as refusal:
+        make(found, store)
+    assert refusal.value.code == "class-too-few"
+    assert "Tulip (2)" in str(refusal.value)
+    assert make(found, store, found.merges()).info.labels == ["rose", "tulip"]
+
+
+def test_group_column_and_pattern_reach_the_split(tmp_path, store):
+    files = {f"{k}/p{p}_{i}.png": picture(hash((k == "rose", p, i)) % 2**31)
+             for k in ("rose", "tulip") for p in range(6) for i in range(3)}  # fmt: skip
+    made = make(staged(files, tmp_path, group=r"(p\d)_"), store)
+    assert made.info.grouped
+    assert made.rows.groupby("group")["split"].nunique().max() == 1
+    assert "groups kept together" in str(made.info.split_said)
+
+
+# --- the dataset --------------------
+def test_confirm_places_an_immutable_dataset(tmp_path, store):
+    found = staged(classes(10), tmp_path)
+    made = make(found, store)
+    assert made.folder == store.datasets.folder(made.fingerprint)
+    assert made.info.n == {"train": 12, "validation": 4, "test": 4}
+    assert {p.name for p in made.folder.iterdir()} == {
+        "dataset.json",
+        "rows.parquet",
+        "set_aside.json",
+        "files",
+    }
+    assert all(made.file(row).exists() for _, row in made.rows.iterrows())
+    assert [row.fingerprint for row in store.datasets.all("local")] == [made.fingerprint]
+    before = (made.folder / "dataset.json").stat().st_mtime_ns
+    again = make(stage(tmp_path / "up.zip", task=TASK, folder=tmp_path / "again"), store)
+    assert again.fingerprint == made.fingerprint
+    assert (made.folder / "dataset.json").stat().st_mtime_ns == before
+    assert list((store.home / "tmp").iterdir()) == []
+    assert make(found, store, seed=1).fingerprint != made.fingerprint
+
+
+def test_a_crash_while_placing_leaves_no_dataset(tmp_path, store, monkeypatch):
+    found = staged(classes(), tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tlcore.data.confirming._link", full)
+    with pytest.raises(OSError, match="No space"):
+        make(found, store)
+    assert list((store.home / "datasets").iterdir()) == []
+    assert list((store.home / "tmp").iterdir()) == []
+
+
+def test_relabel_makes_a_new_dataset_with_the_same_split(tmp_path, store):
+    made = make(staged(classes(10), tmp_path), store)
+    file = made.rows["id"][0]
+    other = {"rose": "tulip", "tulip": "rose"}[made.rows["label"][0]]
+    new = relabel(made, {file: other}, store, "local")
+    assert new.fingerprint != made.fingerprint
+    joined = made.rows.merge(new.rows, on="id", suffixes=("", "_new"))
+    assert (joined["split"] == joined["split_new"]).all()
+    assert joined[joined["label"] != joined["label_new"]]["id"].tolist() == [file]
+    assert made.rows["label"][0] != other
+    assert all(new.file(row).exists() for _, row in new.rows.iterrows())
+
+
+def test_relabel_refuses_what_cannot_be_learned(tmp_path, store):
+    made = make(staged(classes(), tmp_path), store)
+    everything = dict.fromkeys(made.rows["id"], "rose")
+    with pytest.raises(UnusableInput) as refusal:
+        relabel(made, everything, store, "local")
+    assert refusal.value.code == "one-class"
+
+
+@pytest.mark.parametrize(
+    "corrections", [{"nowhere.png": "rose"}, {"rose/0.png": " "}, {"rose/0.png": "x" * 500}]
+)
+def test_corrections_that_cannot_be(corrections, tmp_path, store):
+    with pytest.raises(UnusableInput) as refusal:
+        make(staged(classes(), tmp_path), store, corrections)
+    assert refusal.value.code == "corrections"
+    assert refusal.value.file == next(iter(corrections))
+
+
+def test_corrections_from_a_csv_that_a_spreadsheet_wrote(tmp_path, store):
+    path = tmp_path / "fix.csv"
+    path.write_bytes("\ufefffile;label\r\nrose/0.png;tulip\r\n".encode())
+    assert read_corrections(path) == {"rose/0.png": "tulip"}
+    made = make(staged(classes(), tmp_path), store, path)
+    assert made.info.n["train"] + made.info.n["validation"] + made.info.n["test"] == 10
+    path.write_text("name,label\na,b\n")
+    with pytest.raises(UnusableInput) as refusal:
+        read_corrections(path)
+    assert (refusal.value.code, refusal.value.file) == ("corrections", "fix.csv")
+    with pytest.raises(UnusableInput):
+        read_corrections(tmp_path / "nowhere.csv")
+
+
+# --- the doors --------------------
+def test_read_by_path_and_by_fingerprint(tmp_path, store):
+    path = zipped(tmp_path / "up.zip", classes())
+    made = data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
+    assert (
+        data.read(Data(dataset=made.fingerprint), task=TASK, store=store, owner="local").folder == made.folder
+    )
+    assert (
+        data.read(Data(path=str(path)), task=tasks.find(TASK), store=store, owner="local").folder
+        == made.folder
+    )
+    assert list((store.home / "tmp").iterdir()) == []
+
+
+def test_read_raises_the_first_error_with_its_file_and_row(tmp_path, store):
+    path = folder(tmp_path / "up", {"labels.csv": b"image,label\nnowhere.png,rose\n"}) / "labels.csv"
+    with pytest.raises(UnusableInput) as refusal:
+        data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
+    assert refusal.value.to_json() == {
+        "code": "nothing-usable", "file": "nowhere.png", "row": 2,
+        "message": "Nothing of labels.csv can be used; all 1 files or rows were set aside. nowhere.png: "
+                   "The file is not in the upload.",
+    }  # fmt: skip
+    assert list((store.home / "tmp").iterdir()) == []
+
+
+def test_check_is_plain_json(tmp_path):
+    found = data.check(zipped(tmp_path / "up.zip", classes() | {"rose/bad.jpg": b"no"}), TASK)
+    assert json.loads(json.dumps(found)) == found
+    assert found["usable"] is True
+    assert (found["n"], found["labels"]) == (10, {"rose": 5, "tulip": 5})
+    assert found["set_aside"][0]["file"] == "rose/bad.jpg"
+    assert {"level", "code", "message", "count", "examples"} <= set(found["findings"][0])
+
+
+@pytest.fixture
+def told():
+    said = []
+    return said, lambda share, sentence, **more: said.append((share, str(sentence)))
+
+
+def test_the_job_checks_a_path_and_a_sample(tmp_path, store, told):
+    said, progress = told
+    path = zipped(tmp_path / "up.zip", classes())
+    job = store.jobs.submit(
+        "check-upload", "local", {"path": str(path), "task": TASK, "columns": {}, "group": None}
+    )
+    output = check_upload(store, job, progress)
+    assert (output["n"], output["usable"], output["classes"], output["errors"]) == (10, True, 2, 0)
+    assert Staged.open(store.jobs.folder(job.id)).counts == {"rose": 5, "tulip": 5}
+    sample = store.jobs.submit("check-upload", "local", {"sample": "digits", "task": TASK})
+    assert check_upload(store, sample, progress)["n"] == 400
+    assert check_upload(store, sample, progress)["name"] == "Handwritten digits"  # a second attempt
+    assert all(share is None or 0 <= share <= 1 for share, _ in said)
+
+
+def test_a_cancelled_check_stops_and_leaves_nothing_staged(tmp_path):
+    def stop(*_, **__):
+        raise Cancelled(say("Stopped."), code="cancelled")
+
+    with pytest.raises(Cancelled):
+        staged(classes(), tmp_path, progress=stop)
+    with pytest.raises(UnusableInput) as refusal:
+        Staged.open(tmp_path / "staging")
+    assert refusal.value.code == "not-staged"
+
+
+def test_unknown_task(tmp_path):
+    with pytest.raises(UnusableInput) as refusal:
+        stage(zipped(tmp_path / "up.zip", classes()), task="image-sorting", folder=tmp_path / "staging")
+    assert refusal.value.code == "unknown-task"
+
+
+# --- tables that go out --------------------
+def test_formulas_are_guarded_in_csv():
+    frame = pd.DataFrame({"file": ["=1+1", "+a", "-b", "@c", "\td", "fine", None],
+                          "n": [-1, 2, 3, 4, 5, 6, 7],
+                          "=bad": ["x"] * 7})  # fmt: skip
+    lines = safe_csv(frame).splitlines()
+    assert lines[0] == "file,n,'=bad"
+    assert lines[1].startswith("'=1+1,-1,")
+    assert all(line.startswith("'") for line in lines[1:6])
+    assert lines[6].startswith("fine")
