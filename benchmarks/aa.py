@@ -111,15 +111,11 @@ def _convnets(parameters, x):  # type: ignore[no-untyped-def]
 
 def records(outputs: np.ndarray, truth: np.ndarray) -> list[Records]:
     """Per-unit records, one a seed, as a report would hold them."""
-    examples = SimpleNamespace(
-        ids=[str(i) for i in range(len(truth))], groups=np.arange(len(truth)), labels=truth
-    )
+    examples = SimpleNamespace(ids=[str(i) for i in range(len(truth))], groups=np.arange(len(truth)), labels=truth)
     return [TASK.evaluate(one, examples, {}) for one in outputs]
 
 
-def stored(
-    folder: Path | None, name: str, setting: dict, seeds: int, draw: int
-) -> tuple[np.ndarray, np.ndarray]:
+def stored(folder: Path | None, name: str, setting: dict, seeds: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
     path = folder / f"{name}-{seeds}.npz" if folder else None
     if path is None or not path.exists():
         outputs, truth = train_arms(setting, seeds, draw)
@@ -133,10 +129,7 @@ def stored(
 
 def test_set_alone(first: list[Records], second: list[Records]) -> bool:
     """A false verdict of the naive rule: a paired bootstrap over the test set, seeds taken as given."""
-    flags = [
-        np.mean([r.columns["truth"] == r.columns["prediction"] for r in arm], axis=0)
-        for arm in (first, second)
-    ]
+    flags = [np.mean([r.columns["truth"] == r.columns["prediction"] for r in arm], axis=0) for arm in (first, second)]
     gap = flags[0] - flags[1]
     weights = next(statistics.unit_weights(first[0].unit, 1000, np.random.default_rng(0)))
     low, high = np.quantile(weights @ gap / len(gap), [0.025, 0.975])
@@ -177,9 +170,7 @@ def main() -> None:
           f"deviation from seed to seed {deviation.min():.3f}-{deviation.max():.3f}")  # fmt: skip
     for rule, verdicts in false.items():
         n, k = len(verdicts), int(sum(verdicts))
-        print(
-            f"A/A {rule}: {k} of {n} verdicts false = {k / n:.3f}, 95 % upper bound {upper_bound(k, n):.3f}"
-        )
+        print(f"A/A {rule}: {k} of {n} verdicts false = {k / n:.3f}, 95 % upper bound {upper_bound(k, n):.3f}")
     power(asked)
     print(f"{time.perf_counter() - started:.0f} s")
 
@@ -191,14 +182,10 @@ def power(asked: argparse.Namespace) -> None:
         rows, gaps = [], []
         for draw in range(900, 904):
             # One permutation for both sizes: the test rows are those after the larger training set.
-            good, truth = stored(
-                asked.records, f"power-{more}-{test}-{draw}", base | {"train": more}, 12, draw
-            )
+            good, truth = stored(asked.records, f"power-{more}-{test}-{draw}", base | {"train": more}, 12, draw)
             poor = _fewer(asked, base, less, more, test, draw)
             arms = records(good, truth), records(poor, truth)
-            accuracy = [
-                np.mean([(r.columns["truth"] == r.columns["prediction"]).mean() for r in arm]) for arm in arms
-            ]
+            accuracy = [np.mean([(r.columns["truth"] == r.columns["prediction"]).mean() for r in arm]) for arm in arms]
             gaps.append(accuracy[0] - accuracy[1])
             for start in range(0, 12, 3):
                 both = [arm[start : start + 3] for arm in arms]

@@ -35,9 +35,7 @@ def finished(library: str = "timm") -> RunContext:
     store = Store.open(home)
     dataset = _dataset(home)
     source = _source(home / "source", library)
-    spec = Spec(
-        name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3
-    )
+    spec = Spec(name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3)
     run = store.runs.create(spec, "local")
     store.runs.set(run.id, dataset=dataset.fingerprint)
     store.datasets.add(dataset, "local")
@@ -50,7 +48,8 @@ def finished(library: str = "timm") -> RunContext:
     }
     return RunContext(
         store=store, run_id=run.id, folder=folder, spec=spec, requested_strategy="auto", task=task, dataset=dataset,
-        source=source, target=target, processor=PROCESSOR, plan={"strategy": "feature-extraction", "seeds": 3}, arms=arms,
+        source=source, target=target, processor=PROCESSOR, arms=arms,
+        plan={"strategy": "feature-extraction", "seeds": 3},
     )  # fmt: skip
 
 
@@ -116,12 +115,14 @@ def _source(folder: Path, library: str) -> OpenSource:
         from transformers import ViTConfig, ViTForImageClassification
 
         net = ViTForImageClassification(ViTConfig(
-            hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=96, image_size=64, patch_size=16,
+            hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=96,
+            image_size=64, patch_size=16,
             num_labels=10,
         ))  # fmt: skip
         net.save_pretrained(folder)
     return open_folder(folder, SourceModel(
-        id=f"test/{library}", title=f"Tiny {library}", provider="tests", hub_id=None, revision=None, architecture=library,
+        id=f"test/{library}", title=f"Tiny {library}", provider="tests", hub_id=None, revision=None,
+        architecture=library,
         parameters=1000, megabytes=1.0, source_task=say("nothing"), source_data=say("nothing"), licence="Apache-2.0",
         input_size=64, tasks=("image-classification",),
     ))  # fmt: skip
@@ -138,9 +139,7 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     model = source.build(len(target["labels"]), True, seed=seed).eval()
     if arm == "transfer":
         rng = np.random.default_rng(seed)
-        batches = {
-            name: examples[name].batch(np.arange(len(examples[name])), None, "cpu") for name in SPLITS[:2]
-        }
+        batches = {name: examples[name].batch(np.arange(len(examples[name])), None, "cpu") for name in SPLITS[:2]}
         with torch.inference_mode():
             features = {name: model.features(batch["pixels"]).numpy() for name, batch in batches.items()}
         kept = rng.permutation(len(examples["train"]))[:29]
@@ -166,14 +165,13 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     scores = {}
     with torch.inference_mode():
         for split in SPLITS:
-            out = reloaded(
-                examples[split].batch(np.arange(len(examples[split])), None, "cpu")["pixels"]
-            ).numpy()
+            out = reloaded(examples[split].batch(np.arange(len(examples[split])), None, "cpu")["pixels"]).numpy()
             np.save(own / f"outputs-{split}.npy", out)
             scores[split] = {"accuracy": float((out.argmax(1) == examples[split].labels).mean())}
     result = ArmResult(
         arm=arm, seed=seed, folder=own, seconds=1.2, seconds_search=0.1 if seed == 0 else 0.0,
-        epochs=None if arm == "transfer" else 3, best_epoch=None, learning_rate=None, validation=scores["validation"], train=scores["train"], batch_size=36,
+        epochs=None if arm == "transfer" else 3, best_epoch=None, learning_rate=None,
+        validation=scores["validation"], train=scores["train"], batch_size=36,
         accumulation=1, peak_memory=10_000_000, device="cpu", examples_per_second=100.0,
     )  # fmt: skip
     result.save()

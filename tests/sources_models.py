@@ -32,7 +32,7 @@ def write_timm(name: str, folder: Path, **arguments: object) -> Path:
 
 
 def write_transformers(kind: str, folder: Path) -> Path:
-    """A transformers network, as ``save_pretrained`` writes it; dinov2 and siglip without a classifier, as on the hub."""
+    """A transformers network, as ``save_pretrained`` writes it; dinov2 without a classifier, as on the hub."""
     import torch
     import transformers as tf
 

@@ -94,6 +94,16 @@ def test_inputs_of_every_kind_and_bad_ones_in_their_place(context, path):
     assert "not a picture" in aside[1][1]
 
 
+def test_paths_as_the_command_line_gives_them(context, path, tmp_path):
+    file = context.dataset.file(context.dataset.split("test")["file"].iloc[0])
+    opened = Bundle.open(path)
+    answers = opened.predict_paths([file, tmp_path / "nowhere.jpg"])
+    assert answers.rows[0]["probability"].keys() == set(opened.labels)
+    assert answers.set_aside == [{"input": str(tmp_path / "nowhere.jpg"), "reason": "There is no such file."}]
+    assert len(predictions_csv(answers, opened.labels).splitlines()) == 2
+    json.dumps(answers.rows)
+
+
 def test_torch_is_not_needed(path):
     import subprocess
     import sys
@@ -171,9 +181,7 @@ def test_a_model_that_reads_other_files_is_refused(path):
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
     with pytest.raises(UnusableInput, match="another file"):
-        Bundle.open(resealed(path, **{"model.onnx": model.SerializeToString()})).predict(
-            [Image.new("RGB", (50, 50))]
-        )
+        Bundle.open(resealed(path, **{"model.onnx": model.SerializeToString()})).predict([Image.new("RGB", (50, 50))])
 
 
 def test_labels_and_outputs_must_fit(path):
@@ -203,9 +211,7 @@ def test_a_zip_of_pictures_is_predicted_as_a_job(context, tmp_path):
     assert sum(told["counts"].values()) == 18
     assert seen == ["16 pictures predicted"]
     table = list(csv.DictReader((store.jobs.folder(job.id) / told["file"]).open()))
-    kept = {
-        row["input"]: row["prediction"] for row in csv.DictReader((context.folder / "predictions.csv").open())
-    }
+    kept = {row["input"]: row["prediction"] for row in csv.DictReader((context.folder / "predictions.csv").open())}
     assert {row["input"]: row["prediction"] for row in table} == kept
     aside = list(csv.DictReader((store.jobs.folder(job.id) / told["set_aside_file"]).open()))
     assert [row["input"] for row in aside] == ["deep/broken.png"]
@@ -226,8 +232,7 @@ def test_inputs_are_found_with_their_names(tmp_path):
     with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
         archive.writestr("k/one.png", image.getvalue())
     found = [
-        (name, reason and str(reason))
-        for name, _, reason in found_in([tmp_path / "b", tmp_path / "z.zip", "no.png"])
+        (name, reason and str(reason)) for name, _, reason in found_in([tmp_path / "b", tmp_path / "z.zip", "no.png"])
     ]
     assert found == [("b/A.PNG", None), ("z.zip/k/one.png", None), ("no.png", "There is no such file.")]
     assert [name for name, *_ in found_in([tmp_path / "b"])] == ["A.PNG"]

@@ -76,7 +76,7 @@ def test_it_holds_what_it_promises(packed):
 
 
 def test_onnx_agrees_with_torch_and_with_the_report(packed):
-    context, told, folder = packed
+    context, told, _ = packed
     facts = told["export"]
     assert facts["agrees"]
     assert facts["n"] == facts["same_class"] == facts["same_class_report"] == 18

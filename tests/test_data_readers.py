@@ -144,6 +144,12 @@ def test_tables_named_by_split(tmp_path):
     assert staged(zipped(tmp_path / "up.zip", files), tmp_path).info.splits == {"train": 8, "test": 4}
 
 
+def test_blanks_in_file_names_are_kept(tmp_path):
+    files = {f"a  {i} .png": picture(i) for i in range(6)}
+    rows = [["image", "label"], *[[name, "ab"[i % 2]] for i, name in enumerate(files)]]
+    assert len(staged(zipped(tmp_path / "up.zip", files | {"l.csv": table(rows)}), tmp_path).rows) == 6
+
+
 def test_names_without_folder_or_ending_are_found(tmp_path):
     files, rows = listed()
     short = [rows[0], *[[r[0].removesuffix(".png"), r[1]] for r in rows[1:]]]
@@ -173,8 +179,20 @@ def test_parquet_of_paths(tmp_path):
     assert found.counts == {"1": 4, "2": 4}
 
 
+def test_pictures_inside_of_tables_that_share_a_name_get_names_of_their_own(tmp_path):
+    files = {}
+    for s, split in enumerate(("train", "test")):
+        cells = [{"bytes": picture(100 * s + i), "path": "image.png"} for i in range(6)]
+        out = io.BytesIO()
+        pq.write_table(pa.table({"image": cells, "label": ["a", "b"] * 3}), out)
+        files[f"data/{split}-0.parquet"] = out.getvalue()
+    found = staged(zipped(tmp_path / "up.zip", files), tmp_path)
+    assert found.info.splits == {"train": 6, "test": 6}
+    assert found.rows["id"].is_unique
+
+
 @pytest.mark.parametrize(("raw", "tidy"), [(" a  b ", "a b"), (1.0, "1"), (None, ""), (float("nan"), ""),
-                                           (True, "True"),                                           ("a\tb\x00", "a b"), ("cafe\u0301", "café")])  # fmt: skip
+                                           (True, "True"), ("a\tb\x00", "a b"), ("cafe\u0301", "café")])  # fmt: skip
 def test_tidy_label(raw, tidy):
     assert tidy_label(raw) == tidy
 

@@ -62,9 +62,7 @@ def test_seeds_of_one_arm_alone_can_move_the_verdict():
             arm(rng, 0.8, n=400, seeds=1, deviation=0, ease=ease) * 3,
             arm(rng, 0.8, n=400, ease=ease),
         )
-        false += (
-            statistics.difference(TASK, solved, twin, {}, draws=300, seed=i).verdict != "no-clear-difference"
-        )
+        false += statistics.difference(TASK, solved, twin, {}, draws=300, seed=i).verdict != "no-clear-difference"
     assert false / 150 <= 0.1
 
 
@@ -188,6 +186,15 @@ def test_it_is_quick():
 )
 def test_scores_in_plain_words(value, interval, said):
     assert str(statistics.in_plain_words(value, interval)) == said
+
+
+def test_what_can_be_seen_is_measured_on_the_run():
+    rng = np.random.default_rng(0)
+    ease = rng.random(400)
+    calm = [arm(rng, 0.8, n=400, ease=ease, deviation=0.001) for _ in range(2)]
+    wild = [arm(rng, 0.8, n=400, ease=ease, deviation=0.1) for _ in range(2)]
+    assert 0.02 < statistics.visible(*calm) < statistics.visible(*wild) < 0.6
+    assert statistics.visible(calm[0][:1], calm[1]) is None
 
 
 def test_more_pictures_show_smaller_differences():

@@ -40,10 +40,13 @@ class Bomb:
 
 
 def refused(folder: Path, code: str, *words: str, build: bool = False) -> None:
-    with pytest.raises(UnusableInput) as caught:
+    def try_it() -> None:
         opened = open_folder(folder, source())
         if build:
             opened.build(3, pretrained=True)
+
+    with pytest.raises(UnusableInput) as caught:
+        try_it()
     assert caught.value.code == code, str(caught.value)
     for word in words:
         assert word in str(caught.value)

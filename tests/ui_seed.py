@@ -44,6 +44,11 @@ def pictures_zip(path: Path, each: int = 14, labels: tuple[str, ...] = LABELS) -
     return path
 
 
+def sentence(text: str, **params: Any) -> dict[str, Any]:
+    """A Sentence as the store keeps it; not one of the studio's own, so the extraction need not find it."""
+    return {"text": text, "params": params}
+
+
 def staged_job(store: Store, project_id: str, folder: Path) -> str:
     """A finished check of an upload, and the draft that points to it."""
     job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=project_id)

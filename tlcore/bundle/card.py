@@ -87,9 +87,9 @@ def _what(report: dict[str, Any]) -> str:
 
 def _scores(report: dict[str, Any]) -> str:
     rows = [
-        f"n = {report['n_test']} test pictures that training never saw; 95 % bootstrap intervals. The model in this bundle is "
-        f"seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are means over "
-        f"{report['seeds']} seeds.\n",
+        f"n = {report['n_test']} test pictures that training never saw; 95 % bootstrap intervals. The model in this "
+        f"bundle is seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are means "
+        f"over {report['seeds']} seeds.\n",
         "| | this model | recipe | from-scratch twin | difference |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for metric in report["packed"]["metrics"]:
@@ -128,7 +128,8 @@ def _use(context: RunContext) -> str:
         )
     return (
         "Without any framework (onnxruntime, numpy and Pillow):\n\n"
-        "```sh\npip install -r requirements.txt\npython predict.py PICTURE_OR_FOLDER_OR_ZIP --output predictions.csv\n```\n\n"
+        "```sh\npip install -r requirements.txt\n"
+        "python predict.py PICTURE_OR_FOLDER_OR_ZIP --output predictions.csv\n```\n\n"
         "`example/expected.json` says what `python predict.py example/PICTURE` gives for the picture beside it.\n\n"
         f"In Python, FOLDER being the unzipped bundle:\n\n```python\n{load}\n```\n\n"
         "`preprocessing.json`: upright RGB; the centre square of the picture is resized to `canvas` pixels, its centre "
@@ -139,7 +140,7 @@ def _use(context: RunContext) -> str:
 
 def _limits(report: dict[str, Any]) -> str:
     lines = [
-        "* It knows these classes only: a picture of anything else gets one of them too, sometimes with high confidence.",
+        "* It knows these classes only: a picture of anything else gets one of them too, and perhaps confidently.",
         "* The scores hold for pictures like those of the test set; another camera, place or population may do worse.",
         "* The confidence is the network's own and was not calibrated.",
     ]
@@ -147,9 +148,7 @@ def _limits(report: dict[str, Any]) -> str:
     if small:
         lines.append(f"* Fewer than 10 test pictures, so hardly tested: {', '.join(small[:20])}.")
     if report.get("unknown_label"):
-        lines.append(
-            f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors."
-        )
+        lines.append(f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors.")
     lines += [f"* {_english(note)}" for note in report["notes"]]
     return "\n".join(lines) + "\n"
 
@@ -158,18 +157,16 @@ def _cost(report: dict[str, Any]) -> str:
     rows = ["| arm | seconds, all seeds | seconds of search | epochs | device |", "|---|---|---|---|---|"]
     for arm, cost in report["cost"].items():
         epochs = ", ".join("solved" if e is None else str(e) for e in cost["epochs"])
-        rows.append(
-            f"| {arm} | {cost['seconds']:.1f} | {cost['seconds_search']:.1f} | {epochs} | {cost['device']} |"
-        )
+        rows.append(f"| {arm} | {cost['seconds']:.1f} | {cost['seconds_search']:.1f} | {epochs} | {cost['device']} |")
     return "\n".join(rows) + "\n"
 
 
 def _export(export: dict[str, Any]) -> str:
     return (
         f"`model.onnx` (opset {onnx.OPSET}, input `{onnx.INPUT}`, any batch size) against torch on {export['n']} test "
-        f"pictures: largest difference of a logit {export['max_difference']:.1e} (allowed {export['tolerance']:.0e}), same "
-        f"class on {export['same_class']}. One picture through the network took {export['milliseconds']:.1f} ms with "
-        "onnxruntime on the CPU of the machine that trained it, decoding not counted.\n"
+        f"pictures: largest difference of a logit {export['max_difference']:.1e} (allowed {export['tolerance']:.0e}), "
+        f"same class on {export['same_class']}. One picture through the network took {export['milliseconds']:.1f} ms "
+        "with onnxruntime on the CPU of the machine that trained it, decoding not counted.\n"
     )
 
 

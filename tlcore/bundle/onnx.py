@@ -41,9 +41,7 @@ def session(model: str | bytes) -> Any:
 
 def run(session: Any, inputs: np.ndarray) -> np.ndarray:
     """Logits (n, classes) of pixels (n, 3, S, S)."""
-    return session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs, dtype=np.float32)})[
-        0
-    ]
+    return session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs, dtype=np.float32)})[0]
 
 
 def agreement(session: Any, model: Any, inputs: np.ndarray, scored: np.ndarray) -> dict[str, Any]:

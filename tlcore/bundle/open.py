@@ -19,7 +19,7 @@ from tlcore.bundle import layout, onnx
 from tlcore.bundle.standalone import gather, softmax
 from tlcore.errors import UnusableInput
 from tlcore.report.predictions import share, table
-from tlcore.words import Sentence, say
+from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -63,6 +63,31 @@ class Row:
     reason: Sentence | None = None
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Every row of a prediction; iterating gives them all, in order."""
+
+    every: list[Row]
+    labels: list[str]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.every)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """What was predicted, as JSON has it."""
+        return [
+            {"input": row.input, "prediction": row.prediction, "confidence": row.confidence,
+             "probability": dict(zip(self.labels, row.probability, strict=True))}
+            for row in self.every if row.reason is None
+        ]  # fmt: skip
+
+    @property
+    def set_aside(self) -> list[dict[str, str]]:
+        """What could not be read, each with its reason in the current language."""
+        return [{"input": row.input, "reason": t(row.reason)} for row in self.every if row.reason is not None]
+
+
 class Bundle:
     """A bundle whose files are known, whole and of the right size. Use ``Bundle.open``."""
 
@@ -85,16 +110,12 @@ class Bundle:
         try:
             manifest = Manifest.model_validate_json(read("manifest.json"))
             if manifest.format != layout.FORMAT:
-                raise _unusable(say("This bundle is of format {found}; this version of the studio reads format {known}.",
+                raise _unusable(say("This bundle is of format {found}; this studio reads format {known}.",
                                     found=manifest.format, known=layout.FORMAT), path)  # fmt: skip
             labels = json.loads(_checked(read, "labels.json", manifest, path))
-            preprocessing = Preprocessing.model_validate_json(
-                _checked(read, "preprocessing.json", manifest, path)
-            )
+            preprocessing = Preprocessing.model_validate_json(_checked(read, "preprocessing.json", manifest, path))
         except (ValidationError, ValueError, RecursionError):
-            raise _unusable(
-                say("The bundle's manifest, labels or preprocessing cannot be read."), path
-            ) from None
+            raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
         if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
             raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
         return cls(manifest, labels, preprocessing, lambda name: _checked(read, name, manifest, path))
@@ -109,6 +130,10 @@ class Bundle:
         What cannot be read becomes a row with its reason.
         """
         return list(self.stream(_named(inputs)))
+
+    def predict_paths(self, paths: Sequence[str | Path]) -> Answers:
+        """Predict pictures, folders and zips of pictures."""
+        return Answers(list(self.stream(found_in(paths))), self.labels)
 
     def stream(self, inputs: Iterable[tuple[str, Any, Sentence | None]]) -> Iterator[Row]:
         """Rows of (name, input, reason it was set aside already) as they come, in batches: bounded memory."""
@@ -131,9 +156,7 @@ class Bundle:
         model = self.read("model.onnx")
         if _points_outside(model):
             raise UnusableInput(
-                say(
-                    "The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."
-                ),
+                say("The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."),
                 code="bundle",
             )
         try:
@@ -187,17 +210,13 @@ def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
 
 def set_aside_csv(rows: Iterable[Row]) -> str:
     """``input, reason`` of what could not be read, in the current language."""
-    from tlcore.words import t
-
     return table(["input", "reason"], ([row.input, t(row.reason)] for row in rows if row.reason is not None))
 
 
 def _named(inputs: Iterable[Any]) -> Iterator[tuple[str, Any, Sentence | None]]:
     for i, given in enumerate(inputs):
         name, source = (
-            given
-            if isinstance(given, tuple)
-            else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
+            given if isinstance(given, tuple) else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
         )
         yield name, source, None
 
@@ -263,17 +282,13 @@ def _folder_reader(path: Path) -> Callable[[str], bytes]:
 def _all_there(names: Iterable[str], path: Path) -> None:
     missing = [name for name in layout.NEEDED if name not in set(names)]
     if missing:
-        raise _unusable(
-            say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path
-        )
+        raise _unusable(say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
 
 
 def _checked(read: Callable[[str], bytes], name: str, manifest: Manifest, path: Path) -> bytes:
     content = read(name)
     if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
-        raise _unusable(
-            say("The file {name} in the bundle was changed after it was packed.", name=name), path
-        )
+        raise _unusable(say("The file {name} in the bundle was changed after it was packed.", name=name), path)
     return content
 
 
@@ -283,9 +298,7 @@ def _points_outside(model: bytes) -> bool:
     from onnx.external_data_helper import _get_all_tensors, uses_external_data
 
     try:
-        return any(
-            uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model))
-        )
+        return any(uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model)))
     except Exception:
         raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
 

@@ -40,7 +40,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
         report["export"] = _export(context, report, result, folder)
         if not report["export"]["agrees"]:
             report["notes"].append(say(
-                "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test pictures.",
+                "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
+                "pictures.",
                 difference=report["export"]["max_difference"], n=report["export"]["n"]).model_dump())  # fmt: skip
         write_whole(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
@@ -96,8 +97,8 @@ def _export(context: RunContext, report: dict[str, Any], result: ArmResult, fold
     rows = context.dataset.split("test")
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx.CHECKED, len(rows))).astype(int))
     whole = np.stack([
-        canvas(open_picture(context.dataset.file(rows["file"].iloc[i])), processor["canvas"], processor["interpolation"])
-        for i in chosen
+        canvas(open_picture(context.dataset.file(file)), processor["canvas"], processor["interpolation"])
+        for file in rows["file"].iloc[chosen]
     ])  # fmt: skip
     inputs = pixels(whole, processor["size"], processor["mean"], processor["std"])
     session = onnx.session(str(folder / "model.onnx"))

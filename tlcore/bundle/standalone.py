@@ -131,9 +131,7 @@ def main():
     """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="+", help="a picture, a folder or a zip of pictures")
-    arguments.add_argument(
-        "--output", help="the table to write; without it the table goes to standard output"
-    )
+    arguments.add_argument("--output", help="the table to write; without it the table goes to standard output")
     asked = arguments.parse_args()
     import onnxruntime
 
@@ -149,7 +147,7 @@ def main():
     preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
     predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout
+    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["input", "prediction", "confidence", *map(cell, labels)])
 
@@ -177,9 +175,7 @@ def main():
         out.close()
         if set_aside:
             beside = Path(asked.output)
-            with open(
-                beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8"
-            ) as file:
+            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
                 csv.writer(file, lineterminator="\n").writerows(
                     [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
                 )

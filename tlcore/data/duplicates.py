@@ -179,4 +179,4 @@ def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
 
 
 def _aside(file: str, row: int | None, reason: Sentence) -> SetAside:
-    return SetAside(file=file, row=None if pd.isna(row) else int(row), reason=reason)
+    return SetAside(file=file, row=None if row is None or pd.isna(row) else int(row), reason=reason)

@@ -42,7 +42,7 @@ class Kept:
     sha256: str  # of the original bytes
     width: int
     height: int
-    bytes: int
+    size: int
     hash: int  # 64-bit difference hash
     thumb: bytes  # THUMB × THUMB grey values
     grey: bool
@@ -122,7 +122,7 @@ def keep(row: RawRow, files: Path) -> Kept:
         sha256=digest,
         width=width,
         height=height,
-        bytes=len(data),
+        size=len(data),
         hash=int.from_bytes(bits.tobytes(), "big"),
         thumb=grey.resize((THUMB, THUMB), Image.Resampling.BOX).tobytes(),
         grey=_is_grey(plain),

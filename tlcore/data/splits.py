@@ -32,11 +32,7 @@ def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
     have = np.zeros_like(wanted)
     chosen: dict[str, str] = {}
     for unit in names:
-        members = order[unit]
-        if len(members) == 1:
-            classes, sizes = members, 1
-        else:
-            classes, sizes = np.unique(members, return_counts=True)
+        classes, sizes = _tally(order[unit])
         best = int(np.argmin(_cost(wanted[:, classes], have[:, classes], sizes, shares)))
         have[best, classes] += sizes
         chosen[unit] = SPLITS[best]
@@ -104,6 +100,13 @@ def _units(rows: pd.DataFrame) -> np.ndarray:
     return ids.to_numpy()
 
 
+def _tally(members: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """The classes in a unit and how many of each; most units are single examples."""
+    if len(members) == 1:
+        return np.array(members), np.ones(1, dtype=int)
+    return np.unique(members, return_counts=True)
+
+
 def _quota(n: int, shares: np.ndarray) -> np.ndarray:
     """``n`` examples of a class shared out: largest remainders, and one for each split while there are
     enough.
@@ -121,7 +124,7 @@ def _quota(n: int, shares: np.ndarray) -> np.ndarray:
     return quota
 
 
-def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray | int, shares: np.ndarray) -> np.ndarray:
+def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """How much worse the counts fit what is wanted if a unit goes to each split; lower is better."""
     after = ((have + sizes - wanted) ** 2 - (have - wanted) ** 2) / np.maximum(wanted, 0.5)
     cost = after.sum(axis=1)

@@ -228,7 +228,7 @@ def _check(
                 k.raw.row,
                 k.width,
                 k.height,
-                k.bytes,
+                k.size,
                 k.grey,
                 k.rotated,
                 k.converted,

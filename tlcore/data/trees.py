@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tlcore.data.archives import LIMITS, Archive, clean, junk
@@ -66,7 +67,7 @@ class Tree:
         self._open.append(archive)
         self.set_aside += archive.set_aside
         for name in archive.names:
-            self.entries[prefix + name] = Entry(archive.size(name), lambda a=archive, n=name: a.read(n))
+            self.entries[prefix + name] = Entry(archive.size(name), partial(archive.read, name))
 
     def add_folder(self, root: Path) -> None:
         """Regular files below ``root``; links that leave it, and devices, are set aside; hidden ones
@@ -107,7 +108,7 @@ class Tree:
         elif name in self.entries:
             self.set_aside.append(SetAside(file=name, reason=say("Another file has the same name.")))
         else:
-            self.entries[name] = Entry(about.st_size, lambda p=path, n=name: _read_file(p, n), path)
+            self.entries[name] = Entry(about.st_size, partial(_read_file, path, name), path)
 
 
 def open_tree(source: Path | str) -> Tree:

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.parent:
         process.die_with(given.parent)
     if given.nice:
-        os.nice(given.nice)
+        process.give_way(given.nice)
     faulthandler.enable()
     print(
         f"--- attempt {given.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}",

@@ -97,3 +97,14 @@ def _wait(pid: int, since: float, seconds: float) -> None:
     until = time.monotonic() + seconds
     while lives(pid, since) and time.monotonic() < until:
         time.sleep(0.02)
+
+
+def give_way(nice: int) -> None:
+    """Let others have the processor first.
+
+    Under Linux's autogroup scheduling niceness counts within a session only, and a child has a session of its own: the
+    session is made nice too (sched(7)), where the kernel has that file.
+    """
+    os.nice(nice)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))

@@ -64,6 +64,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "baseline": _arm(task, twin, records["twin"], target, headline) if twin else None,
         "difference": None,
         "verdict": None,
+        "visible_difference": None,
         "bundle": str((context.folder / "bundle.zip").resolve()),
         "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
         "smallest_difference": headline.smallest,
@@ -87,6 +88,7 @@ def build(context: RunContext) -> dict[str, Any]:
             "intervals": {m: list(e.interval) for m, e in found.estimates.items()},
         }  # fmt: skip
         report["verdict"] = found.verdict
+        report["visible_difference"] = statistics.visible(records["transfer"], records["twin"])
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     if "prediction" in records["transfer"][best].columns and target.get("labels"):
         report |= classes.describe(records["transfer"][best], target["labels"])
@@ -106,9 +108,7 @@ def build(context: RunContext) -> dict[str, Any]:
 def best_seed(results: Sequence[ArmResult], metric: Metric) -> int:
     """Position of the result with the best validation score; the first of equals."""
     sign = 1.0 if metric.higher_is_better else -1.0
-    return max(
-        range(len(results)), key=lambda i: sign * results[i].validation.get(metric.id, -math.inf * sign)
-    )
+    return max(range(len(results)), key=lambda i: sign * results[i].validation.get(metric.id, -math.inf * sign))
 
 
 def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None,
@@ -141,17 +141,17 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
     told = {"verdict": verdict_sentence(report, metric)}
     if metric.share and metric.id == "accuracy":
         told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
-        if report["seeds"] > 1:
+        if report["visible_difference"] is not None:
             told["visible"] = say(
-                "With {n} test pictures and {seeds} seeds, a true difference of about {points} points or more is seen in "
-                "four cases of five.", n=report["n_test"], seeds=report["seeds"],
-                points=round(100 * statistics.visible_difference(report["units_test"], report["seeds"]), 1))  # fmt: skip
+                "With {n} test pictures and {seeds} seeds, a true difference of about {points} points or more is seen "
+                "in four cases of five.", n=report["n_test"], seeds=report["seeds"],
+                points=round(100 * report["visible_difference"], 1))  # fmt: skip
     stood = report["stood_at"]
     if stood and stood["validation"] is not None and metric.share:
         told["stood_at"] = say(
-            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % {metric} "
-            "on validation data.", seconds=round(stood["seconds"], 1), percent=round(100 * stood["validation"], 1),
-            metric=metric.title)  # fmt: skip
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
+            "{metric} on validation data.", seconds=round(stood["seconds"], 1),
+            percent=round(100 * stood["validation"], 1), metric=metric.title)  # fmt: skip
     elif stood:
         told["stood_at"] = say(
             "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
@@ -175,16 +175,16 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
                 value=value, metric=told["metric"], low=low, high=high, n=told["n"])  # fmt: skip
         case "transfer-helps":
             return say(
-                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to {high}; "
-                "n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
+                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to "
+                "{high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
         case "negative-transfer":
             return say(
                 "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
                 "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", value=-value, **told)  # fmt: skip
         case _:
             return say(
-                "No clear difference: {metric} differs by {value} points from training from scratch (95 % interval {low} "
-                "to {high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
+                "No clear difference: {metric} differs by {value} points from training from scratch (95 % interval "
+                "{low} to {high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

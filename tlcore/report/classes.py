@@ -35,7 +35,8 @@ def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
     pairs.sort(key=lambda pair: (-pair["count"], -pair["share"], pair["truth"], pair["prediction"]))
     right, marked, there = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
     per_class = [
-        {"label": label, "n": int(there[i]), "precision": _share(right[i], marked[i]), "recall": _share(right[i], there[i]),
+        {"label": label, "n": int(there[i]), "precision": _share(right[i], marked[i]),
+         "recall": _share(right[i], there[i]),
          "f1": _share(2 * right[i], marked[i] + there[i]) if there[i] else None}
         for i, label in enumerate(labels)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The learning curves of a run as plain series, for the pages' figures and for the report's drawings alike."""
+"""The learning curves of a run as plain series, for the report's drawings."""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def heat(model: Any, picture: np.ndarray, label: int) -> np.ndarray | None:
 
 
 def overlay(view: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """The picture (S, S, 3) uint8 with the heat over it: the warmer and brighter, the more a place spoke for the class."""
-    image = Image.fromarray(view).resize((SHOWN, SHOWN), Image.BICUBIC)
-    warm = Image.fromarray((255 * heat).astype(np.uint8)).resize((SHOWN, SHOWN), Image.BICUBIC)
+    """The picture (S, S, 3) uint8 with the heat over it: the brighter, the more a place spoke for the class."""
+    image = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
+    warm = Image.fromarray((255 * heat).astype(np.uint8)).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     strength = np.asarray(warm, dtype=np.float32)[..., None] / 255
     grey = np.asarray(image.convert("L"), dtype=np.float32)[..., None]
     mixed = (1 - 0.65 * strength) * (
@@ -85,7 +85,7 @@ def view_of(path: Path, processor: dict[str, Any]) -> np.ndarray:
 
 def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[str],
             label: int | None = None) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:  # fmt: skip
-    """The picture as the model sees it, the overlay for ``label`` (the predicted one if None), and the probabilities."""
+    """The picture as the model sees it, the overlay for ``label`` (else for the predicted one), and what was said."""
     import torch
 
     view = view_of(path, processor)
@@ -94,7 +94,7 @@ def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[
         shares = model(torch.from_numpy(x)).float().softmax(dim=1)[0].numpy()
     chosen = int(shares.argmax()) if label is None else label
     warm = heat(model, x[0], chosen)
-    shown = Image.fromarray(view).resize((SHOWN, SHOWN), Image.BICUBIC)
+    shown = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     told = {"explained": labels[chosen], "prediction": labels[int(shares.argmax())],
             "probability": dict(zip(labels, map(float, shares), strict=True))}  # fmt: skip
     return shown, None if warm is None else overlay(view, warm), told

@@ -32,15 +32,19 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
     """The page in that language. ``figures`` holds the pictures that ``report["worst"]`` names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
     environment.filters |= {"percent": _percent, "number": _number, "read": read}
     with _in_language(language):
         return environment.get_template("report.html.j2").render(
             r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
-            errors=[error | {"shown": _inline(figures, error.get("picture")), "why": _inline(figures, error.get("gradcam"))}
-                    for error in report.get("worst", [])],
+            errors=[
+                {**error, "shown": _inline(figures, error["picture"]), "why": _inline(figures, error["gradcam"])}
+                for error in report.get("worst", [])
+            ],
             made=words.moment(datetime.fromisoformat(report["created"])),
             matrices=_matrices(report),
         )  # fmt: skip
@@ -115,7 +119,8 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "title": t("Report: {name}", name=report["name"]),
         "verdict": {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer"),
                     "no-clear-difference": t("No clear difference")}.get(report["verdict"], t("No verdict")),
-        "packed": t("The model in the bundle is seed {seed}, chosen on validation data.", seed=report["packed"]["seed"]),
+        "packed": t("The model in the bundle is seed {seed}, chosen on validation data.",
+                    seed=report["packed"]["seed"]),
         "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
         "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
         "n": t("{n} test pictures, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),

@@ -30,18 +30,14 @@ def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     dataset = store.datasets.open(run.dataset)
     rows = dataset.rows[dataset.rows["id"] == job.input["id"]]
     if rows.empty:
-        raise UnusableInput(
-            say("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture"
-        )
+        raise UnusableInput(say("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture")
     labels = report["labels"]
     label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
     progress(0.1, say("Opening the model"))
     weights = folder / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "weights"
     model = gradcam.load(weights, _source(report["source"]), report["processor"]["size"])
     progress(0.6, say("Looking at the picture"))
-    shown, warm, told = gradcam.explain(
-        model, dataset.file(rows["file"].iloc[0]), report["processor"], labels, label
-    )
+    shown, warm, told = gradcam.explain(model, dataset.file(rows["file"].iloc[0]), report["processor"], labels, label)
     out = store.jobs.folder(job.id)
     (out / "picture.jpg").write_bytes(gradcam.jpeg(shown))
     if warm is not None:

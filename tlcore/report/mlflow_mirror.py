@@ -1,4 +1,4 @@
-"""An optional copy of each run in MLflow, for teams that keep one: set ``MLFLOW_TRACKING_URI``. The store stays the truth."""
+"""An optional copy of each run in MLflow, where ``MLFLOW_TRACKING_URI`` is set. The store stays the truth."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ def _log(context: RunContext, report: dict[str, Any], address: str) -> str:
     run = before[0] if before else client.create_run(experiment, run_name=report["name"], tags=tags)
     run_id, now = run.info.run_id, int(1000 * time.time())
     if not before:
-        client.log_batch(
-            run_id, params=[Param(name, str(value)[:500]) for name, value in _parameters(report).items()]
-        )
+        client.log_batch(run_id, params=[Param(name, str(value)[:500]) for name, value in _parameters(report).items()])
     metrics = [Metric(name, value, now, 0) for name, value in _scores(report).items()]
     metrics += [Metric(*point) for point in _curves(context.store.runs.points(context.run_id), now)]
     for start in range(0, len(metrics), AT_ONCE):
@@ -82,7 +80,7 @@ def _parameters(report: dict[str, Any]) -> dict[str, Any]:
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:
     """``transfer.accuracy``, ``transfer.accuracy.low`` … for both arms, their difference and the packed model."""
-    out = {}
+    out: dict[str, float] = {}
     for arm in ("transfer", "baseline", "difference", "packed"):
         if report[arm]:
             for metric, value in report[arm]["metrics"].items():

@@ -3,9 +3,9 @@
 The interval of an arm, and of the difference between two arms, comes from a bootstrap nested in seeds: units of the
 test set are drawn with replacement (rows of one patient or product together), and the trained seeds are drawn with
 replacement for each arm on its own (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8;
-Saravanan et al., arXiv 2007.07797). Both arms and all their seeds see the same drawn units, so the comparison is paired.
+Saravanan et al., arXiv 2007.07797). Both arms and all their seeds see the same drawn units: the comparison is paired.
 A bootstrap over the test set alone calls two runs of the *same* recipe different in a fifth to a third of all cases,
-because training again with another seed moves the score by more than the test set explains.
+because training again with another seed moves the score by more than the test set explains (benchmarks/aa.py).
 """
 
 from __future__ import annotations
@@ -106,9 +106,7 @@ def difference(task: Task, transfer: Sequence[Records], twin: Sequence[Records],
         sign = 1.0 if metric.higher_is_better else -1.0
         mine, its = ours[metric.id], theirs[metric.id]
         df = _freedom(mine, its)
-        spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(
-            drawn_theirs[metric.id], its, rng, df
-        )
+        spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(drawn_theirs[metric.id], its, rng, df)
         value = sign * float(mine.mean() - its.mean())
         out[metric.id] = Estimate(value, _ends(sign * spread))
     headline = task.metrics[0]
@@ -136,13 +134,27 @@ def visible_difference(n: int, seeds: int, discordance: float = 0.2, seed_deviat
     return (1.96 + 0.84) * sqrt(variance)
 
 
+def visible(transfer: Sequence[Records], twin: Sequence[Records]) -> float | None:
+    """`visible_difference` with the discordance and the seeds' deviation that these records show.
+
+    None with one seed, or where records do not say which units were right.
+    """
+    if min(len(transfer), len(twin)) < 2 or "prediction" not in transfer[0].columns:
+        return None
+    ours, theirs = (
+        np.stack([one.columns["truth"] == one.columns["prediction"] for one in arm]) for arm in (transfer, twin)
+    )
+    discordance = float(np.mean([np.mean(a != b) for a in ours for b in theirs]))
+    deviation = sqrt((ours.mean(axis=1).var(ddof=1) + theirs.mean(axis=1).var(ddof=1)) / 2)
+    seeds = min(len(transfer), len(twin))
+    return visible_difference(len(np.unique(transfer[0].unit)), seeds, max(discordance, 0.02), deviation)
+
+
 def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
     """A share said as pictures out of a hundred; the ends are rounded outwards."""
     low, high = int(np.floor(100 * interval[0] + 1e-9)), int(np.ceil(100 * interval[1] - 1e-9))
     about = min(max(round(100 * value), low), high)
-    return say(
-        "Of 100 new pictures, about {right} right; between {low} and {high}.", right=about, low=low, high=high
-    )
+    return say("Of 100 new pictures, about {right} right; between {low} and {high}.", right=about, low=low, high=high)
 
 
 def _drawn(task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: int,

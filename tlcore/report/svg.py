@@ -61,7 +61,8 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
         _, colour, dash = ARMS[arm]
         parts.append(Markup('<text x="0" y="{}">{}</text>').format(y + 4, name))
         parts.append(Markup('<line x1="{:.1f}" y1="{}" x2="{:.1f}" y2="{}" stroke="{}" stroke-width="3" '
-                            'stroke-dasharray="{}"/>').format(x_of(low), y, x_of(top), y, colour, DASH[dash]))  # fmt: skip
+                            'stroke-dasharray="{}"/>')
+                     .format(x_of(low), y, x_of(top), y, colour, DASH[dash]))  # fmt: skip
         parts.append(_mark(arm, x_of(value), y))
         parts.append(Markup('<text x="{}" y="{}">{} ({} – {})</text>').format(
             right + 14, y + 4, said(value, share), said(low, share), said(top, share)))  # fmt: skip
@@ -94,13 +95,12 @@ def _axes(x_ticks: list[float], y_ticks: list[float], x_of: Callable[[float], fl
         for tick in y_ticks
     ]  # fmt: skip
     parts += [
-        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(x_of(tick), HIGH - BOTTOM + 16, number(tick))
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
+        .format(x_of(tick), HIGH - BOTTOM + 16, number(tick))
         for tick in x_ticks
     ]  # fmt: skip
     parts.append(
-        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-            (LEFT + WIDE) / 2, HIGH - 6, x_title
-        )
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format((LEFT + WIDE) / 2, HIGH - 6, x_title)
     )
     return Markup("").join(parts)
 

@@ -55,8 +55,8 @@ def reachable(timeout: float = 2.5) -> bool:
         known = remembered()
         if known is not None:
             return known
-        # A thread, since looking up a name in a network that swallows packets cannot be cut short. It notes its
-        # answer even when that comes too late for this caller.
+        # A thread, since looking up a name in a network that swallows packets cannot be cut short. It notes
+        # its answer even when that comes too late for this caller.
         asker = threading.Thread(target=_ask, args=(address, timeout), daemon=True)
         asker.start()
         asker.join(max(0.1, deadline - time.monotonic()))
@@ -244,7 +244,7 @@ def _broken_off(hub_id: str, error: Exception) -> UnusableInput:
 
 def _bar(told: Progress, hub_id: str) -> type:
     """What the hub's client takes for a progress bar: it tells ``told`` once a per cent."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     class Bar(tqdm):
         def __init__(self, *args: Any, **kwargs: Any):

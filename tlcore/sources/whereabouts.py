@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tlcore.store import Store
 
 
-class Availability(StrEnum):
+class Availability(Enum):
     """Where a source model is now."""
 
     BUNDLED = "bundled"
@@ -92,7 +92,7 @@ def describe(source: SourceModel, store: Store, reach: bool | None = None) -> di
         "tasks": list(source.tasks),
         "revision": source.revision,
         "note": t(source.note) if source.note else None,
-        "availability": str(where),
+        "availability": where.value,
         "where": t(where.title),
     }
 

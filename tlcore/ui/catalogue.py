@@ -217,6 +217,7 @@ def _table(
     event: Any = st.dataframe(
         table,
         key="source-table",
+        placeholder="–",
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

@@ -129,11 +129,13 @@ def curves(
         height=300,
         margin={"l": 8, "r": 8, "t": 36, "b": 8},
         title={"text": title, "font_size": 14},
-        xaxis_title=t("epoch") if against == "epoch" else t("seconds"),
+        xaxis={"title": t("epoch") if against == "epoch" else t("seconds"), "rangemode": "tozero"},
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
         uirevision=column,
     )
+    if against == "epoch" and (points.empty or points["epoch"].max() < 12):
+        figure.update_xaxes(dtick=1)
     if share:
         figure.update_yaxes(tickformat=".0%")
     return figure

@@ -77,19 +77,20 @@ def cards() -> None:
     found = [project for project in projects if wanted.lower() in project.name.lower()]
     if not found:
         st.caption(t("No project has “{text}” in its name.", text=plain(wanted)))
+    shared = walk.published()
     with st.grid("auto", min_column_width=320):
         for project in found[:SHOWN]:
             with st.container(border=True, height="stretch"):
-                _card(project)
+                _card(project, walk.done(project, shared))
     if len(found) > SHOWN:
         st.caption(t("{n} more; search by name to find them.", n=len(found) - SHOWN))
 
 
-def _card(project: Project) -> None:
-    step = walk.next_step(project)
+def _card(project: Project, behind: set[str]) -> None:
+    step = walk.next_step(behind)
     st.markdown(f"**{plain(project.name)}**")
     changed = t("Changed {when}", when=when(project.updated))
-    st.caption(f"{changed}  \n{walk.trail(project)}")
+    st.caption(f"{changed}  \n{walk.trail(behind)}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = t("Continue with {step}", step=step.title)
         if st.button(label, key=f"open-{project.id}", icon=step.icon):

@@ -9,7 +9,7 @@ import streamlit as st
 from tlcore.errors import StudioError
 from tlcore.spec import Split
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import jobview
+from tlcore.ui import jobview, upload
 from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download
 from tlcore.ui.state import CHECK, change_draft, owner, store
 from tlcore.ui.text import sentence
@@ -62,7 +62,8 @@ def _failed(project: Project, job: Job) -> None:
         st.warning(t("The check was stopped. Nothing was kept."), icon=":material/cancel:")
     else:
         jobview.failure(job)
-    _other_data(project, t("Upload again"))
+        jobview.show_log(store().jobs.folder(job.id), key=f"log-{job.id}")
+    upload.form(project)
 
 
 def _other_data(project: Project, label: str) -> None:
@@ -127,7 +128,7 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
     """One click for labels that differ only by case or blanks."""
     merges = {file: label for file, label in staged.merges().items() if corrections.get(file) != label}
     if merges and st.button(
-        t("Merge labels that differ only in spelling ({n} pictures)", n=len(merges)),
+        t("Merge labels that differ only in spelling (pictures: {n})", n=len(merges)),
         icon=":material/merge:",
         key="merge-labels",
     ):

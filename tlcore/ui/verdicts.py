@@ -69,7 +69,7 @@ def scores(report: dict[str, Any]) -> None:
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         t(
-            "Means over {seeds} seeds on {n} test examples not seen in training; 95 % intervals in brackets.",
+            "Mean over the seeds ({seeds}), on {n} test examples not seen in training; 95 % intervals in brackets.",
             seeds=report["seeds"],
             n=report["n_test"],
         )
@@ -211,6 +211,7 @@ def _per_class(report: dict[str, Any]) -> None:
     column = st.column_config
     st.dataframe(
         pd.DataFrame(report.get("per_class") or []),
+        placeholder="–",
         hide_index=True,
         alt=t("Scores of each class"),
         column_config={
@@ -263,6 +264,7 @@ def all_runs(project: Project) -> None:
     event: Any = st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
+        placeholder="–",
         key="all-runs",
         on_select="rerun",
         selection_mode="multi-row",

@@ -35,8 +35,13 @@ STEPS = (
 )
 
 
-def done(project: Project) -> set[str]:
-    """The steps of the walk that this project has behind it."""
+def published() -> set[str]:
+    """The runs whose model is in the library."""
+    return {model.run_id for model in store().models.all() if model.run_id}
+
+
+def done(project: Project, shared: set[str]) -> set[str]:
+    """The steps of the walk that this project has behind it; ``shared`` as ``published`` gives it."""
     draft, behind = project.draft, set()
     if draft.get("task") and draft.get("source"):
         behind.add("source")
@@ -47,14 +52,13 @@ def done(project: Project) -> set[str]:
         behind.add("strategy")
     if any(job.state == SUCCEEDED for _, job in runs):
         behind |= {"train", "compare"}
-    if any(model.run_id in {run.id for run, _ in runs} for model in store().models.all()):
+    if shared & {run.id for run, _ in runs}:
         behind.add("share")
     return behind
 
 
-def next_step(project: Project) -> Step:
+def next_step(behind: set[str]) -> Step:
     """The first step that is not done; Compare once a run has ended."""
-    behind = done(project)
     if "compare" in behind:
         return STEPS[4]
     return next((step for step in STEPS if step.page not in behind), STEPS[4])
@@ -94,9 +98,8 @@ def need_data(project: Project) -> str:
     return str(fingerprint)
 
 
-def trail(project: Project) -> str:
+def trail(behind: set[str]) -> str:
     """The six steps in one line, those behind marked by a tick."""
-    behind = done(project)
     marks = [
         f":material/check_circle:\N{NO-BREAK SPACE}{t(step.title)}"
         if step.page in behind

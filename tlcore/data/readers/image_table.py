@@ -71,7 +71,7 @@ class ImageTable:
         if len(names) > 1 and not all(stems.values()):
             names = names[:1]
         by_split = len(names) > 1
-        used, pictures = set(names), _Pictures(tree)
+        pictures = _Pictures(tree)
         for name in names:
             table = open_table(tree.entries[name], name)
             mapped = _map(table, columns, group)
@@ -81,13 +81,12 @@ class ImageTable:
                     name, cells, number, mapped, pictures, stems[name] if by_split else None
                 )
                 if isinstance(row, Sentence):
-                    file = str(cells.get(mapped["image"], "")) if cells else ""
-                    row = SetAside(file=_short(file) or name, row=number, reason=row)
-                elif isinstance(row.picture, bytes) is False:
-                    used.add(row.id)
-                yield row
+                    file = _short(str(cells.get(mapped["image"], "")))
+                    yield SetAside(file=file or name, row=number, reason=row)
+                else:
+                    yield row
         for name in tree.entries:
-            if name not in used and name not in pictures.asked and tree.table is None:
+            if name not in names and name not in pictures.asked and tree.table is None:
                 yield SetAside(file=name, reason=say("No row of the table names it."))
 
 
@@ -104,6 +103,14 @@ class _Pictures:
                 base = name.rsplit("/", 1)[-1].lower()
                 self._by_name[base].append(name)
                 self._by_name[os.path.splitext(base)[0]].append(name)
+
+    def name_of(self, path: object, table: str, number: int) -> str:
+        """A name of its own for a picture that lies inside the table."""
+        name = clean(str(path or ""))
+        if not name or outside(name) or name in self.asked:
+            name = f"{table}#{number}"
+        self.asked.add(name)
+        return name
 
     def find(self, cell: str, table: str) -> str | Sentence:
         """The entry's name, or why there is none."""
@@ -146,13 +153,12 @@ def _row(
             )
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
-        name = clean(str(cell.get("path") or "")) or f"{table}#{number}"
         return RawRow(
-            name if not outside(name) else f"{table}#{number}", cell["bytes"], label, split, group, number
+            pictures.name_of(cell.get("path"), table, number), cell["bytes"], label, split, group, number
         )
     if isinstance(cell, bytes):
-        return RawRow(f"{table}#{number}", cell, label, split, group, number)
-    text = tidy_label(cell)
+        return RawRow(pictures.name_of(None, table, number), cell, label, split, group, number)
+    text = cell.strip() if isinstance(cell, str) else tidy_label(cell)
     if not text:
         return say("It names no picture.")
     name = pictures.find(text, table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files
@@ -51,7 +51,7 @@ def check_size(opened: OpenSource, make: Callable[[], nn.Module]) -> None:
     opened.size_checked = True
 
 
-def fresh_head(head: nn.Module) -> None:
+def fresh_head(head: Any) -> None:
     """Small random weights and no bias: the first predictions are near even."""
     from torch import nn
 

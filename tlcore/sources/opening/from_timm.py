@@ -122,7 +122,7 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            net = timm.create_model(
+            net: Any = timm.create_model(
                 name, pretrained=pretrained, pretrained_cfg=own, num_classes=outputs, **arguments
             )
             if pretrained and num_classes is not None:
@@ -239,7 +239,7 @@ def _patch(config: dict[str, Any]) -> int:
     return int(named.group(1)) if named else 16
 
 
-def _head(net: nn.Module, architecture: str, num_classes: int | None) -> str | None:
+def _head(net: Any, architecture: str, num_classes: int | None) -> str | None:
     from torch import nn
 
     head = net.get_classifier()
@@ -250,7 +250,7 @@ def _head(net: nn.Module, architecture: str, num_classes: int | None) -> str | N
     raise no_linear_head(architecture)
 
 
-def _matcher(net: nn.Module) -> Callable[[str], tuple[float, ...]] | None:
+def _matcher(net: Any) -> Callable[[str], tuple[float, ...]] | None:
     """timm's own order of a tensor's name: by stage where that gives enough parts, else by block."""
     from timm.models._manipulate import group_with_matcher
 

@@ -54,8 +54,9 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """How a picture becomes the network's input. Raises UnusableInput for what is no image classifier."""
     kind = _model_type(config)
     given = _preprocessor(folder)
-    vision = config.get("vision_config") if isinstance(config.get("vision_config"), dict) else config
-    own = _side(vision.get("image_size")) or 224  # type: ignore[union-attr]
+    nested = config.get("vision_config")
+    vision = nested if isinstance(nested, dict) else config
+    own = _side(vision.get("image_size")) or 224
     size, crop = _side(given.get("size")), None
     if given.get("do_center_crop", bool(given.get("crop_size"))):
         crop = _side(given.get("crop_size"))
@@ -66,7 +67,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         mean, std = (HALF, HALF) if kind in ("vit", "siglip", "mobilenet_v1", "mobilenet_v2") else IMAGENET
     elif not given.get("do_normalize", True):
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    patch = vision.get("patch_size")  # type: ignore[union-attr]
+    patch = vision.get("patch_size")
     try:
         mean, std = ([float(v) for v in values] for values in (mean or IMAGENET[0], std or IMAGENET[1]))
         share = float(share)
@@ -157,9 +158,9 @@ def _quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def write_config(folder: Path, net: nn.Module, labels: list[str], preprocess: dict[str, Any]) -> None:
+def write_config(folder: Path, net: Any, labels: list[str], preprocess: dict[str, Any]) -> None:
     """``config.json`` with the labels and ``preprocessor_config.json`` with what evaluation used."""
-    config = net.config.to_dict()  # type: ignore[union-attr, operator]
+    config = net.config.to_dict()
     config.pop("_name_or_path", None)
     config.pop("num_labels", None)
     config |= {
@@ -177,7 +178,7 @@ def write_config(folder: Path, net: nn.Module, labels: list[str], preprocess: di
     (folder / PREPROCESSOR).write_text(
         json.dumps(
             {
-                "image_processor_type": _image_processor(net.config.model_type),  # type: ignore[union-attr]
+                "image_processor_type": _image_processor(net.config.model_type),
                 "do_resize": True,
                 "size": {"shortest_edge": round(size / preprocess["crop_pct"])},
                 "do_center_crop": True,
@@ -287,12 +288,12 @@ def _unusable_preprocessor() -> UnusableInput:
     )
 
 
-def _head(net: nn.Module, outputs: int) -> str | None:
+def _head(net: nn.Module, outputs: int | None) -> str | None:
     """The last linear layer, where it gives the network's outputs."""
     from torch import nn
 
     linear = [(name, module) for name, module in net.named_modules() if isinstance(module, nn.Linear)]
-    if not linear or outputs == 0 or linear[-1][1].out_features != outputs:
+    if not linear or not outputs or linear[-1][1].out_features != outputs:
         return None
     return linear[-1][0]
 

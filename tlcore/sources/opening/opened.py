@@ -52,10 +52,10 @@ class OpenSource:
         """
         size = self._size(image_size)
         if self.library == "timm":
-            from tlcore.sources.opening import from_timm as library
+            from tlcore.sources.opening.from_timm import build
         else:
-            from tlcore.sources.opening import from_transformers as library
-        return library.build(self, num_classes, pretrained, size, seed)
+            from tlcore.sources.opening.from_transformers import build
+        return build(self, num_classes, pretrained, size, seed)
 
     def fitting_size(self, wanted: int) -> int:
         """The size nearest to ``wanted`` (pixels a side) that the network can be built for."""
@@ -105,6 +105,7 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
             code="source-too-large",
             file=files.WEIGHTS,
         )
+    library: Library
     if "model_type" in config or "architectures" in config:
         from tlcore.sources.opening import from_transformers
 
