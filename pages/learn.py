@@ -12,7 +12,7 @@ walk.heading(
     t("Learn"), t("Transfer learning in the studio's own words: what it is, its parts, and when it fails.")
 )
 
-titles = {chapter.id: chapter.title for chapter in CHAPTERS}
+titles = {chapter.id: t(chapter.title) for chapter in CHAPTERS}
 chapter = find(st.query_params.get("chapter"))
 if st.session_state.get("chapter-shown") != chapter.id:
     st.session_state["chapter-shown"] = st.session_state["chapter-picker"] = chapter.id
@@ -23,7 +23,7 @@ with left:
         t("Chapters"),
         list(titles),
         key="chapter-picker",
-        format_func=lambda key: t(titles[key]),
+        format_func=titles.__getitem__,
     )
 if picked != chapter.id:
     chapter = find(picked)

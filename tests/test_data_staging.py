@@ -322,3 +322,16 @@ def test_formulas_are_guarded_in_csv():
     assert lines[1].startswith("'=1+1,-1,")
     assert all(line.startswith("'") for line in lines[1:6])
     assert lines[6].startswith("fine")
+
+
+def test_the_split_comes_back_as_corrections(tmp_path, store):
+    """The list that is downloaded can be edited and given back, guarded cells included."""
+    files = {
+        f"{kind}/{i}.png": picture(40 * k + i) for k, kind in enumerate(("=plus", "-minus")) for i in range(5)
+    }
+    made = make(staged(files, tmp_path), store)
+    (tmp_path / "split.csv").write_text(made.split_csv())
+    assert "'=plus" in made.split_csv()
+    assert read_corrections(tmp_path / "split.csv") == dict(
+        zip(made.rows["id"], made.rows["label"], strict=True)
+    )

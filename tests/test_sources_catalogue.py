@@ -16,10 +16,11 @@ from tlcore.words import Sentence
 
 TIMM = [entry for entry in CATALOGUE.values() if entry.id.startswith("timm/")]
 # timm's name of the network of an entry that is not timm's own, or transformers' config of it.
+SMALL = {"hidden_size": 384, "num_attention_heads": 6}
 ELSEWHERE = {
     "1aurent/vit_small_patch16_224.lunit_dino": ("timm", "vit_small_patch16_224"),
     "owkin/phikon": ("ViTModel", {"add_pooling_layer": False}),
-    "facebook/dinov2-small": ("Dinov2Model", {"hidden_size": 384, "num_attention_heads": 6, "image_size": 518, "patch_size": 14}),
+    "facebook/dinov2-small": ("Dinov2Model", {**SMALL, "image_size": 518, "patch_size": 14}),
     "microsoft/rad-dino": ("Dinov2Model", {"image_size": 518, "patch_size": 14}),
 }  # fmt: skip
 

@@ -294,3 +294,15 @@ def test_find_names_what_there_is():
 
     with pytest.raises(UnusableInput, match="did you mean fine-tuning"):
         find("fine-tunning")
+
+
+def test_kept_statistics_do_not_move_and_weights_do(told):
+    training = told()
+    training.phase["statistics"] = "kept"
+    before = state(training.model)
+    loop.train(training)
+    after = state(training.model)
+    running = [name for name in before if "running_" in name]
+    assert running
+    assert all(torch.equal(before[name], after[name]) for name in running)
+    assert all(not torch.equal(before[name], p) for name, p in training.model.named_parameters())

@@ -236,9 +236,9 @@ def test_a_model_is_published_and_found_by_everybody(filled):
 def test_language_is_switched_for_the_session(home):
     at = opened("start")
     assert "Your projects" in said(at)
-    at.query_params["lang"] = "pt-BR"
-    at.run()
+    at.selectbox(key="language_picker").select("pt_BR").run()
     assert "Your projects" not in said(at)
+    assert "Your projects" not in said(opened("start", lang="pt-BR")), "an address can name the language"
 
 
 def test_one_seed_gives_scores_and_no_verdict(filled):

@@ -72,6 +72,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     watch.say(say("Packing the model for download"))
     bundle.pack(context, told)
     store.runs.set(run.id, report=told)
+    report.mirror(context, told)
     progress(1.0, say("Done"))
     return {"verdict": told["verdict"], "value": told["transfer"]["value"]}
 

@@ -24,6 +24,7 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tlcore.data.csv_out import safe_csv
 from tlcore.data.findings import Finding, SetAside
 from tlcore.words import Sentence
 
@@ -61,7 +62,7 @@ class Dataset:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """All rows: ``id`` (path in the upload), ``file`` (path below ``files/``), ``label``, ``split``, ``group``, …"""
+        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``), ``label``, ``split``, ``group`` …"""
         return pd.read_parquet(self.folder / "rows.parquet")
 
     def split(self, name: str) -> pd.DataFrame:
@@ -79,7 +80,7 @@ class Dataset:
     def split_csv(self) -> str:
         """The split as CSV: file, label, group, split."""
         columns = [c for c in ("id", "label", "group", "split") if c in self.rows]
-        return self.rows[columns].rename(columns={"id": "file"}).to_csv(index=False)
+        return safe_csv(self.rows[columns].rename(columns={"id": "file"}))
 
     def to_hf(self) -> Any:
         """A ``datasets.DatasetDict`` with an Image column, for use outside of the studio."""

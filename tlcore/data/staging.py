@@ -24,6 +24,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tlcore.data import checks, duplicates
+from tlcore.data.archives import need_room
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.groups import by_pattern
 from tlcore.data.intake import Kept, take_in
@@ -149,6 +150,7 @@ def stage(
     (folder / "files").mkdir()
     columns = dict(columns or {})
     with open_tree(source) as tree:
+        need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)
         kept, aside, findings = _collect(stream, tree, folder / "files", progress)

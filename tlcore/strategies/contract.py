@@ -64,12 +64,19 @@ def solve_phase() -> dict[str, Any]:
     return {"kind": "solve"}
 
 
-def train_phase(context: PlanContext, *, trainable: str = "all", layer_decay: float = 1.0,
-                scale: float = 1.0) -> dict[str, Any]:  # fmt: skip
+def train_phase(
+    context: PlanContext,
+    *,
+    trainable: str = "all",
+    layer_decay: float = 1.0,
+    scale: float = 1.0,
+    statistics: str = "follow",
+) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
     ``trainable`` is ``all`` or ``head``; ``layer_decay`` multiplies the rate once for each part below the head;
-    ``scale`` multiplies the learning rates that the search tries.
+    ``scale`` multiplies the learning rates that the search tries; ``statistics`` of batch norm ``follow`` the data or
+    are ``kept`` as the source's, so that a head solved on them still fits when training begins.
     """
     epochs = context.most_epochs
     return {
@@ -77,6 +84,7 @@ def train_phase(context: PlanContext, *, trainable: str = "all", layer_decay: fl
         "trainable": trainable,
         "layer_decay": layer_decay,
         "scale": scale,
+        "statistics": statistics,
         "epochs": epochs,
         "patience": max(4, epochs // 4),
         "weight_decay": 0.05,

@@ -21,4 +21,4 @@ class LinearProbeThenFineTune:
     rates = (1e-4, 4e-4, 1.6e-3)
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        return [extract_phase(), solve_phase(), train_phase(context, layer_decay=0.75, scale=0.25)]
+        return [extract_phase(), solve_phase(), train_phase(context, layer_decay=0.75, scale=0.25, statistics="kept")]

@@ -62,7 +62,7 @@ def train(told: Training) -> Trained:
     accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if machine.bf16 else "no")
     parts = told.task.parts(model)
     trainable = {part.name for part in parts} if phase["trainable"] == "all" else {parts[-1].name}
-    model.set_training(trainable)
+    _train_mode(model, trainable, phase)
     model.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(
         _groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=machine.device == "cuda"
@@ -96,7 +96,7 @@ def train(told: Training) -> Trained:
     if epoch == 0:
         judge(0)  # a head that was solved beforehand may already be the best
     while epoch < told.epochs:
-        model.set_training(trainable)
+        _train_mode(model, trainable, phase)
         losses = 0.0
         order = np.random.default_rng((told.seed, epoch)).permutation(order_size)[: steps * batch]
         pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(order, batch)]
@@ -175,6 +175,17 @@ def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) 
     """The task's metrics of outputs on a split, each example counted once."""
     records = task.evaluate(out, examples, target)
     return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
+
+
+def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
+    """What is trained learns and what is frozen keeps still; batch norm's moments stay too where the phase keeps them."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    model.set_training(trainable)
+    if phase["statistics"] == "kept":
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
 
 
 def _groups(model: Any, parts: list[Part], trainable: set[str], rate: float,

@@ -153,7 +153,7 @@ def _filtered(models: list[SourceModel], places: dict[str, Availability]) -> lis
             key="source-domain",
             placeholder=t("any"),
             width=200,
-            format_func=lambda name: t(DOMAINS[name]),
+            format_func={name: t(title) for name, title in DOMAINS.items()}.__getitem__,
         )
         sizes = st.multiselect(
             t("Size"),
@@ -161,7 +161,7 @@ def _filtered(models: list[SourceModel], places: dict[str, Availability]) -> lis
             key="source-size",
             placeholder=t("any"),
             width=200,
-            format_func=lambda name: t(SIZES[name][0]),
+            format_func={name: t(told[0]) for name, told in SIZES.items()}.__getitem__,
         )
         licence = st.multiselect(
             t("Licence"),

@@ -48,13 +48,16 @@ def choose(project: Project, advised: str | None) -> str:
     if chosen not in names:
         chosen = "auto"
 
-    def shown(name: str) -> str:
-        if name == "auto" and advised:
-            return t("As the studio advises ({strategy})", strategy=_title(advised))
-        return _title(name)
-
+    titles = {name: _title(name) for name in names}
+    if advised:
+        titles["auto"] = t("As the studio advises ({strategy})", strategy=_title(advised))
     picked = st.pills(
-        t("Strategy"), names, default=chosen, required=True, format_func=shown, key=f"strategy-{project.id}"
+        t("Strategy"),
+        names,
+        default=chosen,
+        required=True,
+        format_func=titles.__getitem__,
+        key=f"strategy-{project.id}",
     )
     if picked and picked != chosen:
         change_draft(project, strategy=picked)

@@ -40,7 +40,7 @@ def pick_run(project: Project, *, key: str, only: tuple[str, ...] = ()) -> tuple
             width=520,
             on_change=_remember,
             args=(widget,),
-            format_func=lambda run_id: _titled(by_id[run_id][0]),
+            format_func={run_id: _titled(run) for run_id, (run, _) in by_id.items()}.__getitem__,
         )
     chosen = str(st.session_state[widget])
     st.query_params["run"] = chosen

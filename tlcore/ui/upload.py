@@ -237,9 +237,8 @@ def _sample(project: Project) -> None:
     from tlcore.data.samples import SAMPLES
 
     names = {sample.id: sample for sample in SAMPLES}
-    chosen = st.selectbox(
-        t("Sample"), list(names), format_func=lambda key: t(names[key].title), key="upload-sample"
-    )
+    titles = {sample.id: t(sample.title) for sample in SAMPLES}
+    chosen = st.selectbox(t("Sample"), list(names), format_func=titles.__getitem__, key="upload-sample")
     st.caption(plain(t(names[chosen].what)))
     if st.button(t("Check the data"), type="primary", icon=":material/fact_check:", key="upload-sample-go"):
         if names[chosen].options:
