@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +34,7 @@ PROCESSOR = {"size": 64, "canvas": 72, "interpolation": "bicubic", "mean": [0.5,
 def finished(library: str = "timm") -> RunContext:
     """A trained run before its report; made once for each kind of source."""
     home = Path(tempfile.mkdtemp(prefix="report-run-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     store = Store.open(home)
     dataset = _dataset(home)
     source = _source(home / "source", library)

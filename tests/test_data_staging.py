@@ -259,7 +259,7 @@ def test_read_raises_the_first_error_with_its_file_and_row(tmp_path, store):
         data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
     assert refusal.value.to_json() == {
         "code": "nothing-usable", "file": "nowhere.png", "row": 2,
-        "message": "Nothing of labels.csv can be used; all 1 files or rows were set aside. nowhere.png: "
+        "message": "Nothing of labels.csv can be used. Files or rows set aside: 1. nowhere.png: "
                    "The file is not in the upload.",
     }  # fmt: skip
     assert list((store.home / "tmp").iterdir()) == []

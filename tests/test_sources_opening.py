@@ -259,3 +259,15 @@ def test_importing_sources_is_light():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[1])  # fmt: skip
     assert done.stdout.strip() == "[]"
+
+
+def test_the_size_that_is_chosen_can_be_built(opened, dataset):
+    """DINOv2's patches of 14 pixels do not divide the usual sizes."""
+    from tlcore import tasks
+    from tlcore.spec import Options
+
+    task = tasks.find("image-classification")
+    for name in ("dinov2", "vit", "test_vit3", "test_resnet"):
+        size = task.processor(opened[name].preprocess, Options(), dataset, "cpu")["size"]
+        model = task.model(opened[name], {"labels": ["a", "b"]}, True, size=size)
+        assert model.eval()(torch.zeros(1, 3, size, size)).shape == (1, 2)

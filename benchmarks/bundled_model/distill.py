@@ -42,6 +42,8 @@ TEACHER_PX = 160  # the photographs have at most 160 px
 CROP_PX = 128  # smaller crops are made at up to this size, then shrunk
 STUDENT_PX = (48, 64, 80, 96, 112, 128)
 EARLY, LATE = (0.45, 0.35, 0.05, 0.15, 0, 0), (0, 0.35, 0.15, 0.27, 0.10, 0.13)  # small pictures first
+FEATURE_WEIGHT = 3.0  # of the feature error beside the divergence of the answers
+WEIGHT_DECAY = 0.02
 FOLLOW_EVERY = 4  # steps between updates of the averaged weights
 HELD_OUT_GROUPS = 8  # the first groups are never trained on: they measure progress
 MEAN = STD = 0.5  # both models take pictures scaled to [-1, 1]
@@ -50,9 +52,6 @@ ARCHITECTURES = {
     "resnet18": {"channels": [32, 64, 128, 256]},
     "mobilenetv4_conv_small": {},
 }
-
-
-# ---------------------------------------------------------------- pictures
 
 
 def read_tar(path: Path, px: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -150,9 +149,6 @@ class Crops:
                 x[i][:, *box] = before[i - 1][:, *box]
 
 
-# ---------------------------------------------------------------- teacher
-
-
 class Teacher:
     """Pooled features of the frozen teacher (traced, bfloat16), kept in a file as they are computed."""
 
@@ -184,9 +180,6 @@ class Teacher:
 
     def recall(self, number: int) -> torch.Tensor:
         return torch.from_numpy(self.memory[number].astype(np.float32))
-
-
-# ---------------------------------------------------------------- student
 
 
 class Student(nn.Module):
@@ -244,9 +237,6 @@ def export(net: nn.Module, architecture: str, folder: Path, input_px: int) -> No
     for name in ("model.safetensors", "config.json"):
         (folder / f"{name}.part").chmod(0o644)
         os.replace(folder / f"{name}.part", folder / name)
-
-
-# ---------------------------------------------------------------- training
 
 
 def losses(student: Student, teacher: Teacher, moments, x: torch.Tensor, features: torch.Tensor):
@@ -311,12 +301,9 @@ def train(args: argparse.Namespace) -> None:
     average = Student(args.architecture, teacher.dim)
     average.load_state_dict(student.state_dict())
     average.eval()
-    plain = [p for p in student.parameters() if p.ndim <= 1]  # biases and batch norm: not decayed
-    groups = [
-        {"params": [p for p in student.parameters() if p.ndim > 1]},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=args.lr, weight_decay=args.weight_decay, fused=True)
+    groups = [{"params": [p for p in student.parameters() if p.ndim > 1], "weight_decay": WEIGHT_DECAY}]
+    groups += [{"params": [p for p in student.parameters() if p.ndim <= 1], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=args.lr, fused=True)
     parts = {"student": student, "average": average, "optimizer": optimizer}
     rng = np.random.default_rng(args.seed)
     step, seen, elapsed = 0, 0, 0.0
@@ -354,7 +341,7 @@ def train(args: argparse.Namespace) -> None:
         student.train()
         x = x.contiguous(memory_format=torch.channels_last)
         imitate, answer = losses(student, teacher, moments, x, features)
-        (args.feature_weight * imitate + answer).backward()
+        (FEATURE_WEIGHT * imitate + answer).backward()
         nn.utils.clip_grad_norm_(student.parameters(), 5.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -391,11 +378,9 @@ def main() -> None:
     ask.add_argument("--groups", type=int, default=8000, help="most groups of crops (164 kB each)")
     ask.add_argument("--first-groups", type=int, default=320, help="answered by the teacher before training")
     ask.add_argument("--round", type=int, default=32, help="groups the teacher answers at a time")
-    ask.add_argument("--reuse", type=int, default=4, help="how often a crop is used, on average")
+    ask.add_argument("--reuse", type=int, default=20, help="how often a crop is used, on average")
     ask.add_argument("--batch-groups", type=int, default=1, help="groups of 64 in a batch")
     ask.add_argument("--lr", type=float, default=1.5e-3)
-    ask.add_argument("--weight-decay", type=float, default=0.02)
-    ask.add_argument("--feature-weight", type=float, default=3.0)
     ask.add_argument("--save-every", type=float, default=3, help="minutes between checkpoints")
     ask.add_argument("--seed", type=int, default=0)
     ask.add_argument("--threads", type=int, default=2)

@@ -173,9 +173,13 @@ def _animated() -> bytes:
     return out.getvalue()
 
 
+def _three_sets() -> dict[str, bytes]:
+    return {f"{s}/{k}/{i}.png": picture(1000 * a + 10 * b + i) for a, s in enumerate(("train", "val", "test"))
+            for b, k in enumerate(("rose", "tulip")) for i in range(3)}  # fmt: skip
+
+
 def _same_in_two_splits(at: Path) -> Path:
-    files = {f"{s}/{k}/{i}.png": picture(1000 * a + 10 * b + i) for a, s in enumerate(("train", "val", "test"))
-             for b, k in enumerate(("rose", "tulip")) for i in range(3)}  # fmt: skip
+    files = _three_sets()
     files["train/rose/again.png"] = files["test/rose/0.png"]
     return zipped(at / "up.zip", files)
 
@@ -275,6 +279,9 @@ CASES: tuple[Case, ...] = (
     Case("class missing in train", _class_missing_in_train, usable=False, found=("class-not-in-train",)),
     Case("splits without classes",
          lambda at: zipped(at / "up.zip", {f"{s}/{i}.png": picture(i) for s in ("train", "test") for i in range(3)}),
+         refused="no-classes", file="up.zip"),
+    Case("test and validation without train",
+         lambda at: zipped(at / "up.zip", {k: v for k, v in _three_sets().items() if not k.startswith("train")}),
          refused="no-classes", file="up.zip"),
     Case("same picture in two splits", _same_in_two_splits, n=18, aside=("train/rose/again.png",), found=("leakage",)),
     Case("same picture under two labels", lambda at: zipped(at / "up.zip", classes() | {"tulip/x.png": picture(

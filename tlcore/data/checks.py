@@ -92,7 +92,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                     count=len(few),
                     examples=list(few.index[:SHOWN]),
                     sentence=say(
-                        "{n} classes have too few pictures in your training set to be learned: {labels}.",
+                        "Classes with too few pictures in your training set to be learned ({n}): {labels}.",
                         n=len(few),
                         labels=_named(few),
                     ),
@@ -109,7 +109,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                     count=len(untested),
                     examples=untested[:SHOWN],
                     sentence=say(
-                        "{n} classes have no picture in your test set, so they are not scored: {labels}.",
+                        "Classes without a picture in your test set, so not scored ({n}): {labels}.",
                         n=len(untested),
                         labels=untested[:SHOWN],
                     ),
@@ -123,8 +123,8 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=len(few),
                 examples=list(few.index[:SHOWN]),
                 sentence=say(
-                    "{n} classes have fewer than {needed} usable pictures, too few for one each in training, "
-                    "validation and test: {labels}.",
+                    "Classes with fewer than {needed} usable pictures, too few for one each in training, "
+                    "validation and test ({n}): {labels}.",
                     n=len(few),
                     needed=NEEDED,
                     labels=_named(few),
@@ -141,7 +141,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=len(small),
                 examples=list(small.index[:SHOWN]),
                 sentence=say(
-                    "{n} classes have fewer than {few} pictures, so their scores will be uncertain: "
+                    "Classes with fewer than {few} pictures, so their scores will be uncertain ({n}): "
                     "{labels}.",
                     n=len(small),
                     few=FEW,
@@ -192,7 +192,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
             code="groups",
             count=int(found.nunique()),
             examples=_first(found.unique()),
-            sentence=say("{n} groups were found; each stays within one split.", n=int(found.nunique())),
+            sentence=say("Groups found: {n}. Each stays within one split.", n=int(found.nunique())),
         )
     ]
     ungrouped = rows[rows["group"].isna()]["id"]
@@ -203,7 +203,9 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 code="group-missing",
                 count=len(ungrouped),
                 examples=_first(ungrouped),
-                sentence=say("{n} pictures have no group; each of them counts as its own.", n=len(ungrouped)),
+                sentence=say(
+                    "Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)
+                ),
             )
         )
     if set(rows["split"].dropna()) >= {"train", "test"} or set(rows["split"].dropna()) >= {
@@ -219,7 +221,8 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                     count=int(torn.nunique()),
                     examples=_first(torn.unique()),
                     sentence=say(
-                        "{n} groups are in more than one of your own splits, so the score may be too good.",
+                        "Groups that are in more than one of your own splits: {n}. The score may be too "
+                        "good.",
                         n=int(torn.nunique()),
                     ),
                 )
@@ -236,7 +239,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 count=int(units.nunique()),
                 examples=_first(units.unique()),
                 sentence=say(
-                    "There are only {n} groups; training, validation and test need one each.",
+                    "Training, validation and test need at least one group each; groups found: {n}.",
                     n=int(units.nunique()),
                 ),
             )
@@ -249,7 +252,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 count=len(few),
                 examples=_first(few.index),
                 sentence=say(
-                    "{n} classes are in fewer than {needed} groups and will be missing from a split: "
+                    "Classes in fewer than {needed} groups, which will be missing from a split ({n}): "
                     "{labels}.",
                     n=len(few),
                     needed=NEEDED,
@@ -290,7 +293,7 @@ def pictures(rows: pd.DataFrame) -> list[Finding]:
                 count=len(grey),
                 examples=_first(grey),
                 sentence=say(
-                    "{n} pictures are grey; they are used as colour pictures with equal channels.",
+                    "Grey pictures: {n}. They are used as colour pictures with equal channels.",
                     n=len(grey),
                 ),
             )
@@ -302,7 +305,7 @@ def pictures(rows: pd.DataFrame) -> list[Finding]:
                 code="rotated",
                 count=len(rotated),
                 examples=_first(rotated),
-                sentence=say("{n} pictures were turned upright by what the camera noted.", n=len(rotated)),
+                sentence=say("Pictures turned upright by what the camera noted: {n}.", n=len(rotated)),
             )
         )
     converted = rows[rows["converted"] & ~rows["rotated"]]["id"]
@@ -314,9 +317,8 @@ def pictures(rows: pd.DataFrame) -> list[Finding]:
                 count=len(converted),
                 examples=_first(converted),
                 sentence=say(
-                    "{n} pictures were converted to plain 8-bit pictures (phones' HEIC, transparency, 16 "
-                    "bits, "
-                    "print colours, animations or very large ones).",
+                    "Pictures converted to plain 8-bit ones (from phones' HEIC, transparency, 16 bits, "
+                    "print colours, animations or very large sizes): {n}.",
                     n=len(converted),
                 ),
             )
@@ -336,7 +338,7 @@ def left_out(aside: Iterable[SetAside]) -> list[Finding]:
             count=len(items),
             examples=[_place(item) for item in items[:SHOWN]],
             sentence=say(
-                "{n} files or rows were set aside. {reason}",
+                "Files or rows set aside: {n}. {reason}",
                 n=len(items),
                 reason=items[0].reason
                 if len({str(i.reason) for i in items}) == 1
@@ -378,7 +380,7 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
             count=len(missing),
             examples=missing[:SHOWN],
             sentence=say(
-                "{n} classes have too few pictures in your training set to be learned: {labels}.",
+                "Classes with too few pictures in your training set to be learned ({n}): {labels}.",
                 n=len(missing),
                 labels=missing[:SHOWN],
             ),

@@ -8,8 +8,8 @@
       files/          the payload (pictures), named by their content's sha256
       set_aside.json  what was left out, and why
 
-A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in milliseconds and
-without importing ``datasets``; `to_hf` gives the DatasetDict to whoever wants one.
+A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in
+milliseconds and without importing ``datasets``; `to_hf` gives the DatasetDict to whoever wants one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Dataset:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``), ``label``, ``split``, ``group`` …"""
+        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``), ``label``, ``split``,
+        ``group`` …
+        """
         return pd.read_parquet(self.folder / "rows.parquet")
 
     def split(self, name: str) -> pd.DataFrame:
@@ -75,7 +77,9 @@ class Dataset:
 
     def set_aside(self) -> list[SetAside]:
         path = self.folder / "set_aside.json"
-        return [SetAside.model_validate(item) for item in json.loads(path.read_bytes())] if path.exists() else []
+        if not path.exists():
+            return []
+        return [SetAside.model_validate(item) for item in json.loads(path.read_bytes())]
 
     def split_csv(self) -> str:
         """The split as CSV: file, label, group, split."""
@@ -95,7 +99,9 @@ class Dataset:
 
 
 def fingerprint(task: str, rows: pd.DataFrame) -> str:
-    """Sixteen hex digits of everything a run can depend on: content, labels, groups and split of every example."""
+    """Sixteen hex digits of everything a run can depend on: content, labels, groups and split of every
+    example.
+    """
     digest = hashlib.sha256(task.encode())
     columns = [c for c in ("id", "sha256", "label", "group", "split") if c in rows]
     for values in _sorted_tuples(rows, columns):

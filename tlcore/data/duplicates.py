@@ -58,7 +58,7 @@ def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]
                 count=len(conflicts),
                 examples=conflicts[:10],
                 sentence=say(
-                    "{n} files hold pictures that appear under more than one label; they were set aside.",
+                    "Files with a picture that appears under more than one label, set aside: {n}.",
                     n=len(conflicts),
                 ),
                 fix=say("Decide which label is right, and upload each picture once."),
@@ -72,9 +72,8 @@ def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]
                 count=len(leaks),
                 examples=leaks[:10],
                 sentence=say(
-                    "{n} files are in two of your splits; the copy outside of the test set was set aside, "
-                    "so that "
-                    "the score is of pictures that were never seen in training.",
+                    "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
+                    "was set aside, so that the score is of pictures never seen in training.",
                     n=len(leaks),
                 ),
             )
@@ -86,7 +85,7 @@ def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]
                 code="duplicate",
                 count=len(copies),
                 examples=copies[:10],
-                sentence=say("{n} files are exact copies of others; one of each was kept.", n=len(copies)),
+                sentence=say("Exact copies of other files, of which one each was kept: {n}.", n=len(copies)),
             )
         )
     return stay, aside, findings
@@ -121,9 +120,8 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
             count=len(members),
             examples=list(members["id"][:10]),
             sentence=say(
-                "{n} pictures look almost the same as another one. Where the studio cuts the split and "
-                "you gave "
-                "no groups, it keeps them in the same split.",
+                "Pictures that look almost the same as another one: {n}. Where the studio cuts the split "
+                "and you gave no groups, it keeps them in the same split.",
                 n=len(members),
             ),
         )
@@ -132,9 +130,9 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
         (
             "near-leakage",
             "split",
-            say("pictures that look almost the same are in two of your splits; the score may be too good"),
+            say("Pictures that look almost the same are in two of your splits, so the score may be too good"),
         ),
-        ("near-conflict", "label", say("pictures that look almost the same have different labels")),
+        ("near-conflict", "label", say("Pictures that look almost the same have different labels")),
     ):
         differ = members.groupby("near")[column].transform("nunique") > 1
         if differ.any():
@@ -144,7 +142,7 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
                     code=code,
                     count=int(differ.sum()),
                     examples=list(members[differ]["id"][:10]),
-                    sentence=say("{n} files: {what}.", n=int(differ.sum()), what=sentence),
+                    sentence=say("{what}: {n}.", n=int(differ.sum()), what=sentence),
                     fix=say("Look at these files and decide."),
                 )
             )

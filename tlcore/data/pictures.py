@@ -24,7 +24,9 @@ SUFFIXES = frozenset((
 
 
 class UnusablePicture(UnusableInput, ValueError):
-    """A picture that cannot be used; ``code`` is unreadable, truncated, not-a-picture, absurd-size, empty-file."""
+    """A picture that cannot be used; ``code`` is unreadable, truncated, not-a-picture, absurd-size, empty-
+    file.
+    """
 
 
 def open_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:

@@ -205,7 +205,7 @@ def _collect(
         if progress and time.monotonic() - told > 0.5:
             told = time.monotonic()
             share = min(0.95, (len(kept) + len(aside)) / total) if tree.entries else None
-            progress(share, say("{n} pictures checked", n=len(kept)))
+            progress(share, say("Pictures checked: {n}", n=len(kept)))
     if progress:
         progress(0.95, say("Looking for duplicates among {n} pictures", n=len(kept)))
     return kept, aside, findings
@@ -290,7 +290,7 @@ def _nothing_left(origin: str, aside: list[SetAside]) -> Finding:
         count=len(aside),
         examples=[item.file for item in aside[:10]],
         sentence=say(
-            "Nothing of {file} can be used; all {n} files or rows were set aside. {first}: {reason}",
+            "Nothing of {file} can be used. Files or rows set aside: {n}. {first}: {reason}",
             file=origin,
             n=len(aside),
             first=first.file,

@@ -162,6 +162,7 @@ def correct_labels(
         hide_index=True,
         disabled=["picture", "file"],
         row_height=56,
+        height=620 if len(table) > 10 else "auto",
         alt=t("Pictures with their labels"),
         column_config={
             "picture": st.column_config.ImageColumn(t("Picture"), width="small"),

@@ -35,14 +35,13 @@ class ImageFolder:
         splits = _user_splits(pictures, wrapper, tree.origin)
         below = wrapper + (1 if splits else 0)
         if not any(name.count("/") > below for name in pictures):
-            raise UnusableInput(
+            raise _refuse(
                 say(
                     "{file} has no folders that name the classes; put the pictures of each class into "
                     "a folder of its own, or add a table with file names and labels.",
                     file=tree.origin,
                 ),
-                code="no-classes",
-                file=tree.origin,
+                tree.origin,
             )
         for name in sorted(pictures):
             parts = name.split("/")[wrapper:]
@@ -85,19 +84,30 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
     tops = Counter(name.split("/")[wrapper] for name in pictures if name.count("/") > wrapper)
     known = {split_name(top) for top in tops} - {None}
     named = sum(n for top, n in tops.items() if split_name(top))
-    if "train" not in known or (len(known) < 2 and len(tops) > 1) or named * 2 < sum(tops.values()):
+    deep = sum(
+        n.count("/") >= wrapper + 2 and split_name(n.split("/")[wrapper]) is not None for n in pictures
+    )
+    if not known or named * 2 < sum(tops.values()) or (len(known) == 1 and len(tops) > 1):
         return False
-    deep = [n for n in pictures if n.count("/") >= wrapper + 2 and split_name(n.split("/")[wrapper])]
-    if len(known) >= 2 and len(deep) * 2 < named:
-        raise UnusableInput(
+    if len(known) == 1:
+        return deep > 0
+    if "train" not in known:
+        if deep * 2 < named:
+            return False  # two classes that happen to be called test and dev
+        raise _refuse(say("{file} has a test set but no folder train to learn from.", file=origin), origin)
+    if deep * 2 < named:
+        raise _refuse(
             say(
                 "The folders train, validation and test of {file} must hold one folder for each class.",
                 file=origin,
             ),
-            code="no-classes",
-            file=origin,
+            origin,
         )
-    return bool(deep)
+    return True
+
+
+def _refuse(sentence: Sentence, origin: str) -> UnusableInput:
+    return UnusableInput(sentence, code="no-classes", file=origin)
 
 
 READER = ImageFolder()
