@@ -28,9 +28,7 @@ def halves(mode: str = "RGB") -> Image.Image:
     return image.convert(mode)
 
 
-@pytest.mark.parametrize(
-    "kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "TGA"]
-)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "JPEG2000", "AVIF", "PPM", "TGA"])
 def test_formats(kind):
     found = open_picture(encoded(halves(), kind))
     assert (found.mode, found.size) == ("RGB", (32, 16))
@@ -47,9 +45,7 @@ def test_heic_of_a_phone():
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "RGBA", "LA", "I;16", "I", "F"])
 def test_modes(mode):
-    image = (
-        halves("L").convert("I").point(lambda v: v * 257).convert("I;16") if mode == "I;16" else halves(mode)
-    )
+    image = halves("L").convert("I").point(lambda v: v * 257).convert("I;16") if mode == "I;16" else halves(mode)
     assert to_rgb(image).mode == "RGB"
 
 

@@ -160,13 +160,9 @@ def test_parquet_with_pictures_inside_and_coded_labels(tmp_path):
     """As ``datasets`` writes it: bytes in the image column, class names in the schema."""
     import datasets
 
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])}
-    )
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])})
     rows = {"image": [{"bytes": picture(i), "path": None} for i in range(8)], "label": [0, 1] * 4}
-    datasets.Dataset.from_dict(rows, features=features).to_parquet(
-        str(tmp_path / "train-00000-of-00001.parquet")
-    )
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(str(tmp_path / "train-00000-of-00001.parquet"))
     found = staged(tmp_path / "train-00000-of-00001.parquet", tmp_path)
     assert found.counts == {"ant": 4, "bee": 4}
 
@@ -219,9 +215,7 @@ def hub(tmp_path, monkeypatch):
     import datasets
     import huggingface_hub
 
-    features = datasets.Features(
-        {"img": datasets.Image(), "kind": datasets.ClassLabel(names=["rose", "tulip"])}
-    )
+    features = datasets.Features({"img": datasets.Image(), "kind": datasets.ClassLabel(names=["rose", "tulip"])})
     (tmp_path / "repo" / "data").mkdir(parents=True)
     for s, split in enumerate(("train", "test")):
         rows = {"img": [{"bytes": picture(100 * s + i), "path": None} for i in range(8)], "kind": [0, 1] * 4}

@@ -14,9 +14,7 @@ SPLIT = Split()
 
 def rows(counts: dict[str, int], **columns) -> pd.DataFrame:
     labels = [label for label, n in counts.items() for _ in range(n)]
-    return pd.DataFrame(
-        {"id": [f"{label}/{i}" for i, label in enumerate(labels)], "label": labels, **columns}
-    )
+    return pd.DataFrame({"id": [f"{label}/{i}" for i, label in enumerate(labels)], "label": labels, **columns})
 
 
 def table(frame: pd.DataFrame, split: pd.Series) -> pd.DataFrame:

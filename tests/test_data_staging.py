@@ -88,9 +88,7 @@ def test_near_duplicates_are_found_and_kept_together(tmp_path, store):
     for k, kind in enumerate(("rose", "tulip")):
         for i in range(8):
             rng = np.random.default_rng((k, i))
-            waves = zip(
-                rng.normal(size=6), *rng.uniform(0.05, 0.4, (2, 6)), rng.uniform(0, 6, 6), strict=True
-            )
+            waves = zip(rng.normal(size=6), *rng.uniform(0.05, 0.4, (2, 6)), rng.uniform(0, 6, 6), strict=True)
             smooth = sum(height * np.sin(a * x + b * y + at) for height, a, b, at in waves)
             image = Image.fromarray(np.uint8(128 + 60 * np.tanh(smooth))).convert("RGB")
             files[f"{kind}/{i}.png"] = encoded(image, "PNG")
@@ -99,9 +97,7 @@ def test_near_duplicates_are_found_and_kept_together(tmp_path, store):
     found = staged(files, tmp_path)
     assert codes(found.findings)["near-duplicate"] == "note"
     pairs = found.rows.dropna(subset="near").groupby("near")["id"].agg(sorted)
-    assert sorted(pairs) == sorted(
-        [f"{k}/{i}-again.jpg", f"{k}/{i}.png"] for k in ("rose", "tulip") for i in range(3)
-    )
+    assert sorted(pairs) == sorted([f"{k}/{i}-again.jpg", f"{k}/{i}.png"] for k in ("rose", "tulip") for i in range(3))
     made = make(found, store)
     assert made.rows.groupby("near")["split"].nunique().max() == 1
 
@@ -215,9 +211,7 @@ def test_relabel_refuses_what_cannot_be_learned(tmp_path, store):
     assert refusal.value.code == "one-class"
 
 
-@pytest.mark.parametrize(
-    "corrections", [{"nowhere.png": "rose"}, {"rose/0.png": " "}, {"rose/0.png": "x" * 500}]
-)
+@pytest.mark.parametrize("corrections", [{"nowhere.png": "rose"}, {"rose/0.png": " "}, {"rose/0.png": "x" * 500}])
 def test_corrections_that_cannot_be(corrections, tmp_path, store):
     with pytest.raises(UnusableInput) as refusal:
         make(staged(classes(), tmp_path), store, corrections)
@@ -243,13 +237,8 @@ def test_corrections_from_a_csv_that_a_spreadsheet_wrote(tmp_path, store):
 def test_read_by_path_and_by_fingerprint(tmp_path, store):
     path = zipped(tmp_path / "up.zip", classes())
     made = data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
-    assert (
-        data.read(Data(dataset=made.fingerprint), task=TASK, store=store, owner="local").folder == made.folder
-    )
-    assert (
-        data.read(Data(path=str(path)), task=tasks.find(TASK), store=store, owner="local").folder
-        == made.folder
-    )
+    assert data.read(Data(dataset=made.fingerprint), task=TASK, store=store, owner="local").folder == made.folder
+    assert data.read(Data(path=str(path)), task=tasks.find(TASK), store=store, owner="local").folder == made.folder
     assert list((store.home / "tmp").iterdir()) == []
 
 
@@ -283,9 +272,7 @@ def told():
 def test_the_job_checks_a_path_and_a_sample(tmp_path, store, told):
     said, progress = told
     path = zipped(tmp_path / "up.zip", classes())
-    job = store.jobs.submit(
-        "check-upload", "local", {"path": str(path), "task": TASK, "columns": {}, "group": None}
-    )
+    job = store.jobs.submit("check-upload", "local", {"path": str(path), "task": TASK, "columns": {}, "group": None})
     output = check_upload(store, job, progress)
     assert (output["n"], output["usable"], output["classes"], output["errors"]) == (10, True, 2, 0)
     assert Staged.open(store.jobs.folder(job.id)).counts == {"rose": 5, "tulip": 5}
@@ -326,12 +313,8 @@ def test_formulas_are_guarded_in_csv():
 
 def test_the_split_comes_back_as_corrections(tmp_path, store):
     """The list that is downloaded can be edited and given back, guarded cells included."""
-    files = {
-        f"{kind}/{i}.png": picture(40 * k + i) for k, kind in enumerate(("=plus", "-minus")) for i in range(5)
-    }
+    files = {f"{kind}/{i}.png": picture(40 * k + i) for k, kind in enumerate(("=plus", "-minus")) for i in range(5)}
     made = make(staged(files, tmp_path), store)
     (tmp_path / "split.csv").write_text(made.split_csv())
     assert "'=plus" in made.split_csv()
-    assert read_corrections(tmp_path / "split.csv") == dict(
-        zip(made.rows["id"], made.rows["label"], strict=True)
-    )
+    assert read_corrections(tmp_path / "split.csv") == dict(zip(made.rows["id"], made.rows["label"], strict=True))

@@ -249,3 +249,27 @@ def test_one_seed_gives_scores_and_no_verdict(filled):
     text = said(opened("compare", project=filled.project, run=run))
     assert "No verdict" in text
     assert "Transfer helps" not in text.split("All runs")[0].replace("Transfer helps: accuracy", "")
+
+
+def test_columns_of_an_uploaded_table_are_offered(home):
+    at = opened("data", project=ui_seed.project(Store.open()))
+    at.session_state["upload-way"] = "table"
+    at.run()
+    at.file_uploader(key="upload-table").upload("list.csv", b"photo;kind;patient\na.png;x;1\n")
+    at.file_uploader(key="upload-table-zip").upload(
+        "a.zip", ui_seed.pictures_zip(home / "a.zip").read_bytes()
+    ).run()
+    assert not at.exception
+    at.selectbox(key="column-label-pick").select("kind").run()
+    click(at, "upload-check")
+    store = Store.open()
+    job = store.jobs.get(store.projects.all("local")[0].draft["check"])
+    assert job.input["columns"] == {"label": "kind"}
+    assert {path.name for path in Path(job.input["path"]).iterdir()} == {"list.csv", "a.zip"}
+
+
+def test_sizes_of_the_pictures_are_said(filled):
+    at = opened("data", project=filled.checked)
+    at.segmented_control(key="staged-view").set_value("counts").run()
+    assert not at.exception
+    assert "from 40 to 40" in said(at)

@@ -82,3 +82,20 @@ print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}} & set
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+def test_links_to_learn_name_chapters_that_are_there():
+    from tlcore.ui.learn import CHAPTERS
+
+    named = {
+        call.args[0].value
+        for path in OURS
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "learn_link"
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert (
+        {"negative-transfer", "strategies", "over-fitting"} <= named <= {chapter.id for chapter in CHAPTERS}
+    )

@@ -13,9 +13,7 @@ import numpy as np
 from PIL import Image
 
 
-def picture(
-    seed: int, kind: str = "PNG", size: tuple[int, int] = (24, 24), mode: str = "RGB", **save
-) -> bytes:
+def picture(seed: int, kind: str = "PNG", size: tuple[int, int] = (24, 24), mode: str = "RGB", **save) -> bytes:
     """A noisy picture that is like no other."""
     noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
     out = io.BytesIO()
@@ -25,9 +23,7 @@ def picture(
 
 def classes(n: int = 5, names: Iterable[str] = ("rose", "tulip")) -> dict[str, bytes]:
     """A sound upload: ``n`` pictures in each class folder."""
-    return {
-        f"{name}/{i}.png": picture(hash((k, i)) % 2**31) for k, name in enumerate(names) for i in range(n)
-    }
+    return {f"{name}/{i}.png": picture(hash((k, i)) % 2**31) for k, name in enumerate(names) for i in range(n)}
 
 
 def zipped(path: Path, files: dict[str, bytes], *, kind: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -74,9 +70,7 @@ def overlapping(path: Path, n: int = 40) -> Path:
     raw = b"\0" * 200_000
     body = packed.compress(raw) + packed.flush()
     crc, name = zlib.crc32(raw), b"rose/a.png"
-    local = (
-        struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 8, 0, 0, crc, len(body), len(raw), len(name), 0) + name
-    )
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 20, 0, 8, 0, 0, crc, len(body), len(raw), len(name), 0) + name
     directory = b""
     for i in range(n):
         entry = f"rose/{i:05}.png".encode()

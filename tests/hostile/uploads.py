@@ -67,9 +67,7 @@ def _csv(rows, n: int = 4, name: str = "labels.csv", **how) -> Callable[[Path], 
     def build(at: Path) -> Path:
         files, good = listed(n)
         changed = rows(good)
-        return zipped(
-            at / "up.zip", files | {name: changed if isinstance(changed, bytes) else table(changed, **how)}
-        )
+        return zipped(at / "up.zip", files | {name: changed if isinstance(changed, bytes) else table(changed, **how)})
 
     return build
 
@@ -185,14 +183,8 @@ def _same_in_two_splits(at: Path) -> Path:
 
 
 def _class_missing_in_train(at: Path) -> Path:
-    files = {
-        f"train/{k}/{i}.png": picture(100 * b + i) for b, k in enumerate(("rose", "tulip")) for i in range(3)
-    }
-    files |= {
-        f"test/{k}/{i}.png": picture(900 + 100 * b + i)
-        for b, k in enumerate(("rose", "lily"))
-        for i in range(3)
-    }
+    files = {f"train/{k}/{i}.png": picture(100 * b + i) for b, k in enumerate(("rose", "tulip")) for i in range(3)}
+    files |= {f"test/{k}/{i}.png": picture(900 + 100 * b + i) for b, k in enumerate(("rose", "lily")) for i in range(3)}
     return zipped(at / "up.zip", files)
 
 
@@ -200,9 +192,7 @@ def _parquet(at: Path, damage: bool) -> Path:
     out = io.BytesIO()
     pq.write_table(pa.table({"image": ["a0.png", "b0.png"], "label": ["a", "b"]}), out)
     data = out.getvalue()
-    return zipped(
-        at / "up.zip", listed()[0] | {"t.parquet": data[:20] + b"\xff" * 60 + data[80:] if damage else data}
-    )
+    return zipped(at / "up.zip", listed()[0] | {"t.parquet": data[:20] + b"\xff" * 60 + data[80:] if damage else data})
 
 
 def _two_tables_differ(rows: list[list[str]]) -> list[list[str]]:

@@ -33,9 +33,7 @@ def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = Non
     assert data.path is not None  # Data holds one of the two
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     try:
-        staged = stage(
-            data.path, task=task, folder=folder, columns=data.columns, group=data.group, progress=progress
-        )
+        staged = stage(data.path, task=task, folder=folder, columns=data.columns, group=data.group, progress=progress)
         return confirm(
             staged,
             store,

@@ -117,9 +117,7 @@ class Archive:
                 say("The zip {file} is protected by a password; upload it without one.", file=self.path.name),
                 "archive-encrypted",
             )
-        odd = next(
-            (i for i in files if i.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), None
-        )
+        odd = next((i for i in files if i.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), None)
         if odd is not None:
             raise _refuse(
                 self.path,

@@ -51,8 +51,7 @@ def check_classes(rows: pd.DataFrame) -> list[Finding]:
                 count=len(counts),
                 examples=list(counts.index[:SHOWN]),
                 sentence=say(
-                    "There are {n} classes; with more than {limit} a column of ids is often taken for "
-                    "labels.",
+                    "There are {n} classes; with more than {limit} a column of ids is often taken for labels.",
                     n=len(counts),
                     limit=MANY_CLASSES,
                 ),
@@ -141,8 +140,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=len(small),
                 examples=list(small.index[:SHOWN]),
                 sentence=say(
-                    "Classes with fewer than {few} pictures, so their scores will be uncertain ({n}): "
-                    "{labels}.",
+                    "Classes with fewer than {few} pictures, so their scores will be uncertain ({n}): {labels}.",
                     n=len(small),
                     few=FEW,
                     labels=_named(small),
@@ -180,9 +178,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
             Finding(
                 level="error",
                 code="group",
-                sentence=say(
-                    "{group} is neither a column of the table nor does it match any file name.", group=group
-                ),
+                sentence=say("{group} is neither a column of the table nor does it match any file name.", group=group),
                 fix=say("Give the name of a column, or a pattern such as (patient[0-9]+)."),
             )
         ]
@@ -203,9 +199,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 code="group-missing",
                 count=len(ungrouped),
                 examples=_first(ungrouped),
-                sentence=say(
-                    "Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)
-                ),
+                sentence=say("Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)),
             )
         )
     if set(rows["split"].dropna()) >= {"train", "test"} or set(rows["split"].dropna()) >= {
@@ -221,8 +215,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                     count=int(torn.nunique()),
                     examples=_first(torn.unique()),
                     sentence=say(
-                        "Groups that are in more than one of your own splits: {n}. The score may be too "
-                        "good.",
+                        "Groups that are in more than one of your own splits: {n}. The score may be too good.",
                         n=int(torn.nunique()),
                     ),
                 )
@@ -252,8 +245,7 @@ def groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 count=len(few),
                 examples=_first(few.index),
                 sentence=say(
-                    "Classes in fewer than {needed} groups, which will be missing from a split ({n}): "
-                    "{labels}.",
+                    "Classes in fewer than {needed} groups, which will be missing from a split ({n}): {labels}.",
                     n=len(few),
                     needed=NEEDED,
                     labels=_named(few),
@@ -278,8 +270,7 @@ def pictures(rows: pd.DataFrame) -> list[Finding]:
                 count=len(small),
                 examples=_first(small),
                 sentence=say(
-                    "Most pictures are smaller than {side} pixels; small picture sizes are enough for "
-                    "training.",
+                    "Most pictures are smaller than {side} pixels; small picture sizes are enough for training.",
                     side=SMALL_SIDE,
                 ),
             )
@@ -356,9 +347,7 @@ def look_alikes(counts: Mapping[str, int]) -> list[list[str]]:
     same: dict[str, list[str]] = defaultdict(list)
     for label in counts:
         same["".join(c for c in label.casefold() if c not in " _-")].append(label)
-    return [
-        sorted(found, key=lambda label: (-counts[label], label)) for found in same.values() if len(found) > 1
-    ]
+    return [sorted(found, key=lambda label: (-counts[label], label)) for found in same.values() if len(found) > 1]
 
 
 def split_problem(rows: pd.DataFrame) -> Finding | None:
@@ -368,9 +357,7 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
             return Finding(
                 level="error",
                 code="split-empty",
-                sentence=say(
-                    "The {split} set would be empty; there are too few pictures or groups.", split=name
-                ),
+                sentence=say("The {split} set would be empty; there are too few pictures or groups.", split=name),
             )
     missing = sorted(set(rows["label"]) - set(rows[rows["split"] == "train"]["label"]))
     if missing:

@@ -53,15 +53,11 @@ def confirm(
     if problem := checks.split_problem(rows):
         refuse([problem])
     rows = _ordered(rows)
-    info = _info(
-        staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said
-    )
+    info = _info(staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said)
     return _place(info, rows, staged.folder / "files", staged.set_aside(), store, owner)
 
 
-def relabel(
-    dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str
-) -> Dataset:
+def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str) -> Dataset:
     """A new dataset with corrected labels and the same split; the old one stays as it is. Raises
     UnusableInput.
     """
@@ -163,10 +159,7 @@ def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows by split and name, so that the stored order does not depend on how the upload was packed."""
     rank = rows["split"].map({name: at for at, name in enumerate(SPLITS)})
     return (
-        rows.assign(_rank=rank)
-        .sort_values(["_rank", "id"], kind="stable")
-        .drop(columns="_rank")
-        .reset_index(drop=True)
+        rows.assign(_rank=rank).sort_values(["_rank", "id"], kind="stable").drop(columns="_rank").reset_index(drop=True)
     )
 
 

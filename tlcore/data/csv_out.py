@@ -16,9 +16,7 @@ def safe_csv(frame: pd.DataFrame) -> str:
     safe = frame.rename(columns=_guard)
     for at, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.iloc[:, at]):
-            safe = (
-                safe.assign(**{str(column): safe.iloc[:, at].map(_guard)}) if safe.columns.is_unique else safe
-            )
+            safe = safe.assign(**{str(column): safe.iloc[:, at].map(_guard)}) if safe.columns.is_unique else safe
     return safe.to_csv(index=False)
 
 

@@ -41,9 +41,7 @@ def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]
             continue
         stay[same.index.drop(kept)] = False
         copy = say("It is an exact copy of {file}.", file=first["id"])
-        crossing = say(
-            "The same picture is in the {split} set as {file}.", split=first["split"], file=first["id"]
-        )
+        crossing = say("The same picture is in the {split} set as {file}.", split=first["split"], file=first["id"])
         for at, file, row, split in zip(same.index, same["id"], same["row"], same["split"], strict=True):
             if at != kept:
                 crossed = pd.notna(first["split"]) and split != first["split"]

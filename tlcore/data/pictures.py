@@ -58,9 +58,7 @@ def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Ima
     except Image.DecompressionBombError:
         raise _absurd(name, max_pixels) from None
     except Exception:
-        raise _unusable(
-            say("This is not a picture: {kind}.", kind=_kind(data)), "not-a-picture", name
-        ) from None
+        raise _unusable(say("This is not a picture: {kind}.", kind=_kind(data)), "not-a-picture", name) from None
     if image.width * image.height > max_pixels:
         raise _absurd(name, max_pixels, image.size)
     return image
@@ -78,15 +76,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         values = np.nan_to_num(np.asarray(image).astype(np.float32))
         top = float(values.max(initial=0.0))
-        bits = (
-            1.0
-            if top <= 1.0 and image.mode == "F"
-            else 255.0
-            if top <= 255
-            else 4095.0
-            if top <= 4095
-            else 65535.0
-        )
+        bits = 1.0 if top <= 1.0 and image.mode == "F" else 255.0 if top <= 255 else 4095.0 if top <= 4095 else 65535.0
         return Image.fromarray(np.clip(values * (255.0 / bits) + 0.5, 0, 255).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -109,9 +99,7 @@ def broken(error: Exception, file: str | None) -> UnusablePicture:
 
 def _absurd(file: str | None, limit: int, size: tuple[int, int] | None = None) -> UnusablePicture:
     if size is None:
-        sentence = say(
-            "The picture claims to have more than {limit} million pixels.", limit=limit // 1_000_000
-        )
+        sentence = say("The picture claims to have more than {limit} million pixels.", limit=limit // 1_000_000)
     else:
         sentence = say(
             "The picture claims to be {width} × {height} pixels; at most {limit} million pixels are read.",

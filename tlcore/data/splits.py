@@ -79,8 +79,7 @@ def divide(
         )
     else:
         said = say(
-            "Your own train and test sets are used; {share} % of your training set became validation "
-            "(seed {seed}).",
+            "Your own train and test sets are used; {share} % of your training set became validation (seed {seed}).",
             share=100 * split.validation,
             seed=split.seed,
         )

@@ -82,9 +82,7 @@ class Staged:
         """Raises UnusableInput where nothing was staged there, or not to the end."""
         path = Path(folder) / "staged.json"
         if not path.is_file():
-            raise UnusableInput(
-                say("This upload was not checked to the end; check it again."), code="not-staged"
-            )
+            raise UnusableInput(say("This upload was not checked to the end; check it again."), code="not-staged")
         return cls(Path(folder), StagedInfo.model_validate_json(path.read_bytes()))
 
     @property
@@ -103,10 +101,7 @@ class Staged:
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
     def set_aside(self) -> list[SetAside]:
-        return [
-            SetAside.model_validate(item)
-            for item in json.loads((self.folder / "set_aside.json").read_bytes())
-        ]
+        return [SetAside.model_validate(item) for item in json.loads((self.folder / "set_aside.json").read_bytes())]
 
     def recheck(self, corrections: Mapping[str, str]) -> list[Finding]:
         """The findings as they would be with these labels; a merge of two spellings, say, may mend an
@@ -243,16 +238,12 @@ def _check(
     rows = rows.astype({c: object for c in ("split", "group", "near")}).where(rows.notna(), None)
     rows = rows.astype({"row": "Int64", "grey": bool, "rotated": bool, "converted": bool})
     hashes = np.array([k.hash for k in kept], dtype=np.uint64)
-    thumbs = np.frombuffer(b"".join(k.thumb for k in kept), dtype=np.uint8).reshape(
-        len(kept), -1 if kept else 1
-    )
+    thumbs = np.frombuffer(b"".join(k.thumb for k in kept), dtype=np.uint8).reshape(len(kept), -1 if kept else 1)
     findings = checks.left_out(aside)
     mixed = rows["split"].notna().any() and rows["split"].isna().any()
     if mixed:
         lacking = rows["split"].isna()
-        aside = aside + [
-            SetAside(file=f, reason=say("It is in none of your splits.")) for f in rows[lacking]["id"]
-        ]
+        aside = aside + [SetAside(file=f, reason=say("It is in none of your splits.")) for f in rows[lacking]["id"]]
         rows, hashes, thumbs = rows[~lacking], hashes[~lacking], thumbs[~lacking]
     stay, copies, said = duplicates.exact(rows)
     rows, hashes, thumbs = rows[stay], hashes[stay.to_numpy()], thumbs[stay.to_numpy()]

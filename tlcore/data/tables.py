@@ -26,9 +26,7 @@ class Table:
 
     name: str
     columns: list[str]
-    classes: dict[str, list[str]] = field(
-        default_factory=dict
-    )  # names of a coded column, as the hub's Parquet keeps
+    classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub's Parquet keeps
     _text: str | None = None
     _separator: str = ","
     _parquet: Any = None
@@ -135,9 +133,7 @@ def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         found = {
-            c: f.get("names")
-            for c, f in features.items()
-            if isinstance(f, dict) and f.get("_type") == "ClassLabel"
+            c: f.get("names") for c, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"
         }
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}
@@ -145,9 +141,7 @@ def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
 
 
 def _damaged(name: str) -> UnusableInput:
-    return UnusableInput(
-        say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name
-    )
+    return UnusableInput(say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name)
 
 
 def _decode(data: bytes) -> str:

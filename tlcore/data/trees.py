@@ -95,9 +95,7 @@ class Tree:
     def _add_file(self, root: Path, path: Path, name: str) -> None:
         try:
             if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-                self.set_aside.append(
-                    SetAside(file=name, reason=say("It is a link that leads out of the folder."))
-                )
+                self.set_aside.append(SetAside(file=name, reason=say("It is a link that leads out of the folder.")))
                 return
             about = path.stat()
         except OSError:
@@ -121,9 +119,7 @@ def open_tree(source: Path | str) -> Tree:
         return Tree(origin=source, hub=source.removeprefix("hf://").strip("/"))
     source = Path(source).expanduser()
     if not source.exists():
-        raise UnusableInput(
-            say("There is nothing at {path}.", path=str(source)), code="missing", file=source.name
-        )
+        raise UnusableInput(say("There is nothing at {path}.", path=str(source)), code="missing", file=source.name)
     tree = Tree(origin=source.name)
     try:
         if source.is_dir():

@@ -134,6 +134,26 @@ def class_bars(counts: Any, *, key: str) -> None:
     )
 
 
+def sizes(rows: pd.DataFrame, *, key: str) -> None:
+    """How large the pictures are: the smallest, the middle, the largest, and the most common sizes."""
+    if rows.empty or "width" not in rows:
+        return
+    short_side = rows[["width", "height"]].min(axis=1)
+    st.caption(
+        t(
+            "Shorter side in pixels: from {low} to {high}, half of the pictures above {middle}.",
+            low=int(short_side.min()),
+            high=int(short_side.max()),
+            middle=int(short_side.median()),
+        )
+    )
+    common = rows.groupby(["width", "height"]).size().sort_values(ascending=False).head(8)
+    if len(common) > 1:
+        names = [f"{width} × {height}" for width, height in common.index]
+        title = t("Most common sizes in pixels")
+        charts.show(charts.bars(names, common.tolist(), title=title), f"sizes-{key}", title)
+
+
 def correct_labels(
     rows: pd.DataFrame, file: Files, corrections: dict[str, str], *, key: str
 ) -> dict[str, str]:
@@ -225,6 +245,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
         charts.show(
             charts.split_counts(counts.head(60)), "dataset-counts", t("Examples of each class in each split")
         )
+        sizes(dataset.rows, key="dataset")
     else:
         _relabel(project, dataset)
 

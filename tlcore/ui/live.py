@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tlcore.store.tables import Job, Project, Run
 
-LOOK = 1.0  # seconds between two looks at a living run
+LOOK, CURVES = 1.0, 3.0  # seconds between two looks at a living run, and two drawings of its curves
 
 
 def pick_run(project: Project, *, key: str, only: tuple[str, ...] = ()) -> tuple[Run, Job] | None:
@@ -68,11 +68,15 @@ def watch(run: Run, job: Job) -> None:
         _state(now)
         if alive:
             _pace(now.progress or {})
-        points = _points(run_id)
+
+    @st.fragment(run_every=CURVES if alive else None)
+    def draw() -> None:
+        points = store().runs.points(run_id)
         if not points.empty:
             _curves(points)
 
     look()
+    draw()
     _actions(run, job)
     jobview.show_log(store().runs.folder(run.id), expanded=job.state == FAILED, key=f"log-{run.id}")
 
@@ -129,10 +133,6 @@ def _phase(phase: Any) -> str:
     if isinstance(phase, dict):
         return read(phase)
     return names.get(str(phase), "" if phase is None else str(phase))
-
-
-def _points(run_id: str) -> pd.DataFrame:
-    return store().runs.points(run_id)
 
 
 def _curves(points: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from tlcore.errors import StudioError
 from tlcore.spec import Split
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import jobview, upload
-from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download
+from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download, sizes
 from tlcore.ui.state import CHECK, change_draft, owner, store
 from tlcore.ui.text import sentence
 from tlcore.words import percent, t
@@ -116,6 +116,7 @@ def _staged(project: Project, job: Job) -> None:
             st.rerun()
     else:
         class_bars(staged.counts, key="staged")
+        sizes(staged.rows, key="staged")
     _confirm(project, staged, corrections, usable=not any(one.level == "error" for one in found))
 
 

@@ -61,7 +61,7 @@ def form(project: Project) -> None:
         return
     given = _inputs(str(way))
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
-        columns, group = _columns(str(way))
+        columns, group = _columns(str(way), (given.get("files") or [None])[0])
     ready = bool(given.get("files") or given.get("path"))
     if st.button(
         t("Check the data"),
@@ -121,14 +121,15 @@ def _limit_help(limit: Any) -> str:
     return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
 
 
-def _columns(way: str) -> tuple[dict[str, str], str]:
+def _columns(way: str, file: Any) -> tuple[dict[str, str], str]:
     fields = Data.model_fields
     columns: dict[str, str] = {}
     if way in ("table", "hub", "large", "server"):
         st.caption(t("Leave empty what the studio should find by itself."))
+        names = _header(file) if way == "table" and file else []
         left, right = st.columns(2)
-        image = left.text_input(t("Column of the picture"), key="column-image").strip()
-        label = right.text_input(t("Column of the label"), key="column-label").strip()
+        image = _column(left, t("Column of the picture"), names, "column-image")
+        label = _column(right, t("Column of the label"), names, "column-label")
         columns = {key: value for key, value in {"image": image, "label": label}.items() if value}
     group = st.text_input(
         t("Keep together"),
@@ -137,6 +138,26 @@ def _columns(way: str) -> tuple[dict[str, str], str]:
         placeholder=t("patient, or ^(p\\d+)_ for file names that begin with the patient"),
     )
     return columns, group.strip()
+
+
+def _column(place: Any, title: str, names: list[str], key: str) -> str:
+    """The name of a column: chosen among those of the table where it is known, else typed."""
+    if names:
+        found = t("found by the studio")
+        return place.selectbox(title, names, index=None, placeholder=found, key=f"{key}-pick") or ""
+    return str(place.text_input(title, key=key)).strip()
+
+
+def _header(file: Any) -> list[str]:
+    """The columns of an uploaded table; none where it cannot be read, which the check will explain."""
+    from tlcore.data.tables import open_table
+    from tlcore.data.trees import Entry
+
+    data = file.getvalue()
+    try:
+        return open_table(Entry(len(data), lambda: data), file.name).columns
+    except UnusableInput:
+        return []
 
 
 def _settle(given: dict[str, Any]) -> tuple[str, str]:

@@ -74,12 +74,27 @@ def scores(report: dict[str, Any]) -> None:
             n=report["n_test"],
         )
     )
+    st.caption(_what_was_run(report))
     with st.container(horizontal=True):
         arms = [(t("Transfer"), "transfer"), (t("From scratch"), "twin")]
         for title, arm in arms:
             cost = (report.get("cost") or {}).get(arm)
             if cost:
                 _cost(title, cost)
+
+
+def _what_was_run(report: dict[str, Any]) -> str:
+    from tlcore.strategies import STRATEGIES
+
+    titles = {strategy.id: t(strategy.title) for strategy in STRATEGIES}
+    data = report.get("dataset") or {}
+    return t(
+        "{strategy}, from {source}, on {data} ({fingerprint})",
+        strategy=titles.get(report["strategy"], report["strategy"]),
+        source=plain((report.get("source") or {}).get("title") or "–"),
+        data=plain(data.get("name") or "–"),
+        fingerprint=str(data.get("fingerprint")),
+    )
 
 
 def _cell(arm: dict[str, Any], metric: str) -> str:

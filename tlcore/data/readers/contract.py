@@ -51,9 +51,7 @@ class Reader(Protocol):
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         """Whether this upload is of this format."""
 
-    def read(
-        self, tree: Tree, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawRow | SetAside | Finding]:
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
         """The upload's rows, one after the other, with what was set aside and noticed on the way.
 
         ``group`` is the name of a column, or a pattern that is not this reader's matter. Raises

@@ -21,16 +21,12 @@ NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w.-]+))?(@(?P<rev
 class Hub:
     id = "hub"
     title = say("A dataset on the hub")
-    what = say(
-        "hf://owner/name: a dataset of the Hugging Face hub with a column of pictures and one of labels."
-    )
+    what = say("hf://owner/name: a dataset of the Hugging Face hub with a column of pictures and one of labels.")
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None
 
-    def read(
-        self, tree: Tree, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawRow | SetAside | Finding]:
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
         assert tree.hub is not None
         match = NAME.fullmatch(tree.hub)
         if not match:
@@ -48,8 +44,7 @@ class Hub:
                     code="hub-split",
                     examples=[part],
                     sentence=say(
-                        "The part {part} of the dataset is neither train, validation nor test and was "
-                        "left out.",
+                        "The part {part} of the dataset is neither train, validation nor test and was left out.",
                         part=part,
                     ),
                 )
@@ -143,9 +138,7 @@ def _rows(
             if problem := label_problem(shown) or _picture_problem(cell):
                 yield SetAside(file=id, row=number, reason=problem)
                 continue
-            yield RawRow(
-                id, cell["bytes"], shown, split, tidy_label(cells[groups]) or None if groups else None, number
-            )
+            yield RawRow(id, cell["bytes"], shown, split, tidy_label(cells[groups]) or None if groups else None, number)
     except UnusableInput:
         raise
     except Exception as error:
@@ -161,9 +154,7 @@ def _rows(
         ) from None
 
 
-def _column(
-    role: str, columns: Mapping[str, str], features: Mapping[str, Any], tree: Tree, kind: type
-) -> str:
+def _column(role: str, columns: Mapping[str, str], features: Mapping[str, Any], tree: Tree, kind: type) -> str:
     """The column of a role: as the person said, else by its kind, else by its name."""
     if role in columns:
         if columns[role] in features:

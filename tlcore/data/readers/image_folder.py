@@ -16,17 +16,12 @@ from tlcore.words import Sentence, say
 class ImageFolder:
     id = "image-folder"
     title = say("One folder for each class")
-    what = say(
-        "A zip or a folder with one folder of pictures for each class, also inside train, validation and "
-        "test."
-    )
+    what = say("A zip or a folder with one folder of pictures for each class, also inside train, validation and test.")
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return any(is_picture_name(name) for name in tree.entries)
 
-    def read(
-        self, tree: Tree, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawRow | SetAside | Finding]:
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
         pictures = [name for name in tree.entries if is_picture_name(name)]
         for name in tree.entries:
             if not is_picture_name(name):
@@ -47,9 +42,7 @@ class ImageFolder:
             parts = name.split("/")[wrapper:]
             split = split_name(parts[0]) if splits else None
             if splits and split is None:
-                yield SetAside(
-                    file=name, reason=say("It lies outside of the train, validation and test folders.")
-                )
+                yield SetAside(file=name, reason=say("It lies outside of the train, validation and test folders."))
                 continue
             parts = parts[1:] if splits else parts
             if len(parts) < 2:
@@ -84,9 +77,7 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
     tops = Counter(name.split("/")[wrapper] for name in pictures if name.count("/") > wrapper)
     known = {split_name(top) for top in tops} - {None}
     named = sum(n for top, n in tops.items() if split_name(top))
-    deep = sum(
-        n.count("/") >= wrapper + 2 and split_name(n.split("/")[wrapper]) is not None for n in pictures
-    )
+    deep = sum(n.count("/") >= wrapper + 2 and split_name(n.split("/")[wrapper]) is not None for n in pictures)
     if not known or named * 2 < sum(tops.values()) or (len(known) == 1 and len(tops) > 1):
         return False
     if len(known) == 1:

@@ -54,18 +54,14 @@ NAMES = {
 class ImageTable:
     id = "image-table"
     title = say("A table of files and labels")
-    what = say(
-        "A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures."
-    )
+    what = say("A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures.")
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         if tree.table or (columns and tree.tables):
             return True
         return any(_fits(tree, name) for name in tree.tables)
 
-    def read(
-        self, tree: Tree, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawRow | SetAside | Finding]:
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
         names = [n for n in tree.tables if tree.table or columns or _fits(tree, n)]
         stems = {name: _split_of_file(name) for name in names}
         if len(names) > 1 and not all(stems.values()):
@@ -77,9 +73,7 @@ class ImageTable:
             mapped = _map(table, columns, group)
             yield _told(name, mapped)
             for number, cells, problem in table.rows():
-                row = problem or _row(
-                    name, cells, number, mapped, pictures, stems[name] if by_split else None
-                )
+                row = problem or _row(name, cells, number, mapped, pictures, stems[name] if by_split else None)
                 if isinstance(row, Sentence):
                     file = _short(str(cells.get(mapped["image"], "")))
                     yield SetAside(file=file or name, row=number, reason=row)
@@ -148,14 +142,10 @@ def _row(
         given = tidy_label(cells.get(mapped["split"]))
         split = split_name(given)
         if split is None:
-            return say(
-                "Its split is {split}; it must be train, validation or test.", split=_short(given) or "–"
-            )
+            return say("Its split is {split}; it must be train, validation or test.", split=_short(given) or "–")
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
-        return RawRow(
-            pictures.name_of(cell.get("path"), table, number), cell["bytes"], label, split, group, number
-        )
+        return RawRow(pictures.name_of(cell.get("path"), table, number), cell["bytes"], label, split, group, number)
     if isinstance(cell, bytes):
         return RawRow(pictures.name_of(None, table, number), cell, label, split, group, number)
     text = cell.strip() if isinstance(cell, str) else tidy_label(cell)
@@ -193,8 +183,7 @@ def _map(table: Table, columns: Mapping[str, str], group: str | None) -> dict[st
         if role not in mapped:
             raise UnusableInput(
                 say(
-                    "The table {file} has no column for the {role}; its columns are {columns}. Say which "
-                    "one it is.",
+                    "The table {file} has no column for the {role}; its columns are {columns}. Say which one it is.",
                     file=table.name,
                     role=say("picture") if role == "image" else say("label"),
                     columns=[_short(c) for c in table.columns[:20]],

@@ -40,9 +40,7 @@ def _pictures() -> Iterator[tuple[str, Image.Image]]:
             yield f"{label}/{label}-{number:03d}.png", picture(rng, damage)
 
 
-def picture(
-    rng: np.random.Generator, damage: Callable[[np.ndarray, np.random.Generator], np.ndarray]
-) -> Image.Image:
+def picture(rng: np.random.Generator, damage: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Image.Image:
     """One photo, RGB, SIDE × SIDE: a surface (grey values around 0.5), its damage, then light and camera."""
     surface = damage(_surface(rng), rng)
     lit = surface * _light(rng)
@@ -66,9 +64,7 @@ def _surface(rng: np.random.Generator) -> np.ndarray:
     else:
         width = rng.uniform(0.8, 2.0)
         surface = _blurred(grain, width, width) * rng.uniform(0.015, 0.04)
-    turned = Image.fromarray(surface.astype(np.float32)).rotate(
-        rng.uniform(0, 180), Image.Resampling.BILINEAR
-    )
+    turned = Image.fromarray(surface.astype(np.float32)).rotate(rng.uniform(0, 180), Image.Resampling.BILINEAR)
     cut = (n - _FINE) // 2
     surface = np.asarray(turned)[cut : cut + _FINE, cut : cut + _FINE] + rng.uniform(0.4, 0.62)
     for _ in range(rng.poisson(0.8)):
@@ -115,9 +111,7 @@ def _crack(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             draw.line([(x, y), to], fill=255, width=int(rng.choice([2, 3, 4])))
             (x, y), left = to, left - step
             if rng.random() < 0.16 and left > 12:
-                tips.append(
-                    (x, y, angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.2), left * rng.uniform(0.3, 0.7))
-                )
+                tips.append((x, y, angle + rng.choice([-1, 1]) * rng.uniform(0.5, 1.2), left * rng.uniform(0.3, 0.7)))
     line = np.asarray(canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9)))) / 255
     return surface - rng.uniform(0.2, 0.45) * line
 
