@@ -12,7 +12,7 @@ from PIL import Image
 from tlcore.data.samples import SAMPLES, find
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Options
+from tlcore.spec import Data, Spec
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
@@ -29,14 +29,14 @@ def test_sample(sample, tmp_path):
     assert found.set_aside() == []
     assert len(set(found.counts.values())) == 1
     assert {f.level for f in found.findings} <= {"note"}
-    Options(**sample.options)
+    Spec(task=sample.task, data=Data(path="x"), **sample.spec)
     assert str(sample.title)
     assert str(sample.what).endswith(".")
 
 
 def test_generated_photos_say_so():
     assert "generated" in str(find("surface-defects").what)
-    assert find("digits").options["augmentation"] == "no-flip"
+    assert find("digits").spec["options"]["augmentation"] == "no-flip"
 
 
 def test_unknown_sample():

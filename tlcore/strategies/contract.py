@@ -31,11 +31,11 @@ class PlanContext:
 
     @property
     def batch(self) -> int:
-        """Examples a step: as asked, else 32 (64 on a GPU), fewer where the data would give under eight steps."""
+        """Examples a step: as asked, else 32 (64 on a GPU), fewer where the data would give under four steps."""
         if self.batch_size:
             return self.batch_size
         most = 32 if self.device == "cpu" else 64
-        return int(min(most, max(8, 2 ** int(max(1, self.n_train // 8)).bit_length() // 2)))
+        return int(min(most, max(8, 2 ** int(max(1, self.n_train // 4)).bit_length() // 2)))
 
 
 class Strategy(Protocol):

@@ -74,36 +74,36 @@ class PictureExamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def batch(self, indices: np.ndarray, key: tuple[int, int] | None, device: str) -> dict[str, torch.Tensor]:
-        """``pixels`` (k, 3, S, S) float32 channels-last and ``labels`` (k,) on the device.
+    def batches(
+        self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last and ``labels`` (k,).
 
-        ``key`` is None for evaluation, else (seed, epoch) for augmentation.
+        ``key`` is None for evaluation, else (seed, epoch) for augmentation. The pictures of the next batch are read
+        while the present one is worked on; tensors are made here, where torch has its threads.
         """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-batch") as ahead:
+            waiting = [ahead.submit(self.canvases.get, self.rows[chunk]) for chunk in chunks[:1]]
+            for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
+                canvases = waiting.pop().result()
+                if following is not None:
+                    waiting.append(ahead.submit(self.canvases.get, self.rows[following]))
+                yield self._tensors(canvases, chunk, key, device)
+
+    def _tensors(
+        self, canvases: np.ndarray, chunk: np.ndarray, key: tuple[int, int] | None, device: str
+    ) -> dict[str, torch.Tensor]:
         import torch
 
-        rows = self.rows[indices]
-        whole = torch.from_numpy(self.canvases.get(rows)).to(device, non_blocking=True)
-        whole = whole.permute(0, 3, 1, 2).float().div_(255)
+        whole = torch.from_numpy(canvases).to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
         kind, size = self.processor["augmentation"], self.processor["size"]
         if key is None or kind == "none":
             view = augmentation.evaluation_view(whole, size)
         else:
-            view = augmentation.augment(whole, size, augmentation.uniform(*key, rows), flip=kind == "standard")
+            numbers = augmentation.uniform(*key, self.rows[chunk])
+            view = augmentation.augment(whole, size, numbers, flip=kind == "standard")
         pixels = augmentation.normalise(view, self.processor).contiguous(memory_format=torch.channels_last)
-        return {"pixels": pixels, "labels": torch.from_numpy(self.labels[indices]).to(device)}
-
-    def batches(
-        self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
-    ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices; the next one is decoded while the present one is worked on."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-batch") as ahead:
-            waiting = ahead.submit(self.batch, chunks[0], key, device) if chunks else None
-            for following in [*chunks[1:], None] if chunks else []:
-                assert waiting is not None
-                ready = waiting.result()
-                if following is not None:
-                    waiting = ahead.submit(self.batch, following, key, device)
-                yield ready
+        return {"pixels": pixels, "labels": torch.from_numpy(self.labels[chunk]).to(device)}
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:

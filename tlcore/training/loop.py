@@ -64,9 +64,7 @@ def train(told: Training) -> Trained:
     trainable = {part.name for part in parts} if phase["trainable"] == "all" else {parts[-1].name}
     _train_mode(model, trainable, phase)
     model.to(accelerator.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(
-        _groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=machine.device == "cuda"
-    )
+    optimizer = torch.optim.AdamW(_groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=True)
     optimizer = accelerator.prepare(optimizer)
     order_size, batch = len(told.examples["train"]), told.batch_size
     steps = max(1, order_size // batch if order_size >= batch else 1)

@@ -33,7 +33,7 @@ def samples() -> None:
 def from_sample(sample: Any) -> None:
     """A project with task, source and data of the sample; its check is under way when the Data page opens."""
     name = t(sample.title)
-    draft = {"task": sample.task, "source": DEFAULT_SOURCE, "options": dict(sample.options or {})}
+    draft = {"task": sample.task, "source": DEFAULT_SOURCE, **sample.spec}
     project = store().projects.create(name, owner(), draft)
     job = store().jobs.submit(
         "check-upload",

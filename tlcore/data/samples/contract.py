@@ -21,7 +21,7 @@ class Sample(Protocol):
     title: Sentence
     what: Sentence
     task: str
-    options: dict[str, Any]  # options of the Spec that fit it
+    spec: dict[str, Any]  # fields of the Spec that fit it and end in about two minutes on two cores
 
     def write(self, folder: Path) -> Path:
         """Make the sample as a zip of one folder a class, below ``folder``; the same bytes each time."""
