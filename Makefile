@@ -28,7 +28,6 @@ test: $(VENV)/.installed-dev ## Run the tests (PYTEST_ARGS="tests/test_words.py 
 
 lint: $(VENV)/.installed-dev ## Check the code
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
 
 format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff check --fix .

@@ -121,8 +121,8 @@ def frozen(dataset, source, target, size: int, folder: Path) -> None:
         for pixels, labels in plain["test"]:
             hits.append(head(model.features(pixels)).argmax(1) == labels)
     accuracy = float(torch.cat(hits).float().mean())
-    print(f"20 epochs that re-run the frozen backbone: {seconds:.0f} s, test accuracy {accuracy:.3f}; ours {mine:.1f} s, "
-          f"{turns[0][1]:.3f}: {seconds / mine:.1f} times less time (n_test = {len(examples['test'])})")  # fmt: skip
+    print(f"20 epochs that re-run the frozen backbone: {seconds:.0f} s, test accuracy {accuracy:.3f}; ours {mine:.1f} "
+          f"s, {turns[0][1]:.3f}: {seconds / mine:.1f} times less time (n_test = {len(examples['test'])})")  # fmt: skip
 
 
 def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, batch: int = 32) -> None:

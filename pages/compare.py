@@ -8,9 +8,7 @@ from tlcore.words import t
 
 guard("compare")
 
-walk.heading(
-    t("Compare"), t("The transfer run beside its twin trained from scratch, on test data neither has seen.")
-)
+walk.heading(t("Compare"), t("The transfer run beside its twin trained from scratch, on test data neither has seen."))
 project = walk.need_project()
 picked = live.pick_run(project, key="compare")
 if picked is None:

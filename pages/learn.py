@@ -8,9 +8,7 @@ from tlcore.words import t
 
 guard("learn")
 
-walk.heading(
-    t("Learn"), t("Transfer learning in the studio's own words: what it is, its parts, and when it fails.")
-)
+walk.heading(t("Learn"), t("Transfer learning in the studio's own words: what it is, its parts, and when it fails."))
 
 titles = {chapter.id: t(chapter.title) for chapter in CHAPTERS}
 chapter = find(st.query_params.get("chapter"))

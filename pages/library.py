@@ -5,7 +5,5 @@ from tlcore.words import t
 
 guard("library")
 
-walk.heading(
-    t("Library"), t("Models that people on this server have published: download them, or transfer from them.")
-)
+walk.heading(t("Library"), t("Models that people on this server have published: download them, or transfer from them."))
 shelf.show()

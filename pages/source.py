@@ -7,9 +7,7 @@ from tlcore.words import t
 
 guard("source")
 
-walk.heading(
-    t("Source"), t("What is to be learned, and the model that has already learned something like it.")
-)
+walk.heading(t("Source"), t("What is to be learned, and the model that has already learned something like it."))
 project = walk.need_project()
 
 st.subheader(t("Task"), anchor=False)

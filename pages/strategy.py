@@ -11,9 +11,7 @@ from tlcore.words import t
 
 guard("strategy")
 
-walk.heading(
-    t("Strategy"), t("How the source model's knowledge is transferred, and what exactly will be done.")
-)
+walk.heading(t("Strategy"), t("How the source model's knowledge is transferred, and what exactly will be done."))
 project = walk.need_project()
 fingerprint = walk.need_data(project)
 

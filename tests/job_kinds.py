@@ -54,9 +54,7 @@ def note(store, job, progress):
 
 
 def refuse(store, job, progress):
-    raise UnusableInput(
-        say("The column {name} is not there.", name="kind"), code="column", file="a.csv", row=3
-    )
+    raise UnusableInput(say("The column {name} is not there.", name="kind"), code="column", file="a.csv", row=3)
 
 
 def memory(store, job, progress):

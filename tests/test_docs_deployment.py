@@ -47,9 +47,7 @@ def test_what_the_image_copies_exists_and_is_not_ignored():
         for source in line.split()[:-1]:
             assert (ROOT / source).exists(), source
             assert source in let_in, f"{source} is not let in by .dockerignore"
-    assert not [
-        secret for secret in (".env", ".git", "tests") if any(fnmatch.fnmatch(secret, r) for r in let_in)
-    ]
+    assert not [secret for secret in (".env", ".git", "tests") if any(fnmatch.fnmatch(secret, r) for r in let_in)]
 
 
 def test_the_image_runs_as_somebody_else_and_is_looked_after():
@@ -104,17 +102,13 @@ def test_the_worker_health_check_tells_a_dead_workspace_from_a_living_one(tmp_pa
     command = COMPOSE["services"]["worker"]["healthcheck"]["test"]
     assert command[:3] == ["CMD", "python", "-c"]
     env = {**os.environ, "TLCORE_HOME": str(tmp_path)}
-    alone = subprocess.run(
-        [sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60
-    )
+    alone = subprocess.run([sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60)
     assert alone.returncode == 1, alone.stderr.decode()[-500:]
 
     from tlcore.jobs import presence
 
     presence.note(tmp_path, presence.describe({"train": 1, "quick": 1}))
-    beside = subprocess.run(
-        [sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60
-    )
+    beside = subprocess.run([sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60)
     assert beside.returncode == 0, beside.stderr.decode()[-500:]
 
 
@@ -148,9 +142,7 @@ def test_make_knows_its_targets(target):
         pytest.skip("make is not on this machine")
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert (
-        f"make {target}" in subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
-    )
+    assert f"make {target}" in subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
 
 
 def test_make_says_what_to_do_without_a_usable_python(tmp_path):
@@ -158,9 +150,7 @@ def test_make_says_what_to_do_without_a_usable_python(tmp_path):
         pytest.skip("make is not on this machine")
     for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    done = subprocess.run(
-        ["make", "install", "PYTHON="], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(["make", "install", "PYTHON="], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "Python 3.11 or newer" in done.stderr
     assert not (tmp_path / ".venv").exists()

@@ -15,9 +15,7 @@ from tlcore.words import LANGUAGES, follow, t
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
-DRAWN = [
-    chapter.render.__globals__["drawing"] for chapter in CHAPTERS if "drawing" in chapter.render.__globals__
-]
+DRAWN = [chapter.render.__globals__["drawing"] for chapter in CHAPTERS if "drawing" in chapter.render.__globals__]
 
 
 @pytest.fixture(params=list(LANGUAGES))
@@ -61,10 +59,7 @@ def test_words_in_a_drawing_stay_inside(drawing, language):
         if piece.tag == f"{SVG}text":
             for row in piece:
                 long = len(row.text) * float(piece.get("font-size")) * 0.58
-                x = (
-                    float(row.get("x"))
-                    - {"start": 0, "middle": long / 2, "end": long}[piece.get("text-anchor")]
-                )
+                x = float(row.get("x")) - {"start": 0, "middle": long / 2, "end": long}[piece.get("text-anchor")]
                 assert x >= -2, row.text
                 assert x + long <= width + 12, row.text
                 assert 0 <= float(row.get("y")) <= height, row.text

@@ -155,9 +155,7 @@ def test_the_installed_versions_are_the_pinned_ones(name):
 
 def test_torch_and_torchvision_are_a_pair():
     """A torchvision built for another torch fails at import, or has none of its operators."""
-    code = (
-        "import torch, torchvision; print(torchvision.ops.nms(torch.eye(4)[:1], torch.ones(1), 0.5).tolist())"
-    )
+    code = "import torch, torchvision; print(torchvision.ops.nms(torch.eye(4)[:1], torch.ones(1), 0.5).tolist())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "[0]", done.stderr[-1000:]
 

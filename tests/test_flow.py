@@ -113,7 +113,7 @@ def test_killed_runs_end_as_undisturbed_ones(finished, photos_zip, tiny_source):
     process = subprocess.Popen([sys.executable, "-m", "tlcore", "run", str(spec), "--json"], env=environment,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     kills = 0
-    for _ in range(4):
+    for _ in range(2):
         limit = time.monotonic() + 60
         while not list((home / "runs").glob("*/plan.json")) and time.monotonic() < limit:
             time.sleep(0.1)

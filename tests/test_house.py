@@ -82,9 +82,7 @@ def test_pages(path):
     assert text.count("\n") <= 120, "a page stays under 120 lines"
     tree = ast.parse(text)
     assert not module_level_imports(tree) & HEAVY
-    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)], (
-        "a page is a script"
-    )
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)], "a page is a script"
     body = [n for n in tree.body if not isinstance(n, ast.Import | ast.ImportFrom)]
     assert ast.get_docstring(tree), "a page says what it is"
     assert ast.unparse(body[1]) == f"guard('{path.stem}')", "a page begins with its guard"

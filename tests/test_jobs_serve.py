@@ -99,14 +99,10 @@ def test_nothing_is_taken_without_the_secret_nor_kept_of_a_broken_upload(studio)
     assert (status, json.loads(text)["error"]["code"]) == (404, "upload-address")
     status, text = ask(port, "PUT", f"/api/upload/{secret}/x.zip", b"", {"Content-Length": str(2**50)})
     assert (status, json.loads(text)["error"]["code"]) == (413, "upload-too-large")
-    assert (
-        b"<title>" in ask(port, "GET", f"/api/upload/{secret}/x.zip")[1]
-    )  # the pages' own answer, not a file
+    assert b"<title>" in ask(port, "GET", f"/api/upload/{secret}/x.zip")[1]  # the pages' own answer, not a file
     assert ask(port, "PUT", f"/api/upload/{secret}/..%2F..%2Fevil.zip", b"PK")[0] in (400, 404)
     line = socket.create_connection(("127.0.0.1", port))
-    line.sendall(
-        f"PUT /api/upload/{secret}/x.zip HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n".encode()
-    )
+    line.sendall(f"PUT /api/upload/{secret}/x.zip HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n".encode())
     line.sendall(b"x" * 10_000_000)
     wait_for(lambda: arriving(store.home, secret))
     line.close()

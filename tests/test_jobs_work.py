@@ -65,9 +65,7 @@ def test_work_in_the_foreground_ends_with_its_output_and_tells_its_progress(stor
         ("no-such-kind", {}, "kind", 2, "knows no work called no-such-kind"),
     ],
 )
-def test_a_failure_is_said_in_words_and_its_traceback_is_in_the_log(
-    store, kind, input, code, exit_code, words
-):
+def test_a_failure_is_said_in_words_and_its_traceback_is_in_the_log(store, kind, input, code, exit_code, words):
     job = do(store, kind, input)
     assert job.state == "failed"
     assert (job.error["code"], job.error["exit_code"]) == (code, exit_code)
@@ -82,9 +80,7 @@ def test_a_failure_names_its_file_and_row(store):
 
 
 def test_a_full_disk_is_known_by_other_names_too(tmp_path, monkeypatch):
-    wrote = RuntimeError(
-        "[enforce fail at inline_container.cc] PytorchStreamWriter failed writing file data/0"
-    )
+    wrote = RuntimeError("[enforce fail at inline_container.cc] PytorchStreamWriter failed writing file data/0")
     assert failures.explained(wrote, tmp_path).code == "unexpected"
     monkeypatch.setattr(failures, "FULL", 2**62)
     assert failures.explained(wrote, tmp_path).code == "disk-full"
@@ -121,8 +117,7 @@ def test_a_killed_foreground_run_goes_on_in_the_next(store):
     done = run_here(store, job.id, kinds=TABLE)
     assert (done.state, done.attempt, done.output["link"]) == ("succeeded", 2, chain(60))
     (_, first), (_, second) = (
-        map(int, line.split())
-        for line in (store.jobs.folder(job.id) / "attempts.txt").read_text().splitlines()
+        map(int, line.split()) for line in (store.jobs.folder(job.id) / "attempts.txt").read_text().splitlines()
     )
     assert first == 0 < second
 
@@ -134,9 +129,7 @@ def test_a_job_that_a_worker_holds_is_watched_and_its_progress_told(store):
                     progress={"share": 0.5, "sentence": None, "at": 1.0, "epoch": 2})  # fmt: skip
     told = []
     watching = threading.Thread(
-        target=lambda: told.append(
-            run_here(store, job.id, lambda *a, **more: told.append((a, more)), kinds=TABLE)
-        )
+        target=lambda: told.append(run_here(store, job.id, lambda *a, **more: told.append((a, more)), kinds=TABLE))
     )
     watching.start()
     wait_for(lambda: told)

@@ -124,9 +124,7 @@ def test_a_child_killed_at_random_moments_ends_with_the_same_result(store):
         done = ended(store, job)
     assert (done.state, done.output) == ("succeeded", {"link": chain(120), "steps": 120})
     assert done.attempt >= 4
-    starts = [
-        int(line.split()[1]) for line in (store.jobs.folder(job) / "attempts.txt").read_text().splitlines()
-    ]
+    starts = [int(line.split()[1]) for line in (store.jobs.folder(job) / "attempts.txt").read_text().splitlines()]
     assert starts == sorted(starts)
     assert starts[-1] > 0
 
@@ -146,9 +144,7 @@ def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store):
         assert time.monotonic() - since < 10  # not later than the lease
         done = ended(store, job)
     assert (done.state, done.output["link"], done.attempt) == ("succeeded", chain(100), 2)
-    starts = [
-        int(line.split()[1]) for line in (store.jobs.folder(job) / "attempts.txt").read_text().splitlines()
-    ]
+    starts = [int(line.split()[1]) for line in (store.jobs.folder(job) / "attempts.txt").read_text().splitlines()]
     assert starts[0] == 0
     assert starts[1] >= kept > 3
 

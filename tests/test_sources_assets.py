@@ -45,14 +45,11 @@ def test_pretrained_features_tell_ants_from_bees(assets, name):
     said = opened.preprocess
     size = min(128, said["input_size"])
     places = [
-        sorted((assets / "data" / "hymenoptera" / "train").rglob(f"{kind}/*.jpg"))[:80]
-        for kind in ("ants", "bees")
+        sorted((assets / "data" / "hymenoptera" / "train").rglob(f"{kind}/*.jpg"))[:80] for kind in ("ants", "bees")
     ]
     if not all(places):
         pytest.skip("the hymenoptera pictures are not where they are looked for")
-    pictures = [
-        np.asarray(Image.open(p).convert("RGB").resize((size, size))) for kind in places for p in kind
-    ]
+    pictures = [np.asarray(Image.open(p).convert("RGB").resize((size, size))) for kind in places for p in kind]
     x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
     x = (x - torch.tensor(said["mean"]).view(3, 1, 1)) / torch.tensor(said["std"]).view(3, 1, 1)
     truth = torch.arange(2).repeat_interleave(80)

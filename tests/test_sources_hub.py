@@ -58,9 +58,7 @@ class Answer(BaseHTTPRequestHandler):
             return self._send(b"[]")
         if path == f"/api/models/{REPO}/revision/main" or path == f"/api/models/{REPO}/revision/{COMMIT}":
             files = [{"rfilename": n, "size": (self.server.folder / n).stat().st_size} for n in names]
-            return self._send(
-                json.dumps({"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": files}).encode()
-            )
+            return self._send(json.dumps({"id": REPO, "modelId": REPO, "sha": COMMIT, "siblings": files}).encode())
         for revision in ("main", COMMIT):
             head = f"/{REPO}/resolve/{revision}/"
             if path.startswith(head) and path.removeprefix(head) in names:

@@ -81,17 +81,11 @@ def test_frozen_means_weights_and_batch_norm_statistics(opened, name):
     before = {n: v.clone() for n, v in model.state_dict().items()}
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
     for _ in range(2):
-        torch.nn.functional.cross_entropy(
-            model(pixels(opened[name], 4)), torch.tensor([0, 1, 2, 3])
-        ).backward()
+        torch.nn.functional.cross_entropy(model(pixels(opened[name], 4)), torch.tensor([0, 1, 2, 3])).backward()
         optimizer.step()
     after = model.state_dict()
     for part in parts:
-        changed = [
-            n
-            for n in (*part.parameters, *part.buffers)
-            if n in after and not torch.equal(before[n], after[n])
-        ]
+        changed = [n for n in (*part.parameters, *part.buffers) if n in after and not torch.equal(before[n], after[n])]
         assert bool(changed) == (part.name in trained), (part.name, changed)
     model.eval()
     model.set_training(trained)
@@ -141,9 +135,7 @@ def test_a_saved_model_is_loaded_by_its_own_library(opened, name, tmp_path):
     assert reopened.preprocess["mean"] == this.preprocess["mean"]
     assert reopened.preprocess["input_size"] == this.preprocess["input_size"]
     assert reopened.preprocess["crop_pct"] == pytest.approx(this.preprocess["crop_pct"], abs=0.01)
-    torch.testing.assert_close(
-        reopened.build(None, pretrained=True).eval()(x), expected, atol=1e-6, rtol=1e-6
-    )
+    torch.testing.assert_close(reopened.build(None, pretrained=True).eval()(x), expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "vit"])
@@ -163,9 +155,7 @@ def test_everything_random_comes_from_the_seed(opened, name):
         assert head <= differing
         assert (differing == head) == pretrained
     scratch, transferred = weights(False, 1), weights(True, 1)
-    assert any(
-        not torch.equal(scratch[n], transferred[n]) for n in scratch if "head" not in n and "fc" not in n
-    )
+    assert any(not torch.equal(scratch[n], transferred[n]) for n in scratch if "head" not in n and "fc" not in n)
 
 
 def test_vision_transformers_of_timm_are_built_for_other_sizes(tmp_path):
@@ -181,9 +171,7 @@ def test_vision_transformers_of_timm_are_built_for_other_sizes(tmp_path):
     model.save(tmp_path / "out", ["a", "b", "c"], opened.preprocess | {"input_size": 96})
     import timm
 
-    torch.testing.assert_close(
-        timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()(x), expected
-    )
+    torch.testing.assert_close(timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()(x), expected)
     with pytest.raises(UnusableInput, match="multiple of 16; 96"):
         opened.build(3, pretrained=True, image_size=100)
 
@@ -253,9 +241,7 @@ def test_half_precision_is_opened_in_single(tmp_path):
 
 def test_importing_sources_is_light():
     heavy = "('torch', 'timm', 'transformers', 'huggingface_hub', 'safetensors')"
-    code = (
-        f"import sys, tlcore.sources, tlcore.sources.opening; print([m for m in {heavy} if m in sys.modules])"
-    )
+    code = f"import sys, tlcore.sources, tlcore.sources.opening; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           cwd=Path(__file__).parents[1])  # fmt: skip
     assert done.stdout.strip() == "[]"

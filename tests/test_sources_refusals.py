@@ -174,9 +174,7 @@ def test_weights_that_are_not_safetensors(folder, content):
 
 
 def test_a_git_lfs_pointer(folder):
-    (folder / "model.safetensors").write_text(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-    )
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     refused(folder, "source-weights", "Git LFS")
 
 
@@ -187,15 +185,11 @@ def test_weights_in_several_files(folder):
 
 
 def test_weights_of_another_network(folder):
-    refused(
-        edit(folder, architecture="test_efficientnet"), "source-mismatch", "test_efficientnet", build=True
-    )
+    refused(edit(folder, architecture="test_efficientnet"), "source-mismatch", "test_efficientnet", build=True)
 
 
 def test_weights_of_another_size(folder):
-    refused(
-        edit(folder, model_args={"channels": [32, 48, 64, 96]}), "source-mismatch", "test_resnet", build=True
-    )
+    refused(edit(folder, model_args={"channels": [32, 48, 64, 96]}), "source-mismatch", "test_resnet", build=True)
 
 
 def test_another_transformers_size(tmp_path):
@@ -289,9 +283,7 @@ def test_damaged_zips(store, good, tmp_path, damage):
 
 
 def test_a_zip_of_a_pickle(store, good, tmp_path):
-    path = make_zip(
-        tmp_path / "m.zip", {"config.json": (good / "config.json").read_bytes(), "model.pth": b"x"}
-    )
+    path = make_zip(tmp_path / "m.zip", {"config.json": (good / "config.json").read_bytes(), "model.pth": b"x"})
     with pytest.raises(UnusableInput, match=r"model\.pth"):
         open_source(str(path), store)
 

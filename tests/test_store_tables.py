@@ -105,9 +105,7 @@ def test_a_point_written_again_replaces_the_first(store):
                 "seconds": epoch * 1.5, "values": values}  # fmt: skip
 
     store.runs.add_points([point(1, train_loss=0.9), point(2, train_loss=0.8)])
-    store.runs.add_points(
-        [point(2, train_loss=0.7, validation_accuracy=0.5), point(3, train_loss=float("nan"))]
-    )
+    store.runs.add_points([point(2, train_loss=0.7, validation_accuracy=0.5), point(3, train_loss=float("nan"))])
     curve = store.runs.points(run.id)
     assert curve["epoch"].tolist() == [1, 2, 3]
     assert curve["train_loss"].tolist()[:2] == [0.9, 0.7]
@@ -164,9 +162,7 @@ def test_what_one_person_owns_another_does_not_see(store):
 def test_only_its_owner_takes_a_model_out_of_the_library(store, tmp_path):
     bundle = tmp_path / "b.zip"
     bundle.write_bytes(b"PK")
-    model = store.models.publish(
-        bundle, name="m", owner="ana", task="image-classification", run_id=None, about={}
-    )
+    model = store.models.publish(bundle, name="m", owner="ana", task="image-classification", run_id=None, about={})
     assert [m.id for m in store.models.all("image-classification")] == [model.id]
     assert store.models.all("text-classification") == []
     assert not store.models.remove(model.id, "bruno")

@@ -30,18 +30,14 @@ def filled(home):
     store = Store.open()
     fingerprint = ui_seed.dataset(store, home)
     project = ui_seed.project(store, fingerprint)
-    runs = {
-        name: ui_seed.run(store, project, fingerprint, name) for name in ("waits", "runs", "fails", "ends")
-    }
+    runs = {name: ui_seed.run(store, project, fingerprint, name) for name in ("waits", "runs", "fails", "ends")}
     ui_seed.running(store, runs["runs"])
     ui_seed.failed(store, runs["fails"])
     ui_seed.finished(store, runs["ends"], fingerprint)
     checked = ui_seed.project(store, name="Checked")
     job = ui_seed.staged_job(store, checked, home)
     store.projects.save_draft(checked, {"task": "image-classification", "check": job})
-    return SimpleNamespace(
-        store=store, project=project, runs=runs, fingerprint=fingerprint, checked=checked, job=job
-    )
+    return SimpleNamespace(store=store, project=project, runs=runs, fingerprint=fingerprint, checked=checked, job=job)
 
 
 def opened(page: str, locale: str = "en-US", **params: str) -> AppTest:
@@ -243,9 +239,7 @@ def test_language_is_switched_for_the_session(home):
 
 def test_one_seed_gives_scores_and_no_verdict(filled):
     run = ui_seed.run(filled.store, filled.project, filled.fingerprint, "one", seeds=1, baseline="none")
-    ui_seed.finished(
-        filled.store, run, filled.fingerprint, verdict=None, baseline=None, difference=None, seeds=1
-    )
+    ui_seed.finished(filled.store, run, filled.fingerprint, verdict=None, baseline=None, difference=None, seeds=1)
     text = said(opened("compare", project=filled.project, run=run))
     assert "No verdict" in text
     assert "Transfer helps" not in text.split("All runs")[0].replace("Transfer helps: accuracy", "")
@@ -256,9 +250,7 @@ def test_columns_of_an_uploaded_table_are_offered(home):
     at.session_state["upload-way"] = "table"
     at.run()
     at.file_uploader(key="upload-table").upload("list.csv", b"photo;kind;patient\na.png;x;1\n")
-    at.file_uploader(key="upload-table-zip").upload(
-        "a.zip", ui_seed.pictures_zip(home / "a.zip").read_bytes()
-    ).run()
+    at.file_uploader(key="upload-table-zip").upload("a.zip", ui_seed.pictures_zip(home / "a.zip").read_bytes()).run()
     assert not at.exception
     at.selectbox(key="column-label-pick").select("kind").run()
     click(at, "upload-check")

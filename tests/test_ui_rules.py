@@ -77,9 +77,7 @@ print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}} & set
 """
     env = {**os.environ, "TLCORE_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
     env.pop("TLCORE_DATABASE_URL", None)
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env, timeout=240
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=env, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.splitlines()[-1]) == []
 
@@ -96,6 +94,4 @@ def test_links_to_learn_name_chapters_that_are_there():
         and call.func.id == "learn_link"
         and isinstance(call.args[0], ast.Constant)
     }
-    assert (
-        {"negative-transfer", "strategies", "over-fitting"} <= named <= {chapter.id for chapter in CHAPTERS}
-    )
+    assert {"negative-transfer", "strategies", "over-fitting"} <= named <= {chapter.id for chapter in CHAPTERS}

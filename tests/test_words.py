@@ -75,23 +75,17 @@ def test_sentences_are_literal(path):
         if isinstance(call.func, ast.Name) and call.func.id in ("t", "say") and call.args:
             first = call.args[0]
             made = isinstance(first, ast.JoinedStr | ast.BinOp | ast.IfExp) or (
-                isinstance(first, ast.Call)
-                and isinstance(first.func, ast.Attribute)
-                and first.func.attr == "format"
+                isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute) and first.func.attr == "format"
             )
             assert not made, f"{path.name}:{call.lineno}: the sentence is not one literal"
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 given = {keyword.arg for keyword in call.keywords}
                 if None not in given and call.func.id == "t":
-                    assert placeholders(first.value) <= given, (
-                        f"{path.name}:{call.lineno}: a placeholder is not given"
-                    )
+                    assert placeholders(first.value) <= given, f"{path.name}:{call.lineno}: a placeholder is not given"
 
 
 def test_numbers_dates_and_nested_sentences_follow_the_language(portuguese, monkeypatch):
-    monkeypatch.setattr(
-        words, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {}
-    )
+    monkeypatch.setattr(words, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
     assert t("{n} pictures", n=1234.5) == "1.234,5 imagens"
     assert str(say("{n} pictures", n=1234.5)) == "1,234.5 pictures"
     assert t(say("Found: {what}", what=say("{n} pictures", n=2))) == "Found: 2 imagens"

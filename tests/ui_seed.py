@@ -16,9 +16,7 @@ from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.words import say
 
 LABELS = ("circle", "square")
-LONG = (
-    "A name that somebody made very long: *stars*, [brackets](x), $maths$ and `code` " + "very " * 20 + "long"
-)
+LONG = "A name that somebody made very long: *stars*, [brackets](x), $maths$ and `code` " + "very " * 20 + "long"
 
 
 def picture(label: str, number: int, side: int = 40) -> bytes:
@@ -52,9 +50,7 @@ def sentence(text: str, **params: Any) -> dict[str, Any]:
 def staged_job(store: Store, project_id: str, folder: Path) -> str:
     """A finished check of an upload, and the draft that points to it."""
     job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=project_id)
-    stage(
-        pictures_zip(folder / f"{job.id}.zip"), task="image-classification", folder=store.jobs.folder(job.id)
-    )
+    stage(pictures_zip(folder / f"{job.id}.zip"), task="image-classification", folder=store.jobs.folder(job.id))
     end(store, job.id, SUCCEEDED)
     return job.id
 
@@ -68,9 +64,7 @@ def end(store: Store, job_id: str, state: str, error: dict[str, Any] | None = No
 
 def dataset(store: Store, folder: Path) -> str:
     """A confirmed dataset; gives back its fingerprint."""
-    staged = stage(
-        pictures_zip(folder / "pictures.zip"), task="image-classification", folder=folder / "staged-once"
-    )
+    staged = stage(pictures_zip(folder / "pictures.zip"), task="image-classification", folder=folder / "staged-once")
     made = confirm(staged, store, split=Split(), corrections=None, name="shapes", owner="local")
     return made.fingerprint
 
@@ -225,9 +219,7 @@ def report(run_id: str, store: Store, fingerprint: str) -> dict[str, Any]:
         "confusion": [[2, 1], [0, 3]],
         "confusion_baseline": [[1, 2], [1, 2]],
         "most_confused": [{"truth": "circle", "prediction": "square", "count": 1, "share": 1 / 3}],
-        "per_class": [
-            {"label": label, "n": 3, "precision": 0.8, "recall": 0.9, "f1": 0.85} for label in LABELS
-        ],
+        "per_class": [{"label": label, "n": 3, "precision": 0.8, "recall": 0.9, "f1": 0.85} for label in LABELS],
         "worst": [
             {
                 "id": row["id"],

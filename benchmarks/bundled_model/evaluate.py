@@ -176,7 +176,13 @@ def table(args: argparse.Namespace, model, config: dict) -> None:
             cells = [name, str(len(train[1])), str(len(test[1])), str(px), words(ours), "", "", words(upper)]
             row = {"set": name, "px": px, "n_test": len(test[1]), "bundled": ours.mean(), "teacher": upper.mean()}
             if args.seeds:
-                scratch = twin(fresh, train, test, args.epochs, args.seeds)
+                kept = args.twins and args.twins / f"{folder.replace('/', '-')}-{px}.npy"
+                if kept and kept.exists():
+                    scratch = np.load(kept)
+                else:
+                    scratch = twin(fresh, train, test, args.epochs, args.seeds)
+                    if kept:
+                        np.save(kept, scratch)
                 cells[5:7] = words(scratch), words(ours - scratch)
                 row["scratch"] = scratch.mean()
             rows.append(row)
@@ -195,6 +201,7 @@ def main() -> None:
     ask.add_argument("--sets", nargs="+", help="of " + ", ".join(SETS))
     ask.add_argument("--epochs", type=int, default=45, help="of the from-scratch twin")
     ask.add_argument("--seeds", type=int, default=3, help="of the from-scratch twin; 0: no twin")
+    ask.add_argument("--twins", type=Path, help="existing folder that keeps the twins' answers between calls")
     ask.add_argument("--choose", action="store_true", help="scores on cuts of train/ only")
     ask.add_argument("--json", type=Path, help="write the table here too")
     ask.add_argument("--threads", type=int, default=2)

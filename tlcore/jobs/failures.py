@@ -100,9 +100,5 @@ def _disk_full(error: BaseException, home: Path) -> bool:
     if "No space left on device" in text or "database or disk is full" in text:
         return True
     # torch and safetensors report a failed write without its errno.
-    wrote = (
-        isinstance(error, OSError)
-        or "PytorchStreamWriter" in text
-        or type(error).__name__ == "SafetensorError"
-    )
+    wrote = isinstance(error, OSError) or "PytorchStreamWriter" in text or type(error).__name__ == "SafetensorError"
     return wrote and shutil.disk_usage(home).free < FULL

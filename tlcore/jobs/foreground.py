@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 LOOK = 0.5  # seconds between looks at a job that somebody else works on
 
 
-def run_here(
-    store: Store, job_id: str, on_progress: Callable[..., None] | None = None, *, kinds: str = OURS
-) -> Job:
+def run_here(store: Store, job_id: str, on_progress: Callable[..., None] | None = None, *, kinds: str = OURS) -> Job:
     """Bring a waiting job to its end in this process, and return it with its terminal state.
 
     Where a worker was quicker to take it, the job is watched instead. Ctrl-C cancels it either way (the command line
@@ -62,9 +60,7 @@ def _perform(store: Store, job_id: str, on_progress: Callable[..., None] | None,
             file=log,
             flush=True,
         )
-        if not perform(
-            store, job, table=kinds, log=log, lost=_thread.interrupt_main, on_progress=on_progress
-        ):
+        if not perform(store, job, table=kinds, log=log, lost=_thread.interrupt_main, on_progress=on_progress):
             put_back(store, job_id, job.attempt)
 
 

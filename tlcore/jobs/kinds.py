@@ -36,9 +36,7 @@ def find(kind: str, kinds: str = OURS) -> Work:
     if len(table) != len(_imported(kinds)):
         raise ValueError(f"{kinds} names a kind twice")
     if kind not in table:
-        raise UnusableInput(
-            say("This version of the studio knows no work called {kind}.", kind=kind), code="kind"
-        )
+        raise UnusableInput(say("This version of the studio knows no work called {kind}.", kind=kind), code="kind")
     return _imported(table[kind])
 
 

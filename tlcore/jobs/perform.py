@@ -36,9 +36,7 @@ def perform(store: Store, job: Job, *, table: str, log: TextIO, lost: Callable[[
     except BaseException as error:
         traceback.print_exception(error, file=log)
         log.flush()
-        traceback.clear_frames(
-            error.__traceback__
-        )  # what was too big for the memory goes before the last write
+        traceback.clear_frames(error.__traceback__)  # what was too big for the memory goes before the last write
         if failures.database_away(error):
             return False
         state, ending = FAILED, {"error": failures.to_error(failures.explained(error, store.home))}

@@ -93,9 +93,7 @@ def _gpu() -> str | None:
         return None
     with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
         asked = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-        lines = subprocess.run(
-            asked, capture_output=True, text=True, timeout=10, check=True
-        ).stdout.splitlines()
+        lines = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
         name, _, megabytes = lines[0].rpartition(",") if lines else ("", "", "")
         if name:
             return f"{name.strip()}, {round(float(megabytes) / 1024)} GB" + (

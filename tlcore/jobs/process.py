@@ -25,9 +25,7 @@ def host() -> str:
     with contextlib.suppress(OSError):
         marks.append(os.readlink("/proc/self/ns/pid"))
     name = socket.gethostname()
-    return (
-        f"{name[:60].replace(':', '-')}-{hashlib.sha256('|'.join([name, *marks]).encode()).hexdigest()[:8]}"
-    )
+    return f"{name[:60].replace(':', '-')}-{hashlib.sha256('|'.join([name, *marks]).encode()).hexdigest()[:8]}"
 
 
 def started(pid: int) -> float | None:

@@ -26,9 +26,7 @@ class Reconcile:
     def __call__(self) -> list[str]:
         running = self._store.jobs.running()
         self._seen = {job.id: self._seen[job.id] for job in running if job.id in self._seen}
-        return [
-            job.id for job in running if self._lost(job) and self._store.jobs.interrupt(job.id, job.attempt)
-        ]
+        return [job.id for job in running if self._lost(job) and self._store.jobs.interrupt(job.id, job.attempt)]
 
     def _lost(self, job: Job) -> bool:
         host, pid, since = process.parse(job.worker or "?:0:0")

@@ -144,7 +144,5 @@ def _unknown(ref: str) -> UnusableInput:
             allowed=allowed,
         )
     else:
-        sentence = say(
-            "There is no source model called {ref}. Allowed are: {allowed}.", ref=ref, allowed=allowed
-        )
+        sentence = say("There is no source model called {ref}. Allowed are: {allowed}.", ref=ref, allowed=allowed)
     return UnusableInput(sentence, code="unknown-source")

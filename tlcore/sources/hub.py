@@ -155,9 +155,7 @@ def download(hub_id: str, revision: str | None, progress: Progress | None = None
             ),
             code="disk",
         ) from None
-    except (
-        Exception
-    ) as error:  # the hub's client raises its HTTP library's errors, which differ between versions
+    except Exception as error:  # the hub's client raises its HTTP library's errors, which differ between versions
         raise _broken_off(hub_id, error) from None
     return Path(first).parent, commit
 

@@ -21,9 +21,7 @@ LIMITS = {files.WEIGHTS: 4_000_000_000}  # bytes; the other files are short
 SHORT = 10_000_000
 
 
-def from_folder(
-    folder: Path, id_: str, title: str, tasks: tuple[str, ...] = ("image-classification",)
-) -> SourceModel:
+def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] = ("image-classification",)) -> SourceModel:
     """A SourceModel from a folder in hub layout. Raises UnusableInput where it cannot be a source."""
     config, weights = files.read_config(folder), files.read_weights(folder)
     return SourceModel(
@@ -97,8 +95,7 @@ def extract(archive: Path, folder: Path) -> None:
     if files.CONFIG not in members:
         raise UnusableInput(
             say(
-                "There is no config.json in {file}. A model zip holds config.json and model.safetensors at "
-                "its root.",
+                "There is no config.json in {file}. A model zip holds config.json and model.safetensors at its root.",
                 file=archive.name,
             ),
             code="source-config",
@@ -134,9 +131,7 @@ def _copy(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, limit:
     if member.file_size > limit or member.file_size > 1000 * max(1, member.compress_size) + 1_000_000:
         raise too_large
     if member.file_size > shutil.disk_usage(target.parent).free - 200_000_000:
-        raise UnusableInput(
-            say("There is no room on the disk for {name}.", name=target.name), code="disk-full"
-        )
+        raise UnusableInput(say("There is no room on the disk for {name}.", name=target.name), code="disk-full")
     written = 0
     with opened.open(member) as source, target.open("wb") as out:
         while piece := source.read(1 << 20):
@@ -177,9 +172,7 @@ def _licence(folder: Path) -> str:
     if card.is_file():
         with card.open(encoding="utf-8", errors="replace") as file:
             head = file.read(20_000)
-        if head.startswith("---") and (
-            found := re.search(r"^license(?:_name)?:[ \t]*([\w.+-]+)", head, re.MULTILINE)
-        ):
+        if head.startswith("---") and (found := re.search(r"^license(?:_name)?:[ \t]*([\w.+-]+)", head, re.MULTILINE)):
             return found.group(1)
     nested = files.read_config(folder).get("pretrained_cfg")
     given = nested.get("license") if isinstance(nested, dict) else None

@@ -73,9 +73,7 @@ def find(id_: str, store: Store) -> SourceModel:
     """One uploaded model. Raises UnusableInput where there is none of that id."""
     place = folder(id_, store)
     if not (place / ABOUT).is_file():
-        raise UnusableInput(
-            say("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source"
-        )
+        raise UnusableInput(say("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source")
     return _source(place)
 
 
@@ -100,9 +98,7 @@ def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
         return
     if isinstance(brought, Path):
         if not brought.is_dir():
-            raise UnusableInput(
-                say("There is no folder or zip at {path}.", path=brought.name), code="source-missing"
-            )
+            raise UnusableInput(say("There is no folder or zip at {path}.", path=brought.name), code="source-missing")
         given = {path.name: path for path in brought.iterdir() if path.is_file() and not path.is_symlink()}
     else:
         given = {name.replace("\\", "/").split("/")[-1]: path for name, path in brought.items()}
@@ -142,9 +138,7 @@ def _try_out(draft: Path) -> int:
         ) from None
     if "error" in answer:
         error = answer["error"]
-        raise UnusableInput(
-            Sentence.model_validate(error["sentence"]), code=error["code"], file=error["file"]
-        )
+        raise UnusableInput(Sentence.model_validate(error["sentence"]), code=error["code"], file=error["file"])
     return int(answer["input_size"])
 
 

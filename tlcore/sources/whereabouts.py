@@ -125,10 +125,7 @@ def _completed(source: SourceModel, folder: Path) -> SourceModel:
     if source.parameters is not None:
         return source
     seen = local.from_folder(folder, source.id, source.title, source.tasks)
-    keep = {
-        key: getattr(seen, key)
-        for key in ("architecture", "parameters", "megabytes", "input_size", "library")
-    }
+    keep = {key: getattr(seen, key) for key in ("architecture", "parameters", "megabytes", "input_size", "library")}
     if source.licence == "unknown":
         keep["licence"] = seen.licence
     if source.source_task == finding.UNSAID:

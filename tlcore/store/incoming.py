@@ -70,14 +70,10 @@ class Arriving:
 
     def __init__(self, home: Path, secret: str, name: str, size: int | None = None):
         if not is_open(home, secret):
-            raise UnusableInput(
-                say("This address has expired. Ask the page for a new one."), code="upload-address"
-            )
+            raise UnusableInput(say("This address has expired. Ask the page for a new one."), code="upload-address")
         folder = _folder(home, secret)
         if len(list(folder.iterdir())) > FILES:
-            raise UnusableInput(
-                say("At most {n} files can be sent to one address.", n=FILES), code="upload-files"
-            )
+            raise UnusableInput(say("At most {n} files can be sent to one address.", n=FILES), code="upload-files")
         self.path = folder / _plain(name)
         self._part = folder / f".{secrets.token_hex(8)}.part"
         self._written = 0
@@ -113,9 +109,7 @@ class Arriving:
 
 def _folder(home: Path, secret: str) -> Path:
     if not _SECRET.match(secret):
-        raise UnusableInput(
-            say("This address has expired. Ask the page for a new one."), code="upload-address"
-        )
+        raise UnusableInput(say("This address has expired. Ask the page for a new one."), code="upload-address")
     return home / "staging" / "uploads" / secret
 
 

@@ -50,9 +50,7 @@ class Jobs:
             query = query.where(Job.lane == lane)
         with self._store.transaction() as session:
             jobs = list(session.scalars(query))
-        return sorted(
-            jobs, key=lambda job: (job.state != RUNNING, job.state != INTERRUPTED, job.created, job.id)
-        )
+        return sorted(jobs, key=lambda job: (job.state != RUNNING, job.state != INTERRUPTED, job.created, job.id))
 
     def ahead(self, job_id: str) -> int | None:
         """How many jobs of its lane come before this one, running ones included; None where it does not wait."""
@@ -99,18 +97,14 @@ class Jobs:
     def asked_to_stop(self, job_id: str, attempt: int) -> bool | None:
         """Whether the person asked this attempt to stop; None where it no longer holds the job."""
         with self._store.transaction() as session:
-            return session.scalars(
-                select(Job.cancel_requested).where(Job.id == job_id, *_held(attempt))
-            ).one_or_none()
+            return session.scalars(select(Job.cancel_requested).where(Job.id == job_id, *_held(attempt))).one_or_none()
 
     def finish(self, job_id: str, attempt: int, state: str, *, output: dict[str, Any] | None = None,
                error: dict[str, Any] | None = None) -> bool:  # fmt: skip
         """Write the terminal state; false where another attempt has taken over (then nothing is written)."""
         if state not in TERMINAL:
             raise ValueError(f"{state!r} is not a terminal state")
-        return self._change(
-            job_id, *_held(attempt), state=state, output=output, error=error, finished=time.time()
-        )
+        return self._change(job_id, *_held(attempt), state=state, output=output, error=error, finished=time.time())
 
     def interrupt(self, job_id: str, attempt: int, *, blame: bool = False) -> bool:
         """The process is gone without a terminal state: the job waits to be taken up again, or ends where the person

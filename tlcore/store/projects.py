@@ -31,9 +31,7 @@ class Projects:
     def all(self, owner: str) -> list[Project]:
         """Newest change first."""
         with self._store.transaction() as session:
-            return list(
-                session.scalars(select(Project).where(Project.owner == owner).order_by(Project.updated.desc()))
-            )
+            return list(session.scalars(select(Project).where(Project.owner == owner).order_by(Project.updated.desc())))
 
     def rename(self, project_id: str, name: str) -> None:
         self._change(project_id, name=name.strip()[:200] or "untitled")
@@ -65,6 +63,4 @@ class Projects:
 
     def _change(self, project_id: str, **values: Any) -> None:
         with self._store.transaction() as session:
-            session.execute(
-                update(Project).where(Project.id == project_id).values(updated=time.time(), **values)
-            )
+            session.execute(update(Project).where(Project.id == project_id).values(updated=time.time(), **values))

@@ -46,9 +46,7 @@ class Runs:
     def of_project(self, project_id: str) -> list[Run]:
         """Newest first."""
         with self._store.transaction() as session:
-            return list(
-                session.scalars(select(Run).where(Run.project_id == project_id).order_by(Run.created.desc()))
-            )
+            return list(session.scalars(select(Run).where(Run.project_id == project_id).order_by(Run.created.desc())))
 
     def set(self, run_id: str, **values: Any) -> None:
         """Set ``dataset``, ``plan`` or ``report``."""

@@ -176,7 +176,7 @@ def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) 
 
 
 def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
-    """What is trained learns and what is frozen keeps still; batch norm's moments stay too where the phase keeps them."""
+    """What is trained learns, what is frozen keeps still; batch norm's moments stay where the phase keeps them."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     model.set_training(trainable)

@@ -194,9 +194,7 @@ def _searchable(model: SourceModel) -> str:
     return " ".join(parts).lower()
 
 
-def _table(
-    found: list[SourceModel], places: dict[str, Availability], chosen: str | None
-) -> SourceModel | None:
+def _table(found: list[SourceModel], places: dict[str, Availability], chosen: str | None) -> SourceModel | None:
     import pandas as pd
 
     table = pd.DataFrame(
@@ -257,14 +255,10 @@ def own_model(project: Project) -> None:
             max_upload_size=2000,
         )
         title = st.text_input(t("Name"), key="source-upload-name", max_chars=120)
-        if st.button(
-            t("Add this model"), icon=":material/upload:", disabled=not files, key="source-upload-go"
-        ):
+        if st.button(t("Add this model"), icon=":material/upload:", disabled=not files, key="source-upload-go"):
             _try(project, lambda: _upload(files, title))
     with right:
-        path = st.text_input(
-            t("Or a folder on the server"), placeholder="/models/my-model", key="source-folder"
-        )
+        path = st.text_input(t("Or a folder on the server"), placeholder="/models/my-model", key="source-folder")
         if st.button(t("Use this folder"), disabled=not path.strip(), key="source-folder-go"):
             _try(project, lambda: _folder(path.strip()))
 

@@ -87,9 +87,7 @@ def split_counts(counts: pd.DataFrame) -> Any:
     return figure
 
 
-def curves(
-    points: pd.DataFrame, column: str, *, against: str = "epoch", title: str = "", share: bool = True
-) -> Any:
+def curves(points: pd.DataFrame, column: str, *, against: str = "epoch", title: str = "", share: bool = True) -> Any:
     """One value of both arms on one picture: each seed a thin line, their mean a thick one.
 
     ``points`` as the store gives them: arm, seed, trial, phase, epoch, seconds, and the values.

@@ -163,9 +163,7 @@ def options(project: Project) -> None:
             help=_help(spec["baseline"]),
         )
     if seeds == 1:
-        st.caption(
-            t("One seed gives scores, but no verdict on the recipe: chance alone can make a difference.")
-        )
+        st.caption(t("One seed gives scores, but no verdict on the recipe: chance alone can make a difference."))
     if not twin:
         st.caption(t("Without the twin the report cannot say whether transfer helped."))
     chosen = {

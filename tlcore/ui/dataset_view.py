@@ -74,9 +74,7 @@ def set_aside_csv(rows: Sequence[SetAside]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(["file", "row", "reason"])
     for row in rows:
-        writer.writerow(
-            [_cell(row.file), "" if row.row is None else row.row, _cell(read(row.reason.model_dump()))]
-        )
+        writer.writerow([_cell(row.file), "" if row.row is None else row.row, _cell(read(row.reason.model_dump()))])
     return out.getvalue().encode()
 
 
@@ -126,9 +124,7 @@ def class_bars(counts: Any, *, key: str) -> None:
         st.caption(t("The 60 largest of {n} classes.", n=len(items)))
         items = items[:60]
     charts.show(
-        charts.bars(
-            [str(k) for k, _ in items], [float(v) for _, v in items], title=t("Examples of each class")
-        ),
+        charts.bars([str(k) for k, _ in items], [float(v) for _, v in items], title=t("Examples of each class")),
         f"counts-{key}",
         t("Bar chart of the number of examples of each class"),
     )
@@ -154,9 +150,7 @@ def sizes(rows: pd.DataFrame, *, key: str) -> None:
         charts.show(charts.bars(names, common.tolist(), title=title), f"sizes-{key}", title)
 
 
-def correct_labels(
-    rows: pd.DataFrame, file: Files, corrections: dict[str, str], *, key: str
-) -> dict[str, str]:
+def correct_labels(rows: pd.DataFrame, file: Files, corrections: dict[str, str], *, key: str) -> dict[str, str]:
     """A table in which labels can be changed; gives back all corrections so far, by file."""
     import pandas as pd
 
@@ -169,10 +163,7 @@ def correct_labels(
         {
             "picture": [data_url(file(row)) for _, row in part.iterrows()],
             "file": part["id"].astype(str).to_numpy(),
-            "label": [
-                corrections.get(str(name), value)
-                for name, value in zip(part["id"], part["label"], strict=True)
-            ],
+            "label": [corrections.get(str(name), value) for name, value in zip(part["id"], part["label"], strict=True)],
         }
     )
     st.caption(t("Click a label to change it. Changes are kept at once and used when you confirm."))
@@ -207,9 +198,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
             st.metric(title, f"{info.n.get(name, 0):,}", border=True, width=170)
         st.metric(t("Classes"), len(info.labels), border=True, width=170)
     st.markdown(sentence(info.split_said))
-    st.caption(
-        t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin))
-    )
+    st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))
     with st.container(horizontal=True):
         st.download_button(
@@ -242,9 +231,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
     elif view == "counts":
         counts = dataset.rows.groupby(["label", "split"]).size().unstack(fill_value=0)
         counts = counts[[name for name in ("train", "validation", "test") if name in counts]]
-        charts.show(
-            charts.split_counts(counts.head(60)), "dataset-counts", t("Examples of each class in each split")
-        )
+        charts.show(charts.split_counts(counts.head(60)), "dataset-counts", t("Examples of each class in each split"))
         sizes(dataset.rows, key="dataset")
     else:
         _relabel(project, dataset)

@@ -90,9 +90,7 @@ def _explain(run: Run, error: dict[str, Any]) -> None:
     if job_id is None:
         if st.button(t("Show where the model looked"), icon=":material/visibility:", key="explain-go"):
             given = {"run": run.id, "id": error["id"]}
-            st.session_state[key] = (
-                store().jobs.submit("explain", owner(), given, project_id=run.project_id).id
-            )
+            st.session_state[key] = store().jobs.submit("explain", owner(), given, project_id=run.project_id).id
             st.rerun()
         return
 

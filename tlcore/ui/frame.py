@@ -67,9 +67,7 @@ def pages() -> dict[str, list[Any]]:
             ),
             page("data", t("Data"), "database", t("Upload examples, see what is wrong with them, confirm.")),
             page("strategy", t("Strategy"), "tune", t("Advice, options, and the plan before it runs.")),
-            page(
-                "train", t("Train"), "model_training", t("The run as it goes: curves, time left, queue, log.")
-            ),
+            page("train", t("Train"), "model_training", t("The run as it goes: curves, time left, queue, log.")),
             page("compare", t("Compare"), "compare_arrows", t("Whether transfer helped, with intervals.")),
             page("share", t("Share"), "ios_share", t("Try the model, download it, publish it.")),
         ],

@@ -140,9 +140,7 @@ def _curves(points: pd.DataFrame) -> None:
     left, right = st.columns(2)
     columns = [name for name in ("validation_accuracy", "validation_loss") if name in points]
     with left:
-        name = next(
-            (c for c in points.columns if c.startswith("validation_") and c != "validation_loss"), None
-        )
+        name = next((c for c in points.columns if c.startswith("validation_") and c != "validation_loss"), None)
         if name:
             title = t("Score on validation data")
             charts.show(charts.curves(points, name, title=title), "live-score", title)
@@ -206,9 +204,7 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
         rows.append(
             {
                 t("Place"): str(place),
-                t("What"): plain(
-                    run.name if run and mine else t("a run of somebody else") if not mine else job.kind
-                ),
+                t("What"): plain(run.name if run and mine else t("a run of somebody else") if not mine else job.kind),
                 t("State"): jobview.state_word(job),
                 t("Since"): duration(time.time() - (job.started or job.created)),
                 t("Doing"): sentence((job.progress or {}).get("sentence"))

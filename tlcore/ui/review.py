@@ -198,9 +198,7 @@ def _make_dataset(project: Project, staged: Any, split: Split, corrections: dict
 
     with st.spinner(t("Writing the dataset …")):
         try:
-            dataset = confirm(
-                staged, store(), split=split, corrections=corrections, name=project.name, owner=owner()
-            )
+            dataset = confirm(staged, store(), split=split, corrections=corrections, name=project.name, owner=owner())
         except StudioError as error:
             st.error(sentence(error.sentence), icon=":material/error:")
             return

@@ -53,9 +53,7 @@ def show() -> None:
 
 def _searchable(model: Model) -> str:
     about = model.about
-    return " ".join(
-        [model.name, *map(str, about.get("labels") or []), str(about.get("source") or "")]
-    ).lower()
+    return " ".join([model.name, *map(str, about.get("labels") or []), str(about.get("source") or "")]).lower()
 
 
 def _card(model: Model) -> None:

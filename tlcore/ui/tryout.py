@@ -92,9 +92,7 @@ def _answer(path: Path, file: Any, key: str) -> None:
                 )
             )
             title = t("Probability of each class")
-            figure = charts.bars(
-                [name for name, _ in shares], [p for _, p in shares], title=title, share=True
-            )
+            figure = charts.bars([name for name, _ in shares], [p for _, p in shares], title=title, share=True)
             charts.show(figure, f"try-{key}", title)
 
 
@@ -105,9 +103,7 @@ def batch(run: Run) -> None:
     if st.button(t("Predict them all"), icon=":material/table_view:", disabled=file is None, key="batch-go"):
         kept = keep([file], store().home / "tmp")
         given = {"run": run.id, "path": str(kept)}
-        st.session_state[job_key] = (
-            store().jobs.submit("predict", owner(), given, project_id=run.project_id).id
-        )
+        st.session_state[job_key] = store().jobs.submit("predict", owner(), given, project_id=run.project_id).id
         st.rerun()
     job = store().jobs.get(st.session_state[job_key]) if job_key in st.session_state else None
     if job is None:
@@ -171,9 +167,7 @@ def bundle(path: Path, name: str) -> None:
         icon=":material/download:",
         key="bundle-download",
     )
-    box = st.expander(
-        t("What is inside"), icon=":material/folder_zip:", key="bundle-inside", on_change="rerun"
-    )
+    box = st.expander(t("What is inside"), icon=":material/folder_zip:", key="bundle-inside", on_change="rerun")
     if box.open:
         with box:
             st.table(_inside(path), border="horizontal", hide_index=True, width="content")
@@ -213,13 +207,9 @@ def publish(run: Run, path: Path) -> None:
     """Into the library, for everybody on this server."""
     known = [model for model in store().models.all() if model.run_id == run.id]
     if known:
-        st.success(
-            t("In the library as “{name}”.", name=plain(known[0].name)), icon=":material/local_library:"
-        )
+        st.success(t("In the library as “{name}”.", name=plain(known[0].name)), icon=":material/local_library:")
         return
-    name = st.text_input(
-        t("Name in the library"), run.name, max_chars=120, key=f"publish-name-{run.id}", width=520
-    )
+    name = st.text_input(t("Name in the library"), run.name, max_chars=120, key=f"publish-name-{run.id}", width=520)
     st.caption(t("Everybody on this server will find it, can download it, and can transfer from it."))
     if st.button(
         t("Publish to the library"),
@@ -227,9 +217,7 @@ def publish(run: Run, path: Path) -> None:
         key="publish-go",
         disabled=not path.exists() or not name.strip(),
     ):
-        store().models.publish(
-            path, name=name, owner=owner(), task=run.task, run_id=run.id, about=about(run, path)
-        )
+        store().models.publish(path, name=name, owner=owner(), task=run.task, run_id=run.id, about=about(run, path))
         st.rerun()
 
 

@@ -235,9 +235,7 @@ def server_path(path: str) -> Path:
             file=path,
         )
     if not wanted.exists():
-        raise UnusableInput(
-            say("There is nothing at {path} on the server.", path=path), code="path", file=path
-        )
+        raise UnusableInput(say("There is nothing at {path} on the server.", path=path), code="path", file=path)
     return wanted
 
 

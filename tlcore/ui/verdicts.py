@@ -122,9 +122,7 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
         lines = [
             t("Training: {time}", time=duration(cost.get("seconds"))),
             t("Search of settings: {time}", time=duration(cost.get("seconds_search"))),
-            t("Epochs of each seed: {epochs}", epochs=epochs)
-            if epochs
-            else t("No epochs: a head was solved"),
+            t("Epochs of each seed: {epochs}", epochs=epochs) if epochs else t("No epochs: a head was solved"),
             t("Most memory: {size}", size=size(cost.get("peak_memory"))),
             t("On {device}, batches of {n}", device=plain(cost.get("device")), n=cost.get("batch_size")),
         ]
@@ -198,9 +196,7 @@ def classes(report: dict[str, Any]) -> None:
     with right:
         if report.get("confusion_baseline"):
             title = t("From scratch: truth in rows, prediction in columns")
-            charts.show(
-                charts.confusion(report["confusion_baseline"], labels, title=title), "confusion-twin", title
-            )
+            charts.show(charts.confusion(report["confusion_baseline"], labels, title=title), "confusion-twin", title)
     pairs = report.get("most_confused") or []
     if pairs:
         st.markdown("**" + t("Most confused") + "**")

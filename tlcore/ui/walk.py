@@ -80,9 +80,7 @@ def need_project() -> Project:
     """The open project; without one the page says so and ends there."""
     project = open_project()
     if project is None:
-        st.info(
-            t("No project is open. Choose one in the sidebar, or start a new one."), icon=":material/info:"
-        )
+        st.info(t("No project is open. Choose one in the sidebar, or start a new one."), icon=":material/info:")
         page_link("start", t("Go to Start"), icon=":material/home:")
         st.stop()
     return project
@@ -112,9 +110,7 @@ def trail(behind: set[str]) -> str:
 def forward(page: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> None:
     """The way to the next step, at the foot of a page."""
     st.space("small")
-    if st.button(
-        label, icon=":material/arrow_forward:", icon_position="right", key=f"forward-{page}", type=kind
-    ):
+    if st.button(label, icon=":material/arrow_forward:", icon_position="right", key=f"forward-{page}", type=kind):
         go(page)
 
 

@@ -49,9 +49,7 @@ def app(store: Store) -> st.App:
             return JSONResponse(await _take(request, store.home), status_code=201)
         except UnusableInput as error:
             # The rest of the body is not read, so the connection cannot be used again.
-            return JSONResponse(
-                {"error": error.to_json()}, STATUS.get(error.code, 400), {"Connection": "close"}
-            )
+            return JSONResponse({"error": error.to_json()}, STATUS.get(error.code, 400), {"Connection": "close"})
         except ClientDisconnect:
             return JSONResponse({"error": {"code": "upload-incomplete"}}, status_code=400)
 

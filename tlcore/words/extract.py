@@ -20,9 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PO = Path(__file__).with_name("pt_BR.po")
 KEYWORDS = {"t": None, "say": None}
 METHODS = {".py": "python", ".j2": "jinja2.ext:babel_extract"}
-_HEADER = (
-    "# Português (Brasil) of the sentences in Transfer Learning Studio.\n# Kept up to date by `make words`."
-)
+_HEADER = "# Português (Brasil) of the sentences in Transfer Learning Studio.\n# Kept up to date by `make words`."
 _BEGUN = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -39,9 +37,7 @@ def sentences() -> dict[str, set[str]]:
     for path in files():
         with path.open("rb") as file:
             options = {"encoding": "utf-8"}
-            for _line, message, _comments, _context in extract(
-                METHODS[path.suffix], file, KEYWORDS, options=options
-            ):
+            for _line, message, _comments, _context in extract(METHODS[path.suffix], file, KEYWORDS, options=options):
                 if isinstance(message, str) and message:
                     found.setdefault(message, set()).add(path.relative_to(ROOT).as_posix())
     for text in _field_help():

@@ -21,9 +21,7 @@ LVD_1689M = say("LVD-1689M: 1.7 billion photographs from the web")
 WEBLI = say("WebLI: billions of pictures with captions in over 100 languages")
 
 NON_COMMERCIAL = say("The licence does not allow commercial use.")
-DINOV3_LICENCE = say(
-    "Meta's DINOv3 licence applies: read it before use. The hub may ask you to sign in and accept it."
-)
+DINOV3_LICENCE = say("Meta's DINOv3 licence applies: read it before use. The hub may ask you to sign in and accept it.")
 
 
 def timm_entry(

@@ -15,10 +15,7 @@ ENTRIES = (
             224,
             "lunit-non-commercial",
             SELF_SUPERVISED,
-            say(
-                "33 million patches of stained tissue under the microscope (TCGA and others; arXiv "
-                "2212.04690)"
-            ),
+            say("33 million patches of stained tissue under the microscope (TCGA and others; arXiv 2212.04690)"),
             domain="medical",
             note=say("For research only: the licence does not allow commercial use."),
         ),

@@ -56,11 +56,7 @@ def find_cam_target(model: ImageModel) -> CamTarget | None:
         model.eval()
         weight = next(model.parameters())
         with torch.no_grad():
-            model(
-                torch.zeros(
-                    1, 3, model.input_size, model.input_size, device=weight.device, dtype=weight.dtype
-                )
-            )
+            model(torch.zeros(1, 3, model.input_size, model.input_size, device=weight.device, dtype=weight.dtype))
     finally:
         for handle in hooks:
             handle.remove()
@@ -79,9 +75,7 @@ def _choose(
         # patches. Its first norm feeds the attention, where every patch still counts.
         block = _last_block([calls[i][0] for i in tokens])
         norms = [
-            i
-            for i in tokens
-            if calls[i][0].startswith(block) and "norm" in calls[i][0].rpartition(".")[2].lower()
+            i for i in tokens if calls[i][0].startswith(block) and "norm" in calls[i][0].rpartition(".")[2].lower()
         ]
         if norms:
             name, shape = calls[norms[0]]

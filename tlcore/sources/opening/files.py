@@ -66,8 +66,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UnusableInput(
             say(
-                "There is no config.json in {folder}. A model folder holds config.json and "
-                "model.safetensors.",
+                "There is no config.json in {folder}. A model folder holds config.json and model.safetensors.",
                 folder=folder.name,
             ),
             code="source-config",
@@ -220,8 +219,7 @@ def no_weights(folder: str, names: list[str]) -> UnusableInput:
         )
     return UnusableInput(
         say(
-            "There is no model.safetensors in {folder}. A model folder holds config.json and "
-            "model.safetensors.",
+            "There is no model.safetensors in {folder}. A model folder holds config.json and model.safetensors.",
             folder=folder,
         ),
         code="source-weights",

@@ -170,9 +170,7 @@ def write_config(folder: Path, net: Any, labels: list[str], preprocess: dict[str
         "problem_type": "single_label_classification",
         "dtype": "float32",
     }
-    (folder / files.CONFIG).write_text(
-        json.dumps(config, indent=2, default=str, ensure_ascii=False), encoding="utf-8"
-    )
+    (folder / files.CONFIG).write_text(json.dumps(config, indent=2, default=str, ensure_ascii=False), encoding="utf-8")
     size = int(preprocess["input_size"])
     resample = {name: number for number, name in RESAMPLE.items()}.get(preprocess["interpolation"], 2)
     (folder / PREPROCESSOR).write_text(
@@ -204,15 +202,10 @@ def _model_type(config: dict[str, Any]) -> str:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
 
     kind = config.get("model_type")
-    if (
-        not isinstance(kind, str)
-        or kind not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
-        or kind in UNUSABLE
-    ):
+    if not isinstance(kind, str) or kind not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES or kind in UNUSABLE:
         raise UnusableInput(
             say(
-                "transformers has no image classifier for the architecture {name}, so these weights cannot "
-                "be opened.",
+                "transformers has no image classifier for the architecture {name}, so these weights cannot be opened.",
                 name=str(kind)[:80],
             ),
             code="source-architecture",
@@ -256,9 +249,7 @@ def _preprocessor(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        given = (
-            json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < files.MAX_CONFIG else None
-        )
+        given = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size < files.MAX_CONFIG else None
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
@@ -272,17 +263,12 @@ def _side(value: Any) -> int | None:
         value = value.get("shortest_edge") or value.get("height") or value.get("longest_edge")
     if isinstance(value, list | tuple) and value:
         value = value[-1]
-    return (
-        int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
-    )
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
 
 
 def _unusable_preprocessor() -> UnusableInput:
     return UnusableInput(
-        say(
-            "preprocessor_config.json cannot be used: it should say the picture's size, mean and standard "
-            "deviation."
-        ),
+        say("preprocessor_config.json cannot be used: it should say the picture's size, mean and standard deviation."),
         code="source-config",
         file=PREPROCESSOR,
     )

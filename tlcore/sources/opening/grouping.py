@@ -18,9 +18,7 @@ STEM: Key = (-1.0,)
 NECK: Key = (float("inf"),)
 
 
-def group(
-    net: nn.Module, head_name: str | None, matcher: Callable[[str], Key] | None, root: str
-) -> list[Part]:
+def group(net: nn.Module, head_name: str | None, matcher: Callable[[str], Key] | None, root: str) -> list[Part]:
     """4 to 14 parts that hold every parameter and buffer once; the first is the stem, the last the head.
 
     ``matcher`` orders a tensor's name (timm's own grouping); without it the numbered blocks of the network
@@ -69,9 +67,7 @@ def _blocks(names: list[str], counts: dict[str, int]) -> Callable[[str], Key]:
         return lambda name: STEM
     outer = min(lists, key=lambda p: (p.count("."), -weight[p]))
     deep = len(members[outer]) < FEWEST
-    pattern = re.compile(
-        re.escape(outer) + r"\.?(\d+)\." + (r"(?:[A-Za-z_]+\.)*?(?:(\d+)\.)?" if deep else "")
-    )
+    pattern = re.compile(re.escape(outer) + r"\.?(\d+)\." + (r"(?:[A-Za-z_]+\.)*?(?:(\d+)\.)?" if deep else ""))
     first = next(i for i, name in enumerate(names) if pattern.match(name))
     order = {name: i for i, name in enumerate(names)}
 

@@ -71,8 +71,7 @@ class OpenSource:
         if not self.preprocess["resizable"]:
             raise UnusableInput(
                 say(
-                    "{model} takes pictures of {own} pixels a side and no other size; leave image_size at "
-                    "auto.",
+                    "{model} takes pictures of {own} pixels a side and no other size; leave image_size at auto.",
                     model=self.source.title,
                     own=own,
                 ),
@@ -116,10 +115,7 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
         preprocess, library = from_timm.preprocess(config), "timm"
     else:
         raise UnusableInput(
-            say(
-                "config.json names no architecture: timm writes it as architecture, transformers as "
-                "model_type."
-            ),
+            say("config.json names no architecture: timm writes it as architecture, transformers as model_type."),
             code="source-architecture",
             file=files.CONFIG,
         )

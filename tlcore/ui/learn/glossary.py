@@ -64,9 +64,7 @@ def _without_accents(word: str) -> str:
 
 def render() -> None:
     wanted = st.text_input(t("Find a word"), key="learn_glossary_find")
-    shown = sorted(
-        ((t(word), t(meaning)) for word, meaning in WORDS), key=lambda pair: _without_accents(pair[0])
-    )
+    shown = sorted(((t(word), t(meaning)) for word, meaning in WORDS), key=lambda pair: _without_accents(pair[0]))
     found = [pair for pair in shown if _without_accents(wanted or "") in _without_accents(" ".join(pair))]
     for word, meaning in found:
         st.markdown(t("**{word}**: {meaning}", word=word, meaning=meaning))

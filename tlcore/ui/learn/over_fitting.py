@@ -15,9 +15,7 @@ def drawing() -> str:
     """A sketch of loss over epochs: training falls for ever, validation falls and rises again."""
     across = [i / 40 for i in range(41)]
     train = [(80 + 600 * x, 60 + 190 * (1 - math.exp(-3.2 * x))) for x in across]
-    validation = [
-        (80 + 600 * x, 60 + 150 * (1 - math.exp(-5 * x)) - 75 * max(0.0, x - 0.35) ** 1.3) for x in across
-    ]
+    validation = [(80 + 600 * x, 60 + 150 * (1 - math.exp(-5 * x)) - 75 * max(0.0, x - 0.35) ** 1.3) for x in across]
     best = max(validation, key=lambda point: point[1])[0]  # pixels count downwards
     return svg(
         720,

@@ -68,8 +68,7 @@ def arrow(x1: float, y1: float, x2: float, y2: float, *, dashed: bool = False) -
     """A line with a tip at its end."""
     dash = "stroke-dasharray='5 4'" if dashed else ""
     return (
-        f"<line x1='{x1}' y1='{y1}' x2='{x2}' y2='{y2}' stroke='{INK}' stroke-width='2' {dash} "
-        "marker-end='url(#tip)'/>"
+        f"<line x1='{x1}' y1='{y1}' x2='{x2}' y2='{y2}' stroke='{INK}' stroke-width='2' {dash} marker-end='url(#tip)'/>"
     )
 
 
@@ -96,8 +95,7 @@ def axes(x: float, y: float, w: float, h: float, across: str, up: str) -> str:
 def interval(y: float, low: float, high: float, middle: float, colour: str) -> str:
     """A horizontal interval with end strokes and a dot at its value."""
     ends = "".join(
-        f"<line x1='{x}' y1='{y - 7}' x2='{x}' y2='{y + 7}' stroke='{colour}' stroke-width='3'/>"
-        for x in (low, high)
+        f"<line x1='{x}' y1='{y - 7}' x2='{x}' y2='{y + 7}' stroke='{colour}' stroke-width='3'/>" for x in (low, high)
     )
     return (
         f"<line x1='{low}' y1='{y}' x2='{high}' y2='{y}' stroke='{colour}' stroke-width='3'/>{ends}"

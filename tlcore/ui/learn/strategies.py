@@ -24,8 +24,7 @@ def drawing() -> str:
         y = 10 + i * 52
         pieces.append(lines(10, y + 20, title, anchor="start", size=14, width=210))
         pieces += [
-            box(230 + k * 122, y, 114, 40, words, fill, dashed=dashed)
-            for k, (words, fill, dashed) in enumerate(blocks)
+            box(230 + k * 122, y, 114, 40, words, fill, dashed=dashed) for k, (words, fill, dashed) in enumerate(blocks)
         ]
         pieces.append(box(596, y, 114, 40, head, GREEN))
     return svg(720, 276, *pieces)
