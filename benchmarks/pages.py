@@ -49,7 +49,8 @@ from tlcore.store.store import LOCAL_OWNER
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {"start": "Transfer Learning Studio", "source": "Source", "data": "Data", "strategy": "Strategy",
-         "train": "Train", "compare": "Compare", "share": "Share", "library": "Library", "server": "Server"}  # fmt: skip
+         "train": "Train", "compare": "Compare", "share": "Share", "library": "Library",
+         "server": "Server"}  # fmt: skip
 PATIENCE = 30  # seconds after which an answer that did not come is an error
 SHORT = {"seeds": 2, "budget": {"epochs": 3}}
 LONG = {"name": "long", "strategy": "fine-tuning", "seeds": 20, "budget": {"epochs": 1000}}  # outlives the measurement
@@ -113,9 +114,7 @@ def first_page(address: str, title: str, times: int) -> list[int]:
     took = []
     with sync_playwright() as playwright:
         for _ in range(times):
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), headless=True, args=list(CHROMIUM)
-            )
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
             page = browser.new_page(locale="en-US")
             began = time.perf_counter()
             page.goto(f"http://{address}", wait_until="commit")
@@ -142,13 +141,8 @@ class Visitor:
     async def visit(self, wait: float, until: float, pace: float) -> None:
         await asyncio.sleep(wait)
         try:
-            async with connect(
-                f"ws://{self._address}/_stcore/stream",
-                origin=f"http://{self._address}",  # type: ignore
-                subprotocols=["streamlit"],
-                proxy=None,
-                max_size=None,
-            ) as self._line:  # type: ignore
+            async with connect(f"ws://{self._address}/_stcore/stream", origin=f"http://{self._address}",
+                               subprotocols=["streamlit"], proxy=None, max_size=None) as self._line:  # fmt: skip
                 self._tasks.add(asyncio.create_task(self._read()))
                 await self._ask("opening", {"query_string": self._queries["start"]})
                 due = time.monotonic()
@@ -183,7 +177,7 @@ class Visitor:
 
     async def _read(self) -> None:
         async for data in self._line:
-            told = ForwardMsg.FromString(data)  # type: ignore[arg-type]
+            told = ForwardMsg.FromString(data)
             kind, element = told.WhichOneof("type"), told.delta.new_element
             if kind == "navigation":
                 self._pages = {p.url_pathname or "start": p.page_script_hash for p in told.navigation.app_pages}
@@ -220,40 +214,37 @@ def spread(times: list[float]) -> dict[str, int]:
     return {"n": len(times), "p50": ordered[len(ordered) // 2], "p95": p95, "max": ordered[-1]}
 
 
+def used(process: psutil.Process) -> tuple[float, int]:
+    """Seconds of processor time so far, and megabytes resident now."""
+    return sum(process.cpu_times()[:2]), process.memory_info().rss >> 20
+
+
 def measure(asked: argparse.Namespace, folder: Path, address: str) -> dict[str, Any]:
     """Seed, serve, look at the first page, start the training, send the visitors; all figures."""
     store = Store.open(folder / "workspace")
     draft, project, finished = seed(store, folder, asked.projects)
     queries = {"start": f"project={project}", "compare": f"run={finished}"}
     with studio(store.home, address) as web:
-        asyncio.run(load([Visitor(address, queries, 0)], 6, 0.4))  # each page once: from here on the server is warm
+        asyncio.run(load([Visitor(address, queries, 0)], 8, 0.5))  # each page once: now the server is warm
         link = f"{address}/compare?project={project}&run={finished}"
         first = {"start": first_page(address, PAGES["start"], asked.first),
                  "compare": first_page(link, PAGES["compare"], asked.first)}  # fmt: skip
         run, until = store.runs.create(from_dict({**draft, **LONG}), LOCAL_OWNER, project).id, time.monotonic() + 180
         while (epochs := len(store.runs.points(run))) == 0 and time.monotonic() < until:
             time.sleep(1)
-        busy, before, visitors = (
-            web.cpu_times(),
-            web.memory_info(),
-            [Visitor(address, queries, n) for n in range(asked.sessions)],
-        )
+        visitors, before = [Visitor(address, queries, n) for n in range(asked.sessions)], used(web)
         asyncio.run(load(visitors, asked.seconds, asked.pace))
-        spent, after, job = web.cpu_times(), web.memory_info(), store.jobs.get(run)
-        child = psutil.Process(job.pid) if job and job.pid else None
-        training = {
-            "state": job and job.state,
-            "nice": child and child.nice(),
-            "epochs": len(store.runs.points(run)) - epochs,
-        }
+        after, job, epochs = used(web), store.jobs.get(run), len(store.runs.points(run)) - epochs
+        nice = psutil.Process(job.pid).nice() if job and job.pid else None
     times = {place: [one for v in visitors for one in v.times[place]] for place in (*PAGES, "opening", "live")}
     return {
         "cores": os.cpu_count(), "sessions": asked.sessions, "seconds": asked.seconds, "first_page": first,
         "pages": spread([one for place in PAGES for one in times[place]]),
         **{place: spread(took) for place, took in times.items()},
-        "errors": [error for v in visitors for error in v.errors], "training": training,
-        "server": {"processor_share": round((sum(spent[:2]) - sum(busy[:2])) / asked.seconds, 2),
-                   "megabytes_before": before.rss >> 20, "megabytes_after": after.rss >> 20},
+        "errors": [error for v in visitors for error in v.errors],
+        "training": {"state": job and job.state, "nice": nice, "epochs": epochs},
+        "web_process": {"share_of_a_core": round((after[0] - before[0]) / asked.seconds, 2),
+                        "megabytes_before": before[1], "megabytes_after": after[1]},
     }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ choices.choose(project, advised)
 
 st.subheader(t("Options"), anchor=False)
 st.caption(t("Empty fields are left to the studio."))
+choices.sample_note(project)
 choices.options(project)
 
 project = open_project() or project

@@ -169,10 +169,16 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"]}
     match report["verdict"]:
         case None:
+            one = {"value": abs(value), "metric": told["metric"], "low": low, "high": high, "n": told["n"]}
+            if value < 0:
+                return say(
+                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below its twin's "
+                    "(95 % interval of the difference {low} to {high}, n = {n}), and training again with another seed "
+                    "moves both.", **one)  # fmt: skip
             return say(
                 "One seed gives no verdict on the recipe: this model's {metric} is {value} points above its twin's "
                 "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves both.",
-                value=value, metric=told["metric"], low=low, high=high, n=told["n"])  # fmt: skip
+                **one)  # fmt: skip
         case "transfer-helps":
             return say(
                 "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to "
@@ -181,10 +187,20 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
             return say(
                 "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
                 "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", value=-value, **told)  # fmt: skip
+        case _ if value < 0:
+            return say(
+                "No clear difference: {metric} is {value} points below training from scratch, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test pictures, {seeds} seeds).",
+                value=-value, **told)  # fmt: skip
+        case _ if value > 0:
+            return say(
+                "No clear difference: {metric} is {value} points above training from scratch, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test pictures, {seeds} seeds).",
+                value=value, **told)  # fmt: skip
         case _:
             return say(
-                "No clear difference: {metric} differs by {value} points from training from scratch (95 % interval "
-                "{low} to {high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
+                "No clear difference: {metric} is the same as with training from scratch (95 % interval of the "
+                "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", **told)  # fmt: skip
 
 
 def versions() -> dict[str, str]:

@@ -36,7 +36,10 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"percent": _percent, "number": _number, "read": read}
+    environment.filters |= {
+        "percent": _percent, "number": _number, "read": read, "points": _points, "range": _range,
+        "duration": _duration,
+    }  # fmt: skip
     with _in_language(language):
         return environment.get_template("report.html.j2").render(
             r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
@@ -46,7 +49,7 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
                 for error in report.get("worst", [])
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
-            matrices=_matrices(report),
+            matrices=_matrices(report), metrics=_metrics(report), strategy=_strategy(report["strategy"]),
         )  # fmt: skip
 
 
@@ -63,8 +66,9 @@ def _in_language(language: str) -> Iterator[None]:
 
 def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, Any]]:
     names = {"transfer": t("transfer"), "baseline": t("from scratch")}
+    titles = _metrics(report)
     rows = [
-        (f"{names[key]}, {metric}", arm, report[key]["metrics"][metric], report[key]["intervals"][metric])
+        (f"{names[key]}, {titles[metric]}", arm, report[key]["metrics"][metric], report[key]["intervals"][metric])
         for metric in report["transfer"]["metrics"]
         for arm, key in ARM_KEYS
         if report[key]
@@ -73,7 +77,7 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
     told = [{"title": t("Scores on the test set"), "svg": svg.estimates(rows, title=t("Scores on the test set"),
                                                                         share=True)}]  # fmt: skip
     for column, title, share in (
-        (f"validation_{metric}", t("Validation {metric}", metric=metric), True),
+        (f"validation_{metric}", t("Validation {metric}", metric=titles[metric]), True),
         ("train_loss", t("Training loss"), False),
     ):
         for against, x_title in (("epoch", t("epoch")), ("seconds", t("seconds of training"))):
@@ -109,6 +113,41 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else percent(value)
 
 
+def _points(value: float | None) -> str:
+    """A difference of two shares."""
+    return "–" if value is None else t("{points} points", points=_signed(value))
+
+
+def _range(pair: list[float], share: bool = True) -> str:
+    """An interval in brackets; of shares, or of a difference in points."""
+    low, high = (percent(end) if share else _signed(end) for end in pair)
+    return t("{low} to {high}", low=low, high=high)
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(100 * value, 1)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return t("{n} s", n=round(seconds, 1)) if seconds < 90 else t("{n} min", n=round(seconds / 60, 1))
+
+
+def _metrics(report: dict[str, Any]) -> dict[str, str]:
+    """The metrics' names for people, by id."""
+    from tlcore import tasks
+
+    known = {metric.id: t(metric.title) for metric in tasks.find(report["task"]).metrics}
+    return {metric: known.get(metric, metric) for metric in report["transfer"]["metrics"]}
+
+
+def _strategy(strategy: str) -> str:
+    from tlcore.strategies import STRATEGIES
+
+    return next((t(one.title) for one in STRATEGIES if one.id == strategy), strategy)
+
+
 def _number(value: float | None, digits: int | None = None) -> str:
     return "–" if value is None else number(value, digits)
 
@@ -125,7 +164,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
         "n": t("{n} test pictures, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
         "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),
-        "seconds": t("Seconds, all seeds"), "search": t("Seconds of search"), "epochs": t("Epochs, each seed"),
+        "seconds": t("Training, all seeds"), "search": t("Search of settings"), "epochs": t("Epochs, each seed"),
         "speed": t("Examples a second"), "memory": t("Peak memory, MB"), "device": t("Device"),
         "gap": t("Over-fitting"), "gap_train": t("On training data"), "gap_validation": t("On validation data"),
         "gap_gap": t("Gap"), "confusion": t("Confusion matrix"),

@@ -139,7 +139,7 @@ class _Arm:
                     words = say("Training: {arm}, seed {seed} of {seeds}", arm=self.title, seed=seed + 1,
                                 seeds=told.plan["seeds"])  # fmt: skip
                 else:
-                    words = say("Trying learning rate {rate}: {arm}", rate=trial, arm=self.title)
+                    words = say("Trying learning rate {rate}: {arm}", rate=float(trial), arm=self.title)
                 watch.say(words, **now, epoch=0, epochs=epochs)
                 done = self._gradient(model, number, phase, seed, trial, rate, epochs, patience, now)
         return model, done

@@ -24,20 +24,24 @@ class Watch:
         self.total = sum(work_of(plan, arm) for arm in plan["arms"]) + 0.5
         self.device = machine.found().said
         self.done = 0.0  # passes finished, or known not to be needed
+        self.worked = 0.0  # passes that this attempt really made
         self.now: dict[str, Any] = {}
         self.sentence = say("Preparing")
-        self.clock = _Clock()
+        self.begun = self.stretch = time.monotonic()  # of this attempt, and of what is being done now
+        self.examples = 0  # since the stretch began
 
     def say(self, sentence: Sentence, **now: Any) -> None:
         """What is being done now: arm, seed, trial, phase, epoch, epochs."""
         self.sentence, self.now = sentence, now
-        self.clock = _Clock()
+        self.stretch, self.examples = time.monotonic(), 0
         self._tell()
 
     def step(self, examples: int, weight: float = 1.0) -> None:
         """So many examples more have gone through the network; ``weight`` 1 is forward and backward."""
-        self.clock.add(examples)
-        self.done += weight * examples / max(1, self.plan["n_train"])
+        self.examples += examples
+        passes = weight * examples / max(1, self.plan["n_train"])
+        self.done += passes
+        self.worked += passes
         self._tell()
 
     def finish(self, until: float) -> None:
@@ -55,27 +59,15 @@ class Watch:
     def _tell(self) -> None:
         share = min(0.99, self.done / self.total)
         self.progress(
-            share, self.sentence, **self.now, examples_per_second=self.clock.rate,
-            seconds_left=self.clock.left(share), device=self.device, memory=machine.peak_memory(self.plan["device"]),
+            share, self.sentence, **self.now, examples_per_second=self._rate(),
+            seconds_left=self._left(), device=self.device, memory=machine.peak_memory(self.plan["device"]),
         )  # fmt: skip
 
-
-class _Clock:
-    """Examples a second over the present stretch, and the time left from the share done since the start."""
-
-    started = time.monotonic()
-
-    def __init__(self) -> None:
-        self.begun, self.examples = time.monotonic(), 0
-
-    def add(self, examples: int) -> None:
-        self.examples += examples
-
-    @property
-    def rate(self) -> float | None:
-        elapsed = time.monotonic() - self.begun
+    def _rate(self) -> float | None:
+        elapsed = time.monotonic() - self.stretch
         return round(self.examples / elapsed, 1) if self.examples and elapsed > 0.2 else None
 
-    def left(self, share: float) -> float | None:
-        elapsed = time.monotonic() - self.started
-        return round(elapsed * (1 - share) / share) if share > 0.02 and elapsed > 3 else None
+    def _left(self) -> float | None:
+        """Seconds at most, at the pace of this attempt so far; early stopping makes it less."""
+        elapsed = time.monotonic() - self.begun
+        return round(elapsed * (self.total - self.done) / self.worked) if self.worked > 0.5 and elapsed > 3 else None

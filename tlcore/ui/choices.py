@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore.errors import StudioError
 from tlcore.spec import Budget, Options, Spec
-from tlcore.ui.state import change_draft, draft_spec, go, owner, store
+from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, store
 from tlcore.ui.text import duration, plain, sentence
 from tlcore.words import number, t
 
@@ -75,6 +75,24 @@ def choose(project: Project, advised: str | None) -> str:
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
                 st.caption(plain(strategy.paper))
     return chosen
+
+
+def sample_note(project: Project) -> None:
+    """What a sample cuts so that it ends soon, said where it can be changed."""
+    from tlcore.data.samples import SAMPLES
+
+    sample = next((one for one in SAMPLES if one.id == project.draft.get(SAMPLE)), None)
+    epochs = sample.spec.get("budget", {}).get("epochs") if sample else None
+    if sample and epochs:
+        st.caption(
+            ":material/timer: "
+            + t(
+                "The sample “{name}” is cut short: at most {epochs} epochs on small pictures, so that it ends in about "
+                "two minutes on two processor cores. For data of your own, empty these fields.",
+                name=plain(t(sample.title)),
+                epochs=epochs,
+            )
+        )
 
 
 def options(project: Project) -> None:

@@ -15,7 +15,7 @@ from tlcore.ui.links import learn_link
 from tlcore.ui.pictures import data_url, gallery
 from tlcore.ui.state import change_draft, owner, store
 from tlcore.ui.text import plain, sentence, short
-from tlcore.words import read, t
+from tlcore.words import number, read, t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ LEVELS = {
     "warning": (st.warning, ":material/warning:"),
     "note": (st.info, ":material/info:"),
 }
-A_PAGE = 24  # pictures of a class at once
+A_PAGE = 12  # pictures of a class at once
 ROWS = 40  # rows of the label table at once
 Files = Callable[[Any], Path]
 
@@ -114,7 +114,7 @@ def _pager(count: int, page: int, key: str) -> int:
     pages = -(-count // page)
     if pages <= 1:
         return 0
-    return int(st.number_input(t("Page of {n}", n=pages), 1, pages, 1, key=f"page-{key}", width=160)) - 1
+    return int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"page-{key}", width=160)) - 1
 
 
 def class_bars(counts: Any, *, key: str) -> None:
@@ -195,8 +195,8 @@ def confirmed(project: Project, dataset: Dataset) -> None:
     info = dataset.info
     with st.container(horizontal=True):
         for name, title in (("train", t("Training")), ("validation", t("Validation")), ("test", t("Test"))):
-            st.metric(title, f"{info.n.get(name, 0):,}", border=True, width=170)
-        st.metric(t("Classes"), len(info.labels), border=True, width=170)
+            st.metric(title, number(info.n.get(name, 0)), border=True, width=170)
+        st.metric(t("Classes"), number(len(info.labels)), border=True, width=170)
     st.markdown(sentence(info.split_said))
     st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -10,6 +11,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from tlcore.ui.state import open_project, owner, session, signed_in, store
 from tlcore.ui.text import plain, short
 from tlcore.words import LANGUAGES, follow, match, t
+
+ICON = Path(__file__).with_name("icon.svg")  # drawn here: a font's icon would be fetched from the internet
 
 
 def current_language() -> str:
@@ -23,10 +26,11 @@ def begin() -> None:
     """Page config, the language of every sentence from here on, and the gate."""
     st.set_page_config(
         page_title="Transfer Learning Studio",
-        page_icon=":material/hub:",
+        page_icon=str(ICON),
         layout="wide",
         initial_sidebar_state="auto",
     )
+    st.logo(str(ICON.with_name("logo.svg")), icon_image=str(ICON))
     follow(current_language)
     if asked := st.query_params.get("lang"):
         session().language = match(asked)

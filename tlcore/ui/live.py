@@ -72,8 +72,10 @@ def watch(run: Run, job: Job) -> None:
     @st.fragment(run_every=CURVES if alive else None)
     def draw() -> None:
         points = store().runs.points(run_id)
-        if not points.empty:
+        if not points.empty and (points["trial"] == "final").any():
             _curves(points)
+        elif not points.empty and alive:
+            st.caption(t("Learning rates are being tried; the curves begin with the training itself."))
 
     look()
     draw()

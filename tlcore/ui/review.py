@@ -13,7 +13,7 @@ from tlcore.ui import jobview, upload
 from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download, sizes
 from tlcore.ui.state import CHECK, change_draft, owner, store
 from tlcore.ui.text import sentence
-from tlcore.words import percent, t
+from tlcore.words import number, percent, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Project
@@ -139,9 +139,9 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
 
 def _counts(staged: Any) -> None:
     with st.container(horizontal=True):
-        st.metric(t("Pictures"), f"{len(staged.rows):,}", border=True, width=170)
-        st.metric(t("Classes"), len(staged.labels), border=True, width=170)
-        st.metric(t("Set aside"), len(staged.set_aside()), border=True, width=170)
+        st.metric(t("Pictures"), number(len(staged.rows)), border=True, width=170)
+        st.metric(t("Classes"), number(len(staged.labels)), border=True, width=170)
+        st.metric(t("Set aside"), number(len(staged.set_aside())), border=True, width=170)
 
 
 def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usable: bool) -> None:

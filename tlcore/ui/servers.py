@@ -37,6 +37,7 @@ def show_workers() -> None:
             icon=":material/warning:",
         )
         return
+    lanes = {"train": t("training"), "quick": t("quick jobs")}
     rows = [
         {
             t("Worker"): plain(f"{note.host}:{note.pid}"),
@@ -44,7 +45,7 @@ def show_workers() -> None:
             t("Cores"): number(note.cores),
             t("Memory"): size(note.memory),
             t("Jobs now"): number(len(note.running)),
-            t("Places"): ", ".join(f"{lane} {n}" for lane, n in note.slots.items()),
+            t("Places"): ", ".join(f"{lanes.get(lane, lane)} {number(n)}" for lane, n in note.slots.items()),
             t("Running for"): duration(time.time() - note.since),
             t("Version"): note.version,
         }

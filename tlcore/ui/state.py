@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT_SOURCE = "bundled/studio-small"
 # Keys of the draft that the studio keeps beside the fields of the Spec.
 CHECK = "check"  # id of the job that checks the upload
+SAMPLE = "sample"  # the bundled sample whose settings the draft has
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tlcore.errors import UnusableInput
 from tlcore.spec import Data
 from tlcore.store.tables import new_id
 from tlcore.ui import large
-from tlcore.ui.state import CHECK, change_draft, owner, signed_in, store
+from tlcore.ui.state import CHECK, SAMPLE, change_draft, owner, signed_in, store
 from tlcore.ui.text import plain, sentence
 from tlcore.words import say, t
 
@@ -260,6 +260,5 @@ def _sample(project: Project) -> None:
     chosen = st.selectbox(t("Sample"), list(names), format_func=titles.__getitem__, key="upload-sample")
     st.caption(plain(t(names[chosen].what)))
     if st.button(t("Check the data"), type="primary", icon=":material/fact_check:", key="upload-sample-go"):
-        if names[chosen].options:
-            change_draft(project, options={**(project.draft.get("options") or {}), **names[chosen].options})
+        change_draft(project, **{SAMPLE: chosen, **names[chosen].spec})
         submit(project, {"sample": chosen, "name": t(names[chosen].title)})

@@ -83,14 +83,19 @@ def scores(report: dict[str, Any]) -> None:
                 _cost(title, cost)
 
 
-def _what_was_run(report: dict[str, Any]) -> str:
+def _strategy(strategy: Any) -> str:
+    """A strategy's name for people; ``auto`` is what the studio advises."""
     from tlcore.strategies import STRATEGIES
 
-    titles = {strategy.id: t(strategy.title) for strategy in STRATEGIES}
+    titles = {one.id: t(one.title) for one in STRATEGIES}
+    return t("As the studio advises") if strategy == "auto" else titles.get(str(strategy), str(strategy))
+
+
+def _what_was_run(report: dict[str, Any]) -> str:
     data = report.get("dataset") or {}
     return t(
         "{strategy}, from {source}, on {data} ({fingerprint})",
-        strategy=titles.get(report["strategy"], report["strategy"]),
+        strategy=_strategy(report["strategy"]),
         source=plain((report.get("source") or {}).get("title") or "–"),
         data=plain(data.get("name") or "–"),
         fingerprint=str(data.get("fingerprint")),
@@ -108,11 +113,20 @@ def _difference(difference: dict[str, Any], metric: str) -> str:
     pair = (difference.get("intervals") or {}).get(metric)
     if value is None:
         return "–"
-    text = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+    text = _points(value)
     if pair:
         bounds = t("{low} to {high}", low=number(100 * pair[0], 1), high=number(100 * pair[1], 1))
         return f"**{text}** ({bounds})"
     return f"**{text}**"
+
+
+def _points(value: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    return t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+
+
+def _count(value: float) -> str:
+    return number(value, 0)
 
 
 def _cost(title: str, cost: dict[str, Any]) -> None:
@@ -220,17 +234,20 @@ def _per_class(report: dict[str, Any]) -> None:
     import pandas as pd
 
     column = st.column_config
+    rows = report.get("per_class") or []
+    table = pd.DataFrame(rows)
+    shares = {name: score for name in ("precision", "recall", "f1")}
     st.dataframe(
-        pd.DataFrame(report.get("per_class") or []),
+        table.style.format({**shares, "n": _count}, na_rep="–") if rows else table,
         placeholder="–",
         hide_index=True,
         alt=t("Scores of each class"),
         column_config={
             "label": column.TextColumn(t("Class")),
             "n": column.NumberColumn("n"),
-            "precision": column.NumberColumn(t("Precision"), format="percent"),
-            "recall": column.NumberColumn(t("Recall"), format="percent"),
-            "f1": column.NumberColumn("F1", format="percent"),
+            "precision": column.NumberColumn(t("Precision")),
+            "recall": column.NumberColumn(t("Recall")),
+            "f1": column.NumberColumn("F1"),
         },
     )
 
@@ -272,8 +289,13 @@ def all_runs(project: Project) -> None:
     pairs = runs_of(project.id)
     rows = [_row(run, job) for run, job in pairs]
     column = st.column_config
+    table = pd.DataFrame(rows)
     event: Any = st.dataframe(
-        pd.DataFrame(rows),
+        table.style.format(
+            {"transfer": score, "baseline": score, "difference": _points, "n_test": _count}, na_rep="–"
+        )
+        if rows
+        else table,
         hide_index=True,
         placeholder="–",
         key="all-runs",
@@ -288,9 +310,9 @@ def all_runs(project: Project) -> None:
             "source": column.TextColumn(t("Source")),
             "n_test": column.NumberColumn(t("n (test)")),
             "seeds": column.NumberColumn(t("Seeds")),
-            "transfer": column.NumberColumn(t("Transfer"), format="percent"),
-            "baseline": column.NumberColumn(t("From scratch"), format="percent"),
-            "difference": column.NumberColumn(t("Difference"), format="percent"),
+            "transfer": column.NumberColumn(t("Transfer")),
+            "baseline": column.NumberColumn(t("From scratch")),
+            "difference": column.NumberColumn(t("Difference")),
             "data": column.TextColumn(t("Data")),
             "created": column.TextColumn(t("Created")),
         },
@@ -317,8 +339,8 @@ def _row(run: Run, job: Any) -> dict[str, Any]:
     return {
         "name": run.name,
         "state": state_word(job),
-        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else "",
-        "strategy": report.get("strategy") or run.spec.get("strategy"),
+        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else None,
+        "strategy": _strategy(report.get("strategy") or run.spec.get("strategy")),
         "source": str(run.spec.get("source")).rpartition("/")[2],
         "n_test": report.get("n_test"),
         "seeds": run.spec.get("seeds"),

@@ -100,7 +100,8 @@ def _shown(value: Any, lang: str) -> str:
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, int | float):
-        return format_decimal(value, format="#,##0.###", locale=lang)
+        small = 0 < abs(value) < 0.01  # a learning rate: its first digits count
+        return format_decimal(value, format="0.#########" if small else "#,##0.###", locale=lang)
     if isinstance(value, list | tuple):
         return ", ".join(_shown(item, lang) for item in value)
     return str(value)
