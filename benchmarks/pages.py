@@ -2,17 +2,17 @@
 
     python benchmarks/pages.py [--sessions 20] [--seconds 60] [--pace 2] [--projects 8] [--first 5]
 
-Starts ``tlcore serve`` on a free port of 127.0.0.1 with a workspace of its own (the sample of surface defects, two real
-short runs, a published model, more projects). Prints one JSON object, times in milliseconds:
+Starts ``tlcore serve`` on a free port of 127.0.0.1 with a workspace of its own (a sample, two real short runs, a
+published model, more projects). Prints one JSON object, times in milliseconds:
 
 ``first_page``  from the address to the heading on the screen in headless Chromium, from a warm server: each time a
                 fresh browser with an empty cache, on Start and, as a deep link, on Compare. Target: under 2,000.
 ``pages``       from a rerun request to its ``script_finished``, over Streamlit's own WebSocket: each session walks all
                 pages, one rerun every ``pace`` seconds, while a worker trains. Target: p95 under 300 on two cores.
 ``live``        the same for the parts of a page that rerun by themselves, asked for as a browser does.
+``web_seconds`` processor time of the web process meanwhile; ``web_megabytes`` what it held before and after.
 
-The sessions are one process on the same machine, so what they cost counts against the server. Pictures and scripts,
-which a browser fetches beside the WebSocket, are in ``first_page`` only.
+The sessions are one process on the same machine, so what they cost counts against the server.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -30,7 +31,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,12 +48,12 @@ from tlcore.store import Store
 from tlcore.store.store import LOCAL_OWNER
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {"start": "Transfer Learning Studio", "source": "Source", "data": "Data", "strategy": "Strategy",
-         "train": "Train", "compare": "Compare", "share": "Share", "library": "Library",
-         "server": "Server"}  # fmt: skip
+NAMES = ("source", "data", "strategy", "train", "compare", "share", "library", "server")
+PAGES = {"start": "Transfer Learning Studio", **{name: name.title() for name in NAMES}}  # and what each is headed
+SOURCE = "bundled/studio-small"
 PATIENCE = 30  # seconds after which an answer that did not come is an error
-SHORT = {"seeds": 2, "budget": {"epochs": 3}}
 LONG = {"name": "long", "strategy": "fine-tuning", "seeds": 20, "budget": {"epochs": 1000}}  # outlives the measurement
+USED = ("cpu_times", "memory_info")
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # fmt: skip
 
@@ -63,46 +63,42 @@ def seed(store: Store, folder: Path, projects: int) -> tuple[dict[str, Any], str
     sample = find("surface-defects")
     staged = stage(sample.write(folder), task=sample.task, folder=folder / "staged")
     data = confirm(staged, store, split=Split(), corrections=None, name="Surface defects", owner=LOCAL_OWNER)
-    draft = {"task": sample.task, "data": {"dataset": data.fingerprint}, "options": {"image_size": 64},
-             "source": "bundled/studio-small"}  # fmt: skip
-    project = store.projects.create("Surface", LOCAL_OWNER, draft).id
-    for n in range(1, projects):
-        store.projects.duplicate(project, LOCAL_OWNER, f"Surface {n}")
+    draft = {"task": sample.task, "source": SOURCE, "data": {"dataset": data.fingerprint}, **sample.spec}
+    project = [store.projects.create(f"Surface {n}", LOCAL_OWNER, draft).id for n in range(projects)][-1]
     for name in ("first", "second"):
-        run = store.runs.create(from_dict({**draft, "name": name, **SHORT}), LOCAL_OWNER, project)
+        spec = from_dict({**draft, "name": name, "seeds": 2, "budget": {"epochs": 3}})
+        run = store.runs.create(spec, LOCAL_OWNER, project)
         command = [sys.executable, "-m", "tlcore", "resume", run.id, "--workspace", str(store.home)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-    store.models.publish(store.runs.folder(run.id) / "bundle.zip", name="Surface", owner=LOCAL_OWNER, task=sample.task,
-                         run_id=run.id, about={"value": 0.9, "metric": "accuracy", "n_test": 68})  # fmt: skip
+        subprocess.run(command, cwd=ROOT, stdout=sys.stderr, timeout=600, check=True)
+    about = {"labels": data.info.labels, "source": SOURCE, "dataset": data.fingerprint}
+    bundle = store.runs.folder(run.id) / "bundle.zip"
+    store.models.publish(bundle, name="Surface", owner=LOCAL_OWNER, task=sample.task, run_id=run.id, about=about)
     return draft, project, run.id
 
 
 @contextlib.contextmanager
-def studio(home: Path, address: str) -> Iterator[psutil.Process]:
+def studio(home: Path, port: int) -> Iterator[psutil.Process]:
     """``tlcore serve`` on the workspace; gives its web process once it answers, and stops all of it at the end."""
-    command = [sys.executable, "-m", "tlcore", "serve", "--workspace", str(home), "--port", address.rpartition(":")[2]]
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    command = [sys.executable, "-m", "tlcore", "serve", "--workspace", str(home), "--port", str(port)]
     with (home / "serve.log").open("wb") as log:
         serve = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1"}, stdout=log, stderr=log)
     parts: list[psutil.Process] = []
     try:
         until = time.monotonic() + 120
         while not parts:
-            with contextlib.suppress(OSError), direct.open(f"http://{address}/healthz", timeout=2):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
                 parts = psutil.Process(serve.pid).children()
             if serve.poll() is not None or time.monotonic() > until:
                 raise SystemExit((home / "serve.log").read_text())
             time.sleep(0.3)
         yield next(part for part in parts if "tlcore.ui.web" in part.cmdline())
     finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            parts = psutil.Process(serve.pid).children(recursive=True)
+        parts = psutil.Process(serve.pid).children(recursive=True) if serve.poll() is None else parts
         serve.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             serve.wait(30)
-        for left in (serve, *parts):
+        serve.kill()
+        for left in parts:
             with contextlib.suppress(psutil.NoSuchProcess):
                 left.kill()
 
@@ -128,15 +124,12 @@ class Visitor:
     """One tab: goes from page to page, and reruns the live parts of a page as a browser does."""
 
     def __init__(self, address: str, queries: dict[str, str], first: int):
-        self._address, self._queries, self._next = address, queries, first
+        self._address, self._queries, self._first = address, queries, first
         self.times: dict[str, list[float]] = defaultdict(list)  # seconds, by page; and of "opening" and "live"
         self.errors: list[str] = []
         self._pages: dict[str, str] = {}  # the hash of each page
-        self._shown: dict[str, str] = {}  # what was last asked for
-        self._heading = ""
         self._alive: dict[str, object] = {}  # fragments that rerun by themselves, with a token of each drawing
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._turn = asyncio.Lock()
+        self._tasks, self._turn = set[asyncio.Task[None]](), asyncio.Lock()
 
     async def visit(self, wait: float, until: float, pace: float) -> None:
         await asyncio.sleep(wait)
@@ -145,18 +138,19 @@ class Visitor:
                                subprotocols=["streamlit"], proxy=None, max_size=None) as self._line:  # fmt: skip
                 self._tasks.add(asyncio.create_task(self._read()))
                 await self._ask("opening", {"query_string": self._queries["start"]})
-                due = time.monotonic()
+                due, walk = time.monotonic(), itertools.islice(itertools.cycle(PAGES), self._first, None)
                 while (due := due + random.uniform(0.75, 1.25) * pace) < until:
+                    place = next(walk)
                     await asyncio.sleep(max(0.0, due - time.monotonic()))
-                    place, self._next = list(PAGES)[self._next % len(PAGES)], self._next + 1
-                    query = self._queries.get(place, "")
-                    await self._ask(place, {"page_script_hash": self._pages[place], "query_string": query})
+                    page = {"page_script_hash": self._pages[place], "query_string": self._queries.get(place, "")}
+                    await self._ask(place, page)
                     if self._heading != PAGES[place]:
                         self.errors.append(f"{place}: headed {self._heading!r}")
-                for task in self._tasks:
-                    task.cancel()
         except Exception as error:
-            self.errors.append(f"{type(error).__name__}: {error}")
+            self.errors.append(repr(error))
+        for task in self._tasks:
+            if not task.cancel() and task.exception():
+                self.errors.append(repr(task.exception()))
 
     async def _ask(self, what: str, page: dict[str, str], fragment: str = "", token: object = None) -> None:
         """One rerun; its time counts from the wish, also where it waits for a live part that runs just now."""
@@ -169,11 +163,8 @@ class Visitor:
             self._done = asyncio.Event()
             asked: Any = {**page, "fragment_id": fragment, "is_auto_rerun": bool(fragment)}
             await self._line.send(BackMsg(rerun_script=asked).SerializeToString())
-            try:
-                await asyncio.wait_for(self._done.wait(), PATIENCE)
-                self.times[what].append(time.perf_counter() - began)
-            except TimeoutError:
-                self.errors.append(f"{what}: no answer in {PATIENCE} s")
+            await asyncio.wait_for(self._done.wait(), PATIENCE)
+            self.times[what].append(time.perf_counter() - began)
 
     async def _read(self) -> None:
         async for data in self._line:
@@ -214,37 +205,33 @@ def spread(times: list[float]) -> dict[str, int]:
     return {"n": len(times), "p50": ordered[len(ordered) // 2], "p95": p95, "max": ordered[-1]}
 
 
-def used(process: psutil.Process) -> tuple[float, int]:
-    """Seconds of processor time so far, and megabytes resident now."""
-    return sum(process.cpu_times()[:2]), process.memory_info().rss >> 20
-
-
-def measure(asked: argparse.Namespace, folder: Path, address: str) -> dict[str, Any]:
+def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Seed, serve, look at the first page, start the training, send the visitors; all figures."""
     store = Store.open(folder / "workspace")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
     draft, project, finished = seed(store, folder, asked.projects)
     queries = {"start": f"project={project}", "compare": f"run={finished}"}
-    with studio(store.home, address) as web:
+    with studio(store.home, port) as web:
         asyncio.run(load([Visitor(address, queries, 0)], 8, 0.5))  # each page once: now the server is warm
         link = f"{address}/compare?project={project}&run={finished}"
-        first = {"start": first_page(address, PAGES["start"], asked.first),
-                 "compare": first_page(link, PAGES["compare"], asked.first)}  # fmt: skip
+        first = {page: first_page(a, PAGES[page], asked.first) for page, a in (("start", address), ("compare", link))}
         run, until = store.runs.create(from_dict({**draft, **LONG}), LOCAL_OWNER, project).id, time.monotonic() + 180
         while (epochs := len(store.runs.points(run))) == 0 and time.monotonic() < until:
             time.sleep(1)
-        visitors, before = [Visitor(address, queries, n) for n in range(asked.sessions)], used(web)
+        visitors, before = [Visitor(address, queries, n) for n in range(asked.sessions)], web.as_dict(USED)
         asyncio.run(load(visitors, asked.seconds, asked.pace))
-        after, job, epochs = used(web), store.jobs.get(run), len(store.runs.points(run)) - epochs
-        nice = psutil.Process(job.pid).nice() if job and job.pid else None
+        after, job, epochs = web.as_dict(USED), store.jobs.get(run), len(store.runs.points(run)) - epochs
+        state, nice = (job.state, psutil.Process(job.pid).nice()) if job and job.pid else (None, None)
     times = {place: [one for v in visitors for one in v.times[place]] for place in (*PAGES, "opening", "live")}
     return {
         "cores": os.cpu_count(), "sessions": asked.sessions, "seconds": asked.seconds, "first_page": first,
         "pages": spread([one for place in PAGES for one in times[place]]),
         **{place: spread(took) for place, took in times.items()},
-        "errors": [error for v in visitors for error in v.errors],
-        "training": {"state": job and job.state, "nice": nice, "epochs": epochs},
-        "web_process": {"share_of_a_core": round((after[0] - before[0]) / asked.seconds, 2),
-                        "megabytes_before": before[1], "megabytes_after": after[1]},
+        "errors": [e for v in visitors for e in v.errors], "training": {"state": state, "nice": nice, "epochs": epochs},
+        "web_seconds": round(sum(after["cpu_times"][:2]) - sum(before["cpu_times"][:2]), 1),
+        "web_megabytes": [told["memory_info"].rss >> 20 for told in (before, after)],
     }  # fmt: skip
 
 
@@ -252,14 +239,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, usual in (("sessions", 20), ("seconds", 60), ("pace", 2), ("projects", 8), ("first", 5)):
         parser.add_argument(f"--{name}", type=int, default=usual)
-    asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped then, too
     os.environ.pop("TLCORE_DATABASE_URL", None)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        print(json.dumps(measure(asked, Path(folder), address), indent=1))
+        print(json.dumps(measure(parser.parse_args(), Path(folder)), indent=1))
 
 
 if __name__ == "__main__":

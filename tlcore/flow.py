@@ -40,12 +40,13 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     task = tasks.find(spec.task)
 
     progress(0.0, say("Reading the data"))
-    dataset = read(spec.data, task=task, store=store, owner=run.owner,
-                   progress=lambda share, sentence, **more: progress(None, sentence, **more))  # fmt: skip
-    store.runs.set(run.id, dataset=dataset.fingerprint)
+    if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
+        dataset = store.datasets.open(run.dataset)
+    else:
+        dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
+        store.runs.set(run.id, dataset=dataset.fingerprint)
     progress(0.0, say("Opening the source model"))
-    source = sources.open_source(spec.source, store,
-                                 progress=lambda share, sentence, **more: progress(None, sentence, **more))  # fmt: skip
+    source = sources.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
     plan = _kept(folder / "plan.json", lambda: plan_for(spec, task, dataset, source))
     store.runs.set(run.id, plan=plan)
@@ -122,6 +123,11 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         learning_rate=told(spec.options.learning_rate),
     )  # fmt: skip
     return make_plan(spec, strategy, context, processor, task.metrics[0])
+
+
+def _aside(progress: Progress) -> Progress:
+    """Told as it goes, without a share of the run's own."""
+    return lambda share, sentence, **more: progress(None, sentence, **more)
 
 
 def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
