@@ -52,6 +52,7 @@ NAMES = ("source", "data", "strategy", "train", "compare", "share", "library", "
 PAGES = {"start": "Transfer Learning Studio", **{name: name.title() for name in NAMES}}  # and what each is headed
 SOURCE = "bundled/studio-small"
 PATIENCE = 30  # seconds after which an answer that did not come is an error
+SHORT = {"strategy": "feature-extraction", "seeds": 2, "budget": {"epochs": 2}}
 LONG = {"name": "long", "strategy": "fine-tuning", "seeds": 20, "budget": {"epochs": 1000}}  # outlives the measurement
 USED = ("cpu_times", "memory_info")
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -66,8 +67,7 @@ def seed(store: Store, folder: Path, projects: int) -> tuple[dict[str, Any], str
     draft = {"task": sample.task, "source": SOURCE, "data": {"dataset": data.fingerprint}, **sample.spec}
     project = [store.projects.create(f"Surface {n}", LOCAL_OWNER, draft).id for n in range(projects)][-1]
     for name in ("first", "second"):
-        spec = from_dict({**draft, "name": name, "seeds": 2, "budget": {"epochs": 3}})
-        run = store.runs.create(spec, LOCAL_OWNER, project)
+        run = store.runs.create(from_dict({**draft, "name": name, **SHORT}), LOCAL_OWNER, project)
         command = [sys.executable, "-m", "tlcore", "resume", run.id, "--workspace", str(store.home)]
         subprocess.run(command, cwd=ROOT, stdout=sys.stderr, timeout=600, check=True)
     about = {"labels": data.info.labels, "source": SOURCE, "dataset": data.fingerprint}

@@ -142,7 +142,7 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     model = source.build(len(target["labels"]), True, seed=seed).eval()
     if arm == "transfer":
         rng = np.random.default_rng(seed)
-        batches = {name: examples[name].batch(np.arange(len(examples[name])), None, "cpu") for name in SPLITS[:2]}
+        batches = {name: _whole(examples[name]) for name in SPLITS[:2]}
         with torch.inference_mode():
             features = {name: model.features(batch["pixels"]).numpy() for name, batch in batches.items()}
         kept = rng.permutation(len(examples["train"]))[:29]
@@ -168,7 +168,7 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     scores = {}
     with torch.inference_mode():
         for split in SPLITS:
-            out = reloaded(examples[split].batch(np.arange(len(examples[split])), None, "cpu")["pixels"]).numpy()
+            out = reloaded(_whole(examples[split])["pixels"]).numpy()
             np.save(own / f"outputs-{split}.npy", out)
             scores[split] = {"accuracy": float((out.argmax(1) == examples[split].labels).mean())}
     result = ArmResult(
@@ -179,3 +179,8 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
     )  # fmt: skip
     result.save()
     return result
+
+
+def _whole(examples):
+    """A split as one batch."""
+    return next(examples.batches([np.arange(len(examples))], None, "cpu"))

@@ -105,7 +105,7 @@ def test_the_libraries_load_it_back(packed):
         assert shown.shape == (1, 3, 64, 64)
     examples = context.task.examples(context.dataset, PROCESSOR, context.target, None)["test"]
     with torch.inference_mode():
-        out = model(examples.batch(np.arange(18), None, "cpu")["pixels"])
+        out = model(next(examples.batches([np.arange(18)], None, "cpu"))["pixels"])
     out = getattr(out, "logits", out).numpy()
     assert np.abs(out - result.outputs("test")).max() < 1e-4
 

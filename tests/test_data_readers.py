@@ -272,3 +272,12 @@ def test_every_reader_says_what_it_is():
     for reader in READERS:
         assert str(reader.title)
         assert str(reader.what).endswith(".")
+
+
+def test_a_table_whose_columns_say_nothing_is_named_with_its_columns(tmp_path):
+    files = {f"{i}.png": picture(i) for i in range(6)}
+    files["labels.csv"] = b"snap,sort\n" + b"".join(f"{i}.png,a\n".encode() for i in range(6))
+    with pytest.raises(UnusableInput) as refusal:
+        staged(zipped(tmp_path / "up.zip", files), tmp_path)
+    assert (refusal.value.code, refusal.value.file) == ("columns", "labels.csv")
+    assert "snap, sort" in str(refusal.value.sentence)

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from report_run import PROCESSOR, finished
 
+from tlcore import tasks
 from tlcore.report import build, gradcam, html
-from tlcore.report.build import best_seed, plain, stood_at
+from tlcore.report.build import best_seed, plain, stood_at, verdict_sentence
 from tlcore.report.context import RunContext
 from tlcore.report.predictions import cell
 from tlcore.words import read
@@ -207,3 +208,26 @@ def test_numbers_that_json_lacks_become_null():
     value = plain({"a": np.float32(1), "b": [np.nan, np.int64(3)], "c": (np.inf,), "d": np.arange(2)})
     assert value == {"a": 1.0, "b": [None, 3], "c": [None], "d": [0, 1]}
     json.dumps(value, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "value", "words"),
+    [
+        ("no-clear-difference", -0.0286, "2.9 points below training from scratch"),
+        ("no-clear-difference", 0.0286, "2.9 points above training from scratch"),
+        ("no-clear-difference", 0.0, "the same as with training from scratch"),
+        ("negative-transfer", -0.2, "20 points below"),
+        ("transfer-helps", 0.2, "20 points above"),
+        (None, -0.05, "5 points below its twin's"),
+        (None, 0.05, "5 points above its twin's"),
+    ],
+)
+def test_the_verdict_says_above_or_below_and_no_signed_number(verdict, value, words):
+    report = {
+        "verdict": verdict,
+        "difference": {"value": value, "interval": [value - 0.1, value + 0.1]},
+        "n_test": 70,
+        "seeds": 3,
+    }
+    metric = tasks.find("image-classification").metrics[0]
+    assert words in str(verdict_sentence(report, metric))

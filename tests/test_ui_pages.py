@@ -265,3 +265,31 @@ def test_sizes_of_the_pictures_are_said(filled):
     at.segmented_control(key="staged-view").set_value("counts").run()
     assert not at.exception
     assert "from 40 to 40" in said(at)
+
+
+def test_two_projects_of_one_name_stay_apart_in_the_picker(home):
+    store = Store.open()
+    made = [store.projects.create("Surface defects", "local") for _ in range(2)]
+    at = opened("start", project=made[1].id)
+    shown = at.sidebar.selectbox(key="project_picker")
+    assert sorted(shown.options) == ["Surface defects", "Surface defects (2)"]
+    assert at.session_state["studio"].project == made[1].id
+
+
+def test_a_sample_is_checked_from_the_data_page_with_its_own_settings(home):
+    store = Store.open()
+    project = store.projects.create("Mine", "local", {"task": "image-classification"})
+    at = opened("data", project=project.id)
+    at = at.segmented_control(key="upload-way").set_value("sample").run()
+    at = click(at, "upload-sample-go")
+    draft = store.projects.get(project.id, "local").draft
+    assert draft["sample"] == "surface-defects"
+    assert draft["budget"] == {"epochs": 20}
+    assert store.jobs.get(draft["check"]).input["sample"] == "surface-defects"
+
+
+def test_what_a_sample_cuts_is_said_where_it_can_be_changed(filled):
+    store, project = filled.store, filled.project
+    draft = store.projects.get(project, "local").draft
+    store.projects.save_draft(project, {**draft, "sample": "surface-defects"})
+    assert "at most 20 epochs" in said(opened("strategy", project=project))

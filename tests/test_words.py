@@ -91,6 +91,7 @@ def test_numbers_dates_and_nested_sentences_follow_the_language(portuguese, monk
     assert t(say("Found: {what}", what=say("{n} pictures", n=2))) == "Found: 2 imagens"
     assert read(say("{n} pictures", n=2).model_dump()) == "2 imagens"
     assert number(0.5, 2) == "0,50"
+    assert t("rate {n}", n=0.0004) == "rate 0,0004", "small numbers keep their first digits"
     assert percent(0.934) == "93,4 %"
     assert "2026" in moment(datetime(2026, 11, 23, 9, 30))
     assert t(Sentence(text="No such sentence")) == "No such sentence"

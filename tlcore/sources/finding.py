@@ -82,6 +82,8 @@ def nearest(ref: str) -> str | None:
 def of_library(model: Model) -> SourceModel:
     """A published model as a source; its numbers come from what was said when it was published."""
     about = model.about or {}
+    from tlcore.store.store import LOCAL_OWNER
+
     labels = about.get("labels") or []
     return SourceModel(
         id=f"library/{model.id}",
@@ -93,7 +95,9 @@ def of_library(model: Model) -> SourceModel:
         parameters=_int(about.get("parameters")),
         megabytes=about.get("megabytes") if isinstance(about.get("megabytes"), int | float) else None,
         source_task=say("telling {n} classes apart", n=len(labels)) if labels else UNSAID,
-        source_data=say("data of this server, by {owner}", owner=model.owner),
+        source_data=say("data of this server")
+        if model.owner == LOCAL_OWNER
+        else say("data of this server, by {owner}", owner=model.owner),
         licence=str(about.get("licence") or "unknown"),
         input_size=_int(about.get("input_size")),
         tasks=(model.task,),

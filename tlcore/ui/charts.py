@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.words import Sentence, number, say, t
+from tlcore.words import Sentence, language, number, say, t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,8 @@ CONFIG = {
 
 
 def show(figure: Any, key: str, alt: str) -> None:
-    """Draw a figure with the page's own settings."""
+    """Draw a figure with the page's own settings, its numbers as the language writes them."""
+    figure.update_layout(separators=",." if language() == "pt_BR" else ".,")
     st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
 
 
@@ -129,7 +130,7 @@ def curves(points: pd.DataFrame, column: str, *, against: str = "epoch", title: 
         title={"text": title, "font_size": 14},
         xaxis={"title": t("epoch") if against == "epoch" else t("seconds"), "rangemode": "tozero"},
         hovermode="x unified",
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top"},
         uirevision=column,
     )
     if against == "epoch" and (points.empty or points["epoch"].max() < 12):

@@ -46,7 +46,7 @@ def findings(found: Sequence[Finding]) -> None:
                 lines.append(sentence(finding.fix))
             if finding.examples:
                 named = ", ".join(plain(short(name, 60)) for name in finding.examples[:6])
-                more = finding.count - 6
+                more = finding.count - 6 if len(finding.examples) >= 6 else 0  # else all of them are named
                 lines.append(named + (" " + t("and {n} more", n=more) if more > 0 else ""))
             box("  \n".join(lines), icon=icon)
 

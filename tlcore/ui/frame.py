@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tlcore.ui.state import open_project, owner, session, signed_in, store
-from tlcore.ui.text import plain, short
+from tlcore.ui.text import distinct, plain
 from tlcore.words import LANGUAGES, follow, match, t
 
 ICON = Path(__file__).with_name("icon.svg")  # drawn here: a font's icon would be fetched from the internet
@@ -94,7 +94,7 @@ def sidebar() -> None:
 
 
 def _pick_project() -> None:
-    names = {project.id: project.name for project in store().projects.all(owner())}
+    names = distinct({project.id: project.name for project in store().projects.all(owner())})
     if not names:
         return
     if session().project not in names:
@@ -106,7 +106,7 @@ def _pick_project() -> None:
         index=None,
         key="project_picker",
         placeholder=t("Choose a project"),
-        format_func=lambda project_id: short(names.get(project_id, ""), 60),
+        format_func=lambda project_id: names.get(project_id, ""),
         on_change=_picked,
     )
     if session().project:

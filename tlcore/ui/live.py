@@ -10,7 +10,7 @@ import streamlit as st
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED
 from tlcore.ui import charts, jobview
 from tlcore.ui.state import owner, store
-from tlcore.ui.text import duration, plain, sentence, short, size, when
+from tlcore.ui.text import distinct, duration, plain, sentence, short, size, when
 from tlcore.ui.walk import forward, runs_of
 from tlcore.words import number, read, t
 
@@ -40,7 +40,7 @@ def pick_run(project: Project, *, key: str, only: tuple[str, ...] = ()) -> tuple
             width=520,
             on_change=_remember,
             args=(widget,),
-            format_func={run_id: _titled(run) for run_id, (run, _) in by_id.items()}.__getitem__,
+            format_func=distinct({run_id: _titled(run) for run_id, (run, _) in by_id.items()}, 90).__getitem__,
         )
     chosen = str(st.session_state[widget])
     st.query_params["run"] = chosen

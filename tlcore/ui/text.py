@@ -32,6 +32,17 @@ def short(text: str, length: int = 40) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
+def distinct(names: dict[str, str], length: int = 60) -> dict[str, str]:
+    """Short names by id, no two alike: the second of a name is numbered (a select box tells options by their text)."""
+    seen: dict[str, int] = {}
+    told = {}
+    for key in sorted(names):
+        name = short(names[key], length)
+        seen[name] = seen.get(name, 0) + 1
+        told[key] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return {key: told[key] for key in names}
+
+
 def duration(seconds: float | None) -> str:
     """A length of time for people: 45 s, 3 min, 1 h 20 min."""
     if seconds is None:

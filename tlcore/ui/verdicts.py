@@ -291,9 +291,7 @@ def all_runs(project: Project) -> None:
     column = st.column_config
     table = pd.DataFrame(rows)
     event: Any = st.dataframe(
-        table.style.format(
-            {"transfer": score, "baseline": score, "difference": _points, "n_test": _count}, na_rep="–"
-        )
+        table.style.format({"transfer": score, "baseline": score, "difference": _points, "n_test": _count}, na_rep="–")
         if rows
         else table,
         hide_index=True,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from tlcore.data.checks import NOT_A_PICTURE
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree, is_picture_name, suffix
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -30,6 +31,8 @@ class ImageFolder:
         splits = _user_splits(pictures, wrapper, tree.origin)
         below = wrapper + (1 if splits else 0)
         if not any(name.count("/") > below for name in pictures):
+            if tree.tables:
+                raise _unmapped(tree)
             raise _refuse(
                 say(
                     "{file} has no folders that name the classes; put the pictures of each class into "
@@ -95,6 +98,21 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
             origin,
         )
     return True
+
+
+def _unmapped(tree: Tree) -> UnusableInput:
+    """There is a table beside the pictures, but its columns have names that say nothing to the studio."""
+    name = next(iter(tree.tables))
+    return UnusableInput(
+        say(
+            "It could not be told which column of {file} names the picture and which the label. Its columns are: "
+            "{columns}. Name both under “Columns and groups” (in a Spec: data.columns).",
+            file=name,
+            columns=open_table(tree.entries[name], name).columns[:20],
+        ),
+        code="columns",
+        file=name,
+    )
 
 
 def _refuse(sentence: Sentence, origin: str) -> UnusableInput:
