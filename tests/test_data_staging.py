@@ -12,7 +12,7 @@ from hostile.build import classes, folder, picture, zipped
 from PIL import Image
 
 from tlcore import data, tasks
-from tlcore.data.confirming import confirm, read_corrections, relabel
+from tlcore.data.confirming import confirm, corrected, read_corrections, relabel
 from tlcore.data.csv_out import safe_csv
 from tlcore.data.duplicates import clusters
 from tlcore.data.job import check_upload
@@ -211,7 +211,7 @@ def test_relabel_refuses_what_cannot_be_learned(tmp_path, store):
     assert refusal.value.code == "one-class"
 
 
-@pytest.mark.parametrize("corrections", [{"nowhere.png": "rose"}, {"rose/0.png": " "}, {"rose/0.png": "x" * 500}])
+@pytest.mark.parametrize("corrections", [{"nowhere.png": "rose"}, {"rose/0.png": "x" * 500}])
 def test_corrections_that_cannot_be(corrections, tmp_path, store):
     with pytest.raises(UnusableInput) as refusal:
         make(staged(classes(), tmp_path), store, corrections)
@@ -318,3 +318,9 @@ def test_the_split_comes_back_as_corrections(tmp_path, store):
     (tmp_path / "split.csv").write_text(made.split_csv())
     assert "'=plus" in made.split_csv()
     assert read_corrections(tmp_path / "split.csv") == dict(zip(made.rows["id"], made.rows["label"], strict=True))
+
+
+def test_an_empty_correction_leaves_a_picture_out():
+    rows = pd.DataFrame({"id": ["a", "b", "c"], "label": ["x", "y", "y"]})
+    told = corrected(rows, {"a": " ", "c": "z"})
+    assert told.to_dict("list") == {"id": ["b", "c"], "label": ["y", "z"]}

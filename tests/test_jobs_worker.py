@@ -95,7 +95,7 @@ def test_both_lanes_work_beside_each_other_and_the_log_is_a_file(store, tmp_path
         log = (store.jobs.folder(quick.id) / "log.txt").read_text()
         assert f"attempt 1, {time.strftime('%Y')}" in log
         store.jobs.cancel(long)
-        assert ended(store, long, 10).state == "cancelled"
+        assert ended(store, long, 30).state == "cancelled"
         training = ended(store, waits)
         assert "mmap_threshold" in training.output["tunables"]
 

@@ -50,7 +50,8 @@ class Data(_Part):
         default_factory=dict, description="Which column of the table is which, as in {image: file, label: kind}."
     )
     corrections: dict[str, str] | str | None = Field(
-        None, description="Corrected labels: a mapping of file to label, or a CSV with the columns file and label."
+        None,
+        description="Corrected labels, as a mapping of file to label or a CSV with these columns; an empty label leaves it out.",
     )
 
     @model_validator(mode="after")

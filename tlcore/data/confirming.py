@@ -77,8 +77,9 @@ def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store
 
 
 def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
-    """A copy of the rows with new labels. Raises UnusableInput naming a file that is not among them, or a
-    bad label.
+    """A copy of the rows with new labels; an empty one leaves the picture out.
+
+    Raises UnusableInput naming a file that is not among them, or a bad label.
     """
     if not corrections:
         return rows.copy()
@@ -92,13 +93,16 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFram
                 file=str(file),
             )
         new[file] = tidy_label(label)
+        if not new[file]:
+            continue
         if problem := label_problem(new[file]):
             raise UnusableInput(
                 say("The correction of {file} cannot be used. {reason}", file=file, reason=problem),
                 code="corrections",
                 file=str(file),
             )
-    return rows.assign(label=rows["id"].map(new).fillna(rows["label"]))
+    rows = rows.assign(label=rows["id"].map(new).fillna(rows["label"]))
+    return rows[rows["label"] != ""].reset_index(drop=True)
 
 
 def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:

@@ -43,7 +43,7 @@ def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str) -> S
         _collect(brought, draft)
         config = files.read_config(draft)
         files.read_weights(draft)
-        size = _try_out(draft)
+        size = try_out(draft)
         title = name.strip()[:200] or str(config.get("architecture") or "model")
         id_ = f"{_slug(title)}-{files.digest(draft / files.WEIGHTS)[:8]}"
         (draft / ABOUT).write_text(json.dumps({"title": title, "added": time.time(), "input_size": size}))
@@ -114,7 +114,7 @@ def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
             shutil.copyfile(given[known], draft / known)
 
 
-def _try_out(draft: Path) -> int:
+def try_out(draft: Path) -> int:
     """Run one blank picture through it in another process; the picture's size. Raises UnusableInput."""
     command = [sys.executable, "-m", "tlcore.sources.opening.check", str(draft)]
     try:

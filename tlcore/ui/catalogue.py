@@ -273,8 +273,12 @@ def _upload(files: list[Any], title: str) -> str:
 
 def _folder(path: str) -> str:
     from tlcore.sources import find
+    from tlcore.sources.uploads import try_out
 
-    return find(str(server_path(path)), store()).id
+    folder = server_path(path)
+    source = find(str(folder), store())
+    try_out(folder)
+    return source.id
 
 
 def _try(project: Project, add: Any) -> None:

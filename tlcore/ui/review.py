@@ -92,6 +92,7 @@ def _staged(project: Project, job: Job) -> None:
     with st.container(horizontal=True):
         set_aside_download(staged.set_aside(), key="staged")
         _merge(project, staged, corrections)
+        _leave_out(project, staged, corrections)
     if staged.rows.empty:
         _other_data(project, t("Upload again"))
         return
@@ -137,6 +138,23 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
         st.rerun()
 
 
+def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> None:
+    """One click for classes that are too small to be split: their pictures are left out."""
+    from tlcore.data.checks import NEEDED
+    from tlcore.data.confirming import corrected
+
+    labels = corrected(staged.rows, corrections).set_index("id")["label"]
+    counts = labels.value_counts()
+    few = counts.index[counts < NEEDED]
+    if 0 < len(few) <= len(counts) - 2 and st.button(
+        t("Leave out the classes with under {needed} pictures ({n})", needed=NEEDED, n=len(few)),
+        icon=":material/content_cut:",
+        key="leave-out",
+    ):
+        _keep(project, {**corrections, **dict.fromkeys(labels.index[labels.isin(few)], "")})
+        st.rerun()
+
+
 def _counts(staged: Any) -> None:
     with st.container(horizontal=True):
         st.metric(t("Pictures"), number(len(staged.rows)), border=True, width=170)
@@ -178,7 +196,7 @@ def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usab
             t("Seed"), 0, 2**31 - 1, 0, key="split-seed", help=t(fields["seed"].description or ""), width=140
         )
     if corrections:
-        st.caption(t("Corrected labels: {n}.", n=len(corrections)))
+        st.caption(t("Labels corrected or pictures left out: {n}.", n=len(corrections)))
     if not own:
         rest = percent(1 - validation - test, 0)
         st.caption(t("{share} of the examples are left to train on. Each class is split alike.", share=rest))
