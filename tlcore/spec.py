@@ -51,7 +51,7 @@ class Data(_Part):
     )
     corrections: dict[str, str] | str | None = Field(
         None,
-        description="Corrected labels, as a mapping of file to label or a CSV with these columns; an empty label leaves "
+        description="Corrected labels, as a mapping of file to label or a CSV with these columns; an empty one leaves "
         "it out.",
     )
 
