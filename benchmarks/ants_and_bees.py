@@ -27,7 +27,7 @@ def main() -> None:
     assets = Path(os.environ["TLCORE_ASSETS"]).resolve()
     runs = {
         "pretrained": {"source": str(assets / "models/mobilenetv2_100_in1k"), "options": {"image_size": 224}},
-        "bundled": {"source": "bundled/studio-small"},
+        "bundled": {"source": "bundled/studio-base"},
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, fields in runs.items():

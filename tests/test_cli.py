@@ -38,7 +38,7 @@ def test_sources_say_where_they_are(capsys):
     _, out, _ = run(capsys, "sources", "--task", "image-classification", "--json")
     rows = {row["id"]: row for row in json.loads(out)["sources"]}
     assert len(rows) >= 16
-    assert rows["bundled/studio-small"]["availability"] == "bundled"
+    assert rows["bundled/studio-base"]["availability"] == "bundled"
 
 
 @pytest.mark.parametrize("arguments", [(), ("nope",), ("check",), ("check", "x"), ("run",), ("export", "x")])

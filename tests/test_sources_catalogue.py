@@ -31,7 +31,7 @@ def test_there_are_enough_small_to_large_and_beyond_photographs():
     assert sizes[0] < 3e6
     assert sizes[-1] > 3e8
     assert {"natural", "medical", "satellite"} <= {entry.domain for entry in CATALOGUE.values()}
-    assert next(iter(CATALOGUE)) == "bundled/studio-small"
+    assert next(iter(CATALOGUE)) == "bundled/studio-base"
 
 
 def test_two_entries_of_one_name_are_refused():

@@ -304,7 +304,7 @@ def _parser() -> argparse.ArgumentParser:
     advise = verb("advise", _advise, "Advice measured on the data.")
     advise.add_argument("--task", required=True, help="The target task.")
     advise.add_argument("--data", required=True, help="A zip, folder, table, hf://owner/name, or a fingerprint.")
-    advise.add_argument("--source", default="bundled/studio-small", help="The source model.")
+    advise.add_argument("--source", default="bundled/studio-base", help="The source model.")
     verb("run", _run, "Run a spec: transfer, its from-scratch twin, and the report.").add_argument("spec", help="YAML.")
     verb("resume", _resume, "Go on with a run from its checkpoint.").add_argument("run", help="Id of the run.")
     verb("report", _report, "Print the report of a run.").add_argument("run", help="Id of the run.")

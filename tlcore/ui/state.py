@@ -18,7 +18,7 @@ from tlcore.store.store import LOCAL_OWNER
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
-DEFAULT_SOURCE = "bundled/studio-small"
+DEFAULT_SOURCE = "bundled/studio-base"
 # Keys of the draft that the studio keeps beside the fields of the Spec.
 CHECK = "check"  # id of the job that checks the upload
 SAMPLE = "sample"  # the bundled sample whose settings the draft has

@@ -23,7 +23,11 @@ class Digits:
         "scikit-learn). Mirrored digits mean something else, so pictures are not flipped in training."
     )
     task = "image-classification"
-    spec = {"options": {"image_size": 64, "augmentation": "no-flip"}, "budget": {"epochs": 20}}  # noqa: RUF012
+    spec = {  # noqa: RUF012
+        "source": "bundled/studio-small",
+        "options": {"image_size": 64, "augmentation": "no-flip"},
+        "budget": {"epochs": 20},
+    }
 
     def write(self, folder: Path) -> Path:
         """A zip of ten folders of 40 pictures; the first 40 of each digit in the original's order."""

@@ -26,7 +26,7 @@ class SurfaceDefects:
         "a camera; light, grain, colour and the strength of the defects vary, and some defects are faint."
     )
     task = "image-classification"
-    spec = {"options": {"image_size": 64}, "budget": {"epochs": 20}}  # noqa: RUF012
+    spec = {"source": "bundled/studio-small", "options": {"image_size": 64}, "budget": {"epochs": 20}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
         """A zip of five folders of 68 pictures."""

@@ -1,4 +1,4 @@
-"""The source model that comes with the studio and needs no network."""
+"""The source models that come with the studio and need no network; the one with the better features first."""
 
 import json
 from pathlib import Path
@@ -6,19 +6,20 @@ from pathlib import Path
 from tlcore.sources.catalogue.entry import IMAGE_TASKS, KINDS_1K
 from tlcore.sources.opening import files
 from tlcore.sources.source_model import SourceModel
-from tlcore.words import say
+from tlcore.words import Sentence, say
 
 FOLDER = Path(__file__).parents[1] / "bundled"
 
 
-def _studio_small() -> SourceModel:
+def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> SourceModel:
     """Its numbers are read from its own folder: better weights need no change here."""
-    folder = FOLDER / "studio-small"
+    folder = FOLDER / name
     config = json.loads((folder / files.CONFIG).read_text()) if (folder / files.CONFIG).is_file() else {}
     there = (folder / files.WEIGHTS).is_file()
+    told = config.get("pretrained_cfg", {})
     return SourceModel(
-        id="bundled/studio-small",
-        title="Studio small",
+        id=f"bundled/{name}",
+        title=title,
         provider="Transfer Learning Studio",
         hub_id=None,
         revision=None,
@@ -26,12 +27,26 @@ def _studio_small() -> SourceModel:
         parameters=files.read_weights(folder).values if there else None,
         megabytes=round((folder / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,
         source_task=KINDS_1K,
-        source_data=say("small photographs of everyday things, taught by a larger ImageNet-1k model"),
-        licence=config.get("pretrained_cfg", {}).get("license", "apache-2.0"),
-        input_size=config.get("pretrained_cfg", {}).get("input_size", [3, 128, 128])[-1],
+        source_data=source_data,
+        licence=told.get("license", "apache-2.0"),
+        input_size=told.get("input_size", [3, 128, 128])[-1],
         tasks=IMAGE_TASKS,
         library="timm",
+        note=note,
     )
 
 
-ENTRIES = (_studio_small(),)
+ENTRIES = (
+    _bundled(
+        "studio-base",
+        "Studio base",
+        say("ImageNet-1k: 1.3 million photographs, then small cuts of photographs"),
+        say("The better features of the two that come with the studio; its from-scratch twin takes longer to train."),
+    ),
+    _bundled(
+        "studio-small",
+        "Studio small",
+        say("small photographs of everyday things, taught by a larger ImageNet-1k model"),
+        say("Trains fast without a GPU: for a first walk and for small pictures. Its features are weaker."),
+    ),
+)
