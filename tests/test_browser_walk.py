@@ -110,9 +110,10 @@ def test_from_a_zip_to_a_verdict_and_a_bundle(page, studio, photos_zip, tiny_sou
     page.get_by_label("Name of a new project").fill("Stripes and dots")
     click(page, "Create")
 
-    # Source: the bundled model, or where there is none a folder on the server
+    # Source: the task, then the bundled model, or where there is none a folder on the server
     page.wait_for_url("**/source**")
     settled(page)
+    click(page, "Choose")
     if not BUNDLED.exists():
         page.get_by_text("Use a model of your own").click()
         page.get_by_label("Or a folder on the server").fill(str(tiny_source))
@@ -156,7 +157,7 @@ def test_from_a_zip_to_a_verdict_and_a_bundle(page, studio, photos_zip, tiny_sou
     said = page.locator('[data-testid="stMain"]').inner_text()
     assert re.search(r"Transfer helps|No clear difference|Negative transfer", said)
     assert re.search(r"n = 1[0-9]", said), "the verdict says its n"
-    assert "Of 100 new pictures" in said
+    assert "Of 100 new examples" in said
     with page.expect_download() as download:
         page.get_by_role("button", name="Report (JSON)").click()
     report = json.loads(Path(download.value.path()).read_text())

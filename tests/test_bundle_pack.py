@@ -137,6 +137,41 @@ def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_pat
     assert "broken.jpg" in done.stderr
 
 
+def test_a_temperature_reaches_every_prediction(packed, clean, tmp_path, monkeypatch):
+    """Report, example, predict.py and the studio give the same confidences, and they are not the raw ones."""
+    from tlcore.bundle import Bundle
+    from tlcore.report import calibration
+
+    context, _, _ = packed
+    monkeypatch.setattr(calibration, "temperature", lambda logits, truth: (2.5, None))
+    told = report.build(context)
+    path = bundle.pack(context, told)
+    folder = tmp_path / "unzipped"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+    assert (
+        json.loads((folder / "calibration.json").read_text())["temperature"]
+        == told["calibration"]["temperature"]
+        == 2.5
+    )
+    result = next(r for r in context.arms["transfer"] if r.seed == told["packed"]["seed"])
+    by_hand = np.exp(result.outputs("test") / 2.5)
+    by_hand /= by_hand.sum(axis=1, keepdims=True)
+    kept = list(csv.DictReader((context.folder / "predictions.csv").open()))
+    assert [float(row["confidence"]) for row in kept] == pytest.approx(by_hand.max(axis=1).tolist(), abs=1e-5)
+    rows = context.dataset.split("test")
+    files = [context.dataset.file(file) for file in rows["file"]]
+    answers = Bundle.open(path).predict(files)
+    assert [row.confidence for row in answers] == pytest.approx(by_hand.max(axis=1).tolist(), abs=1e-3)
+    done = run_alone(clean, folder, str(files[0]), str(files[1]))
+    alone = list(csv.DictReader(done.stdout.splitlines()))
+    assert [float(row["confidence"]) for row in alone] == pytest.approx([r.confidence for r in answers[:2]], abs=1e-5)
+    expected = json.loads((folder / "example/expected.json").read_text())
+    assert expected["confidence"] == pytest.approx(float(kept[0]["confidence"]), abs=1e-3)
+    monkeypatch.undo()
+    bundle.pack(context, report.build(context))
+
+
 def test_the_example_gives_what_is_expected(packed, clean):
     _, _, folder = packed
     expected = json.loads((folder / "example/expected.json").read_text())

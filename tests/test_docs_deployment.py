@@ -148,7 +148,7 @@ def test_make_knows_its_targets(target):
 def test_make_says_what_to_do_without_a_usable_python(tmp_path):
     if shutil.which("make") is None:
         pytest.skip("make is not on this machine")
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "requirements-models.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     done = subprocess.run(["make", "install", "PYTHON="], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0

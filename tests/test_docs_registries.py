@@ -128,7 +128,7 @@ def test_every_dependency_earns_its_place():
         assert f"`{name}`" in rest, name
 
 
-IMPORTED_AS = {"Pillow": "PIL", "PyYAML": "yaml", "scikit-learn": "sklearn",
+IMPORTED_AS = {"nvidia-ml-py": "pynvml", "Pillow": "PIL", "PyYAML": "yaml", "scikit-learn": "sklearn",
                "Jinja2": "jinja2", "MarkupSafe": "markupsafe",
                "SQLAlchemy": "sqlalchemy"}  # fmt: skip
 # Needed though nothing here imports them: torchvision by timm, psycopg by a database URL.

@@ -13,9 +13,11 @@ from report_run import PROCESSOR, finished
 
 from tlcore import tasks
 from tlcore.report import build, gradcam, html
-from tlcore.report.build import best_seed, plain, stood_at, verdict_sentence
+from tlcore.report.build import best_seed, plain
 from tlcore.report.context import RunContext
 from tlcore.report.predictions import cell
+from tlcore.report.telling import verdict_sentence
+from tlcore.report.twin import stood_at
 from tlcore.words import read
 
 
@@ -66,8 +68,8 @@ def test_colours_were_learned_and_transfer_said_to_help(report):
     assert report["verdict"] == "transfer-helps"
     told = read(report["sentences"]["verdict"])
     assert told.startswith("Transfer helps")
-    assert "n = 18 test pictures, 3 seeds" in told
-    assert read(report["sentences"]["plain"]).startswith("Of 100 new pictures, about")
+    assert "n = 18 test examples, 3 seeds" in told
+    assert read(report["sentences"]["plain"]).startswith("Of 100 new examples, about")
 
 
 def test_classes_and_confusion_agree(report):

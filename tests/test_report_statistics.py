@@ -179,9 +179,9 @@ def test_it_is_quick():
 @pytest.mark.parametrize(
     ("value", "interval", "said"),
     [
-        (0.931, (0.881, 0.959), "Of 100 new pictures, about 93 right; between 88 and 96."),
-        (1.0, (0.912, 1.0), "Of 100 new pictures, about 100 right; between 91 and 100."),
-        (0.0, (0.0, 0.071), "Of 100 new pictures, about 0 right; between 0 and 8."),
+        (0.931, (0.881, 0.959), "Of 100 new examples, about 93 right; between 88 and 96."),
+        (1.0, (0.912, 1.0), "Of 100 new examples, about 100 right; between 91 and 100."),
+        (0.0, (0.0, 0.071), "Of 100 new examples, about 0 right; between 0 and 8."),
     ],
 )
 def test_scores_in_plain_words(value, interval, said):

@@ -11,7 +11,7 @@ from tlcore.errors import UnusableInput
 from tlcore.registry import by_id
 from tlcore.sources import Availability, availability, describe, find, open_source, sources_for
 from tlcore.sources.catalogue import CATALOGUE, FAMILIES
-from tlcore.sources.source_model import DOMAINS
+from tlcore.sources.source_model import DOMAINS, serving
 from tlcore.words import Sentence
 
 TIMM = [entry for entry in CATALOGUE.values() if entry.id.startswith("timm/")]
@@ -45,7 +45,7 @@ def test_entries_are_complete(entry):
     assert entry.licence
     assert entry.revision
     assert entry.domain in DOMAINS
-    assert entry.tasks == ("image-classification",)
+    assert entry.tasks == serving(entry.modality)
     assert isinstance(entry.source_task, Sentence)
     assert isinstance(entry.source_data, Sentence)
     assert entry.megabytes == pytest.approx(entry.parameters * 4 / 1e6, rel=0.01)
@@ -80,7 +80,7 @@ def test_entries_from_elsewhere_have_the_size_of_their_architecture():
     import transformers
 
     for entry in CATALOGUE.values():
-        if not entry.hub_id or entry in TIMM:
+        if not entry.hub_id or entry in TIMM or entry.modality == "text":
             continue
         kind, arguments = ELSEWHERE[entry.id]
         with torch.device("meta"):
@@ -176,3 +176,45 @@ def test_sources_are_data():
         json.dumps({k: str(v) for k, v in asdict(entry).items()})
         with pytest.raises(AttributeError):
             entry.title = "other"
+
+
+# What transformers' own defaults lack of each text encoder's configuration.
+WORDS_250K = {"vocab_size": 250037, "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12,
+              "intermediate_size": 1536}  # fmt: skip
+XLM = {"vocab_size": 250002, "max_position_embeddings": 514, "type_vocab_size": 1}
+DEBERTA = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"],
+           "type_vocab_size": 0}  # fmt: skip
+TEXT = {
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2": WORDS_250K,
+    "intfloat/multilingual-e5-small": WORDS_250K,
+    "intfloat/multilingual-e5-base": XLM,
+    "FacebookAI/xlm-roberta-base": XLM,
+    "sentence-transformers/all-mpnet-base-v2": {"vocab_size": 30527, "max_position_embeddings": 514},
+    "distilbert/distilbert-base-uncased": {},
+    "google-bert/bert-base-uncased": {},
+    "FacebookAI/roberta-base": {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1},
+    "google/electra-small-discriminator": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4,
+                                           "intermediate_size": 1024},
+    "MoritzLaurer/deberta-v3-base-zeroshot-v2.0": {
+        **DEBERTA, "vocab_size": 128100, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "hidden_size": 768, "position_buckets": 256, "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    },
+    "answerdotai/ModernBERT-base": {"vocab_size": 50368},
+    "distilbert/distilbert-base-multilingual-cased": {"vocab_size": 119547},
+    "google-bert/bert-base-multilingual-cased": {"vocab_size": 119547},
+    "neuralmind/bert-base-portuguese-cased": {"vocab_size": 29794},
+    "PORTULAN/albertina-100m-portuguese-ptbr-encoder": {**DEBERTA, "vocab_size": 50265},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", [e for e in CATALOGUE.values() if e.modality == "text"], ids=lambda e: e.id)
+def test_text_encoders_have_the_size_of_their_architecture(entry):
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    assert entry.languages
+    if entry.id.startswith("bundled/"):
+        return
+    with torch.device("meta"):
+        net = AutoModel.from_config(AutoConfig.for_model(entry.architecture, **TEXT[entry.id]))
+    assert entry.parameters == pytest.approx(sum(p.numel() for p in net.parameters()), rel=0.002)

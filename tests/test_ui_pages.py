@@ -101,7 +101,7 @@ def test_failed_run_says_why(filled):
 def test_finished_run_says_its_verdict(filled):
     text = said(opened("compare", project=filled.project, run=filled.runs["ends"]))
     assert "Transfer helps" in text
-    assert "Of 100 new pictures" in text
+    assert "Of 100 new examples" in text
 
 
 def test_waiting_run_says_that_no_worker_is_there(filled):

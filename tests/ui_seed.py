@@ -213,7 +213,7 @@ def report(run_id: str, store: Store, fingerprint: str) -> dict[str, Any]:
         "sentences": {
             "verdict": verdict.model_dump(),
             "plain": say(
-                "Of 100 new pictures, about {n} right; between {low} and {high}.", n=90, low=80, high=95
+                "Of 100 new examples, about {n} right; between {low} and {high}.", n=90, low=80, high=95
             ).model_dump(),
         },
         "confusion": [[2, 1], [0, 3]],

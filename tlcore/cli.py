@@ -109,12 +109,36 @@ def _advise(told: argparse.Namespace) -> None:
     from tlcore import flow, tasks
     from tlcore.spec import from_dict
 
-    spec = from_dict({"task": told.task, "data": _data(told.data), "source": told.source})
-    advice = flow.advise(spec, tasks.find(told.task), _store(), _owner()).to_json()
+    asked = {"task": told.task, "data": _data(told.data), "source": told.source}
+    spec = from_dict({name: value for name, value in asked.items() if value is not None})
+    with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the advice alone
+        found = flow.advise(spec, tasks.find(told.task), _store(), _owner(), _progress(told), rank=told.rank)
+    advice = found.to_json()
+    if told.race:
+        advice["race"] = _race(told, spec)
     if told.json:
         _print(advice)
     else:
         print(advice["strategy"], *advice["reasons"], sep="\n")
+        for source in advice["sources"]:
+            print(source["id"], "–" if source["score"] is None else format(source["score"], ".3f"), sep="  ")
+        if told.race:
+            print(*(Sentence.model_validate(one) for one in advice["race"]["sentences"].values()), sep="\n")
+
+
+def _race(told: argparse.Namespace, spec: Any) -> dict[str, Any]:
+    """The pilot race on the data of a Spec; that of an equal one before is taken as it is."""
+    from tlcore import data, tasks
+    from tlcore.guidance import race
+
+    store = _store()
+    dataset = data.read(spec.data, task=tasks.find(spec.task), store=store, owner=_owner())
+    asked = race.request(spec, dataset.fingerprint)
+    if race.kept(store, asked) is None:
+        _here(told, store, "race", asked, about=asked)
+    found = race.kept(store, asked)
+    assert found is not None
+    return found
 
 
 def _run(told: argparse.Namespace) -> int:
@@ -151,15 +175,19 @@ def _work(told: argparse.Namespace, store: Any, run_id: str) -> int:
     print(f"run {run_id}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the report alone
         job = run_here(store, run_id, _progress(told))
-    if job.state != "succeeded":
-        failure = job.error or {}
-        sentence = Sentence.model_validate(failure.get("sentence") or say("The run did not end well.").model_dump())
-        error = StudioError(
-            sentence, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row")
-        )
-        error.exit_code = 130 if job.state == "cancelled" else failure.get("exit_code", 1)
-        raise error
+    _well(job)
     return _report(told, run_id)
+
+
+def _well(job: Any) -> None:
+    """Raise what a job failed with; nothing where it succeeded."""
+    if job.state == "succeeded":
+        return
+    failure = job.error or {}
+    sentence = Sentence.model_validate(failure.get("sentence") or say("The run did not end well.").model_dump())
+    error = StudioError(sentence, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row"))
+    error.exit_code = 130 if job.state == "cancelled" else failure.get("exit_code", 1)
+    raise error
 
 
 def _report(told: argparse.Namespace, run_id: str | None = None) -> int:
@@ -174,6 +202,38 @@ def _report(told: argparse.Namespace, run_id: str | None = None) -> int:
             print(Sentence.model_validate(sentence))
         print(run.report["bundle"])
     return 0
+
+
+def _savings(told: argparse.Namespace) -> int:
+    from tlcore.report import label_savings
+    from tlcore.report.label_savings_job import usable
+
+    store = _store()
+    run = _known(store, told.run)
+    usable(run)
+    given = {"run": run.id, "sizes": told.sizes, "seeds": told.seeds}
+    _here(told, store, "label-savings", given, about={"run": run.id})
+    found = label_savings.load(store.runs.folder(run.id))
+    assert found is not None
+    if told.json:
+        _print(found)
+    else:
+        for sentence in found["sentences"].values():
+            print(Sentence.model_validate(sentence))
+    return 0
+
+
+def _here(told: argparse.Namespace, store: Any, kind: str, given: dict[str, Any], about: dict[str, Any]) -> Any:
+    """Do a job that is not a run in this process, or watch the one that is under way about the same thing."""
+    from tlcore.jobs.foreground import run_here
+
+    job = store.jobs.newest(kind, about)
+    if job is None or job.state in ("succeeded", "failed", "cancelled"):
+        job = store.jobs.submit(kind, _owner(), given, lane="train")
+    with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the answer alone
+        job = run_here(store, job.id, _progress(told))
+    _well(job)
+    return job
 
 
 def _export(told: argparse.Namespace) -> None:
@@ -304,16 +364,22 @@ def _parser() -> argparse.ArgumentParser:
     advise = verb("advise", _advise, "Advice measured on the data.")
     advise.add_argument("--task", required=True, help="The target task.")
     advise.add_argument("--data", required=True, help="A zip, folder, table, hf://owner/name, or a fingerprint.")
-    advise.add_argument("--source", default="bundled/studio-base", help="The source model.")
+    advise.add_argument("--source", help="The source model (else the one that the task begins with).")
+    advise.add_argument("--rank", action="store_true", help="Also rank every source that can be had from here.")
+    advise.add_argument("--race", action="store_true", help="Let the strategies race in short trainings first.")
     verb("run", _run, "Run a spec: transfer, its from-scratch twin, and the report.").add_argument("spec", help="YAML.")
     verb("resume", _resume, "Go on with a run from its checkpoint.").add_argument("run", help="Id of the run.")
     verb("report", _report, "Print the report of a run.").add_argument("run", help="Id of the run.")
+    savings = verb("savings", _savings, "How many labels transfer saves, measured for a finished run.")
+    savings.add_argument("run", help="Id of the run.")
+    savings.add_argument("--sizes", type=int, default=5, help="Numbers of labels to train with, the whole included.")
+    savings.add_argument("--seeds", type=int, default=3, help="Seeds of each; at most those of the run.")
     export = verb("export", _export, "Write the bundle of a run to a file.")
     export.add_argument("run", help="Id of the run.")
     export.add_argument("--output", required=True, metavar="FILE.zip", help="Where to.")
     predict = verb("predict", _predict, "Predict with a bundle.")
     predict.add_argument("bundle", help="A bundle.zip.")
-    predict.add_argument("inputs", nargs="+", metavar="INPUT", help="Pictures, folders or zips.")
+    predict.add_argument("inputs", nargs="+", metavar="INPUT", help="Pictures, folders, zips; tables of texts.")
     predict.add_argument("--output", metavar="FILE.csv", help="Where the predictions go (else stdout).")
     serve = verb("serve", _serve, "Open the studio, with its worker.", json=False)
     serve.add_argument("--port", type=int, default=8501)

@@ -48,7 +48,10 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     progress(0.0, say("Opening the source model"))
     source = sources.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
-    plan = _kept(folder / "plan.json", lambda: plan_for(spec, task, dataset, source))
+    plan = _kept(
+        folder / "plan.json",
+        lambda: plan_for(spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress)),
+    )
     store.runs.set(run.id, plan=plan)
     _kept(folder / "target.json", lambda: target)
     _kept(folder / "processor.json", lambda: plan["processor"])
@@ -78,49 +81,80 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     return {"verdict": told["verdict"], "value": told["transfer"]["value"]}
 
 
-def advise(spec: Spec, task: Task, store: Store, owner: str) -> guidance.Advice:
-    """Evidence and advice for a Spec's data; the sources are those that can be had from here."""
-    dataset = read(spec.data, task=task, store=store, owner=owner)
-    reachable = [
-        {"id": source.id, "score": None}
-        for source in sources.sources_for(task.id, store)
-        if sources.availability(source, store) in (sources.Availability.BUNDLED, sources.Availability.HERE)
+def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress = lambda *told, **more: None,
+           *, rank: bool = False) -> guidance.Advice:  # fmt: skip
+    """Evidence of a Spec's data and source, and the advice that it gives.
+
+    The sources listed are those that can be had from here; with ``rank`` each is measured, else those that were
+    measured before have a score.
+    """
+    dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
+    source = sources.open_source(spec.source, store, progress=_aside(progress))
+    told = advised(spec, task, dataset, source, store, progress)
+    refs = [one.id for one in guidance.reachable(task, store)]
+    if rank:
+        guidance.rank(dataset, task, refs, store, spec.options, progress)
+    rows = {row["id"]: row for row in guidance.kept_ranking(store, dataset.fingerprint)}
+    listed = [
+        {"id": ref, "score": rows.get(ref, {}).get("score"), "probe": rows.get(ref, {}).get("probe")}
+        for ref in dict.fromkeys([*refs, source.source.id])
     ]
-    return guidance.advise(guidance.measure(dataset), reachable)
+    listed.sort(key=lambda one: (one["score"] is None, -(one["score"] or 0.0)))
+    return guidance.advise(told.evidence, listed, guidance.kept_race(store, dataset.fingerprint, spec.source))
 
 
-def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource) -> dict[str, Any]:
-    """The Plan with every ``auto`` resolved for this data and machine."""
+def advised(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
+            progress: Progress) -> guidance.Advice:  # fmt: skip
+    """What the Evidence of these data with this source suggests, and the newest pilot race where one was run."""
+    evidence = measured(spec, task, dataset, source, store, progress)
+    return guidance.advise(evidence, race=guidance.kept_race(store, dataset.fingerprint, spec.source))
+
+
+def measured(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
+             progress: Progress) -> guidance.Evidence:  # fmt: skip
+    """The Evidence of these data with this source, from the cache or measured now; its features serve the run too."""
+    from tlcore.training import machine
+
+    processor = task.processor(source.preprocess, spec.options, dataset, machine.found().device)
+    return guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
+
+
+def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
+             advice: Callable[[], guidance.Advice] | None = None) -> dict[str, Any]:  # fmt: skip
+    """The Plan with every ``auto`` resolved for this data and machine.
+
+    ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
+    """
     from tlcore.training import machine
 
     here = machine.found()
-    plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device)
+    plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice)
     return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
 
 
-def preview(spec: Spec, dataset: Dataset, source: SourceModel) -> dict[str, Any]:
+def preview(spec: Spec, dataset: Dataset, source: SourceModel,
+            advice: Callable[[], guidance.Advice] | None = None) -> dict[str, Any]:  # fmt: skip
     """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
     from tlcore.training import machine
 
-    told = {"input_size": source.input_size or 224, "resizable": True, "crop_pct": 0.9, "interpolation": "bicubic",
-            "mean": [0.5] * 3, "std": [0.5] * 3}  # fmt: skip
-    return _plan(spec, tasks.find(spec.task), dataset, told, source, machine.light().device)
+    task = tasks.find(spec.task)
+    return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice)
 
 
 def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], source: SourceModel,
-          device: str) -> dict[str, Any]:  # fmt: skip
+          device: str, advice: Callable[[], guidance.Advice] | None) -> dict[str, Any]:  # fmt: skip
     processor = task.processor(preprocess, spec.options, dataset, device)
     strategy = spec.strategy
     if strategy == "auto":
-        strategy = guidance.advise(guidance.measure(dataset)).strategy
+        strategy = (advice() if advice else guidance.advise(guidance.measure(dataset))).strategy
 
     def told(value: Any) -> Any:
         return None if value == "auto" else value
 
     context = PlanContext(
-        n_train=dataset.info.n["train"], size=processor["size"], parameters=source.parameters or 3_500_000,
+        n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
-        learning_rate=told(spec.options.learning_rate),
+        learning_rate=told(spec.options.learning_rate), rate=task.rate,
     )  # fmt: skip
     return make_plan(spec, strategy, context, processor, task.metrics[0])
 

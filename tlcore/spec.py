@@ -39,7 +39,9 @@ class Split(_Part):
 class Data(_Part):
     """Where the examples are, and how they are read."""
 
-    path: str | None = Field(None, description="A zip, folder, table (CSV or Parquet) or hf://owner/name on the hub.")
+    path: str | None = Field(
+        None, description="A zip, folder, table (CSV, JSON lines, Parquet) or hf://owner/name on the hub."
+    )
     dataset: str | None = Field(None, description="Fingerprint of a dataset that is in the workspace.")
     split: Split = Field(default_factory=Split, description="Shares for validation and test.")
     group: str | None = Field(
@@ -47,7 +49,9 @@ class Data(_Part):
         description="A column, or a regular expression on file names, that keeps one patient or product in one split.",
     )
     columns: dict[str, str] = Field(
-        default_factory=dict, description="Which column of the table is which, as in {image: file, label: kind}."
+        default_factory=dict,
+        description="Which column of the table is which, as in {image: file, label: kind} or {text: review, label: "
+        "stars}.",
     )
     corrections: dict[str, str] | str | None = Field(
         None,
@@ -67,6 +71,11 @@ class Budget(_Part):
 
     epochs: int | Auto = Field("auto", description="Most epochs of training, or auto.")
     minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="Most minutes for each arm, or none.")
+    twin: float = Field(
+        1.0, ge=1, le=10, allow_inf_nan=False,
+        description="How many times the ordinary budget the from-scratch twin gets, 1 to 10; above 1 the report shows "
+        "both.",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _positive(self) -> Budget:
@@ -79,6 +88,9 @@ class Options(_Part):
     """Settings a person may leave to the studio."""
 
     image_size: int | Auto = Field("auto", description="Side of the square picture that the model sees, in pixels.")
+    max_length: int | Auto = Field(
+        "auto", description="Tokens (parts of words) that the model reads of a text at most; what follows is cut off."
+    )
     batch_size: int | Auto = Field("auto", description="Examples in one step of training.")
     learning_rate: float | Auto = Field("auto", description="Learning rate, or auto for a small search.")
     augmentation: Literal["auto", "standard", "no-flip", "none"] = Field(
@@ -89,6 +101,8 @@ class Options(_Part):
     def _bounds(self) -> Options:
         if self.image_size != "auto" and not 16 <= self.image_size <= 1024:
             raise ValueError("image_size must be between 16 and 1024")
+        if self.max_length != "auto" and not 8 <= self.max_length <= 512:
+            raise ValueError("max_length must be between 8 and 512")
         if self.batch_size != "auto" and not 1 <= self.batch_size <= 4096:
             raise ValueError("batch_size must be between 1 and 4096")
         if self.learning_rate != "auto" and not 0 < self.learning_rate <= 10:
@@ -112,6 +126,18 @@ class Spec(_Part):
     seeds: int = Field(3, ge=1, le=20, description="How many times each arm is trained, with another seed each time.")
     budget: Budget = Field(default_factory=Budget, description="How long it may take.")
     options: Options = Field(default_factory=Options, description="Settings of training.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_the_task(cls, told: Any) -> Any:
+        """Where no source is named, the one that the task begins with."""
+        if isinstance(told, dict) and "source" not in told:
+            from tlcore.tasks import TASKS
+
+            known = {task.id: task.default_source for task in TASKS}
+            if isinstance(told.get("task"), str) and told["task"] in known:
+                return {**told, "source": known[told["task"]]}
+        return told
 
     def to_yaml(self) -> str:
         """The Spec as YAML that `tlcore run` takes."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tlcore.bundle import onnx
+from tlcore.bundle import kinds, onnx
+from tlcore.bundle.kinds import Kind
 from tlcore.words import Sentence
 
 if TYPE_CHECKING:
@@ -24,18 +25,21 @@ TYPES = {"macro-f1": "f1"}
 
 def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
     """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files; every figure is measured."""
+    kind = kinds.find(context.task.modality)
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
         f"---\n{head}---\n",
         f"# {_line(report['name'])}\n",
         _what(report),
         "## Verdict\n", _english(report["sentences"]["verdict"]) + "\n",
-        "## Scores on the test set\n", _scores(report),
+        "## Scores on the test set\n", _scores(report, kind),
+        "## Against the naive\n", _naive(report),
+        *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
         "## Data\n", _data(report),
-        "## Use\n", _use(context),
-        "## Limits\n", _limits(report),
+        "## Use\n", kind.use(context),
+        "## Limits\n", _limits(report, kind),
         "## Cost\n", _cost(report),
-        "## Export\n", _export(report["export"]),
+        "## Export\n", _export(report["export"], kind),
         "## Files\n", _files(hashes),
     ]  # fmt: skip
     return "\n".join(parts)
@@ -85,11 +89,11 @@ def _what(report: dict[str, Any]) -> str:
     )
 
 
-def _scores(report: dict[str, Any]) -> str:
+def _scores(report: dict[str, Any], kind: Kind) -> str:
     rows = [
-        f"n = {report['n_test']} test pictures that training never saw; 95 % bootstrap intervals. The model in this "
-        f"bundle is seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are means "
-        f"over {report['seeds']} seeds.\n",
+        f"n = {report['n_test']} test {kind.things} that training never saw; 95 % bootstrap intervals. The model in "
+        f"this bundle is seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are "
+        f"means over {report['seeds']} seeds.\n",
         "| | this model | recipe | from-scratch twin | difference |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for metric in report["packed"]["metrics"]:
@@ -107,6 +111,37 @@ def _scores(report: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def _naive(report: dict[str, Any]) -> str:
+    rows = ["| baseline | score (95 %) | recipe minus baseline (95 %) |", "|---|---|---|"]
+    for one in report["naive"]:
+        title = _english(one["title"])
+        if one["value"] is None:
+            rows.append(f"| {title} | {_english(one['reason'])} | – |")
+        else:
+            rows.append(f"| {title} | {_span(one)} | {_span(one['difference'])} |")
+    if told := report["sentences"].get("naive"):
+        rows += ["", _english(told)]
+    return "\n".join(rows) + "\n"
+
+
+def _calibration(told: dict[str, Any]) -> str:
+    reason = f" {_english(told['reason'])}" if told["reason"] else ""
+    return (
+        f"Temperature {told['temperature']:.3f}, fitted on {told['n_validation']} validation examples; `predict.py` "
+        f"divides the logits by it (`calibration.json`).{reason}\n\n"
+        f"| on {told['n_test']} test examples | before | after |\n|---|---|---|\n"
+        + "".join(
+            f"| {name} | {_span(told['before'][key])} | {_span(told['after'][key])} |\n"
+            for key, name in (("ece", f"ECE, {told['bins']} bins of equal mass"), ("debiased", "debiased error"),
+                              ("brier", "Brier score"))
+        )
+    )  # fmt: skip
+
+
+def _span(told: dict[str, Any]) -> str:
+    return f"{told['value']:.3f} ({told['interval'][0]:.3f} – {told['interval'][1]:.3f})"
+
+
 def _data(report: dict[str, Any]) -> str:
     data = report["dataset"]
     n = data["n"]
@@ -117,38 +152,18 @@ def _data(report: dict[str, Any]) -> str:
     )
 
 
-def _use(context: RunContext) -> str:
-    if context.source.library == "timm":
-        load = 'import timm\nmodel = timm.create_model("local-dir:FOLDER", pretrained=True).eval()'
-    else:
-        load = (
-            "from transformers import AutoImageProcessor, AutoModelForImageClassification\n"
-            'model = AutoModelForImageClassification.from_pretrained("FOLDER").eval()\n'
-            'processor = AutoImageProcessor.from_pretrained("FOLDER")'
-        )
-    return (
-        "Without any framework (onnxruntime, numpy and Pillow):\n\n"
-        "```sh\npip install -r requirements.txt\n"
-        "python predict.py PICTURE_OR_FOLDER_OR_ZIP --output predictions.csv\n```\n\n"
-        "`example/expected.json` says what `python predict.py example/PICTURE` gives for the picture beside it.\n\n"
-        f"In Python, FOLDER being the unzipped bundle:\n\n```python\n{load}\n```\n\n"
-        "`preprocessing.json`: upright RGB; the centre square of the picture is resized to `canvas` pixels, its centre "
-        "`size` pixels are kept, divided by 255, less `mean`, divided by `std`. `labels.json` is in the order of the "
-        "outputs, which are logits.\n"
-    )
-
-
-def _limits(report: dict[str, Any]) -> str:
+def _limits(report: dict[str, Any], kind: Kind) -> str:
     lines = [
-        "* It knows these classes only: a picture of anything else gets one of them too, and perhaps confidently.",
-        "* The scores hold for pictures like those of the test set; another camera, place or population may do worse.",
-        "* The confidence is the network's own and was not calibrated.",
+        *kind.limits(),
+        *([] if report.get("calibration") else ["* The confidence is the network's own and was not calibrated."]),
     ]
     small = [_line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
     if small:
-        lines.append(f"* Fewer than 10 test pictures, so hardly tested: {', '.join(small[:20])}.")
+        lines.append(f"* Fewer than 10 test {kind.things}, so hardly tested: {', '.join(small[:20])}.")
     if report.get("unknown_label"):
-        lines.append(f"* {report['unknown_label']} test pictures had a label that no training picture has; all errors.")
+        lines.append(
+            f"* {report['unknown_label']} test {kind.things} had a label that no training example has; all errors."
+        )
     lines += [f"* {_english(note)}" for note in report["notes"]]
     return "\n".join(lines) + "\n"
 
@@ -161,11 +176,14 @@ def _cost(report: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _export(export: dict[str, Any]) -> str:
+def _export(export: dict[str, Any], kind: Kind) -> str:
+    if export.get("skipped"):
+        return _english(export["skipped"]) + "\n"
     return (
-        f"`model.onnx` (opset {onnx.OPSET}, input `{onnx.INPUT}`, any batch size) against torch on {export['n']} test "
-        f"pictures: largest difference of a logit {export['max_difference']:.1e} (allowed {export['tolerance']:.0e}), "
-        f"same class on {export['same_class']}. One picture through the network took {export['milliseconds']:.1f} ms "
+        f"`model.onnx` (opset {onnx.OPSET}, any batch size) against torch on {export['n']} test "
+        f"{kind.things}: largest difference of a logit {export['max_difference']:.1e} (allowed "
+        f"{export['tolerance']:.0e}), same class on {export['same_class']}. "
+        f"One of them through the network took {export['milliseconds']:.1f} ms "
         "with onnxruntime on the CPU of the machine that trained it, decoding not counted.\n"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore.bundle.open import Bundle, Row, found_in, set_aside_csv
+from tlcore.bundle.open import Bundle, Row, set_aside_csv
 from tlcore.bundle.standalone import cell
 from tlcore.errors import UnusableInput
 from tlcore.report.build import write_whole
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
-    """Predict a picture, folder or zip into ``predictions.csv`` and ``set_aside.csv`` in the job's folder.
+    """Predict pictures or texts into ``predictions.csv`` and ``set_aside.csv`` in the job's folder.
 
     ``job.input``: ``path`` (what to predict; relative ones count from the job's folder), and the bundle as ``run`` or
     ``model`` (ids) or ``bundle`` (a path). The output names both files, how many rows each has, and counts by label.
@@ -28,7 +28,7 @@ def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     folder = store.jobs.folder(job.id)
     bundle = Bundle.open(bundle_path(store, job.input))
     path = folder / job.input["path"]
-    inputs = list(found_in([path])) if path.is_dir() else found_in([path])
+    inputs = list(bundle.found_in([path])) if path.is_dir() else bundle.found_in([path])
     return {"file": "predictions.csv", "set_aside_file": "set_aside.csv",
             **write(bundle, inputs, folder / "predictions.csv", folder / "set_aside.csv", progress)}  # fmt: skip
 
@@ -66,7 +66,7 @@ def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
                 writer.writerow([cell(row.input), cell(row.prediction), share(row.confidence or 0.0),
                                  *map(share, row.probability)])  # fmt: skip
             if progress and done % 16 == 0:
-                progress(done / total if total else None, say("{n} pictures predicted", n=done))
+                progress(done / total if total else None, bundle.kind.done(done))
     draft.replace(output)
     write_whole(set_aside, set_aside_csv(aside))
     return {"n": done - len(aside), "set_aside": len(aside), "counts": counts}

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 FORMAT = 1
 WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
+TEXT_WEIGHTS = (
+    "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model",
+)  # fmt: skip
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
+CALIBRATION = "calibration.json"  # bundles of before it was measured have none: temperature 1
 PICTURES = (
     ".jpg",
     ".jpeg",
@@ -20,8 +25,9 @@ PICTURES = (
     ".jp2",
 )
 KNOWN = frozenset((
-    *WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json", "report.html", "report.pt_BR.html",
-    "example/expected.json", *(f"example/picture{suffix}" for suffix in PICTURES),
+    *WEIGHTS, *TEXT_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json", "report.html",
+    "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
+    *(f"example/picture{suffix}" for suffix in PICTURES),
 ))  # fmt: skip
 LARGE = ("model.safetensors", "model.onnx")
 LARGEST = 4 * 2**30  # bytes of weights

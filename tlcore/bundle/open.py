@@ -10,31 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from tlcore.bundle import layout, onnx
-from tlcore.bundle.standalone import gather, softmax
+from tlcore.bundle import kinds, layout, onnx
+from tlcore.bundle.calibrated import Calibration
+from tlcore.bundle.kinds.contract import Input, Kind, Prepared
+from tlcore.bundle.standalone import answer, probabilities
 from tlcore.errors import UnusableInput
 from tlcore.report.predictions import share, table
 from tlcore.words import Sentence, say, t
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 BATCH = 16
-
-
-class Preprocessing(BaseModel):
-    """How a picture becomes the network's input; sizes in pixels, mean and std for values 0-1."""
-
-    size: int = Field(ge=8, le=4096)
-    canvas: int = Field(ge=8, le=8192)
-    interpolation: str
-    mean: list[float] = Field(min_length=3, max_length=3)
-    std: list[float] = Field(min_length=3, max_length=3)
+EVERY = tuple(name for name in layout.NEEDED if all(name in kind.needed for kind in kinds.KINDS))
 
 
 class Manifest(BaseModel):
@@ -95,10 +84,13 @@ class Bundle:
         self,
         manifest: Manifest,
         labels: list[str],
-        preprocessing: Preprocessing,
+        kind: Kind,
+        prepared: Prepared,
+        calibration: Calibration,
         read: Callable[[str], bytes],
     ):
-        self.manifest, self.labels, self.preprocessing, self._read = manifest, labels, preprocessing, read
+        self.manifest, self.labels, self.kind, self.prepared, self._read = manifest, labels, kind, prepared, read
+        self.calibration = calibration
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:
@@ -106,34 +98,49 @@ class Bundle:
         path = Path(path)
         if not path.exists():
             raise _unusable(say("There is no file {file}.", file=path.name), path)
-        read = _folder_reader(path) if path.is_dir() else _zip_reader(path)
+        read, names = _folder_reader(path) if path.is_dir() else _zip_reader(path)
         try:
             manifest = Manifest.model_validate_json(read("manifest.json"))
             if manifest.format != layout.FORMAT:
                 raise _unusable(say("This bundle is of format {found}; this studio reads format {known}.",
                                     found=manifest.format, known=layout.FORMAT), path)  # fmt: skip
             labels = json.loads(_checked(read, "labels.json", manifest, path))
-            preprocessing = Preprocessing.model_validate_json(_checked(read, "preprocessing.json", manifest, path))
-        except (ValidationError, ValueError, RecursionError):
+            told = _checked(read, "preprocessing.json", manifest, path)
+            kind = kinds.find(json.loads(told).get("kind", "image"))
+            _all_there(names, path, kind.needed)
+            prepared = kind.prepared(told, lambda name: _checked(read, name, manifest, path))
+        except (ValidationError, ValueError, RecursionError, AttributeError):
             raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
         if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
             raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
-        return cls(manifest, labels, preprocessing, lambda name: _checked(read, name, manifest, path))
+        calibration = Calibration()
+        if layout.CALIBRATION in manifest.files:
+            try:
+                calibration = Calibration.model_validate_json(_checked(read, layout.CALIBRATION, manifest, path))
+                calibration.fits(labels)
+            except ValueError:
+                raise _unusable(say("The bundle's calibration.json cannot be used."), path) from None
+        return cls(manifest, labels, kind, prepared, calibration, lambda name: _checked(read, name, manifest, path))
 
     def read(self, name: str) -> bytes:
         """One file of the bundle, its sha256 checked. Raises UnusableInput where it is missing or was changed."""
         return self._read(name)
 
     def predict(self, inputs: Iterable[Any]) -> list[Row]:
-        """One row an input, in order. An input is a path, bytes, an RGB ``PIL.Image``, or (name, any of these).
+        """One row an input, in order. An input is what the bundle's kind predicts on, or (name, that): a path, bytes or
+        an RGB ``PIL.Image`` for pictures, a string for texts.
 
         What cannot be read becomes a row with its reason.
         """
-        return list(self.stream(_named(inputs)))
+        return list(self.stream(self.kind.named(inputs)))
 
     def predict_paths(self, paths: Sequence[str | Path]) -> Answers:
-        """Predict pictures, folders and zips of pictures."""
-        return Answers(list(self.stream(found_in(paths))), self.labels)
+        """Predict pictures, folders and zips of pictures, or tables and lists of texts."""
+        return Answers(list(self.stream(self.found_in(paths))), self.labels)
+
+    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
+        """The inputs of files and folders as ``stream`` takes them."""
+        return self.kind.found_in(paths)
 
     def stream(self, inputs: Iterable[tuple[str, Any, Sentence | None]]) -> Iterator[Row]:
         """Rows of (name, input, reason it was set aside already) as they come, in batches: bounded memory."""
@@ -141,7 +148,7 @@ class Bundle:
         for name, source, reason in inputs:
             if reason is None:
                 try:
-                    waiting.append((name, self._canvas(source)))
+                    waiting.append((name, self.prepared.one(source)))
                 except UnusableInput as error:
                     reason = error.sentence
             if reason is not None:
@@ -153,6 +160,11 @@ class Bundle:
 
     @cached_property
     def _session(self) -> Any:
+        if "model.onnx" not in self.manifest.files:
+            raise UnusableInput(
+                say("This bundle has no ONNX file to predict with here; its predict.py runs it with torch."),
+                code="bundle",
+            )
         model = self.read("model.onnx")
         if _points_outside(model):
             raise UnusableInput(
@@ -164,36 +176,24 @@ class Bundle:
         except Exception:
             raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
 
-    def _canvas(self, source: Any) -> np.ndarray:
-        from PIL import Image
-
-        from tlcore.data.pictures import open_picture, to_rgb
-        from tlcore.tasks.picture_canvas import canvas
-
-        image: Image.Image = to_rgb(source) if isinstance(source, Image.Image) else open_picture(source)
-        return canvas(image, self.preprocessing.canvas, self.preprocessing.interpolation)
-
     def _flush(self, waiting: list[tuple[str, Any]]) -> Iterator[Row]:
-        from tlcore.tasks.picture_canvas import pixels
-
         if not waiting:
             return
-        told = self.preprocessing
-        inputs = pixels(np.stack([picture for _, picture in waiting]), told.size, told.mean, told.std)
-        shares = softmax(onnx.run(self._session, inputs))
+        inputs = self.prepared.feed([ready for _, ready in waiting])
+        calibration = self.calibration.model_dump()
+        shares = probabilities(onnx.run(self._session, inputs), calibration)
         if shares.shape[1] != len(self.labels):
             raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
                                     labels=len(self.labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
         for (name, _), row in zip(waiting, shares, strict=True):
-            best = int(row.argmax())
+            best = answer(row, self.labels, calibration)
             yield Row(name, self.labels[best], float(row[best]), tuple(map(float, row)))
         waiting.clear()
 
 
-def found_in(paths: Sequence[str | Path]) -> Iterator[tuple[str, Any, Sentence | None]]:
+def found_in(paths: Sequence[str | Path]) -> Iterator[Input]:
     """Pictures, folders and zips of pictures as ``Bundle.stream`` takes them."""
-    for name, source, reason in gather([str(path) for path in paths]):
-        yield name, source, None if reason is None else _translated(reason)
+    return kinds.find("image").found_in(paths)
 
 
 def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
@@ -213,28 +213,8 @@ def set_aside_csv(rows: Iterable[Row]) -> str:
     return table(["input", "reason"], ([row.input, t(row.reason)] for row in rows if row.reason is not None))
 
 
-def _named(inputs: Iterable[Any]) -> Iterator[tuple[str, Any, Sentence | None]]:
-    for i, given in enumerate(inputs):
-        name, source = (
-            given if isinstance(given, tuple) else (str(given) if isinstance(given, str | Path) else str(i + 1), given)
-        )
-        yield name, source, None
-
-
-def _translated(reason: str) -> Sentence:
-    """The reasons that `standalone` gives, which must not know of the studio's words, as Sentences."""
-    known = {
-        "There is no such file.": say("There is no such file."),
-        "This zip cannot be read.": say("This zip cannot be read."),
-        "It is encrypted.": say("It is encrypted."),
-        "It is larger than 200 MB.": say("It is larger than 200 MB."),
-        "It is damaged inside the zip.": say("It is damaged inside the zip."),
-    }
-    return known[reason]
-
-
-def _zip_reader(path: Path) -> Callable[[str], bytes]:
-    """Reads members of a zip; every member's name, kind and size is judged before anything is unpacked."""
+def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
+    """Reads members of a zip, and their names. Each one's name, kind and size is judged before any is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
@@ -250,7 +230,7 @@ def _zip_reader(path: Path) -> Callable[[str], bytes]:
             raise _unusable(say("The bundle is encrypted."), path)
     if count != len(members):
         raise _unusable(say("The bundle holds one file twice."), path)
-    _all_there(members, path)
+    _all_there(members, path, EVERY)
 
     def read(name: str) -> bytes:
         try:
@@ -259,11 +239,12 @@ def _zip_reader(path: Path) -> Callable[[str], bytes]:
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError):
             raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path) from None
 
-    return read
+    return read, set(members)
 
 
-def _folder_reader(path: Path) -> Callable[[str], bytes]:
-    _all_there({name for name in layout.NEEDED if (path / name).is_file()}, path)
+def _folder_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
+    names = {name for name in layout.KNOWN if (path / name).is_file()}
+    _all_there(names, path, EVERY)
 
     def read(name: str) -> bytes:
         file = path / name
@@ -276,11 +257,11 @@ def _folder_reader(path: Path) -> Callable[[str], bytes]:
             raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path)
         return file.read_bytes()
 
-    return read
+    return read, names
 
 
-def _all_there(names: Iterable[str], path: Path) -> None:
-    missing = [name for name in layout.NEEDED if name not in set(names)]
+def _all_there(names: Iterable[str], path: Path, needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in set(names)]
     if missing:
         raise _unusable(say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
 

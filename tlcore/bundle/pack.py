@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import __version__
-from tlcore.bundle import card, layout, onnx, program
+from tlcore.bundle import card, kinds, layout, onnx
+from tlcore.bundle.calibrated import Calibration
+from tlcore.bundle.kinds import Kind
 from tlcore.report.build import plain, write_whole
 from tlcore.report.gradcam import load
 from tlcore.report.html import file_name
@@ -25,31 +27,39 @@ if TYPE_CHECKING:
     from tlcore.training.result import ArmResult
 
 
+BATCH = 16
+
+
 def pack(context: RunContext, report: dict[str, Any]) -> Path:
     """Write ``bundle.zip`` into the run's folder (replaced whole) and return its path.
 
     The packed model is the seed that ``report["packed"]`` names. Its ONNX twin is compared with torch on real test
-    pictures; the figures go into the card and, as ``export``, into the report, which is written again.
+    examples; the figures go into the card and, as ``export``, into the report, which is written again.
     """
+    kind = kinds.find(context.task.modality)
     result = next(one for one in context.arms["transfer"] if one.seed == report["packed"]["seed"])
     with tempfile.TemporaryDirectory(dir=context.folder, prefix=".bundle-") as made:
         folder = Path(made)
-        for name in layout.WEIGHTS:
+        for name in kind.weights:
             if (result.weights / name).exists():
                 shutil.copyfile(result.weights / name, folder / name)
-        report["export"] = _export(context, report, result, folder)
-        if not report["export"]["agrees"]:
+        calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0))
+        _write_json(folder / layout.CALIBRATION, calibration.model_dump())
+        report["export"] = _export(context, calibration, result, kind, folder)
+        if skipped := report["export"].get("skipped"):
+            report["notes"].append(skipped)
+        elif not report["export"]["agrees"]:
             report["notes"].append(say(
                 "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
-                "pictures.",
+                "examples.",
                 difference=report["export"]["max_difference"], n=report["export"]["n"]).model_dump())  # fmt: skip
         write_whole(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
             if (page := context.folder / file_name(language)).exists():
                 shutil.copyfile(page, folder / page.name)
         _write_json(folder / "report.json", {**plain(report), "bundle": None})
-        (folder / "predict.py").write_text(program.predict_py(), encoding="utf-8")
-        (folder / "requirements.txt").write_text(program.REQUIREMENTS)
+        (folder / "predict.py").write_text(kind.predict_py(), encoding="utf-8")
+        (folder / "requirements.txt").write_text(kind.requirements)
         hashes = {name: sha256(folder / name) for name in _names(folder)}
         (folder / "README.md").write_text(card.write(context, report, hashes), encoding="utf-8")
         hashes["README.md"] = sha256(folder / "README.md")
@@ -80,46 +90,54 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _export(context: RunContext, report: dict[str, Any], result: ArmResult, folder: Path) -> dict[str, Any]:
-    """model.onnx, labels, preprocessing and example; returns the figures of the comparison."""
-    import torch
+def _export(context: RunContext, calibration: Calibration, result: ArmResult, kind: Kind,
+            folder: Path) -> dict[str, Any]:  # fmt: skip
+    """model.onnx, labels, preprocessing and example; returns the figures of the comparison.
 
-    from tlcore.data.pictures import open_picture
-    from tlcore.tasks.picture_canvas import canvas, pixels
-
+    Where the network cannot be written as ONNX there is no such file, and ``skipped`` says why.
+    """
     processor, labels = context.processor, context.target["labels"]
-    kept = ("size", "canvas", "interpolation", "mean", "std")
     _write_json(folder / "labels.json", labels)
-    _write_json(folder / "preprocessing.json", {key: processor[key] for key in kept})
-    model = load(result.weights, context.source.source, processor["size"])
-    model.to(memory_format=torch.contiguous_format)
-    onnx.export(model, processor["size"], folder / "model.onnx")
+    told = kind.preprocessing(processor)
+    _write_json(folder / "preprocessing.json", told)
+    prepared = kind.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
     rows = context.dataset.split("test")
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx.CHECKED, len(rows))).astype(int))
-    whole = np.stack([
-        canvas(open_picture(context.dataset.file(file)), processor["canvas"], processor["interpolation"])
-        for file in rows["file"].iloc[chosen]
-    ])  # fmt: skip
-    inputs = pixels(whole, processor["size"], processor["mean"], processor["std"])
-    session = onnx.session(str(folder / "model.onnx"))
-    facts = onnx.agreement(session, model, inputs, result.outputs("test")[chosen])
-    facts["milliseconds"] = onnx.milliseconds(session, inputs[:1])
+    scored = result.outputs("test")[chosen]
+    ready = [prepared.one(source) for source in kind.sources(context, rows.iloc[chosen])]
+    feeds = [prepared.feed(ready[i : i + BATCH]) for i in range(0, len(ready), BATCH)]
+    one = prepared.feed(ready[:1])
+    model = load(result.weights, context.source.source, processor["size"])
+    try:
+        kind.export(model, processor, folder / "model.onnx")
+        session = onnx.session(str(folder / "model.onnx"))
+        facts = onnx.agreement(session, model, feeds, scored)
+    except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+        if "model.onnx" in kind.needed:
+            raise
+        (folder / "model.onnx").unlink(missing_ok=True)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        facts = {"n": 0, "agrees": None, "skipped": say(
+            "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch and "
+            "transformers instead.", reason=reason).model_dump()}  # fmt: skip
+        _example(context, kind, rows.iloc[chosen[0]], scored[:1], calibration, folder)
+        return facts
+    facts["milliseconds"] = onnx.milliseconds(session, one)
     facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
-    _example(context, rows.iloc[chosen[0]], onnx.run(session, inputs[:1])[0], folder)
+    _example(context, kind, rows.iloc[chosen[0]], onnx.run(session, one), calibration, folder)
     return facts
 
 
-def _example(context: RunContext, row: Any, logits: np.ndarray, folder: Path) -> None:
-    """One test picture and what the model says of it, so that an installation can be proved to work."""
-    from tlcore.bundle.standalone import softmax
+def _example(context: RunContext, kind: Kind, row: Any, logits: np.ndarray, calibration: Calibration,
+             folder: Path) -> None:  # fmt: skip
+    """One test example and what the model says of it, so that an installation can be proved to work."""
+    from tlcore.bundle.standalone import probabilities
 
-    suffix = Path(row["id"]).suffix.lower()
-    name = f"picture{suffix if suffix in layout.PICTURES else Path(row['file']).suffix.lower()}"
     (folder / "example").mkdir()
-    shutil.copyfile(context.dataset.file(row["file"]), folder / "example" / name)
-    labels, shares = context.target["labels"], softmax(logits[None])[0]
+    name = kind.example(context, row, folder)
+    labels, shares = context.target["labels"], probabilities(logits, calibration.model_dump())[0]
     _write_json(folder / "example" / "expected.json", {
-        "input": f"example/{name}", "prediction": labels[int(shares.argmax())], "confidence": float(shares.max()),
+        "input": name, "prediction": labels[int(shares.argmax())], "confidence": float(shares.max()),
         "probability": [float(share) for share in shares], "tolerance": onnx.TOLERANCE,
     })  # fmt: skip
 

@@ -1,26 +1,42 @@
-"""The bundle's predict.py: `standalone` with the studio's own picture functions written into it."""
+"""The bundle's predict.py: `standalone` (or `standalone_text`) with the studio's own functions written into it."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
-
-from tlcore.data.pictures import to_rgb
-from tlcore.tasks.picture_canvas import canvas, pixels
+from typing import Any
 
 MARK = "# studio: "
 END = '\n"""\n'
 REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\nPillow>=9.5\n"
+TEXT_REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\ntokenizers>=0.20\n"
 
 
 def predict_py() -> str:
-    """The text of predict.py. The functions are taken from where training takes them, so they cannot drift apart."""
-    text = Path(__file__).with_name("standalone.py").read_text(encoding="utf-8")
+    """The text of predict.py for pictures."""
+    from tlcore.data.pictures import to_rgb
+    from tlcore.tasks.picture_canvas import canvas, pixels
+
+    return _written("standalone.py", (to_rgb, canvas, pixels))
+
+
+def predict_text_py() -> str:
+    """The text of predict.py for texts."""
+    from tlcore.bundle.standalone import answer, cell, probabilities
+
+    return _written("standalone_text.py", (probabilities, answer, cell))
+
+
+def _written(name: str, functions: tuple[Callable[..., Any], ...]) -> str:
+    """A file of this folder with functions written into it. They are taken from where training takes them, so they
+    cannot drift apart."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     docstring, code = text[: text.index(END) + len(END)], text[text.index(END) + len(END) :]
     before, _, after = code.partition(MARK)
     after = "".join(line for line in after.splitlines(keepends=True)[1:] if not line.startswith("from tlcore."))
-    own = "\n\n".join("\n" + inspect.getsource(function) for function in (to_rgb, canvas, pixels))
+    own = "\n\n".join("\n" + inspect.getsource(function) for function in functions)
     text = f"{docstring}\nfrom __future__ import annotations\n{before}{own}\n\n{after.lstrip()}".replace(
         "  # noqa: F401", ""
     )

@@ -110,16 +110,31 @@ def open_picture(source):
         raise ValueError("The picture is damaged or cut off.") from error
 
 
-def predict(session, pictures, preprocessing):
+def predict(session, pictures, preprocessing, calibration):
     """Probabilities (n, classes) of RGB pictures."""
     whole = np.stack([canvas(p, preprocessing["canvas"], preprocessing["interpolation"]) for p in pictures])
     inputs = pixels(whole, preprocessing["size"], preprocessing["mean"], preprocessing["std"])
-    return softmax(session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs)})[0])
+    logits = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs)})[0]
+    return probabilities(logits, calibration)
 
 
-def softmax(logits):
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+def probabilities(logits, calibration):
+    """Calibrated probabilities (n, classes): logits divided by the temperature, then softmax."""
+    logits = logits.astype(np.float64) / calibration.get("temperature", 1.0)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def answer(shares, labels, calibration):
+    """Which class (its place) these probabilities mean: the likeliest, unless the bundle keeps a threshold.
+
+    A threshold belongs to one of two classes: from it up the answer is that class, else the other.
+    """
+    decision = calibration.get("decision")
+    if not decision:
+        return int(shares.argmax())
+    positive = labels.index(decision["positive"])
+    return positive if shares[positive] >= decision["threshold"] else 1 - positive
 
 
 def cell(value):
@@ -145,6 +160,8 @@ def main():
     Image.MAX_IMAGE_PIXELS = None  # open_picture has its own limit, judged on the header
     labels = json.loads((HERE / "labels.json").read_text(encoding="utf-8"))
     preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
+    calibrated = HERE / "calibration.json"
+    calibration = json.loads(calibrated.read_text(encoding="utf-8")) if calibrated.exists() else {}
     session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
     predicted, set_aside, waiting = 0, [], []
     out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
@@ -152,9 +169,10 @@ def main():
     table.writerow(["input", "prediction", "confidence", *map(cell, labels)])
 
     def flush():
-        shares = predict(session, [picture for _, picture in waiting], preprocessing) if waiting else []
+        pictures = [picture for _, picture in waiting]
+        shares = predict(session, pictures, preprocessing, calibration) if waiting else []
         for (name, _), row in zip(waiting, shares):  # noqa: B905
-            best = int(row.argmax())
+            best = answer(row, labels, calibration)
             table.writerow([cell(name), cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
         waiting.clear()
 

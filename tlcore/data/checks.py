@@ -1,4 +1,4 @@
-"""What is to be known about staged pictures before they become a dataset, each with files named and what to
+"""What is to be known about staged examples before they become a dataset, each with files named and what to
 do.
 """
 
@@ -21,6 +21,7 @@ MOST_CLASSES = 5_000
 SMALL_SIDE = 32
 SHOWN = 10
 NOT_A_PICTURE = say("It is not a picture.")
+NOT_A_TABLE = say("It is not a table of texts.")
 
 
 def check_classes(rows: pd.DataFrame) -> list[Finding]:
@@ -40,7 +41,7 @@ def check_classes(rows: pd.DataFrame) -> list[Finding]:
                     "There is only one class, {label}; a model needs at least two to tell apart.",
                     label=counts.index[0],
                 ),
-                fix=say("Add a folder (or rows) of pictures of something else."),
+                fix=say("Add a folder (or rows) of examples of something else."),
             )
         )
     if len(counts) > MANY_CLASSES:
@@ -91,11 +92,11 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                     count=len(few),
                     examples=list(few.index[:SHOWN]),
                     sentence=say(
-                        "Classes with too few pictures in your training set to be learned ({n}): {labels}.",
+                        "Classes with too few examples in your training set to be learned ({n}): {labels}.",
                         n=len(few),
                         labels=_named(few),
                     ),
-                    fix=say("Add training pictures of these classes, or leave the classes out."),
+                    fix=say("Add training examples of these classes, or leave the classes out."),
                 )
             )
         tested = rows[rows["split"] == ("test" if "test" in given else "validation")]["label"].unique()
@@ -108,7 +109,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                     count=len(untested),
                     examples=untested[:SHOWN],
                     sentence=say(
-                        "Classes without a picture in your test set, so not scored ({n}): {labels}.",
+                        "Classes without an example in your test set, so not scored ({n}): {labels}.",
                         n=len(untested),
                         labels=untested[:SHOWN],
                     ),
@@ -122,13 +123,13 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=len(few),
                 examples=list(few.index[:SHOWN]),
                 sentence=say(
-                    "Classes with fewer than {needed} usable pictures, too few for one each in training, "
+                    "Classes with fewer than {needed} usable examples, too few for one each in training, "
                     "validation and test ({n}): {labels}.",
                     n=len(few),
                     needed=NEEDED,
                     labels=_named(few),
                 ),
-                fix=say("Add pictures of these classes, merge them with another class, or leave them out."),
+                fix=say("Add examples of these classes, merge them with another class, or leave them out."),
             )
         )
     small = counts[(counts < FEW) & ~counts.index.isin(few.index)]
@@ -140,7 +141,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=len(small),
                 examples=list(small.index[:SHOWN]),
                 sentence=say(
-                    "Classes with fewer than {few} pictures, so their scores will be uncertain ({n}): {labels}.",
+                    "Classes with fewer than {few} examples, so their scores will be uncertain ({n}): {labels}.",
                     n=len(small),
                     few=FEW,
                     labels=_named(small),
@@ -155,7 +156,7 @@ def _class_sizes(rows: pd.DataFrame, counts: pd.Series) -> list[Finding]:
                 count=int(counts.max()),
                 examples=[str(counts.idxmax()), str(counts.idxmin())],
                 sentence=say(
-                    "The classes are very uneven: {largest} has {most} pictures and {smallest} has "
+                    "The classes are very uneven: {largest} has {most} examples and {smallest} has "
                     "{least}. Look at "
                     "macro-F1 beside accuracy.",
                     largest=counts.idxmax(),
@@ -317,14 +318,19 @@ def pictures(rows: pd.DataFrame) -> list[Finding]:
     return findings
 
 
+def any_group(rows: pd.DataFrame) -> str | None:
+    """The column of groups, where any row has one."""
+    return "group" if rows["group"].notna().any() else None
+
+
 def left_out(aside: Iterable[SetAside]) -> list[Finding]:
-    """One finding a reason, with the files it names; files that never meant to be pictures are only noted."""
+    """One finding a reason, with the files it names; files that never meant to be examples are only noted."""
     by_reason: dict[str, list[SetAside]] = defaultdict(list)
     for item in aside:
         by_reason[item.reason.text].append(item)
     return [
         Finding(
-            level="note" if reason == NOT_A_PICTURE.text else "warning",
+            level="note" if reason in (NOT_A_PICTURE.text, NOT_A_TABLE.text) else "warning",
             code="set-aside",
             count=len(items),
             examples=[_place(item) for item in items[:SHOWN]],
@@ -357,7 +363,7 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
             return Finding(
                 level="error",
                 code="split-empty",
-                sentence=say("The {split} set would be empty; there are too few pictures or groups.", split=name),
+                sentence=say("The {split} set would be empty; there are too few examples or groups.", split=name),
             )
     missing = sorted(set(rows["label"]) - set(rows[rows["split"] == "train"]["label"]))
     if missing:
@@ -367,11 +373,11 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
             count=len(missing),
             examples=missing[:SHOWN],
             sentence=say(
-                "Classes with too few pictures in your training set to be learned ({n}): {labels}.",
+                "Classes with too few examples in your training set to be learned ({n}): {labels}.",
                 n=len(missing),
                 labels=missing[:SHOWN],
             ),
-            fix=say("Add training pictures of these classes, or leave the classes out."),
+            fix=say("Add training examples of these classes, or leave the classes out."),
         )
     return None
 

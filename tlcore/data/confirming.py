@@ -77,7 +77,7 @@ def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store
 
 
 def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
-    """A copy of the rows with new labels; an empty one leaves the picture out.
+    """A copy of the rows with new labels; an empty one leaves the example out.
 
     Raises UnusableInput naming a file that is not among them, or a bad label.
     """
@@ -88,7 +88,7 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFram
     for file, label in corrections.items():
         if file not in known:
             raise UnusableInput(
-                say("The corrections name {file}, which is not among the usable pictures.", file=file),
+                say("The corrections name {file}, which is not among the usable examples.", file=file),
                 code="corrections",
                 file=str(file),
             )
@@ -201,7 +201,7 @@ def _place(
         build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
         build.mkdir(parents=True)
         try:
-            for file in rows["file"].unique():
+            for file in rows["file"].unique() if "file" in rows else ():
                 _link(files / file, build / "files" / file)
             rows.to_parquet(build / "rows.parquet", index=False)
             write(

@@ -4,8 +4,8 @@
 
     datasets/<fingerprint>/
       dataset.json    task, name, classes, counts, findings, how it was split
-      rows.parquet    one row an example: id, file, label, split, group, and what the reader adds
-      files/          the payload (pictures), named by their content's sha256
+      rows.parquet    one row an example: id, file or text, label, split, group, and what the reader adds
+      files/          pictures, named by their content's sha256; a text is in its row
       set_aside.json  what was left out, and why
 
 A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in
@@ -29,6 +29,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.words import Sentence
 
 SPLITS = ("train", "validation", "test")
+LEFT_OUT = "left-out"  # the split of training rows that a view does without
 
 
 class DatasetInfo(BaseModel):
@@ -62,10 +63,37 @@ class Dataset:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``), ``label``, ``split``,
+        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``) or ``text``, ``label``, ``split``,
         ``group`` …
         """
         return pd.read_parquet(self.folder / "rows.parquet")
+
+    @functools.cached_property
+    def cached_as(self) -> str:
+        """The fingerprint under which decoded pictures are kept, by position in ``rows``: a view shares its whole's."""
+        return self.fingerprint
+
+    def with_train(self, ids: Iterable[str]) -> Dataset:
+        """A view that trains on these examples alone; validation and test stay as they are.
+
+        The other training rows keep their places in ``rows`` under the split ``left-out``, so that whatever is kept
+        by position serves the view as well. The view has a fingerprint of its own. Raises ValueError where an id is
+        not among the training rows.
+        """
+        wanted, train = set(ids), self.rows["split"] == "train"
+        kept = train & self.rows["id"].isin(wanted)
+        if int(kept.sum()) != len(wanted):
+            raise ValueError("with_train: some of these are no training examples")
+        if kept.sum() == train.sum():
+            return self
+        view = Dataset(self.folder)
+        view.rows = self.rows.assign(split=self.rows["split"].mask(train & ~kept, LEFT_OUT))
+        told = "\x1f".join([self.fingerprint, *sorted(wanted)])
+        view.info = self.info.model_copy(update={
+            "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16], "n": {**self.info.n, "train": len(wanted)},
+        })  # fmt: skip
+        view.cached_as = self.cached_as
+        return view
 
     def split(self, name: str) -> pd.DataFrame:
         """The rows of one split, in the stored order, with a fresh index."""
@@ -87,11 +115,13 @@ class Dataset:
         return safe_csv(self.rows[columns].rename(columns={"id": "file"}))
 
     def to_hf(self) -> Any:
-        """A ``datasets.DatasetDict`` with an Image column, for use outside of the studio."""
+        """A ``datasets.DatasetDict``, pictures as an Image column, for use outside of the studio."""
         import datasets
 
         def one(name: str) -> datasets.Dataset:
             rows = self.split(name)
+            if "file" not in rows:
+                return datasets.Dataset.from_pandas(rows, preserve_index=False)
             rows = rows.assign(image=[str(self.file(f)) for f in rows["file"]])
             return datasets.Dataset.from_pandas(rows, preserve_index=False).cast_column("image", datasets.Image())
 

@@ -1,6 +1,9 @@
-"""The same picture more than once: byte for byte, and to the eye."""
+"""The same example more than once: pictures byte for byte and to the eye, texts by their words."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,76 +19,78 @@ LABELS_NAMED = 5
 _KEEP_IN = {"test": 0, "validation": 1, "train": 2}
 
 
-def exact(rows: pd.DataFrame) -> tuple[pd.Series, list[SetAside], list[Finding]]:
-    """Which rows stay, where several have the same content (``sha256``).
+@dataclass(frozen=True)
+class Words:
+    """How copies are spoken of, for one kind of example; each makes a Sentence of what it is given."""
+
+    several: Callable[..., Sentence]  # labels
+    copy: Callable[..., Sentence]  # file
+    crossing: Callable[..., Sentence]  # split, file
+    conflicts: Callable[..., Sentence]  # n
+    leaks: Callable[..., Sentence]  # n
+    copies: Callable[..., Sentence]  # n
+    decide: Sentence
+
+
+PICTURES = Words(
+    several=lambda **told: say("The same picture has several labels: {labels}.", **told),
+    copy=lambda **told: say("It is an exact copy of {file}.", **told),
+    crossing=lambda **told: say("The same picture is in the {split} set as {file}.", **told),
+    conflicts=lambda **told: say(
+        "Files with a picture that appears under more than one label, set aside: {n}.", **told
+    ),
+    leaks=lambda **told: say(
+        "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
+        "was set aside, so that the score is of pictures never seen in training.",
+        **told,
+    ),
+    copies=lambda **told: say("Exact copies of other files, of which one each was kept: {n}.", **told),
+    decide=say("Decide which label is right, and upload each picture once."),
+)
+
+
+def exact(
+    rows: pd.DataFrame, by: str = "sha256", words: Words = PICTURES
+) -> tuple[pd.Series, list[SetAside], list[Finding]]:
+    """Which rows stay, where several have the same content (the column ``by``).
 
     Under two labels none can be trusted: all go. In two splits the copy in the test set stays, so that the
-    score is of pictures never trained on. Within one label and split the first stays.
+    score is of examples never trained on. Within one label and split the first stays.
     """
     stay = pd.Series(True, index=rows.index)
     aside: list[SetAside] = []
     conflicts: list[str] = []
     leaks: list[str] = []
     copies: list[str] = []
-    twice = rows[rows.duplicated("sha256", keep=False)]
-    for _, same in twice.groupby("sha256", sort=False):
+    twice = rows[rows.duplicated(by, keep=False)]
+    for _, same in twice.groupby(by, sort=False):
         kept = same["split"].map(_KEEP_IN).fillna(3).idxmin()
         first = same.loc[kept]
         named = sorted(same["label"].unique())
         if len(named) > 1:
             shown = named if len(named) <= LABELS_NAMED else [*named[:LABELS_NAMED], "…"]
-            several = say("The same picture has several labels: {labels}.", labels=shown)
+            several = words.several(labels=shown)
             stay[same.index] = False
             conflicts += list(same["id"])
             aside += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
             continue
         stay[same.index.drop(kept)] = False
-        copy = say("It is an exact copy of {file}.", file=first["id"])
-        crossing = say("The same picture is in the {split} set as {file}.", split=first["split"], file=first["id"])
+        copy = words.copy(file=first["id"])
+        crossing = words.crossing(split=first["split"], file=first["id"])
         for at, file, row, split in zip(same.index, same["id"], same["row"], same["split"], strict=True):
             if at != kept:
                 crossed = pd.notna(first["split"]) and split != first["split"]
                 (leaks if crossed else copies).append(file)
                 aside.append(_aside(file, row, crossing if crossed else copy))
-    findings = []
-    if conflicts:
-        findings.append(
-            Finding(
-                level="warning",
-                code="conflict",
-                count=len(conflicts),
-                examples=conflicts[:10],
-                sentence=say(
-                    "Files with a picture that appears under more than one label, set aside: {n}.",
-                    n=len(conflicts),
-                ),
-                fix=say("Decide which label is right, and upload each picture once."),
-            )
+    findings = [
+        Finding(level=level, code=code, count=len(found), examples=found[:10], sentence=told(n=len(found)), fix=fix)
+        for level, code, found, told, fix in (
+            ("warning", "conflict", conflicts, words.conflicts, words.decide),
+            ("warning", "leakage", leaks, words.leaks, None),
+            ("note", "duplicate", copies, words.copies, None),
         )
-    if leaks:
-        findings.append(
-            Finding(
-                level="warning",
-                code="leakage",
-                count=len(leaks),
-                examples=leaks[:10],
-                sentence=say(
-                    "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
-                    "was set aside, so that the score is of pictures never seen in training.",
-                    n=len(leaks),
-                ),
-            )
-        )
-    if copies:
-        findings.append(
-            Finding(
-                level="note",
-                code="duplicate",
-                count=len(copies),
-                examples=copies[:10],
-                sentence=say("Exact copies of other files, of which one each was kept: {n}.", n=len(copies)),
-            )
-        )
+        if found
+    ]
     return stay, aside, findings
 
 

@@ -23,8 +23,8 @@ def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
     """
     shares = np.array([1 - split.validation - split.test, split.validation, split.test])
     labels, label_at = np.unique(rows["label"].astype(str).to_numpy(), return_inverse=True)
-    units = _units(rows)
-    order = pd.DataFrame({"unit": units, "label": label_at}).groupby("unit", sort=True)["label"].agg(list)
+    unit_of = units(rows)
+    order = pd.DataFrame({"unit": unit_of, "label": label_at}).groupby("unit", sort=True)["label"].agg(list)
     seeds = {unit: _draw(split.seed, unit) for unit in order.index}
     names = sorted(order.index, key=lambda unit: (-len(order[unit]), seeds[unit]))
     counts = np.bincount(label_at, minlength=len(labels))
@@ -36,7 +36,7 @@ def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
         best = int(np.argmin(_cost(wanted[:, classes], have[:, classes], sizes, shares)))
         have[best, classes] += sizes
         chosen[unit] = SPLITS[best]
-    return pd.Series([chosen[unit] for unit in units], index=rows.index, name="split")
+    return pd.Series([chosen[unit] for unit in unit_of], index=rows.index, name="split")
 
 
 def divide(
@@ -89,7 +89,7 @@ def divide(
     return done, said
 
 
-def _units(rows: pd.DataFrame) -> np.ndarray:
+def units(rows: pd.DataFrame) -> np.ndarray:
     """What is never torn apart: the group, else the cluster of near duplicates, else the example itself."""
     ids = "i:" + rows["id"].astype(str)
     if "group" in rows and rows["group"].notna().any():

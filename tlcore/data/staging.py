@@ -3,9 +3,9 @@
 ::
 
     <folder>/staged.json      what was found; written last, so that it is there only when everything else is
-             rows.parquet     one row a usable picture
+             rows.parquet     one row a usable example
              set_aside.json   what was left out, and why
-             files/           the pictures by content
+             files/           pictures by content; texts are in the rows themselves
 """
 
 from __future__ import annotations
@@ -13,43 +13,22 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tlcore.data import checks, duplicates
+from tlcore.data import checks, materials
 from tlcore.data.archives import need_room
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.groups import by_pattern
-from tlcore.data.intake import Kept, take_in
-from tlcore.data.readers import READERS, RawRow, Reader
+from tlcore.data.materials.contract import Material, Progress
+from tlcore.data.readers import READERS, Reader
 from tlcore.data.trees import Tree, open_tree
 from tlcore.errors import UnusableInput
 from tlcore.words import say
-
-Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises Cancelled where asked to stop
-COLUMNS = (
-    "id",
-    "file",
-    "sha256",
-    "label",
-    "split",
-    "group",
-    "row",
-    "width",
-    "height",
-    "bytes",
-    "grey",
-    "rotated",
-    "converted",
-    "near",
-)
 
 
 class StagedInfo(BaseModel):
@@ -67,8 +46,8 @@ class StagedInfo(BaseModel):
 
 
 class Staged:
-    """A checked upload, opened from its folder. ``rows`` has the columns COLUMNS; ``split`` is the person's
-    own or None.
+    """A checked upload, opened from its folder. What ``rows`` holds is its material's matter; ``split`` is the
+    person's own or None.
     """
 
     def __init__(self, folder: Path, info: StagedInfo):
@@ -134,7 +113,7 @@ def stage(
     """Read and check an upload into ``folder`` (a zip, folder, table, folder of zip and table, or
     hf://owner/name).
 
-    ``task`` is a task or its id; ``columns`` maps image, label, split and group to columns of a table;
+    ``task`` is a task or its id; ``columns`` maps image or text, label, split and group to columns of a table;
     ``group`` is a column or a pattern on file names. Problems of single files are set aside and listed.
     Raises UnusableInput where the whole cannot be read.
     """
@@ -144,15 +123,16 @@ def stage(
     shutil.rmtree(folder / "files", ignore_errors=True)
     (folder / "files").mkdir()
     columns = dict(columns or {})
-    with open_tree(source) as tree:
+    material = materials.of(task)
+    with open_tree(source, alone=material.alone) as tree:
         need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)
-        kept, aside, findings = _collect(stream, tree, folder / "files", progress)
-    rows, aside, more = _check(kept, aside, group, task)
+        taken, aside, findings = material.take_in(stream, tree, folder / "files", progress)
+    rows, aside, more = material.check(taken, aside, group, task)
     findings += more
     if rows.empty:
-        findings = [_nothing_left(tree.origin, aside), *findings]
+        findings = [_nothing_left(tree.origin, aside, material), *findings]
     info = StagedInfo(
         task=task.id,
         name=(name or tree.origin).strip()[:200] or "untitled",
@@ -174,104 +154,16 @@ def _reader(tree: Tree, columns: Mapping[str, str], task: Any) -> Reader:
     for reader in READERS:
         if reader.id in task.formats and reader.reads(tree, columns):
             return reader
-    raise UnusableInput(
-        say("{file} holds neither pictures in folders nor a table of pictures and labels.", file=tree.origin),
-        code="no-pictures",
-        file=tree.origin,
-    )
+    raise materials.of(task).none_here(tree.origin)
 
 
-def _collect(
-    stream: Iterator[RawRow | SetAside | Finding],
-    tree: Tree,
-    files: Path,
-    progress: Progress | None,
-) -> tuple[list[Kept], list[SetAside], list[Finding]]:
-    kept: list[Kept] = []
-    aside, findings = list(tree.set_aside), list[Finding]()
-    total, told = max(1, len(tree.entries)), time.monotonic()
-    for item in take_in(stream, files):
-        if isinstance(item, Kept):
-            kept.append(item)
-        elif isinstance(item, SetAside):
-            aside.append(item)
-        else:
-            findings.append(item)
-        if progress and time.monotonic() - told > 0.5:
-            told = time.monotonic()
-            share = min(0.95, (len(kept) + len(aside)) / total) if tree.entries else None
-            progress(share, say("Pictures checked: {n}", n=len(kept)))
-    if progress:
-        progress(0.95, say("Looking for duplicates among {n} pictures", n=len(kept)))
-    return kept, aside, findings
-
-
-def _check(
-    kept: list[Kept],
-    aside: list[SetAside],
-    group: str | None,
-    task: Any,
-) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
-    """The usable rows, all that was set aside, and what is to be said."""
-    rows = pd.DataFrame(
-        [
-            (
-                k.raw.id,
-                k.file,
-                k.sha256,
-                k.raw.label,
-                k.raw.split,
-                k.raw.group,
-                k.raw.row,
-                k.width,
-                k.height,
-                k.size,
-                k.grey,
-                k.rotated,
-                k.converted,
-                None,
-            )
-            for k in kept
-        ],
-        columns=list(COLUMNS),
-    ).astype({"split": object, "group": object, "near": object, "row": "Int64"})
-    rows = rows.astype({c: object for c in ("split", "group", "near")}).where(rows.notna(), None)
-    rows = rows.astype({"row": "Int64", "grey": bool, "rotated": bool, "converted": bool})
-    hashes = np.array([k.hash for k in kept], dtype=np.uint64)
-    thumbs = np.frombuffer(b"".join(k.thumb for k in kept), dtype=np.uint8).reshape(len(kept), -1 if kept else 1)
-    findings = checks.left_out(aside)
-    mixed = rows["split"].notna().any() and rows["split"].isna().any()
-    if mixed:
-        lacking = rows["split"].isna()
-        aside = aside + [SetAside(file=f, reason=say("It is in none of your splits.")) for f in rows[lacking]["id"]]
-        rows, hashes, thumbs = rows[~lacking], hashes[~lacking], thumbs[~lacking]
-    stay, copies, said = duplicates.exact(rows)
-    rows, hashes, thumbs = rows[stay], hashes[stay.to_numpy()], thumbs[stay.to_numpy()]
-    rows["near"], near_said = duplicates.near(rows, hashes, thumbs)
-    if group and rows["group"].isna().all() and len(rows):
-        rows["group"] = by_pattern(group, rows["id"])
-    rows = rows.reset_index(drop=True)
-    findings += [
-        *said,
-        *near_said,
-        *task.check(rows),
-        *checks.groups(rows, group or _any_group(rows)),
-        *checks.pictures(rows),
-    ]
-    return rows, aside + copies, findings
-
-
-def _any_group(rows: pd.DataFrame) -> str | None:
-    return "group" if rows["group"].notna().any() else None
-
-
-def _nothing_left(origin: str, aside: list[SetAside]) -> Finding:
+def _nothing_left(origin: str, aside: list[SetAside], material: Material) -> Finding:
     if not aside:
         return Finding(
             level="error",
             code="nothing-usable",
             examples=[origin],
-            sentence=say("{file} holds no picture with a label.", file=origin),
+            sentence=material.nothing_usable(origin),
         )
     reason = Counter(item.reason.text for item in aside).most_common(1)[0][0]
     first = next(item for item in aside if item.reason.text == reason)

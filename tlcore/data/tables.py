@@ -1,14 +1,16 @@
-"""Tables from anywhere: CSV or TSV in any usual encoding and separator, and Parquet; read row by row."""
+"""Tables from anywhere: CSV or TSV in any usual encoding and separator, JSON lines, and Parquet; read row by row."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
+from tlcore.data import jsonl
+from tlcore.data.text_files import opener
 from tlcore.data.trees import Entry, suffix
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -16,6 +18,10 @@ from tlcore.words import Sentence, say
 MAX_TABLE = 2_000_000_000
 MAX_TEXT = 300_000_000
 SEPARATORS = (",", ";", "\t", "|")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+SAMPLE = 65_536  # characters that separator and quoting are found by
+# The reader's own limit is 128 KB, and would give up the whole table for one long cell.
+csv.field_size_limit(64_000_000)
 
 
 @dataclass
@@ -27,15 +33,21 @@ class Table:
     name: str
     columns: list[str]
     classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub's Parquet keeps
-    _text: str | None = None
-    _separator: str = ","
+    _open: Callable[[], TextIO] | None = None
+    _dialect: dict[str, Any] = field(default_factory=dict)
     _parquet: Any = None
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
-        if self._text is None:
+        if self._open is None:
             yield from self._parquet_rows()
-            return
-        reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._separator)
+        elif suffix(self.name) in JSON_LINES:
+            yield from jsonl.records(self._open, self.name)
+        else:
+            with self._open() as file:
+                yield from self._text_rows(file)
+
+    def _text_rows(self, file: TextIO) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
+        reader = csv.reader(file, **self._dialect)
         next(reader)
         number = 1
         try:
@@ -80,13 +92,18 @@ def open_table(entry: Entry, name: str) -> Table:
     """The table's header read. Raises UnusableInput with code ``table`` where it is none."""
     if suffix(name) == ".parquet":
         return _open_parquet(entry, name)
-    data = entry.read(MAX_TEXT)
-    text = _decode(data)
+    open_text = opener(entry, MAX_TEXT)
+    with open_text() as file:
+        text = file.read(SAMPLE)
+        whole = len(text) < SAMPLE
     if not text.strip():
         raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
-    separator = "\t" if suffix(name) == ".tsv" else _separator(text)
+    if suffix(name) in JSON_LINES:
+        return Table(name, jsonl.columns(open_text, name), _open=open_text)
+    dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
     try:
-        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+        with open_text() as file:
+            header = next(csv.reader(file, **dialect), [])
     except csv.Error:
         raise _damaged(name) from None
     columns = [cell.strip() for cell in header]
@@ -111,7 +128,7 @@ def open_table(entry: Entry, name: str) -> Table:
             file=name,
             row=1,
         )
-    return Table(name, columns, _text=text, _separator=separator)
+    return Table(name, columns, _open=open_text, _dialect=dialect)
 
 
 def _open_parquet(entry: Entry, name: str) -> Table:
@@ -144,38 +161,38 @@ def _damaged(name: str) -> UnusableInput:
     return UnusableInput(say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name)
 
 
-def _decode(data: bytes) -> str:
-    """Text in the encoding it seems to be in: UTF-8 with or without mark, UTF-16 with one, else Windows'
-    Western.
+def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
+    """Separator and quoting of a table, for ``csv.reader``.
+
+    Where cells are parted by tabs, quotation marks may be plain text: that is taken where it leaves no more ragged rows
+    and most cells that begin with one do not end with one.
     """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+    separator = "\t" if tabs else _separator(sample)
+    told: dict[str, Any] = {"delimiter": separator}
+    plain = {**told, "quoting": csv.QUOTE_NONE}
+    if separator == "\t" and '"' in sample and _even(sample, plain)[0] >= _even(sample, told)[0]:
+        cells = [cell for line in sample.splitlines() for cell in line.split("\t") if cell.startswith('"')]
+        if sum(len(cell) > 1 and cell.endswith('"') for cell in cells) * 2 < len(cells):
+            return plain
+    return told
 
 
-def _separator(text: str) -> str:
+def _separator(sample: str) -> str:
     """The separator that gives the first rows the most columns with the fewest ragged ones."""
-    sample = text[:65_536]
-    if len(text) > len(sample):
-        sample = sample.rpartition("\n")[0] or sample
 
-    def score(separator: str) -> tuple[float, int]:
-        try:
-            rows = [
-                r
-                for _, r in zip(
-                    range(50), csv.reader(io.StringIO(sample, newline=""), delimiter=separator), strict=False
-                )
-                if r
-            ]
-        except csv.Error:
-            return (0.0, 0)
-        width = len(rows[0]) if rows else 0
-        return (sum(len(r) == width for r in rows) / len(rows) if width > 1 else 0.0, width)
+    def score(separator: str) -> tuple[bool, bool, int]:
+        even, width = _even(sample, {"delimiter": separator})
+        return even > 0, even > 0.5, width
 
-    return max(SEPARATORS, key=lambda s: (score(s)[0] > 0, score(s)[0] > 0.5, score(s)[1]))
+    return max(SEPARATORS, key=score)
+
+
+def _even(sample: str, dialect: dict[str, Any]) -> tuple[float, int]:
+    """The share of the first rows that are as wide as the header, and its width; 0 where it has one cell."""
+    reader = csv.reader(io.StringIO(sample, newline=""), **dialect)
+    try:
+        rows = [row for _, row in zip(range(50), reader, strict=False) if row]
+    except csv.Error:
+        return 0.0, 0
+    width = len(rows[0]) if rows else 0
+    return (sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0), width

@@ -19,7 +19,7 @@ from tlcore.data.pictures import SUFFIXES
 from tlcore.errors import UnusableInput
 from tlcore.words import say
 
-TABLES = frozenset({".csv", ".tsv", ".parquet"})
+TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"})
 MAX_FILE = 100_000_000
 
 
@@ -109,9 +109,11 @@ class Tree:
             self.entries[name] = Entry(about.st_size, partial(_read_file, path, name), path)
 
 
-def open_tree(source: Path | str) -> Tree:
+def open_tree(source: Path | str, *, alone: bool = False) -> Tree:
     """List an upload: a zip, a folder, a table beside its pictures, a folder that holds a zip (and a table),
     or hf://.
+
+    ``alone``: a table holds everything itself, and what lies beside it is not looked at.
 
     Raises UnusableInput where there is nothing there or it is of no kind we read.
     """
@@ -125,6 +127,9 @@ def open_tree(source: Path | str) -> Tree:
         if source.is_dir():
             tree.add_folder(source)
             _open_zips(tree)
+        elif source.suffix.lower() in TABLES and alone:
+            tree.table = clean(_text(source.name))
+            tree._add_file(source.parent, source, tree.table)
         elif source.suffix.lower() in TABLES:
             tree.add_folder(source.parent)
             tree.table = clean(_text(source.name))

@@ -1,6 +1,12 @@
 """What was measured before training, and what it suggests."""
 
-from tlcore.guidance.advice import Advice, advise
-from tlcore.guidance.evidence import Evidence, measure
+from tlcore.guidance.advice import Advice, advise, kept_advice
+from tlcore.guidance.evidence import Evidence, measure, measure_with
+from tlcore.guidance.keeping import kept
+from tlcore.guidance.race import kept_race
+from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 
-__all__ = ["Advice", "Evidence", "advise", "measure"]
+__all__ = [
+    "Advice", "Evidence", "advise", "kept", "kept_advice", "kept_race", "kept_ranking", "measure", "measure_with",
+    "rank", "reachable", "scores",
+]  # fmt: skip

@@ -1,16 +1,38 @@
-"""Advice: which strategy the evidence suggests, with its reasons."""
+"""Advice: which strategy the evidence suggests, what to expect of it, and why."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from tlcore.guidance.evidence import Evidence
+from tlcore.guidance import rule
+from tlcore.guidance.evidence import Evidence, measure
+from tlcore.guidance.keeping import kept
+from tlcore.guidance.race import kept_race
+from tlcore.guidance.ranking import kept_ranking
 from tlcore.words import Sentence, say
 
-# Examples in the smallest class below which only a head is fitted, and from which everything is fine-tuned at once.
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.store import Store
+
+# Before anything is measured: examples in the smallest class below which only a head is fitted, and from which
+# everything is fine-tuned at once (arXiv 1805.08974, 2202.10054).
 FEW, MANY = 25, 400
+MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
+RISKY = 0.2  # chance of negative transfer from which it is said as a warning
+
+
+class Choice(BaseModel):
+    """A strategy and the accuracy to expect of it (shares 0-1, an interval that should hold four times in five)."""
+
+    strategy: str
+    expected: float
+    interval: list[float]
+    seconds: float | None = None  # a rough guess of the whole run with its twin
 
 
 class Advice(BaseModel):
@@ -19,24 +41,181 @@ class Advice(BaseModel):
     strategy: str
     reasons: list[Sentence]
     evidence: Evidence
-    sources: list[dict[str, Any]] = Field(default_factory=list)  # {"id", "score"}, best first, reachable ones
+    sources: list[dict[str, Any]] = Field(default_factory=list)  # {"id", "score", "probe"}, best first, reachable ones
+    source: str | None = None  # a better one for these data than the one measured, if there is one
+    choices: list[Choice] = Field(default_factory=list)  # every strategy that was weighed, the advised one first
+    risk: float | None = None  # chance that training from scratch does better than what is advised
+    more_labels: dict[str, Any] | None = None  # {"per_class", "strategy"}: where the advice would change
+    raced: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it: reasons as English sentences."""
         return {**self.model_dump(mode="json"), "reasons": [str(reason) for reason in self.reasons]}
 
 
-def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None) -> Advice:
-    """A first advice from the number of examples in the smallest class.
+def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
+           race: Mapping[str, Any] | None = None) -> Advice:  # fmt: skip
+    """What the measured rule says of this evidence; from the counts alone where the probe was not measured.
 
-    The thresholds follow the literature on few labels (arXiv 1805.08974, 2202.10054); they are not yet fitted.
+    ``sources``: rows {"id", "score", "probe"}, best first; ``race``: the result of a pilot race on the same data and
+    source, with which the rule's expectation is joined.
     """
-    n = evidence.fewest
+    here = rule.Situation.of(evidence)
+    advice = _by_counts(evidence) if here is None else _by_rule(here, evidence, race)
+    advice.sources = sources or []
+    _better_source(advice)
+    if evidence.imbalance > 10:
+        advice.reasons.append(
+            say(
+                "The largest class has {times} times the examples of the smallest; look at macro-F1, not at "
+                "accuracy alone.",
+                times=evidence.imbalance,
+            )
+        )
+    return advice
+
+
+def kept_advice(store: Store, dataset: Dataset, source_id: str) -> Advice:
+    """The advice as far as something was measured on these data with that source and kept. No torch."""
+    evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
+    ranking = kept_ranking(store, dataset.fingerprint)
+    return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id))
+
+
+def title(strategy: str) -> Sentence:
+    from tlcore.strategies import find
+
+    return find(strategy).title
+
+
+def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
+    fitted = rule.fitted()
+    expected = rule.expect(here)
+    scores = _raced(race)
+    if scores:
+        expected = rule.join(expected, scores, int(race["n_validation"]))  # type: ignore[index]
+    strategy = rule.best(expected)
+    risk = rule.risk(expected, strategy)
+    low, high = here.probe_interval
     reasons = [
+        say(
+            "A linear head on the frozen features reached {probe} % in cross-validation ({low} to {high}), with "
+            "{n} training examples a class: so much can be expected of feature extraction.",
+            probe=_percent(here.probe), low=_percent(low), high=_percent(high), n=round(here.per_class),
+        )
+    ]  # fmt: skip
+    chosen = expected[strategy]
+    told = {"strategy": title(strategy), "value": _percent(chosen.value), "low": _percent(chosen.interval[0]),
+            "high": _percent(chosen.interval[1]), "cells": fitted["cells"], "sets": fitted["sets"]}  # fmt: skip
+    if strategy == rule.BASE:
+        reasons.append(
+            say("Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
+                "data sets of pictures with as many examples and as much left to gain; and it takes longer.", **told)
+        )  # fmt: skip
+    else:
+        reasons.append(
+            say("{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
+                "trainings on {sets} data sets of pictures with as many examples and as much left to gain.", **told)
+        )  # fmt: skip
+    if scores:
+        reasons.append(
+            say("The pilot race on your data has been counted in: {scores} on validation data.",
+                scores=[f"{title(name)} {_percent(value)} %" for name, value in scores.items()])
+        )  # fmt: skip
+    if here.similarity is not None:
+        reasons.append(_alike(here.similarity, fitted["mean_similarity"]))
+    if risk is not None:
+        text = {"risk": max(1, round(100 * risk))}
+        reasons.append(
+            say("Negative transfer is a risk here: training from scratch does better with a chance of about {risk} %. "
+                "Watch the comparison with the twin, and try another source model.", **text)
+            if risk >= RISKY
+            else say("The chance that training from scratch does better is about {risk} %.", **text)
+        )  # fmt: skip
+    more = _more_labels(here, evidence, strategy)
+    if more:
+        reasons.append(
+            say("With about {n} examples a class instead of {now}, the advice would become: {strategy}.",
+                n=more["per_class"], now=round(here.per_class), strategy=title(more["strategy"]))
+        )  # fmt: skip
+    order = sorted(expected.values(), key=lambda one: (one.strategy != strategy, -one.gain))
+    choices = [Choice(strategy=one.strategy, expected=one.value, interval=list(one.interval)) for one in order]
+    return Advice(strategy=strategy, reasons=reasons, evidence=evidence, choices=choices, risk=risk, more_labels=more,
+                  raced=bool(scores))  # fmt: skip
+
+
+def _raced(race: Mapping[str, Any] | None) -> dict[str, float]:
+    """The last validation accuracy of each candidate that went as far as the winner of a race."""
+    if not race or race.get("metric", "accuracy") != "accuracy":
+        return {}
+    found = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
+    return found if rule.BASE in found else {}
+
+
+def _alike(similarity: float, usual: float) -> Sentence:
+    told = {"similarity": round(similarity, 2), "usual": round(usual, 2)}
+    if similarity < usual - 0.1:
+        return say("Your data look unlike what the source model was trained on: similarity {similarity} of 1, where "
+                   "{usual} is usual.", **told)  # fmt: skip
+    if similarity > usual + 0.1:
+        return say("Your data look much like what the source model was trained on: similarity {similarity} of 1, "
+                   "where {usual} is usual.", **told)  # fmt: skip
+    return say("Your data are about as similar to the source's as is usual: similarity {similarity} of 1, where "
+               "{usual} is usual.", **told)  # fmt: skip
+
+
+def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dict[str, Any] | None:
+    """The fewest examples a class from which another strategy is expected to be best, up to 32 times those there are.
+
+    The probe grows with the labels as the learning curve says, where it was drawn; else it is held.
+    """
+    curve = evidence.size.learning_curve if evidence.size else None
+    times = 1.0
+    while times < MOST_LABELS:
+        times *= 2**0.25
+        probe = here.probe
+        if curve:
+            fit, n = curve.fit, evidence.n_train
+            gain = fit["a"] * (n ** -fit["b"] - (times * n) ** -fit["b"])
+            probe = min(1.0, here.probe + max(0.0, gain))
+        then = replace(here, per_class=times * here.per_class, probe=probe)
+        best = rule.best(rule.expect(then))
+        if best != strategy:
+            return {"per_class": _round(then.per_class), "strategy": best}
+    return None
+
+
+def _round(n: float) -> int:
+    """Two significant digits: the rule knows no more."""
+    step = 10 ** max(0, len(str(int(n))) - 2)
+    return int(round(n / step) * step)
+
+
+def _better_source(advice: Advice) -> None:
+    """Name the first source of the ranking where its features tell the classes clearly better apart than those of the
+    one measured."""
+    measured = (advice.evidence.source or {}).get("id")
+    told = advice.evidence.transferability
+    best = next((one for one in advice.sources if one.get("score") is not None and one.get("probe")), None)
+    if not told or not told.get("probe") or best is None or best["id"] == measured:
+        return
+    own, its = told["probe"], best["probe"]
+    if its["value"] - own["value"] > (own["interval"][1] - own["interval"][0]) / 2:
+        advice.source = best["id"]
+        advice.reasons.append(
+            say("Another source model fits your data better: with {source} the linear head reaches {value} % in "
+                "cross-validation.", source=best["id"], value=_percent(its["value"]))
+        )  # fmt: skip
+
+
+def _by_counts(evidence: Evidence) -> Advice:
+    """A first advice, before anything is measured: from the number of examples in the smallest class."""
+    n = evidence.fewest
+    reasons: list[Sentence] = [
         say("The smallest class has {n} examples to train on; there are {total} in all.", n=n, total=evidence.n_train)
     ]
     if n < FEW:
-        strategy = "feature-extraction"
+        strategy = rule.BASE
         reasons.append(
             say(
                 "With under {few} a class, training the whole network mostly learns the examples by heart; "
@@ -57,18 +236,14 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None) -> A
     else:
         strategy = "fine-tuning"
         reasons.append(say("With {many} or more a class, all layers can be trained.", many=MANY))
-    if evidence.imbalance > 10:
-        reasons.append(
-            say(
-                "The largest class has {times} times the examples of the smallest; look at macro-F1, not at "
-                "accuracy alone.",
-                times=evidence.imbalance,
-            )
-        )
     reasons.append(
         say(
-            "How similar your data are to the source's was not measured; the comparison with the "
-            "from-scratch twin tells whether transfer helped."
+            "This is a first advice from counts alone; how well the source model suits your data has not been "
+            "measured yet."
         )
     )
-    return Advice(strategy=strategy, reasons=reasons, evidence=evidence, sources=sources or [])
+    return Advice(strategy=strategy, reasons=reasons, evidence=evidence)
+
+
+def _percent(share: float) -> float:
+    return round(100 * share, 1)

@@ -18,6 +18,10 @@ KINDS = (
     ("check-upload", "tlcore.data.job:check_upload"),
     ("predict", "tlcore.bundle.job:predict"),
     ("explain", "tlcore.report.job:explain"),
+    ("measure", "tlcore.guidance.job:measure"),
+    ("rank", "tlcore.guidance.job:rank"),
+    ("race", "tlcore.guidance.race_job:work"),
+    ("label-savings", "tlcore.report.label_savings_job:work"),
 )
 OURS = "tlcore.jobs.kinds:KINDS"
 

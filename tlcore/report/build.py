@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import __version__
-from tlcore.report import classes, statistics
+from tlcore.report import calibration, classes, explanation, naive, operating, slices, statistics
 from tlcore.report.predictions import write_predictions
-from tlcore.words import Sentence, say
+from tlcore.report.telling import sentences
+from tlcore.report.twin import stood_at, twin_budget
+from tlcore.words import Sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,9 @@ def build(context: RunContext) -> dict[str, Any]:
     seed with the best validation score, chosen without looking at the test set.
     """
     task, target, headline = context.task, context.target, context.task.metrics[0]
-    examples = context.task.examples(context.dataset, context.processor, target, None)["test"]
+    cache = context.store.home / "cache" / "pictures"
+    every = task.examples(context.dataset, context.processor, target, cache, context.source)
+    examples = every["test"]
     records = {
         arm: [task.evaluate(result.outputs("test"), examples, target) for result in results]
         for arm, results in context.arms.items()
@@ -74,6 +78,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "labels": target.get("labels"),
         "processor": context.processor,
         "stood_at": stood_at(points, transfer, twin, headline),
+        "twin_budget": twin_budget(points, context.plan.get("arms", {}).get("twin") or {}, twin, headline),
         "cost": {arm: _cost(results) for arm, results in context.arms.items()},
         "gap": {arm: _gap(results, headline) for arm, results in context.arms.items()},
         "notes": [note.model_dump() for note in _notes(context)],
@@ -89,15 +94,16 @@ def build(context: RunContext) -> dict[str, Any]:
         }  # fmt: skip
         report["verdict"] = found.verdict
         report["visible_difference"] = statistics.visible(records["transfer"], records["twin"])
-    report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
-    if "prediction" in records["transfer"][best].columns and target.get("labels"):
-        report |= classes.describe(records["transfer"][best], target["labels"])
+    report["naive"] = naive.compare(
+        task, task.naive(context.dataset, every, target, context.source), records["transfer"], target
+    )
+    if "probability" in records["transfer"][best].columns and target.get("labels"):
+        report |= _classes(context, every, transfer[best])
         if twin:
             other = records["twin"][best_seed(twin, headline)]
             report["confusion_baseline"] = classes.confusion(other, target["labels"])
-        report["worst"] = classes.worst(records["transfer"][best], target["labels"], context.dataset, WORST)
-        write_predictions(context.folder / "predictions.csv", records["transfer"][best], target["labels"],
-                          context.dataset)  # fmt: skip
+    report["explanation"] = explanation.explain(context, report, points)
+    report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     report = plain(report)
     _illustrate(context, report, transfer[best])
     write_whole(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
@@ -109,98 +115,6 @@ def best_seed(results: Sequence[ArmResult], metric: Metric) -> int:
     """Position of the result with the best validation score; the first of equals."""
     sign = 1.0 if metric.higher_is_better else -1.0
     return max(range(len(results)), key=lambda i: sign * results[i].validation.get(metric.id, -math.inf * sign))
-
-
-def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None,
-             metric: Metric) -> dict[str, Any] | None:  # fmt: skip
-    """Where the twin stood, on validation data, after as many seconds of training as the transfer arm took.
-
-    The mean over the twin's seeds of the last point not later than that; ``validation`` is null where no epoch of the
-    twin had ended by then.
-    """
-    column = f"validation_{metric.id}"
-    if not twin or points.empty or column not in points:
-        return None
-    seconds = float(np.mean([result.seconds for result in transfer]))
-    curves = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
-    reached = curves[curves["seconds"] <= seconds].sort_values(["seed", "seconds"]).groupby("seed").last()
-    if reached.empty:
-        return {"seconds": seconds, "validation": None, "seeds": 0, "of": len(twin)}
-    return {
-        "seconds": seconds,
-        "validation": float(reached[column].mean()),
-        "seeds": len(reached),
-        "of": len(twin),
-    }
-
-
-def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
-    """The verdict, what it rests on, and the scores in plain words."""
-    metric = task.metrics[0]
-    packed = report["packed"]
-    told = {"verdict": verdict_sentence(report, metric)}
-    if metric.share and metric.id == "accuracy":
-        told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
-        if report["visible_difference"] is not None:
-            told["visible"] = say(
-                "With {n} test pictures and {seeds} seeds, a true difference of about {points} points or more is seen "
-                "in four cases of five.", n=report["n_test"], seeds=report["seeds"],
-                points=round(100 * report["visible_difference"], 1))  # fmt: skip
-    stood = report["stood_at"]
-    if stood and stood["validation"] is not None and metric.share:
-        told["stood_at"] = say(
-            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
-            "{metric} on validation data.", seconds=round(stood["seconds"], 1),
-            percent=round(100 * stood["validation"], 1), metric=metric.title)  # fmt: skip
-    elif stood:
-        told["stood_at"] = say(
-            "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
-            "epoch.", seconds=round(stood["seconds"], 1))  # fmt: skip
-    return told
-
-
-def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
-    """The verdict in one sentence with its n."""
-    if report["difference"] is None:
-        return say("There is no from-scratch twin to compare with, so there is no verdict.")
-    scale = 100 if metric.share else 1
-    low, high = (round(scale * end, 1) for end in report["difference"]["interval"])
-    value = round(scale * report["difference"]["value"], 1)
-    told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"]}
-    match report["verdict"]:
-        case None:
-            one = {"value": abs(value), "metric": told["metric"], "low": low, "high": high, "n": told["n"]}
-            if value < 0:
-                return say(
-                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below its twin's "
-                    "(95 % interval of the difference {low} to {high}, n = {n}), and training again with another seed "
-                    "moves both.", **one)  # fmt: skip
-            return say(
-                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above its twin's "
-                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves both.",
-                **one)  # fmt: skip
-        case "transfer-helps":
-            return say(
-                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to "
-                "{high}; n = {n} test pictures, {seeds} seeds).", value=value, **told)  # fmt: skip
-        case "negative-transfer":
-            return say(
-                "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
-                "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", value=-value, **told)  # fmt: skip
-        case _ if value < 0:
-            return say(
-                "No clear difference: {metric} is {value} points below training from scratch, but the 95 % interval of "
-                "the difference, {low} to {high}, does not settle it (n = {n} test pictures, {seeds} seeds).",
-                value=-value, **told)  # fmt: skip
-        case _ if value > 0:
-            return say(
-                "No clear difference: {metric} is {value} points above training from scratch, but the 95 % interval of "
-                "the difference, {low} to {high}, does not settle it (n = {n} test pictures, {seeds} seeds).",
-                value=value, **told)  # fmt: skip
-        case _:
-            return say(
-                "No clear difference: {metric} is the same as with training from scratch (95 % interval of the "
-                "difference {low} to {high}; n = {n} test pictures, {seeds} seeds).", **told)  # fmt: skip
 
 
 def versions() -> dict[str, str]:
@@ -234,6 +148,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     draft.write_bytes(content.encode() if isinstance(content, str) else content)
     os.replace(draft, path)
+
+
+def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:  # fmt: skip
+    """What there is to say of the packed model class by class; its probabilities are the calibrated ones."""
+    task, target, labels = context.task, context.target, context.target["labels"]
+    calibrated, records = calibration.build(task, packed, examples, target)
+    of_validation = packed.outputs("validation").astype(np.float64) / calibrated["temperature"]
+    validation = task.evaluate(of_validation, examples["validation"], target)
+    write_predictions(context.folder / "predictions.csv", records, labels, context.dataset)
+    return {
+        **classes.describe(records, labels),
+        "worst": classes.worst(records, labels, context.dataset, WORST),
+        "calibration": calibrated,
+        "slices": slices.build(context, packed, records),
+        "operating": operating.build(
+            labels, *((one.columns["probability"], one.columns["truth"]) for one in (validation, records))
+        ),
+    }
 
 
 def _arm(task: Task, results: Sequence[ArmResult], records: Sequence[Records], target: dict[str, Any],
@@ -306,17 +238,16 @@ def _source(context: RunContext) -> dict[str, Any]:
 
 
 def _notes(context: RunContext) -> list[Sentence]:
-    found = [note for results in context.arms.values() for result in results for note in result.notes]
+    found = list(context.task.notes(context.processor))
+    found += [note for results in context.arms.values() for result in results for note in result.notes]
     return list({str(note): note for note in found}.values())
 
 
 def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) -> None:
-    """Grad-CAM beside the worst errors; a network without a map of places gets none."""
+    """Pictures beside the worst errors, where the task has some."""
     if report.get("worst"):
-        from tlcore.report import gradcam
-
-        gradcam.illustrate(context.folder / "figures", report["worst"], context.dataset, context.source.source,
-                           packed.weights, context.processor, report["labels"])  # fmt: skip
+        context.task.illustrate(context.folder / "figures", report["worst"], context.dataset, context.source.source,
+                                packed.weights, context.processor, report["labels"])  # fmt: skip
 
 
 def _tell_in_html(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> None:

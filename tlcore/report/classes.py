@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Records
 
 MOST_CONFUSED = 10
+EXCERPT = 600  # characters of a text that are shown
 
 
 def confusion(records: Records, labels: Sequence[str]) -> list[list[int]]:
@@ -50,7 +51,8 @@ def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) -> list[dict[str, Any]]:
-    """The errors the model was surest of, surest first: id, file below ``files/``, truth, prediction, confidences."""
+    """The errors the model was surest of, surest first: id, file below ``files/`` or text, truth, prediction,
+    confidences."""
     truth, prediction = records.columns["truth"], records.columns["prediction"]
     probability = records.columns["probability"]
     confidence = probability[np.arange(len(prediction)), prediction]
@@ -58,11 +60,19 @@ def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) 
     rows = dataset.split("test")
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     return [
-        {"id": records.ids[i], "file": rows["file"].iloc[i], "truth": rows["label"].iloc[i],
+        {"id": records.ids[i], **payload(rows.iloc[i]), "truth": rows["label"].iloc[i],
          "prediction": labels[prediction[i]], "confidence": float(confidence[i]),
          "confidence_truth": float(probability[i, truth[i]]) if truth[i] >= 0 else None}
         for i in chosen
     ]  # fmt: skip
+
+
+def payload(row: Any) -> dict[str, str]:
+    """Where an example is to be seen: ``file`` below ``files/``, or ``text``, its beginning."""
+    if "file" in row.index:
+        return {"file": row["file"]}
+    text = str(row["text"])
+    return {"text": text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"}
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -84,14 +84,18 @@ def view_of(path: Path, processor: dict[str, Any]) -> np.ndarray:
 
 
 def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[str],
-            label: int | None = None) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:  # fmt: skip
-    """The picture as the model sees it, the overlay for ``label`` (else for the predicted one), and what was said."""
+            label: int | None = None,
+            temperature: float = 1.0) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:  # fmt: skip
+    """The picture as the model sees it, the overlay for ``label`` (else for the predicted one), and what was said.
+
+    ``temperature`` is the packed model's own: its confidences are those of the report.
+    """
     import torch
 
     view = view_of(path, processor)
     x = pixels(view[None], processor["size"], processor["mean"], processor["std"])
     with torch.inference_mode():
-        shares = model(torch.from_numpy(x)).float().softmax(dim=1)[0].numpy()
+        shares = (model(torch.from_numpy(x)).double() / temperature).softmax(dim=1)[0].numpy()
     chosen = int(shares.argmax()) if label is None else label
     warm = heat(model, x[0], chosen)
     shown = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)

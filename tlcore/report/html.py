@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
-from tlcore.report import svg
+from tlcore.report import comparison_html, label_savings_html, svg
 from tlcore.report.curves import series
 from tlcore.words import number, percent, read, t
 
@@ -45,11 +45,14 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
             r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
-                {**error, "shown": _inline(figures, error["picture"]), "why": _inline(figures, error["gradcam"])}
+                {**error, "text": error.get("text"), "shown": _inline(figures, error["picture"]),
+                 "why": _inline(figures, error["gradcam"])}
                 for error in report.get("worst", [])
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
-            matrices=_matrices(report), metrics=_metrics(report), strategy=_strategy(report["strategy"]),
+            matrices=_matrices(report), comparison=comparison_html.section(report),
+            savings=label_savings_html.section(report, share=_share(report)),
+            metrics=_metrics(report), strategy=_strategy(report["strategy"]),
         )  # fmt: skip
 
 
@@ -142,6 +145,13 @@ def _metrics(report: dict[str, Any]) -> dict[str, str]:
     return {metric: known.get(metric, metric) for metric in report["transfer"]["metrics"]}
 
 
+def _share(report: dict[str, Any]) -> bool:
+    """Whether the headline metric is a share."""
+    from tlcore import tasks
+
+    return next((m.share for m in tasks.find(report["task"]).metrics if m.id == report["metric"]), True)
+
+
 def _strategy(strategy: str) -> str:
     from tlcore.strategies import STRATEGIES
 
@@ -162,7 +172,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
                     seed=report["packed"]["seed"]),
         "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
         "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
-        "n": t("{n} test pictures, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
+        "n": t("{n} test examples, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
         "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),
         "seconds": t("Training, all seeds"), "search": t("Search of settings"), "epochs": t("Epochs, each seed"),
         "speed": t("Examples a second"), "memory": t("Peak memory, MB"), "device": t("Device"),
@@ -173,12 +183,13 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "count": t("Count"), "share": t("Share"), "per_class": t("Each class"), "label": t("Class"),
         "examples": t("Examples"), "precision": t("Precision"), "recall": t("Recall"), "f1": t("F1"),
         "worst": t("Errors the model was surest of"),
-        "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more."),
+        "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")
+        if any(error.get("picture") for error in report.get("worst", [])) else "",
         "confidence": t("Confidence"), "data": t("Data"), "fingerprint": t("Fingerprint"),
         "train": t("Training"), "validation": t("Validation"), "test": t("Test"), "set_aside": t("Set aside"),
         "source": t("Source model"), "licence": t("Licence"), "revision": t("Revision"), "plan": t("Plan"),
         "strategy": t("Strategy"), "notes": t("Notes"), "versions": t("Versions"), "run": t("Run"), "made": t("Made"),
         "solved": t("solved"),
-        "unknown": t("{n} test pictures have a label that no training picture has; each counts as an error.",
+        "unknown": t("{n} test examples have a label that no training example has; each counts as an error.",
                      n=report.get("unknown_label", 0)),
     }  # fmt: skip

@@ -37,7 +37,9 @@ def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     weights = folder / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "weights"
     model = gradcam.load(weights, _source(report["source"]), report["processor"]["size"])
     progress(0.6, say("Looking at the picture"))
-    shown, warm, told = gradcam.explain(model, dataset.file(rows["file"].iloc[0]), report["processor"], labels, label)
+    temperature = (report.get("calibration") or {}).get("temperature", 1.0)
+    picture = dataset.file(rows["file"].iloc[0])
+    shown, warm, told = gradcam.explain(model, picture, report["processor"], labels, label, temperature)
     out = store.jobs.folder(job.id)
     (out / "picture.jpg").write_bytes(gradcam.jpeg(shown))
     if warm is not None:

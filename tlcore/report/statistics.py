@@ -23,6 +23,7 @@ from tlcore.words import Sentence, say
 Verdict = Literal["transfer-helps", "no-clear-difference", "negative-transfer"]
 DRAWS = 2000
 LEVEL = 0.95
+DISCORDANCE, DEVIATION = 0.2, 0.01  # assumed before training: share of disagreement, accuracy's deviation over seeds
 CHUNK = 2_000_000  # numbers of bootstrap weights held at once: 16 MB
 
 
@@ -44,6 +45,7 @@ class Difference:
     estimates: dict[str, Estimate]
     headline: str
     verdict: Verdict | None
+    p: float = 1.0  # two-sided, of the headline difference: below 0.05 where its 95 % interval leaves out 0
 
     @property
     def value(self) -> float:
@@ -85,9 +87,9 @@ def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: in
     out = {}
     for metric in task.metrics:
         each = found[metric.id]
-        low, high = _ends(_nested(drawn[metric.id], each, rng, _freedom(each)))
+        low, high = ends(_nested(drawn[metric.id], each, rng, _freedom(each)))
         if metric.share:
-            low, high = _never_certain(low, high, units)
+            low, high = never_certain(low, high, units)
         out[metric.id] = Estimate(float(each.mean()), (low, high))
     return out
 
@@ -108,10 +110,12 @@ def difference(task: Task, transfer: Sequence[Records], twin: Sequence[Records],
         df = _freedom(mine, its)
         spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(drawn_theirs[metric.id], its, rng, df)
         value = sign * float(mine.mean() - its.mean())
-        out[metric.id] = Estimate(value, _ends(sign * spread))
+        out[metric.id] = Estimate(value, ends(sign * spread))
+        if metric is task.metrics[0]:
+            p = p_value(spread)
     headline = task.metrics[0]
     verdict = None if min(len(transfer), len(twin)) < 2 else judge(out[headline.id], headline)
-    return Difference(out, headline.id, verdict)
+    return Difference(out, headline.id, verdict, p)
 
 
 def judge(estimate: Estimate, metric: Metric) -> Verdict:
@@ -124,7 +128,8 @@ def judge(estimate: Estimate, metric: Metric) -> Verdict:
     return "no-clear-difference"
 
 
-def visible_difference(n: int, seeds: int, discordance: float = 0.2, seed_deviation: float = 0.01) -> float:
+def visible_difference(n: int, seeds: int, discordance: float = DISCORDANCE,
+                       seed_deviation: float = DEVIATION) -> float:  # fmt: skip
     """The smallest true difference in accuracy that n test units and so many seeds show in four cases of five.
 
     ``discordance`` is the share of units on which the arms disagree, ``seed_deviation`` the standard deviation of the
@@ -132,6 +137,15 @@ def visible_difference(n: int, seeds: int, discordance: float = 0.2, seed_deviat
     """
     variance = discordance / n + 2 * seed_deviation**2 / seeds
     return (1.96 + 0.84) * sqrt(variance)
+
+
+def foreseen(n: int, seeds: int) -> Sentence:
+    """What n test examples and so many seeds will be able to show, said before training, with what is assumed."""
+    return say(
+        "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen (assuming that the "
+        "two models disagree on {discordance} % of the examples, and that accuracy varies by {deviation} point from "
+        "seed to seed).", n=n, seeds=seeds, points=round(100 * visible_difference(n, seeds, DISCORDANCE, DEVIATION), 1),
+        discordance=round(100 * DISCORDANCE), deviation=round(100 * DEVIATION, 1))  # fmt: skip
 
 
 def visible(transfer: Sequence[Records], twin: Sequence[Records]) -> float | None:
@@ -151,10 +165,10 @@ def visible(transfer: Sequence[Records], twin: Sequence[Records]) -> float | Non
 
 
 def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
-    """A share said as pictures out of a hundred; the ends are rounded outwards."""
+    """A share said as examples out of a hundred; the ends are rounded outwards."""
     low, high = int(np.floor(100 * interval[0] + 1e-9)), int(np.ceil(100 * interval[1] - 1e-9))
     about = min(max(round(100 * value), low), high)
-    return say("Of 100 new pictures, about {right} right; between {low} and {high}.", right=about, low=low, high=high)
+    return say("Of 100 new examples, about {right} right; between {low} and {high}.", right=about, low=low, high=high)
 
 
 def _drawn(task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: int,
@@ -206,12 +220,18 @@ def _t_975(df: float) -> float:
     return float(np.interp(-1 / max(df, 1.0), -1 / known, value))
 
 
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
+def ends(drawn: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
 
 
-def _never_certain(low: float, high: float, units: int) -> tuple[float, float]:
+def p_value(drawn: np.ndarray) -> float:
+    """The level at which the percentile interval of these draws begins to reach 0 (Efron & Tibshirani 1993, ch. 15)."""
+    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    return min(1.0, 2 * (beyond + 1) / (len(drawn) + 1))
+
+
+def never_certain(low: float, high: float, units: int) -> tuple[float, float]:
     """The interval of a share within 0 and 1, and never of no width.
 
     Where every unit was right (or wrong) there is nothing to resample; the exact binomial bound says what ``units``

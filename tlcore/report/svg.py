@@ -30,7 +30,7 @@ def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) ->
         way = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(one.x, one.y, strict=True))
         parts.append(Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="1.4" stroke-dasharray="{}"/>')
                      .format(way, colour, DASH[dash]))  # fmt: skip
-        parts += [_mark(one.arm, x_of(x), y_of(y)) for x, y in list(zip(one.x, one.y, strict=True))[-1:]]
+        parts += [mark(one.arm, x_of(x), y_of(y)) for x, y in list(zip(one.x, one.y, strict=True))[-1:]]
     shown = [arm for arm in ARMS if any(one.arm == arm for one in series)]
     for i, arm in enumerate(shown):
         name, colour, dash = ARMS[arm]
@@ -38,7 +38,7 @@ def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) ->
         parts.append(Markup('<line x1="{}" y1="14" x2="{}" y2="14" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>'
                             '<text x="{}" y="18">{}</text>')
                      .format(x, x + 34, colour, DASH[dash], x + 48, t(name)))  # fmt: skip
-        parts.append(_mark(arm, x + 34, 14))
+        parts.append(mark(arm, x + 34, 14))
     return _drawing(parts, title, HIGH)
 
 
@@ -63,7 +63,7 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
         parts.append(Markup('<line x1="{:.1f}" y1="{}" x2="{:.1f}" y2="{}" stroke="{}" stroke-width="3" '
                             'stroke-dasharray="{}"/>')
                      .format(x_of(low), y, x_of(top), y, colour, DASH[dash]))  # fmt: skip
-        parts.append(_mark(arm, x_of(value), y))
+        parts.append(mark(arm, x_of(value), y))
         parts.append(Markup('<text x="{}" y="{}">{} ({} – {})</text>').format(
             right + 14, y + 4, said(value, share), said(low, share), said(top, share)))  # fmt: skip
     return _drawing(parts, title, high)
@@ -105,7 +105,7 @@ def _axes(x_ticks: list[float], y_ticks: list[float], x_of: Callable[[float], fl
     return Markup("").join(parts)
 
 
-def _mark(arm: str, x: float, y: float) -> Markup:
+def mark(arm: str, x: float, y: float) -> Markup:
     """A disc for transfer, a square for its twin."""
     colour = ARMS[arm][1]
     if arm == "transfer":

@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlcore import tasks
 from tlcore.errors import UnusableInput
 from tlcore.sources import uploads
 from tlcore.sources.catalogue import CATALOGUE
-from tlcore.sources.source_model import SourceModel
+from tlcore.sources.source_model import SourceModel, serving
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ def find(ref: str, store: Store) -> SourceModel:
             source_data=UNSAID,
             licence="unknown",
             input_size=None,
-            tasks=("image-classification",),
+            tasks=tuple(task.id for task in tasks.TASKS),
             library="timm" if match["id"].startswith("timm/") else None,
+            modality="image" if match["id"].startswith("timm/") else "",
         )
     raise _unknown(ref)
 
@@ -85,6 +87,7 @@ def of_library(model: Model) -> SourceModel:
     from tlcore.store.store import LOCAL_OWNER
 
     labels = about.get("labels") or []
+    modality = next((task.modality for task in tasks.TASKS if task.id == model.task), "")
     return SourceModel(
         id=f"library/{model.id}",
         title=model.name,
@@ -100,8 +103,9 @@ def of_library(model: Model) -> SourceModel:
         else say("data of this server, by {owner}", owner=model.owner),
         licence=str(about.get("licence") or "unknown"),
         input_size=_int(about.get("input_size")),
-        tasks=(model.task,),
+        tasks=serving(modality) or (model.task,),
         domain="own",
+        modality=modality,
     )
 
 
@@ -132,8 +136,9 @@ def _at(path: Path) -> SourceModel:
         source_data=UNSAID,
         licence="unknown",
         input_size=None,
-        tasks=("image-classification",),
+        tasks=tuple(task.id for task in tasks.TASKS),
         domain="own",
+        modality="",
     )
 
 

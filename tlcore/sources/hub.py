@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import Cancelled, UnusableInput
+from tlcore.sources.opening import tokens
 from tlcore.sources.opening.files import CONFIG, PICKLES, WEIGHTS
 from tlcore.words import Sentence, say
 
-WANTED = (CONFIG, WEIGHTS, "preprocessor_config.json", "README.md")
+WANTED = (CONFIG, WEIGHTS, "preprocessor_config.json", "README.md", *tokens.FILES)
 REMEMBERED = 180.0  # seconds for which an answer about the hub is believed
 UNREACHABLE = say(
     "The model hub is not reachable from this machine. The bundled model works without it, and so do "

@@ -12,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files
-from tlcore.sources.source_model import Library, SourceModel
+from tlcore.sources.opening import files, from_text, tokens
+from tlcore.sources.source_model import Library, SourceModel, serving
 from tlcore.words import Sentence, say
 
-KEPT = (files.CONFIG, files.WEIGHTS, "preprocessor_config.json", "README.md", "labels.json")
-LIMITS = {files.WEIGHTS: 4_000_000_000}  # bytes; the other files are short
+KEPT = (files.CONFIG, files.WEIGHTS, "preprocessor_config.json", "README.md", "labels.json",
+        *tokens.FILES)  # fmt: skip
+LIMITS = {files.WEIGHTS: 4_000_000_000, tokens.TOKENIZER: tokens.LARGEST}  # bytes; the other files are short
 SHORT = 10_000_000
 
 
-def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] = ("image-classification",)) -> SourceModel:
-    """A SourceModel from a folder in hub layout. Raises UnusableInput where it cannot be a source."""
+def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | None = None) -> SourceModel:
+    """A SourceModel from a folder in hub layout, for the tasks that its architecture can serve where none are given.
+
+    Raises UnusableInput where it cannot be a source.
+    """
     config, weights = files.read_config(folder), files.read_weights(folder)
+    modality = "text" if config.get("model_type") in from_text.KINDS else "image"
     return SourceModel(
         id=id_,
         title=title,
@@ -36,8 +41,9 @@ def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] = ("i
         source_task=_task(config),
         source_data=say("not known; the folder does not say"),
         licence=_licence(folder),
-        input_size=_input_size(config),
-        tasks=tasks,
+        input_size=tokens.longest(folder, config) if modality == "text" else _input_size(config),
+        tasks=serving(modality) if tasks is None else tasks,
+        modality=modality,
         library=_library(config),
         domain="own",
     )

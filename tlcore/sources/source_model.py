@@ -8,8 +8,8 @@ from typing import Literal
 from tlcore.words import Sentence
 
 Library = Literal["timm", "transformers"]
-Domain = Literal["natural", "medical", "satellite", "own"]
-DOMAINS: tuple[Domain, ...] = ("natural", "medical", "satellite", "own")
+Domain = Literal["natural", "medical", "satellite", "text", "own"]
+DOMAINS: tuple[Domain, ...] = ("natural", "medical", "satellite", "text", "own")
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,17 @@ class SourceModel:
     source_task: Sentence
     source_data: Sentence
     licence: str
-    input_size: int | None
+    input_size: int | None  # pixels a side, or tokens at most
     tasks: tuple[str, ...]
     library: Library | None = None
     domain: Domain = "natural"
-    languages: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()  # ISO 639-1 codes; ("many",) for a model of tens of languages
+    modality: str = "image"  # what it reads: "image" or "text"; "" where it is not known before it is opened
     note: Sentence | None = None
+
+
+def serving(modality: str) -> tuple[str, ...]:
+    """The ids of the tasks that a model of this modality can serve."""
+    from tlcore.tasks import TASKS
+
+    return tuple(task.id for task in TASKS if task.modality == modality)

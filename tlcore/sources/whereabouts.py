@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources import finding, hub, local, uploads
-from tlcore.sources.catalogue.bundled import FOLDER as BUNDLED
+from tlcore.sources.catalogue import bundled
 from tlcore.sources.opening import OpenSource, files, open_folder
 from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say, t
@@ -42,7 +42,7 @@ _TITLES = {
 def availability(source: SourceModel, store: Store, reach: bool | None = None) -> Availability:
     """Where it is, without the network; ``reach``: whether the hub answers (None: as last found out)."""
     if source.id.startswith("bundled/"):
-        there = (BUNDLED / source.id.partition("/")[2] / files.WEIGHTS).is_file()
+        there = (bundled.folder(source.id) / files.WEIGHTS).is_file()
         return Availability.BUNDLED if there else Availability.UNREACHABLE
     if source.hub_id is None:
         return Availability.HERE if _place(source, store).exists() else Availability.UNREACHABLE
@@ -61,7 +61,7 @@ def open_source(ref: str, store: Store, progress: hub.Progress | None = None) ->
     source = finding.find(ref, store)
     commit: str | None = None
     if source.id.startswith("bundled/"):
-        folder = BUNDLED / source.id.partition("/")[2]
+        folder = bundled.folder(source.id)
     elif source.hub_id is None:
         place = _place(source, store)
         if not place.exists():
@@ -89,6 +89,7 @@ def describe(source: SourceModel, store: Store, reach: bool | None = None) -> di
         "source_data": t(source.source_data),
         "domain": source.domain,
         "input_size": source.input_size,
+        "languages": list(source.languages),
         "tasks": list(source.tasks),
         "revision": source.revision,
         "note": t(source.note) if source.note else None,
@@ -125,7 +126,8 @@ def _completed(source: SourceModel, folder: Path) -> SourceModel:
     if source.parameters is not None:
         return source
     seen = local.from_folder(folder, source.id, source.title, source.tasks)
-    keep = {key: getattr(seen, key) for key in ("architecture", "parameters", "megabytes", "input_size", "library")}
+    told = ("architecture", "parameters", "megabytes", "input_size", "library", "modality")
+    keep = {key: getattr(seen, key) for key in told}
     if source.licence == "unknown":
         keep["licence"] = seen.licence
     if source.source_task == finding.UNSAID:

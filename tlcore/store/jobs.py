@@ -65,6 +65,13 @@ class Jobs:
         with self._store.transaction() as session:
             return session.scalars(query.order_by(Job.created.desc(), Job.id.desc()).limit(1)).first()
 
+    def newest(self, kind: str, about: dict[str, Any]) -> Job | None:
+        """The newest job of that kind whose input holds these values."""
+        query = select(Job).where(Job.kind == kind).order_by(Job.created.desc(), Job.id.desc())
+        with self._store.transaction() as session:
+            jobs = session.scalars(query.limit(500))
+            return next((job for job in jobs if about.items() <= job.input.items()), None)
+
     def claim(self, lane: str, worker: str) -> Job | None:
         """Take the next job of a lane: interrupted ones first, then the oldest. None where nothing waits."""
         for state in (INTERRUPTED, QUEUED):

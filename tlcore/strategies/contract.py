@@ -13,12 +13,13 @@ class PlanContext:
     """What a plan may depend on; nothing here is a timing, so that the same Spec gives the same Plan."""
 
     n_train: int
-    size: int  # side of the picture in pixels
+    size: int  # side in pixels of a picture that is as much work as one example
     parameters: int  # of the source model
     device: str  # "cpu" | "cuda"
     epochs: int | None  # asked for, or None
     batch_size: int | None
     learning_rate: float | None
+    rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
 
     @property
     def most_epochs(self) -> int:

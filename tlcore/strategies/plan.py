@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tlcore.spec import Spec
@@ -17,30 +18,32 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
     """Resolve a strategy for this data and machine.
 
     The twin has the fine-tuning plan's epochs, early stopping and number of learning-rate trials, whatever the
-    transfer strategy is, so that transfer never wins because the twin was kept short.
+    transfer strategy is, so that transfer never wins because the twin was kept short; ``budget.twin`` gives it more.
     """
     strategy, scratch = find(strategy_id), find("scratch")
     compared = spec.baseline == "scratch" and strategy.id != "scratch"
+    arms = {"transfer": _arm(strategy, context, spec.budget.minutes)}
+    if compared:
+        arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.twin)
     return {
         "version": VERSION,
         "strategy": strategy.id,
         "requested_strategy": spec.strategy,
         "metric": metric.id,
-        "arms": {
-            "transfer": _arm(strategy, context, spec.budget.minutes),
-            **({"twin": _arm(scratch, context, spec.budget.minutes)} if compared else {}),
-        },
+        "arms": arms,
         "seeds": spec.seeds,
         "batch_size": context.batch,
         "n_train": context.n_train,
         "parameters": context.parameters,
+        "side": context.size,
         "device": context.device,
         "processor": processor,
     }
 
 
 def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
-    rates = (context.learning_rate,) if context.learning_rate else strategy.rates
+    scale = context.rate if strategy.pretrained else 1.0
+    rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
     return {
         "strategy": strategy.id,
         "pretrained": strategy.pretrained,
@@ -48,6 +51,21 @@ def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dic
         "rates": list(rates) if strategy.rates else [],
         "trial_epochs": max(2, round(context.most_epochs / 4)) if len(rates) > 1 else 0,
         "minutes": minutes,
+    }
+
+
+def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:
+    """The twin's arm. A longer budget stretches its trainings and their patience; the search of its rate stays."""
+    arm = _arm(scratch, context, minutes)
+    if times == 1:
+        return arm
+    longer = replace(context, epochs=max(1, round(times * context.most_epochs)))
+    return {
+        **arm,
+        "phases": scratch.phases(longer),
+        "minutes": None if minutes is None else times * minutes,
+        "budget": times,
+        "ordinary_epochs": epochs_of(arm),
     }
 
 
@@ -67,12 +85,12 @@ def work_of(plan: dict[str, Any], arm: str) -> float:
 
 
 def guess_seconds(plan: dict[str, Any], cores: int) -> float:
-    """A rough guess of the time of both arms, all seeds: from the passes at most, picture size and model size.
+    """A rough guess of the time of both arms, all seeds: from the passes at most, an example's work and model size.
 
     It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores, and
     2,500 on a GPU.
     """
     speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
-    each = (plan["processor"]["size"] / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5
+    each = (plan.get("side", plan["processor"]["size"]) / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5
     passes = sum(work_of(plan, arm) for arm in plan["arms"])
     return 15 + passes * plan["n_train"] * each / speed

@@ -3,8 +3,14 @@
 from tlcore.registry import by_id, pick
 from tlcore.tasks.contract import Task
 from tlcore.tasks.image_classification import ImageClassification
+from tlcore.tasks.sentiment_analysis import SentimentAnalysis
+from tlcore.tasks.text_classification import TextClassification
 
-TASKS: tuple[Task, ...] = (ImageClassification(),)
+TASKS: tuple[Task, ...] = (
+    ImageClassification(),
+    TextClassification(),
+    SentimentAnalysis(),
+)
 
 _BY_ID = by_id(TASKS)
 

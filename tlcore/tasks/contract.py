@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
     from tlcore.spec import Options, Split
 
 
@@ -60,6 +61,16 @@ class Records:
         return len(self.ids)
 
 
+@dataclass
+class Naive:
+    """What takes one line and no training of a network, on the test set; ``reason`` where it cannot answer."""
+
+    id: str
+    title: Sentence
+    records: Records | None
+    reason: Sentence | None = None
+
+
 class Task(Protocol):
     """What is learned. One file in ``tlcore/tasks``, one line in its ``__init__``."""
 
@@ -67,9 +78,12 @@ class Task(Protocol):
     title: Sentence
     what: Sentence
     icon: str
-    modality: str  # which kind of source model serves it: "image", later "text", "audio", "series"
+    modality: str  # which kind of source model serves it: "image" or "text"
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
     metrics: tuple[Metric, ...]  # the headline metric first
+    default_source: str  # the source model where the person names none
+    options: tuple[str, ...]  # fields of `Options` that are this kind of task's alone
+    rate: float  # multiplies the learning rates that strategies with a pretrained network try
 
     # --- data, without torch -------------------------------------------------------------------------------------
     def check(self, rows: Any) -> list[Finding]:
@@ -78,15 +92,36 @@ class Task(Protocol):
     def split(self, rows: Any, split: Split) -> Any:
         """The rows with ``split`` filled (train, validation, test); groups are never torn apart."""
 
+    def nested(self, rows: Any, seed: int) -> list[np.ndarray]:
+        """The order in which training rows are taken into ever larger parts, for learning curves: units that stay
+        together, each the positions of its rows. Every prefix is as like the whole as can be.
+        """
+
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
         """What the training rows fix, as JSON: label names here. It goes into the bundle."""
 
     # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        """What `processor` is told where the source is not open: enough for a Plan to be shown."""
+
     def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
         """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine.
 
-        ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
+        ``told`` is the source's own preprocessing (`OpenSource.preprocess`). Raises UnusableInput where the source
+        reads something else than the task's examples. ``size`` is what the network is built for.
         """
+
+    def side(self, processor: dict[str, Any]) -> int:
+        """The side in pixels of a picture that is as much work for a network as one example is: for the Plan."""
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        """What of the processor is written beside the weights, as the model's own ``save`` takes it."""
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        """What the network sees of an example, in a few words."""
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        """What the person should know of it, in the Plan and in the report."""
 
     def model(
         self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None, seed: int
@@ -97,15 +132,31 @@ class Task(Protocol):
         """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
 
     def examples(
-        self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None
-    ) -> Mapping[str, Any]:
-        """The decoded examples of each split: ``len()``, ``.ids`` and ``.batches(order, size, key, device)``.
+        self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """The decoded examples of each split: ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where an
+        order is faster than another, ``.arrange(order)``. Without ``source`` ids and labels are known, batches may
+        not be.
 
         ``key`` is None for evaluation, else ``(seed, epoch)``: augmentation is drawn from (seed, epoch, example).
         """
 
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
         """What the head sees, (batch, features); None where the task has no such thing."""
+
+    def source_model(self, source: OpenSource, target: dict[str, Any], *, size: int | None) -> tuple[Any, bool]:
+        """The source's network to measure with, and whether it has the source's own head (``head``, linear on what
+        `features` gives). Its features are those of `model`.
+        """
+
+    def far(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]] | None:
+        """Batches of inputs, made by code, that are like nothing a source model was trained on, by kind: the far end
+        of similarity. None where the task has none.
+        """
+
+    def classes(self, examples: Any) -> np.ndarray | None:
+        """The class (n,) of each example of a split, as the target numbers it; None where the task has no classes."""
 
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
@@ -121,3 +172,16 @@ class Task(Protocol):
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         """Each metric for each row of ``weights`` (draws × n): one call serves scores and bootstrap alike."""
+
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, Any], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
+        """What a trained model must beat, in seconds: fitted on training data, its settings chosen on validation data,
+        scored on the test set. The source model as it is belongs to it where it can answer.
+        """
+
+    def illustrate(
+        self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
+        processor: dict[str, Any], labels: list[str],
+    ) -> None:  # fmt: skip
+        """Pictures of the worst errors into ``folder``, named in each as ``picture`` and ``gradcam`` (or None)."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks.contract import Metric, Part, Records
-from tlcore.words import say
+from tlcore.tasks import class_scores, modality
+from tlcore.tasks.contract import Metric, Naive, Part, Records
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
     from tlcore.spec import Options, Split
     from tlcore.tasks.picture_examples import PictureExamples
 
@@ -35,6 +37,9 @@ class ImageClassification:
         Metric("accuracy", say("accuracy")),
         Metric("macro-f1", say("macro-F1")),
     )
+    default_source = "bundled/studio-base"
+    options = ("image_size", "augmentation")
+    rate = 1.0
 
     # --- data ----------------------------------------------------------------------------------------------------
     def check(self, rows: pd.DataFrame) -> list[Finding]:
@@ -47,16 +52,26 @@ class ImageClassification:
 
         return rows.assign(split=stratified(rows, split))
 
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.subsets import nested
+
+        return nested(rows, seed)
+
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
         """The labels seen in training, in alphabetical order: the order of the outputs."""
         return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
 
     # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        return {"modality": source.modality or self.modality, "input_size": source.input_size or 224, "resizable": True,
+                "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}  # fmt: skip
+
     def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
         """Size, canvas, interpolation, mean, std and augmentation, with every ``auto`` resolved.
 
         ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
         """
+        modality.fits(told, self)
         size = options.image_size
         if size == "auto":
             size = _picture_size(dataset, told, device) if told["resizable"] else told["input_size"]
@@ -71,6 +86,21 @@ class ImageClassification:
             "augmentation": "standard" if options.augmentation == "auto" else options.augmentation,
         }
 
+    def side(self, processor: dict[str, Any]) -> int:
+        return processor["size"]
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "input_size": processor["size"], "mean": processor["mean"], "std": processor["std"],
+            "interpolation": processor["interpolation"], "crop_pct": processor["size"] / processor["canvas"],
+        }  # fmt: skip
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Pictures of {size} px", size=processor["size"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        return []
+
     def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
               seed: int = 0) -> torch.nn.Module:  # fmt: skip
         return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
@@ -79,7 +109,7 @@ class ImageClassification:
         return model.parts()
 
     def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any],
-                 cache: Path | None) -> dict[str, PictureExamples]:  # fmt: skip
+                 cache: Path | None, source: OpenSource | None = None) -> dict[str, PictureExamples]:  # fmt: skip
         from tlcore.tasks.picture_examples import Canvases, PictureExamples
 
         canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], cache)
@@ -91,15 +121,25 @@ class ImageClassification:
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return model.features(batch["pixels"])
 
+    def source_model(self, source: OpenSource, target: dict[str, Any], *,
+                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+        model = source.build(None, True, image_size=size)
+        if source.has_head(model):
+            return model, True
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]]:
+        from tlcore.tasks.far_pictures import batches
+
+        return batches(processor, device)
+
+    def classes(self, examples: PictureExamples) -> np.ndarray:
+        return examples.labels
+
     def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, PictureExamples],
               target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
         """A multinomial logistic head on train features, its strength chosen on validation data."""
-        from tlcore.training.solve import logistic_head
-
-        return logistic_head(
-            features["train"], examples["train"].labels,
-            features["validation"], examples["validation"].labels, len(target["labels"]),
-        )  # fmt: skip
+        return class_scores.solve(features, examples, len(target["labels"]))
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         from torch.nn import functional
@@ -110,24 +150,24 @@ class ImageClassification:
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Truth, prediction and probabilities of each picture; a group (a patient, a product) is one unit."""
-        shifted = outputs - outputs.max(axis=1, keepdims=True)
-        probability = np.exp(shifted)
-        probability /= probability.sum(axis=1, keepdims=True)
-        columns = {"truth": examples.labels, "prediction": outputs.argmax(axis=1), "probability": probability}
-        return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
+        return class_scores.evaluate(outputs, examples)
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Accuracy and macro-F1 (over the classes that occur in the test set) for each row of weights."""
-        truth, prediction = records.columns["truth"], records.columns["prediction"]
-        weights = np.atleast_2d(weights).astype(np.float64)
-        total = weights.sum(axis=1)
-        hit = truth == prediction
-        found = np.unique(truth[truth >= 0])
-        true, marked = truth[:, None] == found, prediction[:, None] == found
-        with np.errstate(invalid="ignore", divide="ignore"):
-            hits = weights @ (true & marked)  # (draws, classes); below: 2 TP / (2 TP + FP + FN)
-            f1 = 2 * hits / (weights @ true + weights @ marked)
-            return {"accuracy": (weights @ hit) / total, "macro-f1": np.nanmean(f1, axis=1)}
+        return class_scores.aggregate(records, weights)
+
+    def naive(self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any],
+              source: OpenSource) -> list[Naive]:  # fmt: skip
+        """The commonest class, a logistic regression on colour histograms, and the source model as it is."""
+        from tlcore.tasks.naive_pictures import naive
+
+        return naive(self, examples, target, source)
+
+    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
+                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+        """Grad-CAM beside the worst errors; a network without a map of places gets none."""
+        from tlcore.report import gradcam
+
+        gradcam.illustrate(folder, worst, dataset, source, weights, processor, labels)
 
 
 def _picture_size(dataset: Dataset, told: Mapping[str, Any], device: str) -> int:

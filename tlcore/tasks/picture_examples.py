@@ -34,7 +34,7 @@ class Canvases:
         self.kept: np.ndarray | None = None
         if folder and int(np.prod(shape)) <= CACHE_BYTES:
             folder.mkdir(parents=True, exist_ok=True)
-            stem = f"{dataset.fingerprint}-{side}-{interpolation}"
+            stem = f"{dataset.cached_as}-{side}-{interpolation}"
             self.kept = _mapped(folder / f"{stem}.npy", shape)
             self.have = _mapped(folder / f"{stem}.have.npy", (shape[0],))
         self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="decode")

@@ -1,4 +1,8 @@
-"""The feature cache: a frozen backbone runs once over every example, whoever asks, and its features stay on disk."""
+"""The feature cache: a frozen backbone runs once over every example, whoever asks, and its features stay on disk.
+
+One file a split, so that what is measured before training looks at training and validation data only and a run later
+adds the test set. The same pass over the training examples keeps the moments that batch-norm layers see.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,24 @@ import numpy as np
 from tlcore.tasks.contract import Task
 from tlcore.training.loop import in_batches
 from tlcore.words import say
+
+MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
+BLOCKS = 16  # the parts they are kept in, so that their spread is known
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the batch-norm layers of a network see, their channels one after the other (C in all layers together).
+
+    ``mean`` and ``square`` (blocks, C) are means of the inputs and of their squares over places and the examples of a
+    block; ``source_mean`` and ``source_var`` (C,) are the layers' running statistics; ``layer`` (C,) numbers the layer.
+    """
+
+    mean: np.ndarray
+    square: np.ndarray
+    source_mean: np.ndarray
+    source_var: np.ndarray
+    layer: np.ndarray
 
 
 def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any]) -> str:
@@ -27,39 +50,138 @@ def extract(
     task: Task, model: Any, examples: Mapping[str, Any], folder: Path, key: str, *, device: str, batch_size: int,
     step: Any = lambda n: None,
 ) -> tuple[dict[str, np.ndarray], float]:  # fmt: skip
-    """Features (n, d) float32 of every split, from disk or by one forward pass, and the seconds that pass took.
+    """Features (n, d) float32 of every split in ``examples``, from disk or by one forward pass, and the seconds that
+    those passes took, whoever made them.
 
-    ``step(n)`` is called after each batch. The file is written whole or not at all.
+    ``step(n)`` is called after each batch. Each file is written whole or not at all.
     """
-    path = folder / f"{key}.npz"
-    if path.exists():
-        with np.load(path) as kept:
-            if all(len(kept[split]) == len(examples[split]) for split in examples):
-                return {split: kept[split] for split in examples}, float(kept["seconds"])
+    found: dict[str, np.ndarray] = {}
+    total = 0.0
+    for split, these in examples.items():
+        path = folder / f"{key}-{split}.npz"
+        told = _read(path, len(these))
+        if told is None:
+            told = _pass(task, model, split, these, folder, key, device, batch_size, step)
+            _write(path, features=told[0], seconds=np.float64(told[1]))
+        found[split] = told[0]
+        total += told[1]
+    return found, total
+
+
+def moments(folder: Path, key: str) -> Moments | None:
+    """The batch-norm moments that the pass over the training examples kept; None for a network without such layers."""
+    path = folder / f"{key}-moments.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as kept:
+        return Moments(**{name: kept[name] for name in Moments.__dataclass_fields__})
+
+
+def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path, key: str, device: str, batch_size: int,
+          step: Callable[[int], None]) -> tuple[np.ndarray, float]:  # fmt: skip
+    """One split through the network. Training examples go in a random order, so that the first are a fair draw."""
+    started = time.perf_counter()
+    n = len(examples)
+    order = np.random.default_rng(0).permutation(n) if split == "train" else np.arange(n)
+    if hasattr(examples, "arrange"):
+        order = examples.arrange(order)
+    watch = Watch(model) if split == "train" else None
+    out = np.zeros((n, 1), np.float32)
+    chunks = in_batches(order, batch_size)
+    for chunk, rows in zip(chunks, forward(task, model, examples, chunks, device), strict=True):
+        if not out.size or out.shape[1] != rows.shape[1]:
+            out = np.empty((n, rows.shape[1]), np.float32)
+        out[chunk] = rows
+        if watch and watch.seen >= MOMENTS_OF:
+            watch.stop()
+        step(len(chunk))
+    if watch:
+        watch.stop()
+        if kept := watch.moments(MOMENTS_OF):
+            _write(folder / f"{key}-moments.npz", **vars(kept))
+    return out, time.perf_counter() - started
+
+
+def forward(task: Task, model: Any, examples: Any, chunks: list[np.ndarray], device: str) -> Any:
+    """The features of each chunk of indices, (k, d) float32, one after the other; nothing is kept."""
     import torch
 
     model.eval()
-    started = time.perf_counter()
-    found: dict[str, np.ndarray] = {}
-    with torch.inference_mode():
-        for split, these in examples.items():
-            rows = [
-                _features(task, model, batch, step)
-                for batch in these.batches(in_batches(np.arange(len(these)), batch_size), None, device)
-            ]
-            found[split] = np.concatenate(rows) if rows else np.zeros((0, 1), np.float32)
-    seconds = time.perf_counter() - started
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{key}.{os.getpid()}.tmp"
+    for batch in examples.batches(chunks, None, device):
+        with torch.inference_mode():
+            rows = task.features(model, batch)
+        if rows is None:
+            raise ValueError(str(say("This task has no features to keep.")))
+        yield rows.float().cpu().numpy()
+
+
+class Watch:
+    """Looks at what flows into each batch-norm layer, by hooks, until it is stopped."""
+
+    def __init__(self, model: Any):
+        from torch.nn.modules.batchnorm import _BatchNorm
+
+        self.layers = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
+        self.rows: list[list[tuple[Any, Any]]] = [[] for _ in self.layers]
+        self.hooks = [
+            layer.register_forward_pre_hook(lambda _module, inputs, at=at: self._look(at, inputs[0]))
+            for at, layer in enumerate(self.layers)
+        ]
+
+    @property
+    def seen(self) -> int:
+        """Examples that every layer has seen."""
+        return sum(len(mean) for mean, _ in self.rows[-1]) if self.rows else MOMENTS_OF
+
+    def stop(self) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def moments(self, most: int) -> Moments | None:
+        """Of at most ``most`` examples, in `BLOCKS` parts; None without batch-norm layers, or without examples."""
+        import torch
+
+        used = [at for at, rows in enumerate(self.rows) if rows]
+        if not used:
+            return None
+        mean, square = (
+            torch.cat([torch.cat([pair[which] for pair in self.rows[at]])[:most] for at in used], dim=1).cpu().numpy()
+            for which in (0, 1)
+        )
+        parts = np.array_split(np.arange(len(mean)), min(BLOCKS, len(mean)))
+        layers = [self.layers[at] for at in used]
+        return Moments(
+            mean=np.stack([mean[part].mean(axis=0) for part in parts]),
+            square=np.stack([square[part].mean(axis=0) for part in parts]),
+            source_mean=np.concatenate([layer.running_mean.float().cpu().numpy() for layer in layers]),
+            source_var=np.concatenate([layer.running_var.float().cpu().numpy() for layer in layers]),
+            layer=np.repeat(np.arange(len(layers)), [layer.num_features for layer in layers]).astype(np.int32),
+        )
+
+    def _look(self, at: int, x: Any) -> None:
+        """Means over places of the values and of their squares, (k, channels) each."""
+        import torch
+
+        x = x.detach().float()
+        if x.ndim == 2:
+            self.rows[at].append((x, x.square()))
+            return
+        places = tuple(range(2, x.ndim))
+        size = x[0, 0].numel()
+        self.rows[at].append((x.mean(places), torch.linalg.vector_norm(x, dim=places).square() / size))
+
+
+def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
+    if not path.exists():
+        return None
+    with np.load(path) as kept:
+        rows, seconds = kept["features"], float(kept["seconds"])
+    return (rows, seconds) if len(rows) == n else None
+
+
+def _write(path: Path, **arrays: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with draft.open("wb") as file:
-        np.savez(file, seconds=np.float64(seconds), **found)
+        np.savez(file, **arrays)
     os.replace(draft, path)
-    return found, seconds
-
-
-def _features(task: Task, model: Any, batch: Any, step: Any) -> np.ndarray:
-    rows = task.features(model, batch)
-    if rows is None:
-        raise ValueError(str(say("This task has no features to keep.")))
-    step(len(rows))
-    return rows.float().cpu().numpy()

@@ -47,7 +47,7 @@ class Fitting:
         self.processor = self.plan["processor"]
         self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
         self.examples: Mapping[str, Any] = self.task.examples(
-            self.dataset, self.processor, self.target, self.cache / "pictures"
+            self.dataset, self.processor, self.target, self.cache / "pictures", self.source
         )
 
     def model(self, pretrained: bool, seed: int) -> Any:
@@ -64,6 +64,48 @@ def fit(told: Fitting) -> dict[str, list[ArmResult]]:
         before += work_of(told.plan, name)
         told.watch.finish(before)
     return results
+
+
+def again(told: Fitting, name: str, seed: int, rate: float | None,
+          kept: Mapping[str, np.ndarray] | None = None) -> ArmResult:  # fmt: skip
+    """One training of an arm at a rate that is known already, from its files or by training it now.
+
+    ``kept`` are the frozen features of the examples, where they are known: then no backbone runs.
+    """
+    machine.deterministic()
+    arm = _Arm(told, name)
+    arm.kept = dict(kept or {})
+    folder = arm.folder / f"seed-{seed}"
+    if (folder / "result.json").exists():
+        return ArmResult.load(folder)
+    model, done = arm._train(seed, "final", rate, epochs_of(arm.plan), patience=True)
+    return arm._keep(seed, folder, model, done, rate, 0.0)
+
+
+def trial(told: Fitting, name: str, rate: float | None, epochs: int,
+          kept: Mapping[str, np.ndarray] | None = None) -> tuple[np.ndarray, float, float]:  # fmt: skip
+    """One training of an arm that is looked at on validation data alone: its outputs there (n, …) at its best state,
+    its mean loss there, and the seconds it took. Nothing of the model is kept.
+    """
+    machine.deterministic()
+    arm = _Arm(told, name)
+    arm.kept = dict(kept or {})
+    model, done = arm._train(0, "final" if rate is None else f"{rate:g}", rate, epochs, patience=True)
+    if done is None:
+        assert arm.solved is not None
+        loss = min(one["loss"] for one in arm.solved["tried"] if one["strength"] == arm.solved["strength"])
+        return pack.on_features(model, arm.kept["validation"], told.machine.device), loss, arm.solve_seconds
+    examples, device = told.examples["validation"], told.machine.device
+    out = arm._within_memory(lambda: loop.outputs(told.task, model, examples, arm._evaluation_batch(), device))
+    return out, -done.score[1], done.seconds + arm.solve_seconds
+
+
+def frozen(told: Fitting, name: str) -> dict[str, np.ndarray]:
+    """The frozen features that an arm begins with, from the cache or by one pass; empty where it has no such phase."""
+    arm = _Arm(told, name)
+    if any(phase["kind"] == "extract" for phase in arm.plan["phases"]):
+        arm._within_memory(lambda: arm._extract(told.model(True, 0)))
+    return arm.kept
 
 
 class _Arm:

@@ -141,16 +141,30 @@ def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
+def arranged(examples: Any) -> np.ndarray:
+    """The places of all examples in the order in which looking at them is fastest."""
+    order = np.arange(len(examples))
+    return examples.arrange(order) if hasattr(examples, "arrange") else order
+
+
+def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    """Batches of rows that were taken in ``order``, each row at its own place again."""
+    taken = np.concatenate(rows)
+    out = np.empty_like(taken)
+    out[order] = taken
+    return out
+
+
 def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
     """The model's outputs on a split, (n, …) float32, in the split's order."""
     import torch
 
     model.eval()
-    rows = []
+    rows, order = [], arranged(examples)
     with torch.inference_mode():
-        for batch in examples.batches(in_batches(np.arange(len(examples)), batch_size), None, device):
+        for batch in examples.batches(in_batches(order, batch_size), None, device):
             rows.append(task.loss(model, batch)[1].float().cpu().numpy())
-    return np.concatenate(rows)
+    return in_place(rows, order)
 
 
 def score(told: Training, model: Any, split: str, device: str) -> dict[str, float]:
@@ -160,13 +174,14 @@ def score(told: Training, model: Any, split: str, device: str) -> dict[str, floa
     model.eval()
     rows, losses = [], 0.0
     examples = told.examples[split]
+    order = arranged(examples)
     size = max(1, told.batch_size // told.accumulation)
     with torch.inference_mode():
-        for batch in examples.batches(in_batches(np.arange(len(examples)), size), None, device):
+        for batch in examples.batches(in_batches(order, size), None, device):
             loss, out = told.task.loss(model, batch)
             losses += float(loss) * len(out)
             rows.append(out.float().cpu().numpy())
-    return {**metrics(told.task, np.concatenate(rows), examples, told.target), "loss": losses / len(examples)}
+    return {**metrics(told.task, in_place(rows, order), examples, told.target), "loss": losses / len(examples)}
 
 
 def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) -> dict[str, float]:

@@ -33,10 +33,7 @@ def pack_and_score(
     weights = folder / "weights"
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()
-    model.save(weights, labels, {
-        "input_size": processor["size"], "mean": processor["mean"], "std": processor["std"],
-        "interpolation": processor["interpolation"], "crop_pct": processor["size"] / processor["canvas"],
-    })  # fmt: skip
+    model.save(weights, labels, task.saved(processor))
     reloaded = _reload(source, weights, processor).to(device, memory_format=torch.channels_last).eval()
     model.to(device, memory_format=torch.channels_last)
     few = _First(examples["validation"], batch_size)
@@ -44,14 +41,19 @@ def pack_and_score(
         out = {split: loop.outputs(task, reloaded, these, batch_size, device) for split, these in examples.items()}
         reference, compared = loop.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
     else:
-        with torch.inference_mode():
-            out = {
-                split: reloaded.classify(torch.from_numpy(rows).to(device)).float().cpu().numpy()
-                for split, rows in kept.items()
-            }
+        out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}
         reference, compared = loop.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
     scale = max(1.0, float(np.abs(reference).max()))
     return out, float(np.abs(reference - compared).max()) / scale
+
+
+def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
+    """The outputs (n, …) of a model's head on features (n, d) that were taken before."""
+    import torch
+
+    model.to(device).eval()
+    with torch.inference_mode():
+        return model.classify(torch.from_numpy(features).to(device)).float().cpu().numpy()
 
 
 def _reload(source: OpenSource, weights: Path, processor: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ class ArmResult:
     def save(self) -> None:
         plain: dict[str, Any] = {k: v for k, v in self.__dict__.items() if k != "folder"}
         plain["notes"] = [note.model_dump() for note in self.notes]
-        (self.folder / "result.json").write_text(json.dumps(plain, indent=1))
+        draft = self.folder / "result.tmp"  # its presence says that this training is done: whole or not at all
+        draft.write_text(json.dumps(plain, indent=1))
+        os.replace(draft, self.folder / "result.json")
 
     @classmethod
     def load(cls, folder: Path) -> ArmResult:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui.state import DEFAULT_SOURCE, change_draft, store
+from tlcore.ui.state import change_draft, default_source, store
 from tlcore.ui.text import plain, sentence, size
 from tlcore.ui.upload import keep, server_path
 from tlcore.words import Sentence, say, t
@@ -22,6 +22,7 @@ DOMAINS: dict[str, Sentence] = {
     "natural": say("everyday photos"),
     "medical": say("medical"),
     "satellite": say("satellite"),
+    "text": say("texts"),
     "own": say("own models"),
 }
 SIZES: dict[str, tuple[Sentence, float, float]] = {
@@ -29,6 +30,14 @@ SIZES: dict[str, tuple[Sentence, float, float]] = {
     "medium": (say("10 to 50 million"), 10e6, 50e6),
     "large": (say("over 50 million"), 50e6, float("inf")),
 }
+
+
+INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": say("at most {n} tokens of a text")}
+
+
+def _languages(model: SourceModel) -> str:
+    """The languages that a text model knows; nothing for others."""
+    return ", ".join(t("many languages") if code == "many" else code for code in model.languages)
 
 
 def choose_task(project: Project) -> str | None:
@@ -47,7 +56,7 @@ def choose_task(project: Project) -> str | None:
                 if task.id == chosen:
                     st.badge(t("chosen"), icon=":material/check:", color="green")
                 elif st.button(t("Choose"), key=f"task-{task.id}"):
-                    change_draft(project, task=task.id, source=None, data=None)
+                    change_draft(project, task=task.id, source=None, data=None, options=None, corrections=None)
                     st.rerun()
     return chosen
 
@@ -61,8 +70,8 @@ def choose_source(project: Project, task: str) -> None:
     places = {model.id: availability(model, store(), reach) for model in models}
     chosen = project.draft.get("source")
     if chosen is None:  # a start that works on any machine; another is one click away
-        change_draft(project, source=DEFAULT_SOURCE)
-        chosen = DEFAULT_SOURCE
+        chosen = default_source(task)
+        change_draft(project, source=chosen)
     _chosen(models, places, chosen)
     if reach is None:
         find_out_about_hub()
@@ -129,7 +138,8 @@ def _chosen(models: list[SourceModel], places: dict[str, Availability], chosen: 
         facts = [
             t("{n} million parameters", n=round(model.parameters / 1e6, 1)) if model.parameters else "",
             size(model.megabytes * 1e6) if model.megabytes else "",
-            t("{n} pixels", n=model.input_size) if model.input_size else "",
+            t(INPUTS[model.modality], n=model.input_size) if model.input_size else "",
+            _languages(model),
             t("licence {licence}", licence=plain(model.licence)),
         ]
         st.caption(" · ".join(fact for fact in facts if fact))
@@ -190,6 +200,7 @@ def _searchable(model: SourceModel) -> str:
         model.architecture,
         t(model.source_data),
         t(model.source_task),
+        _languages(model),
     ]
     return " ".join(parts).lower()
 
@@ -207,10 +218,13 @@ def _table(found: list[SourceModel], places: dict[str, Availability], chosen: st
             "data": [t(model.source_data) for model in found],
             "task": [t(model.source_task) for model in found],
             "size": [model.input_size for model in found],
+            "languages": [_languages(model) for model in found],
             "licence": [model.licence for model in found],
             "provider": [model.provider for model in found],
         }
     )
+    if not any(model.languages for model in found):
+        table = table.drop(columns="languages")
     column = st.column_config
     event: Any = st.dataframe(
         table,
@@ -229,7 +243,8 @@ def _table(found: list[SourceModel], places: dict[str, Availability], chosen: st
             "megabytes": column.NumberColumn("MB", format="%.0f"),
             "data": column.TextColumn(t("Source data")),
             "task": column.TextColumn(t("Source task")),
-            "size": column.NumberColumn(t("Pixels")),
+            "size": column.NumberColumn(t("Input"), help=t("Pixels a side, or tokens of a text at most")),
+            "languages": column.TextColumn(t("Languages")),
             "licence": column.TextColumn(t("Licence")),
             "provider": column.TextColumn(t("Provider")),
         },

@@ -11,6 +11,9 @@ from tlcore.words import Sentence, language, number, say, t
 if TYPE_CHECKING:
     import pandas as pd
 
+# Shares of a confusion matrix's row, stated from end to end so that both themes show the same cells.
+SHARES = ((0.0, "#eaf2fb"), (0.45, "#7fb2dc"), (1.0, "#08468b"))
+WHITE_FROM = 0.74  # the share where black and white letters can be read equally well (4.5 : 1)
 TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (say("transfer"), TRANSFER, "solid"),
@@ -157,22 +160,32 @@ def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
 
     names = [_cut(label, 18) for label in labels]
     shares = [[value / max(1, sum(row)) for value in row] for row in counts]
-    few = len(labels) <= 20
     figure = go.Figure(
         go.Heatmap(
             z=shares,
             x=names,
             y=names,
-            text=counts if few else None,
-            texttemplate="%{text}" if few else None,
             customdata=counts,
-            colorscale="Blues",
+            colorscale=SHARES,
             zmin=0,
             zmax=1,
             showscale=False,
             hovertemplate="%{y} → %{x}: %{customdata}<extra></extra>",
         )
     )
+    if (
+        len(labels) <= 20
+    ):  # the numbers are a trace of their own: whichever theme, dark on pale cells and white on dark ones
+        cells = [(x, y) for y in range(len(names)) for x in range(len(names))]
+        figure.add_scatter(
+            x=[names[x] for x, _ in cells],
+            y=[names[y] for _, y in cells],
+            text=[str(counts[y][x]) for x, y in cells],
+            textfont={"color": ["#ffffff" if shares[y][x] >= WHITE_FROM else "#000000" for x, y in cells]},
+            mode="text",
+            hoverinfo="skip",
+            showlegend=False,
+        )
     figure.update_layout(
         height=min(720, 150 + 26 * len(labels)),
         margin={"l": 8, "r": 8, "t": 36, "b": 8},

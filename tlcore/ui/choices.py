@@ -9,6 +9,7 @@ import streamlit as st
 
 from tlcore.errors import StudioError
 from tlcore.spec import Budget, Options, Spec
+from tlcore.tasks import find as find_task
 from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, store
 from tlcore.ui.text import duration, plain, sentence
 from tlcore.words import number, t
@@ -16,21 +17,9 @@ from tlcore.words import number, t
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.store.tables import Project
+    from tlcore.tasks.contract import Task
 
 AUGMENTATIONS = ("auto", "standard", "no-flip", "none")
-
-
-def advice(dataset: Dataset) -> str | None:
-    """What the studio suggests and why; gives back the strategy it suggests."""
-    from tlcore.guidance import advise, measure
-
-    told = advise(measure(dataset))
-    with st.container(border=True):
-        suggested = t("Advice: {strategy}", strategy=_title(told.strategy))
-        st.markdown(f":material/lightbulb: **{suggested}**")
-        for reason in told.reasons:
-            st.markdown(f"- {sentence(reason)}")
-    return told.strategy
 
 
 def _title(strategy: str) -> str:
@@ -87,8 +76,8 @@ def sample_note(project: Project) -> None:
         st.caption(
             ":material/timer: "
             + t(
-                "The sample “{name}” is cut short: at most {epochs} epochs on small pictures, so that it ends in about "
-                "two minutes on two processor cores. For data of your own, empty these fields.",
+                "The sample “{name}” is cut short: at most {epochs} epochs, so that it ends in about two minutes on "
+                "two processor cores. For data of your own, empty these fields.",
                 name=plain(t(sample.title)),
                 epochs=epochs,
             )
@@ -98,6 +87,7 @@ def sample_note(project: Project) -> None:
 def options(project: Project) -> None:
     """Budget, seeds and settings; an empty field is left to the studio. Kept in the draft at once."""
     draft, key = project.draft, project.id
+    task = find_task(str(draft.get("task")))
     had = {**(draft.get("options") or {})}
     budget = {**(draft.get("budget") or {})}
     spec, opts, bud = Spec.model_fields, Options.model_fields, Budget.model_fields
@@ -135,16 +125,7 @@ def options(project: Project) -> None:
             key=f"o-minutes-{key}",
             help=_help(bud["minutes"]),
         )
-        image = st.number_input(
-            t("Picture size"),
-            16,
-            1024,
-            told(had.get("image_size")),
-            step=16,
-            placeholder=auto,
-            key=f"o-image-{key}",
-            help=_help(opts["image_size"]),
-        )
+        own = _own_options(task, had, key)
         batch = st.number_input(
             t("Batch size"),
             1,
@@ -165,20 +146,21 @@ def options(project: Project) -> None:
             key=f"o-rate-{key}",
             help=_help(opts["learning_rate"]),
         )
-        titles = {"auto": auto, "standard": t("standard"), "no-flip": t("no mirroring"), "none": t("none")}
-        augmentation = st.selectbox(
-            t("Augmentation"),
-            AUGMENTATIONS,
-            key=f"o-augment-{key}",
-            index=AUGMENTATIONS.index(had.get("augmentation", "auto")),
-            format_func=titles.__getitem__,
-            help=_help(opts["augmentation"]),
-        )
         twin = st.toggle(
             t("Train the from-scratch twin"),
             draft.get("baseline", "scratch") == "scratch",
             key=f"o-twin-{key}",
             help=_help(spec["baseline"]),
+        )
+        longer = st.number_input(
+            t("Twin's budget, times the ordinary"),
+            1.0,
+            10.0,
+            float(budget.get("twin") or 1.0),
+            step=0.5,
+            key=f"o-longer-{key}",
+            help=_help(bud["twin"]),
+            disabled=not twin,
         )
     if seeds == 1:
         st.caption(t("One seed gives scores, but no verdict on the recipe: chance alone can make a difference."))
@@ -188,17 +170,40 @@ def options(project: Project) -> None:
         "name": name.strip() or project.name[:120],
         "seeds": int(seeds),
         "baseline": "scratch" if twin else "none",
-        "budget": {"epochs": epochs or "auto", "minutes": minutes},
+        "budget": {"epochs": epochs or "auto", "minutes": minutes, "twin": longer},
         "options": {
-            "image_size": image or "auto",
+            **own,
             "batch_size": batch or "auto",
             "learning_rate": rate or "auto",
-            "augmentation": augmentation,
         },
     }
     if any(draft.get(field) != value for field, value in chosen.items()):
         change_draft(project, **chosen)
         project.draft = {**draft, **chosen}
+
+
+def _own_options(task: Task, had: dict[str, Any], key: str) -> dict[str, Any]:
+    """The options that are this kind of task's alone."""
+    opts, auto = Options.model_fields, t("auto")
+    numbers = {
+        "image_size": (t("Picture size"), 16, 1024, 16),
+        "max_length": (t("Tokens of a text at most"), 8, 512, 8),
+    }
+    chosen: dict[str, Any] = {}
+    for name, (title, low, high, step) in numbers.items():
+        if name in task.options:
+            value = had.get(name)
+            chosen[name] = st.number_input(
+                title, low, high, None if value in (None, "auto") else value, step=step, placeholder=auto,
+                key=f"o-{name.partition('_')[0]}-{key}", help=_help(opts[name]),
+            ) or "auto"  # fmt: skip
+    if "augmentation" in task.options:
+        titles = {"auto": auto, "standard": t("standard"), "no-flip": t("no mirroring"), "none": t("none")}
+        chosen["augmentation"] = st.selectbox(
+            t("Augmentation"), AUGMENTATIONS, key=f"o-augment-{key}", format_func=titles.__getitem__,
+            index=AUGMENTATIONS.index(had.get("augmentation", "auto")), help=_help(opts["augmentation"]),
+        )  # fmt: skip
+    return chosen
 
 
 def _help(field: Any) -> str:
@@ -208,14 +213,17 @@ def _help(field: Any) -> str:
 def plan(spec: Spec, dataset: Dataset) -> None:
     """What will be done, before it is done."""
     from tlcore.flow import preview
+    from tlcore.guidance import kept_advice
+    from tlcore.report.statistics import foreseen
     from tlcore.strategies.plan import guess_seconds
     from tlcore.strategies.words import phases_in_words
 
     try:
-        told = preview(spec, dataset, _source(spec))
+        told = preview(spec, dataset, _source(spec), lambda: kept_advice(store(), dataset, spec.source))
     except StudioError as error:
         st.warning(sentence(error.sentence), icon=":material/warning:")
         return
+    task = find_task(spec.task)
     titles = {"transfer": t("Transfer"), "twin": t("From-scratch twin")}
     for name, arm in told["arms"].items():
         st.markdown(f"**{titles[name]}**")
@@ -223,14 +231,19 @@ def plan(spec: Spec, dataset: Dataset) -> None:
         st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         t(
-            "Pictures of {size} px, batches of {batch}, {seeds} seeds. At most about {time} on this machine; "
+            "{seen}, batches of {batch}, {seeds} seeds. At most about {time} on this machine; "
             "training stops early where the validation score no longer rises.",
-            size=told["processor"]["size"],
+            seen=task.seen(told["processor"]),
             batch=told["batch_size"],
             seeds=spec.seeds,
             time=duration(guess_seconds(told, os.cpu_count() or 1)),
         )
     )
+    for note in task.notes(told["processor"]):
+        st.caption(":material/content_cut: " + sentence(note))
+    n_test = dataset.info.n.get("test", 0)
+    if "twin" in told["arms"] and spec.seeds > 1 and n_test:
+        st.caption(":material/visibility: " + sentence(foreseen(n_test, spec.seeds)))
 
 
 def _phase(place: int, phase: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Examples on a page: findings, pictures of each class, counts, corrected labels, the confirmed dataset."""
+"""Examples on a page: findings, examples of each class, counts, corrected labels, the confirmed dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui import charts
+from tlcore.ui import charts, texts
 from tlcore.ui.links import learn_link
 from tlcore.ui.pictures import data_url, gallery
 from tlcore.ui.state import change_draft, owner, store
@@ -83,16 +83,24 @@ def _cell(text: str) -> str:
 
 
 def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
-    """Pictures of one class at a time."""
+    """Examples of one class at a time: pictures in rows, texts in a table."""
     labels = sorted(rows["label"].dropna().unique())
     if not labels:
         st.caption(t("There is nothing to show."))
         return
     label = _class_picker(labels, key)
     chosen = rows[rows["label"] == label]
+    if "file" not in rows:
+        texts.table(chosen, key=f"{key}-look-{label}")
+        return
     page = _pager(len(chosen), A_PAGE, f"{key}-look-{label}")
     part = chosen.iloc[page * A_PAGE : (page + 1) * A_PAGE]
     gallery([file(row) for _, row in part.iterrows()], [Path(str(name)).name for name in part["id"]])
+
+
+def examples_title(rows: pd.DataFrame) -> str:
+    """What the examples are, as a heading."""
+    return t("Pictures") if "file" in rows else t("Texts")
 
 
 def _class_picker(labels: list[str], key: str) -> str:
@@ -159,9 +167,12 @@ def correct_labels(rows: pd.DataFrame, file: Files, corrections: dict[str, str],
     chosen = rows[rows["label"] == label]
     page = _pager(len(chosen), ROWS, f"{key}-correct-{label}")
     part = chosen.iloc[page * ROWS : (page + 1) * ROWS]
+    pictures = "file" in part
     table = pd.DataFrame(
         {
-            "picture": [data_url(file(row)) for _, row in part.iterrows()],
+            "picture" if pictures else "text": [
+                data_url(file(row)) if pictures else texts.short(row["text"]) for _, row in part.iterrows()
+            ],
             "file": part["id"].astype(str).to_numpy(),
             "label": [corrections.get(str(name), value) for name, value in zip(part["id"], part["label"], strict=True)],
         }
@@ -171,13 +182,14 @@ def correct_labels(rows: pd.DataFrame, file: Files, corrections: dict[str, str],
         table,
         key=f"editor-{key}-{label}-{page}",
         hide_index=True,
-        disabled=["picture", "file"],
+        disabled=["picture", "text", "file"],
         row_height=56,
         height=620 if len(table) > 10 else "auto",
-        alt=t("Pictures with their labels"),
+        alt=t("Examples with their labels"),
         column_config={
             "picture": st.column_config.ImageColumn(t("Picture"), width="small"),
-            "file": st.column_config.TextColumn(t("File")),
+            "text": st.column_config.TextColumn(t("Text"), width="large"),
+            "file": st.column_config.TextColumn(t("File") if pictures else t("Row")),
             "label": st.column_config.SelectboxColumn(t("Label"), options=labels, required=True),
         },
     )
@@ -221,7 +233,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
         required=True,
         key="dataset-view",
         format_func={
-            "look": t("Pictures"),
+            "look": examples_title(dataset.rows),
             "counts": t("Counts"),
             "correct": t("Correct labels"),
         }.__getitem__,

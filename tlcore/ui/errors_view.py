@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore.errors import UnusableInput
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import jobview
+from tlcore.ui import jobview, texts
 from tlcore.ui.pictures import gallery, thumbnail
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short
@@ -26,6 +26,9 @@ def show(run: Run, report: dict[str, Any]) -> None:
     worst = report.get("worst") or []
     if not worst:
         st.caption(t("The packed model made no error on the test set."))
+        return
+    if "text" in worst[0]:
+        texts.errors(worst, key=f"errors-{run.id}")
         return
     try:
         dataset = store().datasets.open(str(run.dataset))

@@ -206,7 +206,7 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
         rows.append(
             {
                 t("Place"): str(place),
-                t("What"): plain(run.name if run and mine else t("a run of somebody else") if not mine else job.kind),
+                t("What"): plain((run.name if run else _kind(job.kind)) if mine else t("a run of somebody else")),
                 t("State"): jobview.state_word(job),
                 t("Since"): duration(time.time() - (job.started or job.created)),
                 t("Doing"): sentence((job.progress or {}).get("sentence"))
@@ -215,3 +215,8 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _kind(kind: str) -> str:
+    """What a job that is no run does, in words."""
+    return {"label-savings": t("Label savings"), "race": t("Pilot race")}.get(kind, kind)

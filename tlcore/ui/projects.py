@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.ui import walk
-from tlcore.ui.state import CHECK, DEFAULT_SOURCE, SAMPLE, go, open_project, owner, store
+from tlcore.ui.state import CHECK, SAMPLE, default_source, go, open_project, owner, store
 from tlcore.ui.text import plain, when
 from tlcore.words import t
 
@@ -33,7 +33,7 @@ def samples() -> None:
 def from_sample(sample: Any) -> None:
     """A project with task, source and data of the sample; its check is under way when the Data page opens."""
     name = t(sample.title)
-    draft = {"task": sample.task, "source": DEFAULT_SOURCE, SAMPLE: sample.id, **sample.spec}
+    draft = {"task": sample.task, "source": default_source(sample.task), SAMPLE: sample.id, **sample.spec}
     project = store().projects.create(name, owner(), draft)
     job = store().jobs.submit(
         "check-upload",

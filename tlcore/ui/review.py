@@ -10,7 +10,7 @@ from tlcore.errors import StudioError
 from tlcore.spec import Split
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import jobview, upload
-from tlcore.ui.dataset_view import class_bars, correct_labels, findings, look, set_aside_download, sizes
+from tlcore.ui.dataset_view import class_bars, correct_labels, examples_title, findings, look, set_aside_download, sizes
 from tlcore.ui.state import CHECK, change_draft, owner, store
 from tlcore.ui.text import sentence
 from tlcore.words import number, percent, t
@@ -103,7 +103,7 @@ def _staged(project: Project, job: Job) -> None:
         required=True,
         key="staged-view",
         format_func={
-            "look": t("Pictures"),
+            "look": examples_title(staged.rows),
             "correct": t("Correct labels"),
             "counts": t("Counts"),
         }.__getitem__,
@@ -130,7 +130,7 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
     """One click for labels that differ only by case or blanks."""
     merges = {file: label for file, label in staged.merges().items() if corrections.get(file) != label}
     if merges and st.button(
-        t("Merge labels that differ only in spelling (pictures: {n})", n=len(merges)),
+        t("Merge labels that differ only in spelling (examples: {n})", n=len(merges)),
         icon=":material/merge:",
         key="merge-labels",
     ):
@@ -147,7 +147,7 @@ def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> No
     counts = labels.value_counts()
     few = counts.index[counts < NEEDED]
     if 0 < len(few) <= len(counts) - 2 and st.button(
-        t("Leave out the classes with under {needed} pictures ({n})", needed=NEEDED, n=len(few)),
+        t("Leave out the classes with under {needed} examples ({n})", needed=NEEDED, n=len(few)),
         icon=":material/content_cut:",
         key="leave-out",
     ):
@@ -157,7 +157,7 @@ def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> No
 
 def _counts(staged: Any) -> None:
     with st.container(horizontal=True):
-        st.metric(t("Pictures"), number(len(staged.rows)), border=True, width=170)
+        st.metric(examples_title(staged.rows), number(len(staged.rows)), border=True, width=170)
         st.metric(t("Classes"), number(len(staged.labels)), border=True, width=170)
         st.metric(t("Set aside"), number(len(staged.set_aside())), border=True, width=170)
 
@@ -196,7 +196,7 @@ def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usab
             t("Seed"), 0, 2**31 - 1, 0, key="split-seed", help=t(fields["seed"].description or ""), width=140
         )
     if corrections:
-        st.caption(t("Labels corrected or pictures left out: {n}.", n=len(corrections)))
+        st.caption(t("Labels corrected or examples left out: {n}.", n=len(corrections)))
     if not own:
         rest = percent(1 - validation - test, 0)
         st.caption(t("{share} of the examples are left to train on. Each class is split alike.", share=rest))

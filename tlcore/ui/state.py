@@ -18,7 +18,6 @@ from tlcore.store.store import LOCAL_OWNER
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
-DEFAULT_SOURCE = "bundled/studio-base"
 # Keys of the draft that the studio keeps beside the fields of the Spec.
 CHECK = "check"  # id of the job that checks the upload
 SAMPLE = "sample"  # the bundled sample whose settings the draft has
@@ -89,9 +88,20 @@ def change_draft(project: Project, **values: Any) -> None:
     store().projects.save_draft(project.id, {key: value for key, value in draft.items() if value is not None})
 
 
+def source_of(draft: dict[str, Any]) -> str:
+    """The source model that a draft names, else the one that its task begins with."""
+    return str(draft.get("source") or default_source(draft.get("task")))
+
+
+def default_source(task: str | None) -> str:
+    """The source model that a task begins with; the first task's where there is none."""
+    from tlcore.tasks import TASKS
+
+    return next((one.default_source for one in TASKS if one.id == task), TASKS[0].default_source)
+
+
 def draft_spec(project: Project) -> Spec:
     """The draft as a Spec. Raises UnusableInput where a field is missing or wrong."""
     draft = {key: value for key, value in project.draft.items() if key in Spec.model_fields}
     draft.setdefault("name", project.name[:120])
-    draft.setdefault("source", DEFAULT_SOURCE)
     return from_dict(draft)

@@ -86,6 +86,11 @@ def score(value: float | None, share: bool = True) -> str:
     return percent(value) if share else number(value)
 
 
+def percent_or_dash(share: float | None) -> str:
+    """A share in per cent without decimals; a dash where there is none."""
+    return "–" if share is None else percent(share, 0)
+
+
 def interval(pair: Any, share: bool = True) -> str:
     """An interval, ``88.0 % to 96.1 %``; a dash where there is none."""
     if not pair:
@@ -96,9 +101,9 @@ def interval(pair: Any, share: bool = True) -> str:
 def of_hundred(value: float, pair: Any) -> str:
     """Accuracy in plain words."""
     if not pair:
-        return t("Of 100 new pictures, about {n} right.", n=round(100 * value))
+        return t("Of 100 new examples, about {n} right.", n=round(100 * value))
     return t(
-        "Of 100 new pictures, about {n} right; between {low} and {high}.",
+        "Of 100 new examples, about {n} right; between {low} and {high}.",
         n=round(100 * value),
         low=round(100 * pair[0]),
         high=round(100 * pair[1]),

@@ -1,4 +1,4 @@
-"""Share: try the model on a picture, predict a whole zip, download the bundle, publish it to the library."""
+"""Share: try the model on an example, predict many, download the bundle, publish it to the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import streamlit as st
 
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import charts, jobview
+from tlcore.tasks import find
+from tlcore.ui import charts, jobview, texts
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -39,8 +40,22 @@ def opened(path: Path) -> Any:
     return _bundle(str(path), path.stat().st_mtime)
 
 
-def try_it(path: Path, key: str) -> None:
-    """Pictures from the computer or the camera, each with what the model says of it."""
+def try_it(path: Path, key: str, task: str) -> None:
+    """Examples of the person's own, each with what the model says of it."""
+    TRY[find(task).modality](path, key)
+
+
+def _texts(path: Path, key: str) -> None:
+    """Texts that are typed or pasted."""
+    given = texts.asked(key)
+    for name, text in given[:SHOWN]:
+        _answer(path, name, text, f"{key}-{name}")
+    if len(given) > SHOWN:
+        st.caption(t("The first {n} are shown; for many texts, predict a file below.", n=SHOWN))
+
+
+def _pictures(path: Path, key: str) -> None:
+    """Pictures from the computer or the camera."""
     way = st.segmented_control(
         t("Picture from"),
         ["file", "camera"],
@@ -61,28 +76,29 @@ def try_it(path: Path, key: str) -> None:
             max_upload_size=50,
         )
     for number, file in enumerate(files[:SHOWN]):
-        _answer(path, file, f"{key}-{number}")
+        _answer(path, file.name, file.getvalue(), f"{key}-{number}")
     if len(files) > SHOWN:
         st.caption(t("The first {n} are shown; for many pictures, predict a zip below.", n=SHOWN))
 
 
-def _answer(path: Path, file: Any, key: str) -> None:
-    data = file.getvalue()
+def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
     try:
         bundle = opened(path)
-        row = bundle.predict([(file.name, data)])[0]
+        row = bundle.predict([(name, given)])[0]
     except StudioError as error:
         st.error(sentence(error.sentence), icon=":material/error:")
         return
     if row.prediction is None:
         reason = sentence(row.reason) if row.reason else t("It cannot be read.")
-        st.error(plain(short(file.name, 60)) + ": " + reason, icon=":material/error:")
+        st.error(plain(short(name, 60)) + ": " + reason, icon=":material/error:")
         return
     shares = sorted(zip(bundle.labels, row.probability, strict=True), key=lambda item: -item[1])[:BARS]
     with st.container(border=True, horizontal=True, gap="medium"):
-        picture = small(data)
+        picture = small(given) if isinstance(given, bytes) else None
         if picture:
-            st.image(picture, width=220, caption=plain(short(file.name, 30)), alt=short(file.name, 80))
+            st.image(picture, width=220, caption=plain(short(name, 30)), alt=short(name, 80))
+        elif isinstance(given, str):
+            st.markdown(f"> {plain(texts.short(given))}", width=320)
         with st.container(width="stretch"):
             st.markdown(
                 t(
@@ -96,9 +112,17 @@ def _answer(path: Path, file: Any, key: str) -> None:
             charts.show(figure, f"try-{key}", title)
 
 
+TRY = {"image": _pictures, "text": _texts}
+BATCHES = {
+    "image": (say("Zip of pictures"), ["zip"]),
+    "text": (say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"), ["csv", "tsv", "txt"]),
+}
+
+
 def batch(run: Run) -> None:
-    """A zip of pictures becomes a CSV of predictions, by a job."""
-    file = st.file_uploader(t("Zip of pictures"), type=["zip"], key=f"batch-{run.id}")
+    """A zip of pictures or a file of texts becomes a CSV of predictions, by a job."""
+    title, types = BATCHES[find(run.task).modality]
+    file = st.file_uploader(t(title), type=types, key=f"batch-{run.id}")
     job_key = f"batch-job-{run.id}"
     if st.button(t("Predict them all"), icon=":material/table_view:", disabled=file is None, key="batch-go"):
         kept = keep([file], store().home / "tmp")
@@ -131,7 +155,7 @@ def _wait(job_id: str) -> None:
 def _predicted(job: Job) -> None:
     told, folder = job.output or {}, store().jobs.folder(job.id)
     st.success(
-        t("{n} pictures predicted, {aside} set aside.", n=told.get("n", 0), aside=told.get("set_aside", 0)),
+        t("{n} examples predicted, {aside} set aside.", n=told.get("n", 0), aside=told.get("set_aside", 0)),
         icon=":material/check_circle:",
     )
     with st.container(horizontal=True):
@@ -171,7 +195,7 @@ def bundle(path: Path, name: str) -> None:
     if box.open:
         with box:
             st.table(_inside(path), border="horizontal", hide_index=True, width="content")
-    st.caption(t("`predict.py` in it needs onnxruntime, numpy and Pillow only, and no part of this studio."))
+    st.caption(t("`predict.py` in it needs only what its requirements.txt lists, and no part of this studio."))
 
 
 def _inside(path: Path) -> list[dict[str, str]]:
@@ -180,14 +204,15 @@ def _inside(path: Path) -> list[dict[str, str]]:
         "config.json": t("the architecture"),
         "model.onnx": t("the model for onnxruntime, checked against the weights"),
         "README.md": t("the model card, filled from measurements"),
-        "predict.py": t("predicts pictures without the studio"),
+        "predict.py": t("predicts without the studio"),
         "labels.json": t("the classes"),
         "preprocessor_config.json": t("how a picture becomes numbers, as transformers reads it"),
-        "preprocessing.json": t("how a picture becomes numbers"),
+        "preprocessing.json": t("how an example becomes numbers"),
+        "tokenizer.json": t("how a text is cut into tokens"),
         "manifest.json": t("what this bundle is, and the digest of each file"),
         "report.html": t("the report, to be read in a browser"),
         "report.pt_BR.html": t("the report, in Portuguese"),
-        "expected.json": t("what predict.py should answer for the example picture"),
+        "expected.json": t("what predict.py should answer for the example"),
         "report.json": t("the report of the run"),
         "requirements.txt": t("what predict.py needs"),
     }

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,11 @@ import streamlit as st
 from tlcore.errors import UnusableInput
 from tlcore.spec import Data
 from tlcore.store.tables import new_id
-from tlcore.ui import large
+from tlcore.tasks import find
+from tlcore.ui import large, texts
 from tlcore.ui.state import CHECK, SAMPLE, change_draft, owner, signed_in, store
 from tlcore.ui.text import plain, sentence
-from tlcore.words import say, t
+from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
@@ -28,13 +31,10 @@ KEPT = 2 * 24 * 3600  # seconds
 FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
 
 
-def ways() -> dict[str, str]:
-    """The ways in, by id."""
+def ways(modality: str) -> dict[str, str]:
+    """The ways in for one kind of example, by id."""
     return {
-        "zip": t("A zip of photos"),
-        "folder": t("A folder on your computer"),
-        "table": t("A table and a zip"),
-        "hub": t("A dataset on the hub"),
+        **KINDS[modality].ways(),
         "large": t("More than {limit} MB", limit=st.get_option("server.maxUploadSize")),
         "server": t("A path on the server"),
         "workspace": t("Data used before"),
@@ -44,14 +44,15 @@ def ways() -> dict[str, str]:
 
 def form(project: Project) -> None:
     """Choose a way in, give the data, and submit the check."""
-    options = ways()
+    kind = KINDS[find(str(project.draft.get("task"))).modality]
+    options = ways(kind.modality)
     way = st.segmented_control(
         t("Where are the examples?"),
         list(options),
         format_func=options.__getitem__,
-        default="zip",
+        default=next(iter(options)),
         required=True,
-        key="upload-way",
+        key=f"upload-way-{kind.modality}",
     )
     if way == "workspace":
         _used_before(project)
@@ -59,9 +60,9 @@ def form(project: Project) -> None:
     if way == "sample":
         _sample(project)
         return
-    given = _inputs(str(way))
+    given = _inputs(str(way), kind)
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
-        columns, group = _columns(str(way), (given.get("files") or [None])[0])
+        columns, group = _columns(str(way), (given.get("files") or [None])[0], kind)
     ready = bool(given.get("files") or given.get("path"))
     if st.button(
         t("Check the data"),
@@ -87,50 +88,59 @@ def submit(project: Project, input: dict[str, Any]) -> None:
     st.rerun()
 
 
-def _inputs(way: str) -> dict[str, Any]:
+def _pictures_ways() -> dict[str, str]:
+    return {
+        "zip": t("A zip of photos"),
+        "folder": t("A folder on your computer"),
+        "table": t("A table and a zip"),
+        "hub": t("A dataset on the hub"),
+    }
+
+
+def _inputs(way: str, kind: Kind) -> dict[str, Any]:
     limit = st.get_option("server.maxUploadSize")
+    if way in kind.ways():
+        return kind.inputs(way, _limit_help(limit))
+    if way == "large":
+        return large.receive(limit)
+    st.caption(t("A zip, a folder or a table that already lies on the server."))
+    path = st.text_input(t("Path on the server"), placeholder="/data/examples.zip", key="upload-path").strip()
+    return {"path": path or None}
+
+
+def _pictures(way: str, help: str) -> dict[str, Any]:
     if way == "zip":
         st.caption(t("One folder per class in the zip; folders train, validation and test are respected."))
-        file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-zip", help=_limit_help(limit))
+        file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-zip", help=help)
         return {"files": [file] if file else []}
     if way == "folder":
         st.caption(t("One folder per class inside the folder you choose."))
-        files = st.file_uploader(
-            t("Folder"), accept_multiple_files="directory", key="upload-folder", help=_limit_help(limit)
-        )
+        files = st.file_uploader(t("Folder"), accept_multiple_files="directory", key="upload-folder", help=help)
         return {"files": files or []}
     if way == "table":
         st.caption(t("A CSV or Parquet file with a column of picture names and a column of labels."))
         left, right = st.columns(2)
         table = left.file_uploader(t("Table"), type=["csv", "parquet", "tsv"], key="upload-table")
-        file = right.file_uploader(
-            t("Zip of the pictures"), type=["zip"], key="upload-table-zip", help=_limit_help(limit)
-        )
+        file = right.file_uploader(t("Zip of the pictures"), type=["zip"], key="upload-table-zip", help=help)
         return {"files": [table, file] if table and file else []}
-    if way == "hub":
-        name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
-        return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
-    if way == "large":
-        return large.receive(limit)
-    st.caption(t("A zip, a folder or a table that already lies on the server."))
-    path = st.text_input(t("Path on the server"), placeholder="/data/photos.zip", key="upload-path").strip()
-    return {"path": path or None}
+    name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
+    return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
 
 
 def _limit_help(limit: Any) -> str:
     return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
 
 
-def _columns(way: str, file: Any) -> tuple[dict[str, str], str]:
+def _columns(way: str, file: Any, kind: Kind) -> tuple[dict[str, str], str]:
     fields = Data.model_fields
     columns: dict[str, str] = {}
-    if way in ("table", "hub", "large", "server"):
+    if way in ("table", "tables", "paste", "hub", "large", "server"):
         st.caption(t("Leave empty what the studio should find by itself."))
-        names = _header(file) if way == "table" and file else []
+        names = _header(file) if way in ("table", "tables", "paste") and file else []
         left, right = st.columns(2)
-        image = _column(left, t("Column of the picture"), names, "column-image")
-        label = _column(right, t("Column of the label"), names, "column-label")
-        columns = {key: value for key, value in {"image": image, "label": label}.items() if value}
+        for place, (role, title) in zip((left, right), kind.roles, strict=True):
+            if column := _column(place, t(title), names, f"column-{role}"):
+                columns[role] = column
     group = st.text_input(
         t("Keep together"),
         key="column-group",
@@ -172,6 +182,26 @@ def _settle(given: dict[str, Any]) -> tuple[str, str]:
     if given.get("hub"):
         return path, path.removeprefix("hf://")
     return str(server_path(path)), Path(path).name
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of example comes in: the ways, what each gives, and the columns of a table that may be named."""
+
+    modality: str
+    ways: Callable[[], dict[str, str]]
+    inputs: Callable[[str, str], dict[str, Any]]
+    roles: tuple[tuple[str, Sentence], ...]
+
+
+PICTURE_ROLES = (("image", say("Column of the picture")), ("label", say("Column of the label")))
+KINDS = {
+    kind.modality: kind
+    for kind in (
+        Kind("image", _pictures_ways, _pictures, PICTURE_ROLES),
+        Kind("text", texts.ways, texts.inputs, texts.ROLES),
+    )
+}
 
 
 def keep(files: list[Any], base: Path) -> Path:
@@ -255,8 +285,11 @@ def _used_before(project: Project) -> None:
 def _sample(project: Project) -> None:
     from tlcore.data.samples import SAMPLES
 
-    names = {sample.id: sample for sample in SAMPLES}
-    titles = {sample.id: t(sample.title) for sample in SAMPLES}
+    names = {sample.id: sample for sample in SAMPLES if sample.task == project.draft.get("task")}
+    if not names:
+        st.caption(t("There is no sample for this task yet."))
+        return
+    titles = {name: t(sample.title) for name, sample in names.items()}
     chosen = st.selectbox(t("Sample"), list(names), format_func=titles.__getitem__, key="upload-sample")
     st.caption(plain(t(names[chosen].what)))
     if st.button(t("Check the data"), type="primary", icon=":material/fact_check:", key="upload-sample-go"):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import charts
+from tlcore.ui import charts, multiple_view
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import duration, interval, plain, score, sentence, size, when
 from tlcore.ui.walk import runs_of
-from tlcore.words import Sentence, number, say, t
+from tlcore.words import Sentence, language, number, say, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Project, Run
@@ -46,7 +46,7 @@ def verdict(report: dict[str, Any]) -> None:
             st.markdown(sentence(told["verdict"]))
         if told.get("plain"):
             st.markdown("**" + sentence(told["plain"]) + "**")
-        notes = [sentence(told[name]) for name in ("stood_at", "visible") if told.get(name)]
+        notes = [sentence(told[name]) for name in ("stood_at", "twin_budget", "visible") if told.get(name)]
         if notes:
             st.caption("  \n".join(notes))
         if report["verdict"] == "negative-transfer":
@@ -151,8 +151,8 @@ def notes(report: dict[str, Any]) -> None:
 
 def curves(run: Run) -> None:
     """Validation score and losses of both arms, against epochs or against seconds."""
-    points = store().runs.points(run.id)
-    if points.empty:
+    columns = _curve_columns(run.id)
+    if not columns:
         st.caption(t("There are no curves: nothing was trained by gradient."))
         return
     against = st.segmented_control(
@@ -164,19 +164,28 @@ def curves(run: Run) -> None:
         format_func={"epoch": t("epochs"), "seconds": t("seconds")}.__getitem__,
     )
     left, right = st.columns(2)
-    metric = next((c for c in points if c.startswith("validation_") and c != "validation_loss"), None)
+    metric = next((c for c in columns if c.startswith("validation_") and c != "validation_loss"), None)
     with left:
         if metric:
             title = t("Score on validation data")
-            charts.show(charts.curves(points, metric, against=str(against), title=title), "cmp-score", title)
+            charts.show(_curve(run.id, metric, str(against), language(), title), "cmp-score", title)
     with right:
-        if "train_loss" in points:
+        if "train_loss" in columns:
             title = t("Training loss")
-            charts.show(
-                charts.curves(points, "train_loss", against=str(against), title=title, share=False),
-                "cmp-loss",
-                title,
-            )
+            charts.show(_curve(run.id, "train_loss", str(against), language(), title, share=False), "cmp-loss", title)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _curve_columns(run_id: str) -> list[str]:
+    """What the curves of a finished run show; they never change, so they are read once."""
+    points = store().runs.points(run_id)
+    return [] if points.empty else list(points.columns)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _curve(run_id: str, column: str, against: str, spoken: str, title: str, share: bool = True) -> Any:
+    """The picture of a finished run's curves, made once for each language (``spoken``)."""
+    return charts.curves(store().runs.points(run_id), column, against=against, title=title, share=share)
 
 
 def gap(report: dict[str, Any]) -> None:
@@ -254,8 +263,6 @@ def _per_class(report: dict[str, Any]) -> None:
 
 def downloads(run: Run) -> None:
     """The report as one file, as data, and every prediction on the test set."""
-    from tlcore.words import language
-
     folder = store().runs.folder(run.id)
     html = folder / f"report.{language()}.html"
     if not html.exists():
@@ -327,6 +334,7 @@ def all_runs(project: Project) -> None:
     names = [f"{run.name} · {when(run.created)}" for run in chosen]
     title = t("Scores of the ticked runs with their 95 % intervals")
     charts.show(charts.intervals(names, [run.report or {} for run in chosen], title=title), "ticked", title)
+    multiple_view.show(chosen, dict(zip((run.id for run in chosen), names, strict=True)))
 
 
 def _row(run: Run, job: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -82,8 +82,8 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def moment(when: datetime) -> str:
-    """A date and time as the current language writes it."""
-    return format_datetime(when, "medium", locale=language())
+    """A date and time, to the minute, as the current language writes it."""
+    return f"{format_date(when, 'medium', locale=language())}, {format_time(when, 'short', locale=language())}"
 
 
 def _fill(text: str, params: dict[str, Any], lang: str) -> str:

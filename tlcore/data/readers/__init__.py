@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from tlcore.data.readers import hub, image_folder, image_table
-from tlcore.data.readers.contract import RawRow, Reader
+from tlcore.data.readers import hub, image_folder, image_table, text_table
+from tlcore.data.readers.contract import RawRow, RawText, Reader
 from tlcore.registry import by_id
 
 READERS: tuple[Reader, ...] = (
     hub.READER,
     image_table.READER,
     image_folder.READER,
+    text_table.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 
-__all__ = ["READERS", "RawRow", "Reader"]
+__all__ = ["READERS", "RawRow", "RawText", "Reader"]

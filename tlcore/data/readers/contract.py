@@ -41,6 +41,18 @@ class RawRow:
     row: int | None = None  # as a spreadsheet counts: the header is row 1
 
 
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """One text as the upload has it. ``id`` is its table and row."""
+
+    id: str
+    text: str
+    label: str
+    split: str | None = None  # train | validation | test, as the person gave it
+    group: str | None = None
+    row: int | None = None  # as a spreadsheet counts: the header is row 1
+
+
 class Reader(Protocol):
     """One upload format. One file in this folder, one line in its ``__init__``."""
 
@@ -51,7 +63,9 @@ class Reader(Protocol):
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         """Whether this upload is of this format."""
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | SetAside | Finding] | Iterator[RawText | SetAside | Finding]:
         """The upload's rows, one after the other, with what was set aside and noticed on the way.
 
         ``group`` is the name of a column, or a pattern that is not this reader's matter. Raises

@@ -11,6 +11,7 @@ from typing import Any
 
 from tlcore.data.archives import clean, outside
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.columns import chosen, short, split_of_file, told
 from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, is_picture_name
@@ -63,7 +64,7 @@ class ImageTable:
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
         names = [n for n in tree.tables if tree.table or columns or _fits(tree, n)]
-        stems = {name: _split_of_file(name) for name in names}
+        stems = {name: split_of_file(name) for name in names}
         if len(names) > 1 and not all(stems.values()):
             names = names[:1]
         by_split = len(names) > 1
@@ -71,11 +72,11 @@ class ImageTable:
         for name in names:
             table = open_table(tree.entries[name], name)
             mapped = _map(table, columns, group)
-            yield _told(name, mapped)
+            yield told(name, mapped)
             for number, cells, problem in table.rows():
                 row = problem or _row(name, cells, number, mapped, pictures, stems[name] if by_split else None)
                 if isinstance(row, Sentence):
-                    file = _short(str(cells.get(mapped["image"], "")))
+                    file = short(str(cells.get(mapped["image"], "")))
                     yield SetAside(file=file or name, row=number, reason=row)
                 else:
                     yield row
@@ -142,7 +143,7 @@ def _row(
         given = tidy_label(cells.get(mapped["split"]))
         split = split_name(given)
         if split is None:
-            return say("Its split is {split}; it must be train, validation or test.", split=_short(given) or "–")
+            return say("Its split is {split}; it must be train, validation or test.", split=short(given) or "–")
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
         return RawRow(pictures.name_of(cell.get("path"), table, number), cell["bytes"], label, split, group, number)
@@ -158,55 +159,7 @@ def _row(
 
 
 def _map(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
-    """Which column is which: as the person said, else by its name. Raises UnusableInput where one is
-    missing.
-    """
-    mapped: dict[str, str] = {}
-    for role, column in columns.items():
-        if role not in NAMES:
-            raise UnusableInput(
-                say("columns may map {roles}; {role} is none of them.", roles=list(NAMES), role=_short(role)),
-                code="columns",
-                file=table.name,
-            )
-        if column not in table.columns:
-            raise _no_column(table, column)
-        mapped[role] = column
-    if group in table.columns:
-        mapped["group"] = str(group)
-    plain = {_plain(column): column for column in reversed(table.columns)}
-    for role, names in NAMES.items():
-        found = [plain[n] for n in names if n in plain and plain[n] not in mapped.values()]
-        if role not in mapped and found:
-            mapped[role] = found[0]
-    for role in ("image", "label"):
-        if role not in mapped:
-            raise UnusableInput(
-                say(
-                    "The table {file} has no column for the {role}; its columns are {columns}. Say which one it is.",
-                    file=table.name,
-                    role=say("picture") if role == "image" else say("label"),
-                    columns=[_short(c) for c in table.columns[:20]],
-                ),
-                code="columns",
-                file=table.name,
-                row=1,
-            )
-    return mapped
-
-
-def _no_column(table: Table, column: str) -> UnusableInput:
-    return UnusableInput(
-        say(
-            "The table {file} has no column {column}; its columns are {columns}.",
-            file=table.name,
-            column=_short(column),
-            columns=[_short(c) for c in table.columns[:20]],
-        ),
-        code="columns",
-        file=table.name,
-        row=1,
-    )
+    return chosen(table, columns, group, NAMES, {"image": say("picture"), "label": say("label")})
 
 
 def _fits(tree: Tree, name: str) -> bool:
@@ -224,32 +177,6 @@ def _fits(tree: Tree, name: str) -> bool:
         if number > 200:
             break
     return not any(is_picture_name(n) for n in tree.entries)
-
-
-def _told(name: str, mapped: dict[str, str]) -> Finding:
-    return Finding(
-        level="note",
-        code="columns",
-        sentence=say(
-            "The table {file} was read so: {columns}.",
-            file=name,
-            columns=[f"{role} = {_short(column)}" for role, column in mapped.items()],
-        ),
-    )
-
-
-def _split_of_file(name: str) -> str | None:
-    """The split that a table stands for by its name: ``test.csv``, ``train-00000-of-00002.parquet``."""
-    return split_name(os.path.splitext(name.rsplit("/", 1)[-1])[0].split("-")[0])
-
-
-def _plain(column: str) -> str:
-    return "".join(c for c in column.lower() if c.isalnum())
-
-
-def _short(text: str) -> str:
-    text = "".join(c if c.isprintable() else "�" for c in str(text))
-    return text if len(text) <= 120 else text[:119] + "…"
 
 
 READER = ImageTable()

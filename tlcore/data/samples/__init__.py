@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tlcore.data.samples import digits, surface_defects
+from tlcore.data.samples import digits, feedback, surface_defects
 from tlcore.data.samples.contract import Sample
 from tlcore.registry import by_id, pick
 
 SAMPLES: tuple[Sample, ...] = (
     surface_defects.SAMPLE,
     digits.SAMPLE,
+    feedback.SAMPLE,
 )
 _BY_ID = by_id(SAMPLES)
 

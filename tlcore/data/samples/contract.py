@@ -24,7 +24,8 @@ class Sample(Protocol):
     spec: dict[str, Any]  # fields of the Spec that fit it and end in about two minutes on two cores
 
     def write(self, folder: Path) -> Path:
-        """Make the sample as a zip of one folder a class, below ``folder``; the same bytes each time."""
+        """Make the sample as an upload of its task's (a zip of one folder a class, a table) below ``folder``; the same
+        bytes each time."""
 
 
 def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:

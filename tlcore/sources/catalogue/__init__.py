@@ -11,9 +11,10 @@ from tlcore.sources.catalogue import (
     resnet,
     satellite,
     siglip,
+    text,
     vit,
 )
 
-FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite)
+FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text)
 
 CATALOGUE = by_id([entry for family in FAMILIES for entry in family.ENTRIES])

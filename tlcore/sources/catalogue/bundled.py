@@ -3,12 +3,18 @@
 import json
 from pathlib import Path
 
+from tlcore.sources.catalogue import text
 from tlcore.sources.catalogue.entry import IMAGE_TASKS, KINDS_1K
 from tlcore.sources.opening import files
 from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
 
 FOLDER = Path(__file__).parents[1] / "bundled"
+
+
+def folder(id_: str) -> Path:
+    """Where a bundled model lies: in the studio itself, or in a package that was installed with it."""
+    return text.bundled_folder() if id_ == text.ENTRIES[0].id else FOLDER / id_.partition("/")[2]
 
 
 def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> SourceModel:

@@ -17,7 +17,7 @@ from tlcore.words import say
 
 
 def check(folder: Path) -> dict[str, Any]:
-    """Open, build with the weights, and run one blank picture."""
+    """Open, build with the weights, and run one blank input."""
     nothing = say("not known")
     source = SourceModel(
         id="checked",
@@ -41,7 +41,7 @@ def check(folder: Path) -> dict[str, Any]:
 
         size = opened.preprocess["input_size"]
         with torch.inference_mode():
-            logits = model.eval()(torch.zeros(1, 3, size, size))
+            logits = model.eval()(*model.example(size))
         if tuple(logits.shape) != (1, 2) or not bool(logits.isfinite().all()):
             raise UnusableInput(
                 say("The network runs, but its outputs are not usable numbers. Its weights may be damaged."),

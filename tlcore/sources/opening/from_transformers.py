@@ -97,7 +97,7 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            config = AutoConfig.for_model(kind, **_plain(opened.config))
+            config = AutoConfig.for_model(kind, **plain(opened.config))
             if num_classes is not None:
                 config.num_labels = num_classes
             for name in ("classifier_dropout_prob", "dropout_rate"):
@@ -125,25 +125,25 @@ def _load(folder: Path, config: Any) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForImageClassification
 
-    with _quietly():
+    with quietly():
         return AutoModelForImageClassification.from_pretrained(
             folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
             trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
         )  # fmt: skip
 
 
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
+def plain(config: dict[str, Any]) -> dict[str, Any]:
     """The config without what could choose other code (attention kernels, quantisers) or precision."""
     left_out = ("model_type", "transformers_version", "torch_dtype", "dtype", "quantization_config")
     return {
-        key: _plain(value) if isinstance(value, dict) and key.endswith("_config") else value
+        key: plain(value) if isinstance(value, dict) and key.endswith("_config") else value
         for key, value in config.items()
         if key not in left_out and not key.startswith("_") and "implementation" not in key
     }
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without transformers' progress bar and its report of the head that is replaced anyway."""
     from transformers.utils import logging
 

@@ -79,18 +79,11 @@ class ImageModel(nn.Module):
 
     def set_training(self, trainable_parts: set[str]) -> None:
         """Train these parts and freeze the others: weights, dropout and batch-norm statistics."""
-        parts = self.parts()
-        unknown = trainable_parts - {part.name for part in parts}
-        if unknown:
-            raise ValueError(f"no such parts: {sorted(unknown)}; have {[part.name for part in parts]}")
-        parameters, modules = dict(self.named_parameters()), dict(self.named_modules())
-        self.train(bool(trainable_parts))
-        for part in parts:
-            train = part.name in trainable_parts
-            for name in part.parameters:
-                parameters[name].requires_grad_(train)
-            for name in part.modules:
-                modules[name].training = train
+        set_training(self, trainable_parts)
+
+    def example(self, size: int) -> tuple[torch.Tensor]:
+        """One input that means nothing, to try the network with."""
+        return (torch.zeros(1, 3, size, size),)
 
     def cam_module(self) -> CamTarget | None:
         """Where Grad-CAM looks: the last layer that still knows places in the picture, if there is one."""
@@ -106,10 +99,26 @@ class ImageModel(nn.Module):
 
         folder.mkdir(parents=True, exist_ok=True)
         self._write_config(folder, self.net, labels, {"input_size": self.input_size, **preprocess})
-        save_file(_untied(self.net), folder / "model.safetensors", metadata={"format": "pt"})
+        save_file(untied(self.net), folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def _untied(net: nn.Module) -> dict[str, torch.Tensor]:
+def set_training(model: Any, trainable_parts: set[str]) -> None:
+    """Train these parts of a model and freeze the others; ``model`` has ``parts()``."""
+    parts = model.parts()
+    unknown = trainable_parts - {part.name for part in parts}
+    if unknown:
+        raise ValueError(f"no such parts: {sorted(unknown)}; have {[part.name for part in parts]}")
+    parameters, modules = dict(model.named_parameters()), dict(model.named_modules())
+    model.train(bool(trainable_parts))
+    for part in parts:
+        train = part.name in trainable_parts
+        for name in part.parameters:
+            parameters[name].requires_grad_(train)
+        for name in part.modules:
+            modules[name].training = train
+
+
+def untied(net: nn.Module) -> dict[str, torch.Tensor]:
     """The state dict, on the CPU, contiguous, each tied tensor copied: safetensors refuses shared memory."""
     tensors: dict[str, torch.Tensor] = {}
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""A source model whose folder was found: how its pictures are prepared, and how its network is built."""
+"""A source model whose folder was found: how its inputs are prepared, and how its network is built."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files
+from tlcore.sources.opening import files, from_text
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.image_model import ImageModel
+    from tlcore.sources.opening.text_model import TextModel
 
 MAX_VALUES = 600_000_000  # 2.4 GB in float32, three times that while it trains
 
@@ -23,7 +24,9 @@ class OpenSource:
 
     ``preprocess`` holds ``input_size`` (pixels a side), ``mean`` and ``std`` (three channels, for values
     0-1), ``interpolation`` (bilinear, bicubic …), ``crop_pct`` (share of the resized picture's side that is
-    kept), ``resizable`` (other sizes can be built) and ``multiple`` (a size must be a multiple of it).
+    kept), ``resizable`` (other sizes can be built) and ``multiple`` (a size must be a multiple of it). For a text
+    model ``modality`` is ``text``, ``input_size`` the most tokens it reads, ``pad`` the padding's token, ``folder``
+    where its tokenizer is.
     ``revision`` is the commit of the hub that was opened, where there is one.
     """
 
@@ -36,13 +39,18 @@ class OpenSource:
     size_checked: bool = field(default=False, repr=False)
 
     @property
+    def modality(self) -> str:
+        """What it reads: ``image`` or ``text``."""
+        return str(self.preprocess.get("modality", "image"))
+
+    @property
     def digest(self) -> str:
         """Sixteen hex digits of the sha256 of the weights file: names exactly what was used."""
         return files.digest(self.folder / files.WEIGHTS)
 
     def build(
         self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
-    ) -> ImageModel:
+    ) -> ImageModel | TextModel:
         """The network with a fresh head of ``num_classes`` outputs; ``None`` keeps the source's own head.
 
         With ``pretrained`` the weights come from the folder, else from the library's own initialisation;
@@ -53,9 +61,16 @@ class OpenSource:
         size = self._size(image_size)
         if self.library == "timm":
             from tlcore.sources.opening.from_timm import build
+        elif self.modality == "text":
+            from tlcore.sources.opening.from_text import build
         else:
             from tlcore.sources.opening.from_transformers import build
         return build(self, num_classes, pretrained, size, seed)
+
+    def has_head(self, model: ImageModel | TextModel) -> bool:
+        """Whether the head of a network that ``build(None, True)`` gave came from the folder, and not from chance."""
+        kept = files.read_weights(self.folder).shapes.get(f"{model.head_name}.weight")
+        return model.head is not None and kept == tuple(model.head.weight.shape)
 
     def fitting_size(self, wanted: int) -> int:
         """The size nearest to ``wanted`` (pixels a side) that the network can be built for."""
@@ -105,7 +120,9 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
             file=files.WEIGHTS,
         )
     library: Library
-    if "model_type" in config or "architectures" in config:
+    if config.get("model_type") in from_text.KINDS:
+        preprocess, library = from_text.preprocess(folder, config), "transformers"
+    elif "model_type" in config or "architectures" in config:
         from tlcore.sources.opening import from_transformers
 
         preprocess, library = from_transformers.preprocess(folder, config), "transformers"

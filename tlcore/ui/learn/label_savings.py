@@ -95,10 +95,14 @@ def render() -> None:
             "points out first."
         )
     )
-    st.caption(
+    st.subheader(t("Measuring it on your data"))
+    st.markdown(
         t(
-            "This version of the studio compares both arms at the size that you have; the page Compare shows "
-            "how far apart they are there. Curves over several sizes can be made by runs on smaller datasets."
+            "Once a run with a from-scratch twin is finished, the page Compare measures it under *Label savings*: both "
+            "arms are trained on nested parts of your training data, with several seeds each, and scored on the same "
+            "test examples. It says how many labels training from scratch would need to be where transfer is, with a "
+            "95 % interval, and whether that was seen or only extrapolated: at most to ten times the labels that you "
+            "have."
         )
     )
 

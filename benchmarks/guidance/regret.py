@@ -1,0 +1,211 @@
+"""Fit the rule behind the advice on the grid, and judge it on data sets it was not fitted on.
+
+    python benchmarks/guidance/regret.py [--write]     # --write: keep the rule in tlcore/guidance/rule.json
+
+Reads ``grid.jsonl`` and ``evidence.jsonl``; takes seconds. Regret is the best transfer strategy's test accuracy minus
+that of the advised one, in points, in the mean over draws; the rule that advises a set was fitted on all other sets
+(leave one data set out, the two domains of PACS and the two of digits counted singly). The noise floor is the regret
+that the truly best strategy would show, from drawing test pictures and draws again. With a race, the rule's
+expectation is joined with the validation scores of the trained candidates. Intervals draw data sets again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import weightedtau
+from sklearn.linear_model import BayesianRidge
+
+from tlcore.guidance import rule
+from tlcore.guidance.evidence import Evidence
+from tlcore.guidance.ranking import scores
+
+HERE = Path(__file__).parent
+TRANSFER = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune")
+# Networks without weights of their own to tell apart: the twin of one is the twin of the other.
+SAME_NETWORK = {"mobilenetv2_100_inat_bird": "mobilenetv2_100_in1k"}
+BOOT = 2000
+
+
+class Cell:
+    """One draw of a set at a size, with one source: its evidence and every strategy's result."""
+
+    def __init__(self, evidence: dict, results: dict[str, dict]):
+        self.set, self.size, self.draw, self.source = (evidence[k] for k in ("set", "size", "draw", "source"))
+        counts = evidence["n_per_class"]
+        self.evidence = Evidence(
+            n_train=evidence["n_train"], n_per_class=counts, fewest=min(counts.values()), imbalance=1.0, set_aside=0,
+            similarity=evidence["similarity"], transferability=evidence["transferability"],
+        )  # fmt: skip
+        self.here = rule.Situation.of(self.evidence)
+        self.accuracy = {name: one["accuracy"] for name, one in results.items()}
+        self.validation = {name: one["validation"] for name, one in results.items()}
+        self.n_validation = round(results["feature-extraction"]["n"] - evidence["n_train"])
+        self.right = {name: np.array(list(one["right"])) == "1" for name, one in results.items()}
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        return self.set, self.size, self.source
+
+
+def cells() -> list[Cell]:
+    results: dict[tuple, dict[str, dict]] = defaultdict(dict)
+    for line in (HERE / "grid.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        results[one["set"], one["size"], one["draw"], one["source"]][one["strategy"]] = one
+    out = []
+    for line in (HERE / "evidence.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        at = one["set"], one["size"], one["draw"], one["source"]
+        found = dict(results.get(at, {}))
+        other = results.get((*at[:3], SAME_NETWORK.get(at[3], at[3])), {})
+        if "scratch" in other:
+            found["scratch"] = other["scratch"]
+        if all(name in found for name in TRANSFER):
+            out.append(Cell(one, found))
+    return out
+
+
+def fit(train: list[Cell]) -> dict:
+    """The rule from these cells."""
+    alike = float(np.mean([c.here.similarity for c in train if c.here.similarity is not None]))
+    told = {"mean_similarity": round(alike, 4), "strategies": {}, "cells": len(train) * len(TRANSFER),
+            "sets": len({c.set for c in train})}  # fmt: skip
+    for name in (*TRANSFER[1:], "scratch"):
+        with_it = [c for c in train if name in c.accuracy]
+        if len(with_it) < 10:
+            continue
+        x = np.stack([c.here.vector(alike) for c in with_it])
+        y = np.array([c.accuracy[name] - c.accuracy[rule.BASE] for c in with_it])
+        model = BayesianRidge(fit_intercept=False).fit(x, y)
+        told["strategies"][name] = {
+            "weights": model.coef_.round(5).tolist(), "covariance": model.sigma_.round(7).tolist(),
+            "noise": round(float(model.alpha_**-0.5), 5), "cells": len(with_it),
+        }  # fmt: skip
+    return told
+
+
+def means(group: list[Cell]) -> dict[str, float]:
+    return {name: float(np.mean([c.accuracy[name] for c in group])) for name in TRANSFER}
+
+
+def floor(group: list[Cell], rng: np.random.Generator, draws: int = 200) -> float:
+    """The regret that the best of these means shows when test pictures and draws are drawn again."""
+    best = max(TRANSFER, key=lambda name: means(group)[name])
+    right = {name: np.stack([c.right[name] for c in group]) for name in TRANSFER}
+    n, total = right[best].shape[1], 0.0
+    for _ in range(draws):
+        rows, columns = rng.integers(len(group), size=len(group)), rng.integers(n, size=n)
+        now = {name: right[name][rows][:, columns].mean() for name in TRANSFER}
+        total += max(now.values()) - now[best]
+    return total / draws
+
+
+def regrets(all_cells: list[Cell]) -> tuple[dict[str, dict[tuple, float]], dict[tuple, float]]:
+    """By way of choosing, the regret at each (set, size, source), in points; and the floor there."""
+    rng = np.random.default_rng(0)
+    groups: dict[tuple, list[Cell]] = defaultdict(list)
+    for cell in all_cells:
+        groups[cell.place].append(cell)
+    out: dict[str, dict[tuple, float]] = defaultdict(dict)
+    floors = {}
+    rules = {name: fit([c for c in all_cells if c.set != name]) for name in {c.set for c in all_cells}}
+    for place, group in groups.items():
+        found = means(group)
+        top = max(found.values())
+        for name in TRANSFER:
+            out[f"always {name}"][place] = 100 * (top - found[name])
+        out["at random"][place] = 100 * (top - float(np.mean(list(found.values()))))
+        advised, raced = [], []
+        for cell in group:
+            expected = rule.expect(cell.here, rules[cell.set])
+            advised.append(found[rule.best(expected)])
+            joined = rule.join(expected, {s: cell.validation[s] for s in TRANSFER}, cell.n_validation)
+            raced.append(found[rule.best(joined)])
+        out["advised"][place] = 100 * (top - float(np.mean(advised)))
+        out["advised, with race"][place] = 100 * (top - float(np.mean(raced)))
+        floors[place] = 100 * floor(group, rng)
+    return out, floors
+
+
+def by_set(values: dict[tuple, float], sets: list[str]) -> np.ndarray:
+    return np.array([np.mean([v for place, v in values.items() if place[0] == name]) for name in sets])
+
+
+def interval(values: np.ndarray) -> str:
+    rng = np.random.default_rng(0)
+    drawn = values[rng.integers(len(values), size=(BOOT, len(values)))].mean(axis=1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return f"{values.mean():.2f} [{low:.2f}, {high:.2f}]"
+
+
+def sources(all_cells: list[Cell]) -> None:
+    """Ranking of sources by their evidence against their best and their fine-tuned test scores."""
+    groups: dict[tuple, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
+    for cell in all_cells:
+        groups[cell.set, cell.size][cell.source].append(cell)
+    taus, regret, random = defaultdict(list), defaultdict(list), []
+    for (name, _), found in groups.items():
+        if len(found) < 3:
+            continue
+        names = sorted(found)
+        truth = np.array([max(means(found[s]).values()) for s in names])
+        draws = [{s: c.evidence for s in names for c in found[s] if c.draw == d} for d in range(2)]
+        ranked = [list(scores(one).values()) for one in draws if len(one) == len(names)]
+        estimates = {
+            "studio's score": np.mean(ranked, axis=0),
+            "probe": [np.mean([c.evidence.transferability["probe"]["value"] for c in found[s]]) for s in names],
+            **{key: [np.mean([c.evidence.transferability[key] for c in found[s]]) for s in names]
+               for key in ("log_me", "h_score")},
+            "similarity": [np.mean([c.evidence.similarity for c in found[s]]) for s in names],
+        }  # fmt: skip
+        for key, guess in estimates.items():
+            taus[key].append((name, weightedtau(truth, guess)[0]))
+            regret[key].append((name, 100 * (truth.max() - truth[int(np.argmax(guess))])))
+        random.append((name, 100 * (truth.max() - truth.mean())))
+    print("\n| ranking by | weighted Kendall tau | top-1 regret, points |\n|---|---|---|")
+
+    def mean(pairs: list[tuple[str, float]]) -> str:
+        sets = sorted({name for name, _ in pairs})
+        return interval(np.array([np.mean([v for n, v in pairs if n == name]) for name in sets]))
+
+    for key in taus:
+        print(f"| {key} | {mean(taus[key])} | {mean(regret[key])} |")
+    print(f"| at random | 0 | {mean(random)} |")
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("--write", action="store_true")
+    told = ask.parse_args()
+    every = cells()
+    sets = sorted({c.set for c in every})
+    places, twins = len({c.place for c in every}), sum("scratch" in c.accuracy for c in every)
+    print(f"{len(every)} cells at {places} places ({len(sets)} sets), {twins} with a twin\n")
+    found, floors = regrets(every)
+    print("| choice | regret, points | minus that of the advised | worst set |\n|---|---|---|---|")
+    ours = by_set(found["advised"], sets)
+    for name, values in found.items():
+        one = by_set(values, sets)
+        worst = sets[int(one.argmax())]
+        print(f"| {name} | {interval(one)} | {interval(one - ours)} | {worst} {one.max():.2f} |")
+    print(f"| noise floor | {interval(by_set(floors, sets))} | | |")
+    sources(every)
+    if told.write:
+        final = fit(every)
+        final["points"] = [
+            {"per_class": round(c.here.per_class, 1), "similarity": c.here.similarity,
+             "best": max(TRANSFER, key=lambda s, c=c: c.accuracy[s]),
+             "scratch_better": c.accuracy.get("scratch", 0.0) > max(c.accuracy[s] for s in TRANSFER)}
+            for c in every
+        ]  # fmt: skip
+        rule.FILE.write_text(json.dumps(final, indent=1) + "\n")
+        print(f"\n{rule.FILE.name} written: {final['cells']} trainings")
+
+
+if __name__ == "__main__":
+    main()

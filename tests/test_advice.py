@@ -1,0 +1,152 @@
+"""The advice and the rule behind it, against computations of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tlcore.guidance import advise, rule
+from tlcore.guidance.evidence import Evidence
+from tlcore.guidance.rule import BASE, Expected, Situation
+
+RULE = {
+    "mean_similarity": 0.5, "cells": 6, "sets": 2, "points": [],
+    "strategies": {
+        "fine-tuning": {"weights": [-0.04, 0.03, 0.2, 0.0, -0.1], "covariance": (0.001 * np.eye(5)).tolist(),
+                        "noise": 0.02},
+        "linear-probe-then-fine-tune": {"weights": [-0.01, 0.0, 0.0, 0.0, 0.0], "covariance": np.zeros((5, 5)).tolist(),
+                                        "noise": 0.01},
+        "scratch": {"weights": [-0.3, 0.1, 0.0, 0.0, 0.0], "covariance": np.zeros((5, 5)).tolist(), "noise": 0.1},
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """The advice by a rule that is written down here."""
+    monkeypatch.setattr(rule, "fitted", lambda: RULE)
+
+
+def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
+    counts = {f"class {i}": per_class for i in range(classes)}
+    told = {"probe": {"value": probe, "interval": [probe - 0.05, probe + 0.05]}}
+    return Evidence(n_train=per_class * classes, n_per_class=counts, fewest=per_class, imbalance=1.0, set_aside=0,
+                    similarity=similarity, transferability=told, source={"id": "here", "title": "Here"},
+                    **more)  # fmt: skip
+
+
+def test_the_expectation_is_the_linear_model_written_down(known):
+    found = rule.expect(Situation.of(evidence(per_class=64, probe=0.7, similarity=0.7)))
+    headroom = 0.3 / 0.75
+    gain = -0.04 + 0.03 * 1 + 0.2 * headroom - 0.1 * 0.2
+    deviation = np.sqrt(0.02**2 + 0.001 * (1 + 1 + headroom**2 + headroom**2 + 0.2**2))
+    assert found["fine-tuning"].gain == pytest.approx(gain)
+    assert found["fine-tuning"].gain_deviation == pytest.approx(deviation)
+    assert found["fine-tuning"].value == pytest.approx(0.7 + gain)
+    spread = 1.2816 * np.sqrt(deviation**2 + (0.05 / 1.96) ** 2)
+    assert found["fine-tuning"].interval == pytest.approx((0.7 + gain - spread, 0.7 + gain + spread), abs=1e-4)
+    assert found[BASE].gain == 0
+    assert found[BASE].value == pytest.approx(0.7)
+
+
+def test_the_best_is_the_highest_and_the_cheaper_of_equals(known):
+    assert rule.best(rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))) == "fine-tuning"
+    assert rule.best(rule.expect(Situation.of(evidence(per_class=8, probe=0.9)))) == BASE
+    equal = {name: Expected(name, 0.8, (0.7, 0.9), 0.0, 0.1) for name in (BASE, "fine-tuning", "scratch")}
+    assert rule.best(equal) == BASE
+
+
+def test_scratch_is_never_advised_and_its_chance_is_told(known):
+    expected = rule.expect(Situation.of(evidence(per_class=2048, probe=0.9)))
+    strategy = rule.best(expected)
+    assert expected["scratch"].gain > expected[strategy].gain
+    assert strategy != "scratch"
+    rng = np.random.default_rng(0)
+    drawn = [rng.normal(expected[s].gain, expected[s].gain_deviation, 200_000) for s in (strategy, "scratch")]
+    assert rule.risk(expected, strategy) == pytest.approx(np.mean(drawn[1] > drawn[0]), abs=0.005)
+
+
+def test_a_race_moves_the_expectation_by_its_precision():
+    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
+             "fine-tuning": Expected("fine-tuning", 0.6, (0.5, 0.7), -0.1, 0.05)}  # fmt: skip
+    joined = rule.join(prior, {BASE: 0.6, "fine-tuning": 0.7}, 80)
+    # The posterior of a normal mean: a grid over the gain, prior times likelihood.
+    gain = np.linspace(-1, 1, 20_001)
+    weight = np.exp(-0.5 * ((gain + 0.1) / 0.05) ** 2 - 0.5 * (0.1 - gain) ** 2 / (0.2 / 80))
+    mean = (gain * weight).sum() / weight.sum()
+    deviation = np.sqrt(((gain - mean) ** 2 * weight).sum() / weight.sum())
+    assert joined["fine-tuning"].gain == pytest.approx(mean, abs=1e-4)
+    assert joined["fine-tuning"].gain_deviation == pytest.approx(deviation, abs=1e-4)
+    assert joined["fine-tuning"].value == pytest.approx(0.7 + mean, abs=1e-4)
+    assert rule.join(prior, {"fine-tuning": 0.9}, 80) == prior, "without the reference there is no difference to join"
+
+
+def test_the_map_agrees_with_the_advice(known):
+    here = Situation.of(evidence(probe=0.7))
+    sizes, alike = [4.0, 32.0, 256.0], [0.1, 0.5, 0.9]
+    for similarity, row in zip(alike, rule.regions(here, sizes, alike), strict=True):
+        for n, said in zip(sizes, row, strict=True):
+            one = Situation(n, here.probe, here.probe_interval, here.classes, similarity)
+            assert said == rule.best(rule.expect(one))
+    assert len({name for row in rule.regions(here, sizes, alike) for name in row}) > 1
+
+
+def test_advice_before_anything_is_measured_rests_on_counts():
+    told = advise(evidence(per_class=10).model_copy(update={"transferability": None}))
+    assert told.strategy == BASE
+    assert told.choices == []
+    assert told.risk is None
+    assert "has not been measured" in " ".join(told.to_json()["reasons"])
+
+
+def test_measured_advice_tells_what_to_expect(known):
+    told = advise(evidence(per_class=64, probe=0.6))
+    assert told.strategy == told.choices[0].strategy == "fine-tuning"
+    assert {one.strategy for one in told.choices} == {BASE, *RULE["strategies"]}
+    for one in told.choices:
+        assert one.interval[0] <= one.expected <= one.interval[1]
+    assert 0 < told.risk < 1
+    assert "60" in str(told.reasons[0])
+
+
+def test_more_labels_change_the_advice_where_the_rule_says(known):
+    told = advise(evidence(per_class=8, probe=0.9))
+    assert told.strategy == BASE
+    n = told.more_labels["per_class"]
+    # -0.04 + 0.03 (log2 n - 5) + 0.2 * (0.1 / 0.75) > 0
+    turn = 2 ** ((0.04 - 0.2 * 0.1 / 0.75) / 0.03 + 5)
+    assert turn <= n * 1.05
+    assert n <= turn * 2**0.25 * 1.05
+    assert told.more_labels["strategy"] == "fine-tuning"
+
+
+def test_a_clearly_better_source_is_named(known):
+    def rows(value, score=1.0):
+        return [{"id": "other", "score": score, "probe": {"value": value}}, {"id": "here", "score": 0.5, "probe": None}]
+
+    assert advise(evidence(probe=0.8), rows(0.9)).source == "other"
+    assert advise(evidence(probe=0.8), rows(0.84)).source is None, "within its interval"
+    assert advise(evidence(probe=0.8), rows(0.9, None)).source is None
+    assert advise(evidence(probe=0.8), rows(0.9)[::-1][:1]).source is None
+
+
+def test_a_race_can_turn_the_advice(known):
+    here = evidence(per_class=64, probe=0.6)
+    race = {"metric": "accuracy", "n_validation": 2000, "candidates": [
+        {"strategy": BASE, "rungs": [{"score": 0.9}]}, {"strategy": "fine-tuning", "rungs": [{"score": 0.5}]},
+        {"strategy": "linear-probe-then-fine-tune", "rungs": [{"score": 0.6}]}]}  # fmt: skip
+    assert advise(here).strategy == "fine-tuning"
+    told = advise(here, race=race)
+    assert told.strategy == BASE
+    assert told.raced
+
+
+def test_the_rule_that_is_shipped_can_be_used():
+    shipped = rule.fitted()
+    assert shipped["sets"] >= 8
+    assert {"fine-tuning", "linear-probe-then-fine-tune", "scratch"} <= set(shipped["strategies"])
+    for one in shipped["strategies"].values():
+        covariance = np.array(one["covariance"])
+        assert covariance.shape == (len(rule.NAMES),) * 2
+        assert np.linalg.eigvalsh(covariance).min() >= -1e-6
+        assert len(one["weights"]) == len(rule.NAMES)

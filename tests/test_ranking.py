@@ -1,0 +1,102 @@
+"""Ranking: every source measured once, the best first, and one that fails stops nothing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from sources_models import write_timm
+
+from tlcore import guidance, tasks
+from tlcore.guidance import evidence as evidence_module
+from tlcore.guidance.ranking import ESTIMATES, scores
+from tlcore.spec import Options
+
+TASK = tasks.find("image-classification")
+SMALL = Options(image_size=32)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return [str(write_timm(name, tmp_path / name)) for name in ("test_resnet", "test_efficientnet")]
+
+
+def test_all_are_ranked_and_a_broken_one_is_listed(dataset, store, folders, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(folders[0], broken)
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    said = []
+    rows = guidance.rank(dataset, TASK, [str(broken), *folders], store, SMALL,
+                         lambda share, sentence=None, **more: said.append((share, str(sentence))))  # fmt: skip
+    assert {row["id"] for row in rows[:2]} == set(folders)
+    assert rows[0]["score"] >= rows[1]["score"]
+    assert rows[2]["id"] == str(broken)
+    assert rows[2]["score"] is None
+    assert "safetensors" in rows[2]["problem"]["params"].get("problem", "") + rows[2]["problem"]["text"]
+    for row in rows[:2]:
+        low, high = row["probe"]["interval"]
+        assert low <= row["probe"]["value"] <= high
+        assert 0 <= row["score"] <= 1
+        assert row["problem"] is None
+    shares = [share for share, _ in said if share is not None]
+    assert shares == sorted(shares)
+    assert rows == guidance.kept_ranking(store, dataset.fingerprint)
+
+
+def test_what_was_measured_is_not_measured_again_and_grows_thorough(dataset, store, folders, monkeypatch):
+    guidance.rank(dataset, TASK, folders, store, SMALL)
+    quick = guidance.kept(store, dataset.fingerprint, folders[0])
+    assert not quick.thorough
+    assert quick.size.learning_curve is None
+    from tlcore import sources
+    from tlcore.guidance import looking
+    from tlcore.training import features
+
+    told = sources.open_source(folders[0], store)
+    how = TASK.processor(told.preprocess, SMALL, dataset, "cpu")
+    monkeypatch.setattr(features, "_pass", lambda *a, **k: pytest.fail("the backbone ran twice"))
+    full = evidence_module.measure_with(dataset, TASK, told, how, store.home / "cache")
+    assert full.thorough
+    assert full.size.learning_curve is not None
+    assert full.transferability["probe"] == quick.transferability["probe"]
+    monkeypatch.setattr(looking, "look", lambda *a, **k: pytest.fail("looked twice"))
+    guidance.rank(dataset, TASK, folders, store, SMALL)
+    assert guidance.kept(store, dataset.fingerprint, folders[0]).thorough, "a ranking takes nothing away"
+
+
+def test_pictures_are_decoded_once_for_sources_that_see_them_alike(dataset, store, folders, tmp_path, monkeypatch):
+    from tlcore.tasks.picture_examples import Canvases
+
+    decoded = []
+    real = Canvases._decode
+    monkeypatch.setattr(Canvases, "_decode", lambda self, row: (decoded.append(row), real(self, row))[1])
+    alike = str(write_timm("test_resnet", tmp_path / "alike", num_classes=12))
+    assert len(guidance.rank(dataset, TASK, [folders[0], alike], store, SMALL)) == 2
+    assert len(decoded) == dataset.info.n["train"] + dataset.info.n["validation"]
+
+
+def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
+    def told(*values):
+        evidence = evidence_module.measure(dataset)
+        evidence.transferability = dict(zip(ESTIMATES, ({"value": values[0]}, {"value": values[1]}, *values[2:]),
+                                            strict=True))  # fmt: skip
+        return evidence
+
+    found = scores({"a": told(0.9, 0.8, 1.0, 3.0), "b": told(0.8, 0.8, 2.0, None), "c": told(0.7, 0.6, 0.0, 2.0),
+                    "unknown": evidence_module.measure(dataset)})  # fmt: skip
+    # a beats: probe 2, neighbours 1.5, LogME 1, H-score 2, of 8
+    assert found == {"a": 0.8125, "b": 0.5625, "c": 0.125, "unknown": None}
+    assert scores({"alone": told(0.5, 0.5, 0.0, 0.0)}) == {"alone": 1.0}
+
+
+def test_jobs_rank(dataset, store, folders):
+    from tlcore.jobs.foreground import run_here
+
+    job = store.jobs.submit("rank", "local", {"task": TASK.id, "dataset": dataset.fingerprint, "source": folders[0],
+                                              "options": {"image_size": 32}})  # fmt: skip
+    done = run_here(store, job.id)
+    assert done.state == "succeeded", done.error
+    ids = {row["id"] for row in guidance.kept_ranking(store, dataset.fingerprint)}
+    assert folders[0] in ids
+    assert any(ref.startswith("bundled/") for ref in ids)
+    assert done.output["ranked"] == len(ids)

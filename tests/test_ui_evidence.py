@@ -1,0 +1,95 @@
+"""The measured evidence on the Strategy page, in each of its states and both languages."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import ui_seed
+from test_ui_pages import LOCALES, home, opened, said  # noqa: F401  (a fixture)
+
+from tlcore import guidance, sources, tasks
+from tlcore.spec import Options
+from tlcore.store import Store
+from tlcore.store.tables import FAILED
+
+TASK = tasks.find("image-classification")
+
+
+@pytest.fixture
+def seeded(home, tiny_source):  # noqa: F811
+    store = Store.open()
+    fingerprint = ui_seed.dataset(store, home)
+    project = ui_seed.project(store, fingerprint)
+    draft = {"task": TASK.id, "source": str(tiny_source), "data": {"dataset": fingerprint}}
+    store.projects.save_draft(project, draft)
+    asked = {"task": TASK.id, "dataset": fingerprint, "source": str(tiny_source)}
+    return SimpleNamespace(store=store, fingerprint=fingerprint, project=project, asked=asked, source=str(tiny_source))
+
+
+def measured(seeded, thorough=True):
+    dataset = seeded.store.datasets.open(seeded.fingerprint)
+    source = sources.open_source(seeded.source, seeded.store)
+    how = TASK.processor(source.preprocess, Options(image_size=32), dataset, "cpu")
+    return guidance.measure_with(dataset, TASK, source, how, seeded.store.home / "cache", thorough=thorough)
+
+
+def test_not_measured_a_button_queues_the_work(seeded):
+    at = opened("strategy", project=seeded.project)
+    at.button(key="measure-go").click().run()
+    assert not at.exception, at.exception
+    job = seeded.store.jobs.newest("measure", seeded.asked)
+    assert job.state == "queued"
+    assert job.project_id == seeded.project
+    assert job.lane == "quick"
+    assert any("Measuring" in str(one.value) for one in at.markdown)
+    assert not [button for button in at.button if button.key == "measure-go"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_measuring_and_failed(seeded, locale):
+    job = seeded.store.jobs.submit("measure", "local", seeded.asked, project_id=seeded.project)
+    at = opened("strategy", locale, project=seeded.project)
+    assert at.button(key="measure-cancel")
+    ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.sentence("The disk is full.")})
+    at = opened("strategy", locale, project=seeded.project)
+    assert "The disk is full" in said(at)
+    assert at.button(key="measure-go")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_measured(seeded, locale):
+    evidence = measured(seeded)
+    at = opened("strategy", locale, project=seeded.project)
+    values = [str(metric.value) for metric in at.metric]
+    assert str(evidence.n_train) in values
+    similarity = f"{evidence.similarity:.2f}"
+    assert (similarity if locale == "en-US" else similarity.replace(".", ",")) in values
+    assert len(at.tabs) == 4
+    text = said(at)
+    gain = evidence.size.learning_curve.sentence.params["gain"]
+    assert str(int(gain)) in text
+    assert not [button for button in at.button if button.key == "measure-go"]
+    tables = "".join(str(table.value) for table in at.table)
+    assert "LogME" in tables
+    assert "NLEEP" in tables
+
+
+def test_ranked_and_another_source_is_taken(seeded, tmp_path):
+    import shutil
+
+    measured(seeded, thorough=False)
+    other = tmp_path / "other"
+    shutil.copytree(seeded.source, other)
+    dataset = seeded.store.datasets.open(seeded.fingerprint)
+    rows = guidance.rank(dataset, TASK, [str(other), str(tmp_path / "nothing")], seeded.store, Options(image_size=32))
+    assert len(rows) == 3
+    at = opened("strategy", project=seeded.project)
+    assert at.button(key="measure-go"), "only part of it was measured"
+    text = said(at)
+    assert "There is no folder or zip at" in text
+    at.button(key=f"use-{other}").click().run()
+    assert not at.exception, at.exception
+    assert seeded.store.projects.get(seeded.project, "local").draft["source"] == str(other)
+    at.button(key="rank-go").click().run()
+    assert seeded.store.jobs.newest("rank", {"dataset": seeded.fingerprint}).input["source"] == str(other)

@@ -1,0 +1,86 @@
+"""Tiny text encoders with random weights and a word tokenizer, in hub layout, for the tests of texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+GOOD = ["good", "great", "lovely", "fine", "happy"]
+BAD = ["bad", "awful", "broken", "poor", "sad"]
+REST = ["the", "a", "food", "room", "service", "was", "is", "very", "not", "and", "it", "film", "train", "quick",
+        "slow", "clean", "dirty", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+        "ten"]  # fmt: skip
+WORDS = [*GOOD, *BAD, *REST]
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+KINDS = {
+    "bert": SIZES,
+    "roberta": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
+    "xlm-roberta": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
+    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64},
+    "deberta-v2": {**SIZES, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16,
+                   "max_relative_positions": -1, "position_biased_input": False, "type_vocab_size": 0,
+                   "share_att_key": True, "norm_rel_ebd": "layer_norm"},
+    "modernbert": {**SIZES, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2,
+                   "eos_token_id": 3, "global_attn_every_n_layers": 2, "local_attention": 16},
+    "electra": {**SIZES, "embedding_size": 16},
+    "albert": {**SIZES, "embedding_size": 8},
+    "mpnet": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
+    "camembert": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
+    "deberta": {**SIZES, "relative_attention": False},
+}  # fmt: skip
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A tokenizer of whole words: [CLS] words [SEP], as tokenizer.json."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    names = {word: place for place, word in enumerate((*SPECIAL, *WORDS))}
+    tokenizer = Tokenizer(models.WordLevel(names, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    # As real ones have it: padding and cutting that the studio must not keep.
+    tokenizer.enable_padding(length=40, pad_id=0, pad_token="[PAD]")
+    tokenizer.enable_truncation(12)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def write_model(folder: Path, kind: str = "bert", **changes: object) -> Path:
+    """A random network of that kind, as transformers saves it."""
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    told = {"vocab_size": len(SPECIAL) + len(WORDS), "max_position_embeddings": 64, **KINDS[kind], **changes}
+    torch.manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        AutoModel.from_config(AutoConfig.for_model(kind, **told)).save_pretrained(folder)
+    write_tokenizer(folder)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
+    return folder
+
+
+def sentences(n: int, seed: int = 0) -> list[tuple[str, str]]:
+    """(text, label) pairs that words tell apart: good ones and bad ones, no two with the same words."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    found: dict[str, str] = {}
+    while len(found) < n:
+        label = ("good", "bad")[len(found) % 2]
+        words = [*rng.choice(GOOD if label == "good" else BAD, 2), *rng.choice(REST, int(rng.integers(2, 9)))]
+        found.setdefault(" ".join(rng.permutation(words)), label)
+    return list(found.items())
+
+
+def write_table(path: Path, rows: list[tuple[str, str]], header: str = "text,label") -> Path:
+    import csv
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        file.write(header + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    return path

@@ -1,0 +1,21 @@
+"""What bundles predict on: how each kind of example is prepared, exported and read. One line a kind."""
+
+from __future__ import annotations
+
+from tlcore.bundle.kinds import pictures, texts
+from tlcore.bundle.kinds.contract import Kind
+from tlcore.registry import by_id, pick
+
+KINDS: tuple[Kind, ...] = (
+    pictures.KIND,
+    texts.KIND,
+)
+_BY_ID = by_id(KINDS)
+
+
+def find(kind: object) -> Kind:
+    """The kind of that id, which is the ``modality`` of a task. Raises UnusableInput."""
+    return pick(_BY_ID, str(kind), what="kind of bundle")
+
+
+__all__ = ["KINDS", "Kind", "find"]

@@ -1,0 +1,57 @@
+"""What a kind of example provides to the check of an upload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.data.trees import Tree
+
+Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises Cancelled where asked to stop
+
+
+class Material(Protocol):
+    """One kind of example. One file in this folder, one line in its ``__init__``."""
+
+    id: str  # the ``modality`` of the tasks it serves
+    alone: bool  # a table holds the examples themselves, so that nothing beside it is read
+
+    def none_here(self, file: str) -> UnusableInput:
+        """That an upload is of no format that the task reads."""
+
+    def nothing_usable(self, file: str) -> Sentence:
+        """That an upload holds not one example."""
+
+    def take_in(
+        self, stream: Iterator[Any], tree: Tree, files: Path, progress: Progress | None
+    ) -> tuple[Any, list[SetAside], list[Finding]]:
+        """Every example of the stream read once, in bounded memory; payloads go below ``files``."""
+
+    def check(
+        self, taken: Any, aside: list[SetAside], group: str | None, task: Any
+    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        """The usable rows, all that was set aside, and what is to be said.
+
+        Rows have at least id, label, split, group, row, and sha256 (of the content, for the fingerprint).
+        """
+
+
+def in_a_split(rows: pd.DataFrame, aside: list[SetAside]) -> tuple[pd.Series, list[SetAside]]:
+    """Which rows stay where some are in a split of the person's and others in none, and what is set aside."""
+    lacking = rows["split"].isna()
+    if not lacking.any() or lacking.all():
+        return pd.Series(True, index=rows.index), aside
+    reason = say("It is in none of your splits.")
+    left = [
+        SetAside(file=file, row=None if pd.isna(row) else int(row), reason=reason)
+        for file, row in zip(rows[lacking]["id"], rows[lacking]["row"], strict=True)
+    ]
+    return ~lacking, aside + left

@@ -1,0 +1,154 @@
+"""Texts: they stay in the table of rows itself; nothing is written beside it. A million of them fit in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from tlcore.data import checks, duplicates, personal
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.groups import by_pattern
+from tlcore.data.materials.contract import Progress, in_a_split
+from tlcore.data.readers.contract import RawText
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.data.trees import Tree
+
+CHUNK = 20_000  # rows that are Python objects at once
+MOST = 5_000_000
+LONG = 2_000  # characters: about 500 words, more than most models read
+SCHEMA = pa.schema([
+    ("id", pa.string()), ("text", pa.string()), ("sha256", pa.string()), ("same", pa.int64()), ("label", pa.string()),
+    ("split", pa.string()), ("group", pa.string()), ("row", pa.int64()), ("characters", pa.int32()),
+])  # fmt: skip
+NOT_WORDS = re.compile(r"[\W_]+")
+WORDS = duplicates.Words(
+    several=lambda **told: say("The same text has several labels: {labels}.", **told),
+    copy=lambda **told: say("Its text is the same as that of {file}.", **told),
+    crossing=lambda **told: say("The same text is in the {split} set as {file}.", **told),
+    conflicts=lambda **told: say("Texts that appear under more than one label, set aside: {n}.", **told),
+    leaks=lambda **told: say(
+        "Texts that are in two of your splits: {n}. The copy outside of the test set was set aside, so that the score "
+        "is of texts never seen in training.",
+        **told,
+    ),
+    copies=lambda **told: say(
+        "Texts with the same words as another one (case, blanks and punctuation aside), of which one each was kept: "
+        "{n}.",
+        **told,
+    ),
+    decide=say("Decide which label is right, and upload each text once."),
+)
+
+
+class Texts:
+    id = "text"
+    alone = True
+
+    def none_here(self, file: str) -> UnusableInput:
+        return UnusableInput(
+            say(
+                "{file} holds no table of texts: a CSV, TSV, JSON lines or Parquet file with a column of texts and a "
+                "column of labels is needed. Save a spreadsheet as CSV.", file=file,
+            ),
+            code="no-texts", file=file,
+        )  # fmt: skip
+
+    def nothing_usable(self, file: str) -> Sentence:
+        return say("{file} holds no text with a label.", file=file)
+
+    def take_in(
+        self, stream: Iterator[RawText | SetAside | Finding], tree: Tree, files: Path, progress: Progress | None
+    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        aside, findings = list(tree.set_aside), list[Finding]()
+        parts: list[pa.Table] = []
+        waiting: list[dict[str, Any]] = []
+        told, n = time.monotonic(), 0
+        for item in stream:
+            if isinstance(item, SetAside):
+                aside.append(item)
+                continue
+            if isinstance(item, Finding):
+                findings.append(item)
+                continue
+            n += 1
+            if n > MOST:
+                raise UnusableInput(
+                    say("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
+                    code="too-many-rows", file=tree.origin,
+                )  # fmt: skip
+            waiting.append(_row(item))
+            if len(waiting) == CHUNK:
+                parts.append(pa.Table.from_pylist(waiting, SCHEMA))
+                waiting = []
+            if progress and n % 1000 == 0 and time.monotonic() - told > 0.5:
+                told = time.monotonic()
+                progress(None, say("Texts checked: {n}", n=n))
+        parts.append(pa.Table.from_pylist(waiting, SCHEMA))
+        if progress:
+            progress(0.9, say("Looking for duplicates among {n} texts", n=n))
+        return pa.concat_tables(parts).to_pandas(), aside, findings
+
+    def check(
+        self, taken: pd.DataFrame, aside: list[SetAside], group: str | None, task: Any
+    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        findings = checks.left_out(aside)
+        rows = taken.astype({"row": "Int64"})
+        stay, aside = in_a_split(rows, aside)
+        rows = rows[stay]
+        stay, copies, said = duplicates.exact(rows, "same", WORDS)
+        rows = rows[stay].drop(columns="same").reset_index(drop=True)
+        if group and rows["group"].isna().all() and len(rows):
+            # A pattern on file names has none to look at here: a column was meant, and it is not there.
+            found = by_pattern(group, rows["id"])
+            if not any(found):
+                raise UnusableInput(
+                    say("There is no column {group} to keep together.", group=group[:200]), code="group"
+                )
+            rows["group"] = found
+        findings += [
+            *said, *task.check(rows), *checks.groups(rows, group or checks.any_group(rows)), *_lengths(rows),
+            *personal.findings(rows["text"], rows["id"]),
+        ]  # fmt: skip
+        return rows, aside + copies, findings
+
+
+def normalised(text: str) -> str:
+    """The words of a text in a row: case, blanks and punctuation play no part. A text without words stays itself."""
+    return NOT_WORDS.sub(" ", text.casefold()).strip() or text
+
+
+def _row(item: RawText) -> dict[str, Any]:
+    same = hashlib.blake2b(normalised(item.text).encode(), digest_size=8).digest()
+    return {
+        "id": item.id, "text": item.text, "sha256": hashlib.sha256(item.text.encode()).hexdigest(),
+        "same": int.from_bytes(same, "big", signed=True), "label": item.label, "split": item.split,
+        "group": item.group, "row": item.row, "characters": len(item.text),
+    }  # fmt: skip
+
+
+def _lengths(rows: pd.DataFrame) -> list[Finding]:
+    long = rows[rows["characters"] > LONG]
+    if long.empty:
+        return []
+    return [
+        Finding(
+            level="note", code="long-texts", count=len(long), examples=long["id"].head(10).tolist(),
+            sentence=say(
+                "Texts longer than {limit} characters: {n}. Models read the beginning of a long text only; the plan "
+                "says how much.", limit=LONG, n=len(long),
+            ),
+        )
+    ]  # fmt: skip
+
+
+MATERIAL = Texts()

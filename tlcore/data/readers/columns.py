@@ -1,0 +1,100 @@
+"""Which column of a table is which, for every reader of tables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from tlcore.data.findings import Finding
+from tlcore.data.readers.contract import split_name
+from tlcore.data.tables import Table
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+
+def chosen(
+    table: Table,
+    columns: Mapping[str, str],
+    group: str | None,
+    names: Mapping[str, Sequence[str]],
+    needed: Mapping[str, Sentence],
+) -> dict[str, str]:
+    """The column of each role: as the person said, else by its name.
+
+    ``names`` lists for each role what people call it, best first, compared without case, blanks and
+    underscores; ``needed`` are the roles there must be, with their titles. Raises UnusableInput where one is missing.
+    """
+    mapped: dict[str, str] = {}
+    for role, column in columns.items():
+        if role not in names:
+            raise UnusableInput(
+                say("columns may map {roles}; {role} is none of them.", roles=list(names), role=short(role)),
+                code="columns",
+                file=table.name,
+            )
+        if column not in table.columns:
+            raise _no_column(table, column)
+        mapped[role] = column
+    if group in table.columns:
+        mapped["group"] = str(group)
+    plain = {_plain(column): column for column in reversed(table.columns)}
+    for role, known in names.items():
+        found = [plain[n] for n in known if n in plain and plain[n] not in mapped.values()]
+        if role not in mapped and found:
+            mapped[role] = found[0]
+    for role, title in needed.items():
+        if role not in mapped:
+            raise UnusableInput(
+                say(
+                    "The table {file} has no column for the {role}; its columns are {columns}. Say which one it is.",
+                    file=table.name,
+                    role=title,
+                    columns=[short(c) for c in table.columns[:20]],
+                ),
+                code="columns",
+                file=table.name,
+                row=1,
+            )
+    return mapped
+
+
+def told(name: str, mapped: dict[str, str]) -> Finding:
+    """How a table was read."""
+    return Finding(
+        level="note",
+        code="columns",
+        sentence=say(
+            "The table {file} was read so: {columns}.",
+            file=name,
+            columns=[f"{role} = {short(column)}" for role, column in mapped.items()],
+        ),
+    )
+
+
+def split_of_file(name: str) -> str | None:
+    """The split that a table stands for by its name: ``test.csv``, ``train-00000-of-00002.parquet``."""
+    return split_name(os.path.splitext(name.rsplit("/", 1)[-1])[0].split("-")[0])
+
+
+def short(text: str) -> str:
+    """A name from somebody's file on one line, at most 120 characters."""
+    text = "".join(c if c.isprintable() else "�" for c in str(text))
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _no_column(table: Table, column: str) -> UnusableInput:
+    return UnusableInput(
+        say(
+            "The table {file} has no column {column}; its columns are {columns}.",
+            file=table.name,
+            column=short(column),
+            columns=[short(c) for c in table.columns[:20]],
+        ),
+        code="columns",
+        file=table.name,
+        row=1,
+    )
+
+
+def _plain(column: str) -> str:
+    return "".join(c for c in column.lower() if c.isalnum())

@@ -1,0 +1,152 @@
+"""A table of texts and labels: CSV, TSV, JSON lines or Parquet, alone or in files named train, validation and test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from tlcore.data.checks import NOT_A_TABLE
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.columns import chosen, short, split_of_file, told
+from tlcore.data.readers.contract import RawText, label_problem, split_name, tidy_label
+from tlcore.data.tables import Table, open_table
+from tlcore.data.trees import Tree, suffix
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+MAX_CELL = 100_000  # characters
+MOST_LINES = 20  # in a cell of a ragged row
+LOOKED_AT = 200  # rows by which two columns without telling names are told apart
+FEW = 0.5  # share of different values below which a column looks like labels
+# The names under which people know each column, best first; compared without case, blanks and underscores.
+NAMES = {
+    "text": (
+        "text", "texto", "sentence", "frase", "content", "conteúdo", "conteudo", "review", "avaliação", "avaliacao",
+        "comment", "comentário", "comentario", "message", "mensagem", "tweet", "tweettext", "utterance", "document",
+        "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título",
+    ),
+    "label": (
+        "label", "labels", "rótulo", "rotulo", "class", "classe", "category", "categoria", "sentiment", "sentimento",
+        "polarity", "polaridade", "target", "intent", "topic", "tópico", "classname", "labelname", "labeltext", "y",
+    ),
+    "split": ("split", "set", "subset", "partition", "fold"),
+    "group": ("group", "groupid", "author", "authorid", "user", "userid", "customer", "customerid", "thread"),
+}  # fmt: skip
+TITLES = {"text": say("text"), "label": say("label")}
+READ = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
+
+
+class TextTable:
+    id = "text-table"
+    title = say("A table of texts and labels")
+    what = say(
+        "A CSV, TSV, JSON lines or Parquet table with a column of texts and a column of labels, alone or as files "
+        "named train, validation and test."
+    )
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(tree.tables)
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        names = sorted(tree.tables)
+        stems = {name: split_of_file(name) for name in names}
+        by_split = len(names) > 1 and any(stem == "train" for stem in stems.values())
+        if by_split:
+            names = [name for name in names if stems[name]]
+        elif len(names) > 1:
+            raise UnusableInput(
+                say(
+                    "{file} holds several tables, and none is named train: {tables}. Upload one, or name them train, "
+                    "validation and test.", file=tree.origin, tables=names[:10],
+                ),
+                code="several-tables", file=tree.origin,
+            )  # fmt: skip
+        for name in names:
+            yield from _rows(tree, name, columns, group, stems[name] if by_split else None)
+        for name in tree.entries:
+            if name not in names:
+                yield SetAside(file=name, reason=_stray(name))
+
+
+def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
+          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    table = open_table(tree.entries[name], name)
+    mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
+    yield told(name, mapped)
+    for number, cells, problem in table.rows():
+        if problem and any(str(cell).count("\n") > MOST_LINES for cell in cells.values()):
+            problem = say("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
+        row = problem or _row(name, cells, number, mapped, split)
+        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
+         split: str | None) -> RawText | Sentence:  # fmt: skip
+    """One row of the table as an example, or why it cannot be one."""
+    given, label = cells.get(mapped["text"]), cells.get(mapped["label"])
+    if isinstance(given, dict | list | tuple | bytes):
+        return say("Its text is not text but a list or a record.")
+    if isinstance(label, dict | list | tuple | bytes):
+        return say("It has a list or a record for a label; one label a text is needed.")
+    text = tidy_text(given)
+    if not text:
+        return say("It has no text.")
+    if len(text) > MAX_CELL:
+        return say(
+            "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
+            "closed.", limit=MAX_CELL,
+        )  # fmt: skip
+    name = tidy_label(label)
+    if problem := label_problem(name):
+        return problem
+    if split is None and "split" in mapped:
+        said = tidy_label(cells.get(mapped["split"]))
+        split = split_name(said)
+        if split is None:
+            return say("Its split is {split}; it must be train, validation or test.", split=short(said) or "–")
+    group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
+    return RawText(f"{table}:{number}", text, name, split, group, number)
+
+
+def tidy_text(value: object) -> str:
+    """A cell as text without blanks at its ends; '' where there is none. What UTF-8 cannot hold becomes a mark."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = str(value).replace("\x00", "").strip()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _by_look(table: Table) -> dict[str, str]:
+    """Text and label of a table of two columns with other names: the labels are the one whose values repeat."""
+    if len(table.columns) != 2:
+        return {}
+    try:
+        chosen(table, {}, None, NAMES, TITLES)
+        return {}
+    except UnusableInput:
+        pass
+    rows = [cells for _, cells, problem in islice(table.rows(), LOOKED_AT) if problem is None]
+    values = [[tidy_text(cells.get(column)) for cells in rows] for column in table.columns]
+    if len(rows) < 4:
+        return {}
+    different = [len(set(column)) / len(column) for column in values]
+    length = [sum(map(len, column)) for column in values]
+    label = 0 if different[0] < different[1] else 1
+    if different[label] > FEW or length[label] >= length[1 - label]:
+        return {}
+    return {"text": table.columns[1 - label], "label": table.columns[label]}
+
+
+def _stray(name: str) -> Sentence:
+    if suffix(name) in (".xlsx", ".xls", ".ods"):
+        return say("Spreadsheets are not read; save the sheet as CSV.")
+    if suffix(name) in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
+        return say("Archives inside of the upload are not opened.")
+    if suffix(name) in READ:
+        return say("It is a table, but not named train, validation or test.")
+    return NOT_A_TABLE
+
+
+READER = TextTable()

@@ -1,0 +1,51 @@
+"""Measuring and ranking as jobs of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.guidance import ranking
+from tlcore.guidance.evidence import measure_with
+from tlcore.spec import Options
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+    from tlcore.store.tables import Job
+
+
+def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Measure a dataset with one source. ``job.input``: ``task``, ``dataset`` (fingerprint), ``source`` and, if wanted,
+    ``options`` of the Spec. The Evidence is found by `guidance.kept`.
+    """
+    from tlcore import sources, tasks
+    from tlcore.training import machine
+
+    asked = job.input
+    task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
+    progress(0.0, say("Opening the source model"))
+    source = sources.open_source(asked["source"], store, progress=lambda _share, said, **more: progress(None, said))
+    processor = task.processor(source.preprocess, _options(asked), dataset, machine.found().device)
+    told = measure_with(dataset, task, source, processor, store.home / "cache", progress)
+    return {"dataset": dataset.fingerprint, "source": asked["source"], "seconds": told.seconds}
+
+
+def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Rank the reachable sources. ``job.input``: ``task``, ``dataset``, ``source`` (ranked too, wherever it lies), and
+    ``download`` (also those that the hub would give). The rows are found by `guidance.kept_ranking`.
+    """
+    from tlcore import tasks
+
+    asked = job.input
+    task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
+    refs = [one.id for one in ranking.reachable(task, store, download=bool(asked.get("download")))]
+    if (own := asked.get("source")) and own not in refs:
+        refs.insert(0, own)
+    rows = ranking.rank(dataset, task, refs, store, _options(asked), progress)
+    return {"dataset": dataset.fingerprint, "ranked": sum(row["problem"] is None for row in rows),
+            "failed": sum(row["problem"] is not None for row in rows)}  # fmt: skip
+
+
+def _options(asked: dict[str, Any]) -> Options:
+    return Options.model_validate(asked.get("options") or {})

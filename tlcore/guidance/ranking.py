@@ -1,0 +1,114 @@
+"""Every reachable source model, measured on the person's data and put in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import Cancelled, StudioError
+from tlcore.guidance import keeping
+from tlcore.guidance.evidence import Evidence, measure_with
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.sources.source_model import SourceModel
+    from tlcore.spec import Options
+    from tlcore.store import Store
+    from tlcore.tasks.contract import Task
+
+Progress = Callable[..., None]
+ESTIMATES = ("probe", "neighbours", "log_me", "h_score")  # by which sources are ordered
+
+
+def scores(measured: Mapping[str, Evidence]) -> dict[str, float | None]:
+    """How promising each source is for these data, 0-1, beside the others; None where it was not measured.
+
+    For each estimate in ESTIMATES the share of the other sources that a source beats (an equal counts half), and of
+    these shares the mean: estimates on different scales are joined by their order alone (Borda 1781). A source that
+    is measured alone has 1.
+    """
+    told = {ref: _estimates(evidence) for ref, evidence in measured.items()}
+    known = {ref: values for ref, values in told.items() if values is not None}
+    found: dict[str, float | None] = dict.fromkeys(told)
+    for ref, mine in known.items():
+        others = [values for other, values in known.items() if other != ref]
+        beaten = [(a > b) + 0.5 * (a == b) for its in others for a, b in zip(mine, its, strict=True)]
+        found[ref] = round(sum(beaten) / len(beaten), 4) if beaten else 1.0
+    return found
+
+
+def _estimates(evidence: Evidence) -> list[float] | None:
+    told = evidence.transferability
+    if not told or not told.get("probe"):
+        return None
+    values = [told[name]["value"] if isinstance(told[name], dict) else told[name] for name in ESTIMATES]
+    return [float("-inf") if value is None else float(value) for value in values]
+
+
+def reachable(task: Task, store: Store, *, download: bool = False) -> list[SourceModel]:
+    """The sources that serve the task and are bundled or on this machine; with ``download`` also those that the hub
+    would give."""
+    from tlcore import sources
+
+    wanted = {sources.Availability.BUNDLED, sources.Availability.HERE}
+    if download:
+        wanted.add(sources.Availability.DOWNLOAD)
+    return [one for one in sources.sources_for(task.id, store) if sources.availability(one, store) in wanted]
+
+
+def rank(
+    dataset: Dataset, task: Task, refs: Sequence[str], store: Store, options: Options,
+    progress: Progress = lambda share, sentence=None, **more: None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Measure each source once by the cheap estimators, and give the rows of `kept_ranking`.
+
+    A source that cannot be opened or measured is listed with its reason and stops nothing. Pictures are decoded once
+    for all sources that see them in the same size; what was measured before is not measured again.
+    """
+    from tlcore import sources
+    from tlcore.training import machine
+
+    failed: dict[str, Any] = {}
+    for at, ref in enumerate(refs):
+        title = ref
+
+        def within(share: float | None, sentence: Sentence | None = None, at: int = at, **more: Any) -> None:
+            progress((at + (share or 0.0)) / len(refs), sentence, **more)
+
+        try:
+            title = sources.find(ref, store).title
+            within(0.0, say("Source {n} of {total}: {source}", n=at + 1, total=len(refs), source=title))
+            opened = sources.open_source(ref, store, progress=lambda _share, said, **more: within(0.0, said, **more))
+            processor = task.processor(opened.preprocess, options, dataset, machine.found().device)
+            measure_with(dataset, task, opened, processor, store.home / "cache", within, thorough=False)
+        except Cancelled:
+            raise
+        except Exception as error:
+            said = error.sentence if isinstance(error, StudioError) else say("It failed: {problem}", problem=str(error))
+            failed[ref] = {"title": title, "sentence": said.model_dump(mode="json")}
+    keeping.save_failed(store, dataset.fingerprint, failed)
+    return kept_ranking(store, dataset.fingerprint)
+
+
+def kept_ranking(store: Store, fingerprint: str) -> list[dict[str, Any]]:
+    """The sources measured on these data, best first, then those that failed. No torch.
+
+    Rows: ``id``, ``title``, ``score``, ``probe`` ({"value", "interval"}), ``log_me``, ``h_score``, ``leep``,
+    ``similarity``, ``seconds`` and ``problem`` (a Sentence as JSON, or None).
+    """
+    rows = []
+    measured = keeping.kept_all(store, fingerprint)
+    found = scores(measured)
+    for ref, evidence in measured.items():
+        told = evidence.transferability or {}
+        rows.append({
+            "id": ref, "title": (evidence.source or {}).get("title", ref), "score": found[ref],
+            "probe": told.get("probe"), **{name: told.get(name) for name in ("log_me", "h_score", "leep")},
+            "similarity": evidence.similarity, "seconds": evidence.seconds, "problem": None,
+        })  # fmt: skip
+    rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["id"]))
+    for ref, why in keeping.failed(store, fingerprint).items():
+        if ref not in measured:
+            rows.append({"id": ref, "title": why["title"], "score": None, "problem": why["sentence"]})
+    return rows

@@ -1,0 +1,149 @@
+"""The rule behind the advice: what each strategy is expected to score on these data, fitted on a measured grid.
+
+For every strategy but feature extraction a Bayesian linear regression (MacKay 1992) tells by how much its test accuracy
+differs from that of feature extraction. It looks at the examples a class, at what the cross-validated probe leaves to
+gain, at their product, and at the similarity to the source. Feature extraction itself is expected to do as the probe
+does. Coefficients, their covariance and what they were fitted on lie in ``rule.json``, which
+``benchmarks/guidance/regret.py`` writes. No torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from math import erf, log2, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tlcore.guidance.evidence import Evidence
+
+FILE = Path(__file__).with_name("rule.json")
+BASE = "feature-extraction"
+NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the rule looks at."""
+
+    per_class: float  # training examples a class, mean
+    probe: float  # cross-validated accuracy of a linear head, 0-1
+    probe_interval: tuple[float, float]
+    classes: int
+    similarity: float | None  # 0-1; None counts as the grid's mean
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Situation | None:
+        """None where the probe was not measured."""
+        told = evidence.transferability
+        if not told or not told.get("probe"):
+            return None
+        low, high = told["probe"]["interval"]
+        classes = len(evidence.n_per_class)
+        return cls(evidence.n_train / classes, told["probe"]["value"], (low, high), classes, evidence.similarity)
+
+    def vector(self, mean_similarity: float) -> np.ndarray:
+        """(5,), in the order of NAMES. Headroom is what is left above the probe, as a share of what chance leaves."""
+        chance = 1 / self.classes
+        headroom = (1 - self.probe) / (1 - chance)
+        size = log2(max(self.per_class, 1.0)) - 5  # 0 at 32 a class
+        alike = mean_similarity if self.similarity is None else self.similarity
+        return np.array([1.0, size, headroom, size * headroom, alike - mean_similarity])
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A strategy's expected test accuracy, and that of its difference from feature extraction (both 0-1)."""
+
+    strategy: str
+    value: float
+    interval: tuple[float, float]  # 80 %
+    gain: float
+    gain_deviation: float
+
+
+@functools.cache
+def fitted() -> dict[str, Any]:
+    """``rule.json``: {"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "cells", "about"}."""
+    return json.loads(FILE.read_text())
+
+
+def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Expected]:
+    """Each strategy that the grid held, with what it is expected to score here."""
+    rule = rule or fitted()
+    x = here.vector(rule["mean_similarity"])
+    probe_deviation = (here.probe_interval[1] - here.probe_interval[0]) / (2 * 1.96)
+    told = {BASE: (0.0, 0.0)}
+    for name, one in rule["strategies"].items():
+        deviation = sqrt(one["noise"] ** 2 + float(x @ np.array(one["covariance"]) @ x))
+        told[name] = (float(x @ np.array(one["weights"])), deviation)
+    out = {}
+    for name, (gain, deviation) in told.items():
+        value = min(1.0, max(0.0, here.probe + gain))
+        spread = 1.2816 * sqrt(deviation**2 + probe_deviation**2)
+        out[name] = Expected(name, value, (max(0.0, value - spread), min(1.0, value + spread)), gain, deviation)
+    return out
+
+
+def best(expected: dict[str, Expected]) -> str:
+    """The transfer strategy with the highest expected score; the cheaper one of equals, in the order of the studio."""
+    order = ordered(expected)
+    return max(order, key=lambda name: (round(expected[name].gain, 4), -order.index(name)))
+
+
+def ordered(known: Container[str]) -> list[str]:
+    """The transfer strategies among these, the cheapest first, as the studio lists them."""
+    from tlcore.strategies import STRATEGIES
+
+    return [one.id for one in STRATEGIES if one.id in known and one.pretrained]
+
+
+def risk(expected: dict[str, Expected], strategy: str) -> float | None:
+    """The chance that training from scratch scores higher than this strategy; None where the grid held no twin."""
+    if "scratch" not in expected:
+        return None
+    ours, its = expected[strategy], expected["scratch"]
+    spread = sqrt(ours.gain_deviation**2 + its.gain_deviation**2)
+    return 0.5 * (1 + erf((its.gain - ours.gain) / (spread * sqrt(2)))) if spread else float(its.gain > ours.gain)
+
+
+def regions(here: Situation, per_class: list[float], similarity: list[float]) -> list[list[str]]:
+    """The advised strategy for every (similarity, examples a class), all else as it is here: rows of a map."""
+    rule = fitted()
+    alike = rule["mean_similarity"]
+    x = np.array([[replace(here, per_class=n, similarity=s).vector(alike) for n in per_class] for s in similarity])
+    gains = {BASE: np.zeros(x.shape[:2])} | {
+        name: x @ np.array(one["weights"]) for name, one in rule["strategies"].items()
+    }
+    names = ordered(gains)
+    top = np.argmax(np.round([gains[name] for name in names], 4), axis=0)
+    return [[names[i] for i in row] for row in top]
+
+
+def join(expected: dict[str, Expected], scores: dict[str, float], n: int) -> dict[str, Expected]:
+    """The expectation joined with validation scores of trained candidates (a race), by their precisions.
+
+    ``scores``: accuracy on the same ``n`` validation examples; the deviation of a difference of two of them is taken
+    from a discordance of 0.2, as `statistics.visible_difference` does. A candidate without a score keeps what the rule
+    said.
+    """
+    if BASE not in scores or n < 1:
+        return expected
+    noise = sqrt(0.2 / n)
+    out = dict(expected)
+    for name, one in expected.items():
+        if name == BASE or name not in scores:
+            continue
+        trust = one.gain_deviation**2 / (one.gain_deviation**2 + noise**2)
+        gain = one.gain + trust * (scores[name] - scores[BASE] - one.gain)
+        deviation = one.gain_deviation * sqrt(1 - trust)
+        moved = gain - one.gain
+        low, high = (min(1.0, max(0.0, end + moved)) for end in one.interval)
+        value = min(1.0, max(0.0, one.value + moved))
+        out[name] = Expected(name, value, (min(low, value), max(high, value)), gain, deviation)
+    return out

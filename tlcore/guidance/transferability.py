@@ -1,0 +1,138 @@
+"""Transferability: how well a source model's features, as they are, tell the person's classes apart.
+
+Everything here is numpy and scikit-learn on features that are there already, of training and validation examples.
+Higher is better in each. LogME: You et al. 2021, arXiv 2102.11005. H-score: Bao et al. 2019, its covariance shrunk as
+in Ibrahim et al. 2021, arXiv 2110.06893. LEEP: Nguyen et al. 2020, arXiv 2002.12462. NLEEP: Li et al. 2021, arXiv
+2011.11200.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tlcore.guidance import probe
+
+COMPONENTS = 5  # of the mixture, for each class (NLEEP)
+MOST_COMPONENTS = 100
+ENERGY = 0.8  # share of the variance that NLEEP's principal directions keep
+
+
+def estimate(
+    features: np.ndarray, labels: np.ndarray, units: np.ndarray, source: np.ndarray | None, predicted: np.ndarray,
+    fold: np.ndarray, *, mixture: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """All estimates for features (n, d) and labels (n,) in 0 … K - 1.
+
+    ``source``: the source head's probabilities (n, Z), or None; ``predicted``: the cross-validated probe's
+    probabilities (n, K); without ``mixture`` NLEEP, the slowest, is passed over. Returns ``n``, ``probe`` and
+    ``neighbours`` ({"value", "interval"} of an accuracy), ``log_me``, ``h_score``, ``leep`` (None without a head) and
+    ``n_leep``. What the data cannot give is None.
+    """
+    right = predicted.argmax(axis=1) == labels
+    near = probe.neighbours(features, labels, fold) == labels
+    return {
+        "n": len(labels),
+        "probe": _accuracy(right, units),
+        "neighbours": _accuracy(near, units),
+        "log_me": _finite(log_me(features, labels)),
+        "h_score": _finite(h_score(features, labels)),
+        "leep": None if source is None else _finite(leep(source, labels)),
+        "n_leep": _finite(n_leep(features, labels)) if mixture else None,
+    }
+
+
+def log_me(features: np.ndarray, labels: np.ndarray) -> float:
+    """The logarithm of the maximum evidence of a Bayesian linear model on the features, an example and a class.
+
+    By the fixed point of (alpha, beta), for all classes at once. For n below d the evidence counts the directions in
+    which the features do not vary exactly (they cancel).
+    """
+    f = features.astype(np.float64)
+    n = len(f)
+    left, singular, _ = probe.decompose(f)
+    sigma = (singular**2)[:, None]
+    target = np.eye(int(labels.max()) + 1)[labels][:, np.unique(labels)]
+    x2 = (left.T @ target) ** 2
+    outside = np.maximum((target**2).sum(axis=0) - x2.sum(axis=0), 0.0)
+    alpha, beta = np.ones(target.shape[1]), np.ones(target.shape[1])
+    for _ in range(100):
+        ratio = alpha / beta
+        gamma = (sigma / (sigma + ratio)).sum(axis=0)
+        m2 = (sigma * x2 / (ratio + sigma) ** 2).sum(axis=0)
+        residual = (x2 * (ratio / (ratio + sigma)) ** 2).sum(axis=0) + outside
+        alpha, beta = gamma / (m2 + 1e-5), (n - gamma) / (residual + 1e-5)
+        if np.all(np.abs(alpha / beta - ratio) <= 1e-3 * ratio):
+            break
+    ratio = alpha / beta
+    m2 = (sigma * x2 / (ratio + sigma) ** 2).sum(axis=0)
+    residual = (x2 * (ratio / (ratio + sigma)) ** 2).sum(axis=0) + outside
+    evidence = (
+        len(sigma) / 2 * np.log(alpha) + n / 2 * np.log(beta) - 0.5 * np.log(alpha + beta * sigma).sum(axis=0)
+        - beta / 2 * residual - alpha / 2 * m2 - n / 2 * np.log(2 * np.pi)
+    )  # fmt: skip
+    return float((evidence / n).mean())
+
+
+def h_score(features: np.ndarray, labels: np.ndarray) -> float:
+    """The share of the features' variance that lies between classes, in the metric of their shrunk covariance.
+
+    tr(cov_shrunk^-1 (1 - a) cov_between) with the Ledoit-Wolf shrinkage a; between 0 and K - 1.
+    """
+    x = features.astype(np.float64) - features.mean(axis=0)
+    n, d = x.shape
+    left, singular, _ = probe.decompose(x)
+    variance = singular**2 / n
+    mean = variance.sum() / d
+    squares = (variance**2).sum()
+    beta = (((x**2).sum(axis=1) ** 2).sum() / n - squares) / (d * n)
+    delta = (squares - 2 * mean * variance.sum() + d * mean**2) / d
+    shrink = min(beta, delta) / delta if delta > 0 else 0.0
+    score = 0.0
+    for label in np.unique(labels):
+        mine = left[labels == label]
+        projected = mine.mean(axis=0) * singular
+        score += len(mine) / (n - 1) * (projected**2 / ((1 - shrink) * variance + shrink * mean)).sum()
+    return float((1 - shrink) * score)
+
+
+def leep(source: np.ndarray, labels: np.ndarray) -> float:
+    """The mean log-likelihood of the labels when each is predicted through the source's classes (n, Z); at most 0."""
+    label, index = np.unique(labels, return_inverse=True)
+    joint = np.zeros((len(label), source.shape[1]))
+    np.add.at(joint, index, source)
+    given = joint / np.maximum(joint.sum(axis=0), 1e-300)
+    return float(np.log(np.maximum((source * given[index]).sum(axis=1), 1e-300)).mean())
+
+
+def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
+    """LEEP through the components of a Gaussian mixture on the features' leading principal directions.
+
+    Five components a class, fewer where there are under four examples for each; diagonal covariances.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    count = min(COMPONENTS * len(np.unique(labels)), MOST_COMPONENTS, len(labels) // 4)
+    if count < 2:
+        return None
+    left, singular, _ = probe.decompose(features.astype(np.float64) - features.mean(axis=0))
+    keep = int(np.searchsorted(np.cumsum(singular**2) / (singular**2).sum(), ENERGY)) + 1
+    x = left[:, :keep] * singular[:keep]
+    x /= x[:, 0].std() or 1.0
+    mixture = GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, max_iter=50, tol=1e-2, random_state=seed,
+                              init_params="k-means++")  # fmt: skip
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fifty rounds are enough here, converged or not
+        return leep(mixture.fit(x).predict_proba(x), labels)
+
+
+def _accuracy(right: np.ndarray, units: np.ndarray) -> dict[str, Any]:
+    value, interval = probe.share_interval(right, units)
+    return {"value": value, "interval": interval}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None

@@ -1,0 +1,118 @@
+"""The deeper comparison in the HTML report: why transfer hurt, the naive baselines, calibration, and weak parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from tlcore.words import number, percent, read, t
+
+PARTS = 10  # parts of the test set that are listed
+
+
+def section(report: dict[str, Any]) -> Markup:
+    """What of it the report has; a report of before has none."""
+    return Markup("\n").join([*_explanation(report), *_naive(report), *_calibration(report), *_slices(report)])
+
+
+def _explanation(report: dict[str, Any]) -> list[Markup]:
+    told = report.get("explanation")
+    if not told:
+        return []
+    negative = told["kind"] == "negative"
+    title = t("Why transfer may have hurt") if negative else t("The difference leans to negative transfer")
+    return [
+        _heading(title),
+        _list([read(one["sentence"]) for one in told["signs"]]),
+        Markup("<h3>{}</h3>").format(t("What to try next")),
+        _list([read(one["sentence"]) for one in told["suggestions"]]),
+    ]
+
+
+def _naive(report: dict[str, Any]) -> list[Markup]:
+    entries = report.get("naive")
+    if not entries:
+        return []
+    rows = []
+    for one in entries:
+        if one["value"] is None:
+            rows.append([read(one["title"]), read(one["reason"]), "–", "–"])
+        else:
+            rows.append([
+                read(one["title"]), _share(one["value"], one["interval"]), _points(one["difference"]),
+                t("yes") if one["beaten"] else t("not clearly"),
+            ])  # fmt: skip
+    told = report["sentences"].get("naive")
+    beaten = all(one["beaten"] is not False for one in entries)
+    said = Markup("<p{}>{}</p>").format(Markup("" if beaten else ' class="alarm"'), read(told)) if told else Markup("")
+    head = [t("Baseline"), t("Score"), t("Trained model minus baseline"), t("Beaten")]
+    return [_heading(t("Against the naive")), said, _table(head, rows)]
+
+
+def _calibration(report: dict[str, Any]) -> list[Markup]:
+    told = report.get("calibration")
+    if not told:
+        return []
+    names = {"ece": t("Expected calibration error"), "debiased": t("The same, chance taken off")}
+    rows = [
+        [title, *(_share(told[side][key]["value"], told[side][key]["interval"]) for side in ("before", "after"))]
+        for key, title in names.items()
+    ]
+    brier = [
+        f"{number(told[side]['brier']['value'], 3)} ("
+        + t(
+            "{low} to {high}",
+            low=number(told[side]["brier"]["interval"][0], 3),
+            high=number(told[side]["brier"]["interval"][1], 3),
+        )
+        + ")"
+        for side in ("before", "after")
+    ]
+    rows.append([t("Brier score"), *brier])
+    return [
+        _heading(t("Calibration")),
+        Markup("<p>{}</p>").format(read(report["sentences"]["calibration"])),
+        _table([t("On test data"), t("Before"), t("Calibrated")], rows),
+    ]
+
+
+def _slices(report: dict[str, Any]) -> list[Markup]:
+    rows = [
+        [read(one["name"]), number(one["n"]), _share(one["score"], one["interval"]), _points(one["difference"]),
+         number(one["adjusted"], 3), t("yes") if one["weak"] else "–"]
+        for one in (report.get("slices") or {"rows": []})["rows"][:PARTS]
+    ]  # fmt: skip
+    if not rows:
+        return []
+    head = [t("Part"), "n", t("Score"), t("Against all"), t("p, adjusted"), t("Weak")]
+    return [_heading(t("Where it is weak")), _table(head, rows)]
+
+
+def _heading(text: str) -> Markup:
+    return Markup("<h2>{}</h2>").format(text)
+
+
+def _list(texts: list[str]) -> Markup:
+    return Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(text) for text in texts))
+
+
+def _table(head: list[str], rows: list[list[str]]) -> Markup:
+    def line(tag: str, cells: list[str]) -> Markup:
+        inside = Markup("").join(Markup(f"<{tag}>{{}}</{tag}>").format(cell) for cell in cells)
+        return Markup("<tr>{}</tr>").format(inside)
+
+    body = Markup("").join(line("td", row) for row in rows)
+    return Markup('<div class="scroll"><table>{}{}</table></div>').format(line("th", head), body)
+
+
+def _share(value: float, interval: list[float]) -> str:
+    bounds = t("{low} to {high}", low=percent(interval[0]), high=percent(interval[1]))
+    return f"{percent(value)} ({bounds})"
+
+
+def _points(difference: dict[str, Any]) -> str:
+    value, (low, high) = difference["value"], difference["interval"]
+    points = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+    bounds = t("{low} to {high}", low=number(100 * low, 1), high=number(100 * high, 1))
+    return f"{points} ({bounds})"

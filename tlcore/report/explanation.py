@@ -1,0 +1,188 @@
+"""Why transfer did not help: what pointed to it before training, what training showed, and what to try next.
+
+Only for a negative verdict, or a difference whose interval leans clearly that way. Nothing here is proof: each sign is
+a number beside the one that it is judged against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore import guidance
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.guidance import Evidence
+    from tlcore.report.context import RunContext
+
+LOW = 0.5  # similarity (0-1) below which the source's data count as far away
+APART = 0.05  # share: scores further apart than this are called different
+# What goes deeper into the network, or less deep, than the strategy that did not help; the first comes first.
+INSTEAD = {
+    "feature-extraction": ("linear-probe-then-fine-tune", "fine-tuning"),
+    "linear-probe-then-fine-tune": ("fine-tuning",),
+    "fine-tuning": ("linear-probe-then-fine-tune", "feature-extraction"),
+}
+NEEDS_MORE = ("domain-adaptation",)  # suggested where the studio has it
+
+
+def leans(report: dict[str, Any]) -> str | None:
+    """``negative`` by the verdict; ``leaning`` where the difference is of interest and its interval mostly below 0."""
+    difference = report["difference"]
+    if difference is None:
+        return None
+    if report["verdict"] == "negative-transfer":
+        return "negative"
+    low, high = difference["interval"]
+    return "leaning" if difference["value"] <= -report["smallest_difference"] and high < -low / 2 else None
+
+
+def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> dict[str, Any] | None:
+    """``kind``, ``signs`` [{id, about, sentence}] and ``suggestions`` [{kind, id, sentence, draft}]; None unless the
+    result leans to negative transfer.
+
+    ``about`` is ``evidence`` (known before training) or ``training``; ``draft`` are the fields of the Spec to change.
+    """
+    kind = leans(report)
+    if kind is None:
+        return None
+    fingerprint, source = context.dataset.fingerprint, context.source.source.id
+    evidence = guidance.kept(context.store, fingerprint, source)
+    ranking = guidance.kept_ranking(context.store, fingerprint)
+    signs = [*evidence_signs(report, evidence), *training_signs(report, points, context.plan)]
+    return {
+        "kind": kind,
+        "signs": [{"id": name, "about": about, "sentence": told.model_dump()} for name, about, told in signs],
+        "suggestions": suggestions(report, source, ranking, evidence is not None),
+    }
+
+
+def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tuple[str, str, Sentence]]:
+    """What was measured before training and spoke against this source."""
+    if evidence is None:
+        return [("not-measured", "evidence", say(
+            "Similarity and transferability of this source were not measured before training."))]  # fmt: skip
+    found = []
+    if evidence.similarity is not None and evidence.similarity < LOW:
+        found.append(("similarity", say(
+            "Your data are unlike what the source model was trained on: similarity {value} on a scale of 0 to 1.",
+            value=round(evidence.similarity, 2))))  # fmt: skip
+    probe = (evidence.transferability or {}).get("probe")
+    twin = _validation(report, "baseline")
+    if probe and twin is not None and report["metric"] == "accuracy" and probe["value"] < twin:
+        found.append(("transferability", say(
+            "Before training, a linear head on the source's features reached {probe} % in cross-validation; the twin "
+            "reaches {twin} % on validation data.", probe=round(100 * probe["value"], 1),
+            twin=round(100 * twin, 1))))  # fmt: skip
+    if not found:
+        found.append(("no-warning", say(
+            "What was measured before training gave no warning (similarity {similarity}).",
+            similarity="–" if evidence.similarity is None else round(evidence.similarity, 2))))  # fmt: skip
+    return [(name, "evidence", told) for name, told in found]
+
+
+def training_signs(report: dict[str, Any], points: pd.DataFrame,
+                   plan: dict[str, Any]) -> list[tuple[str, str, Sentence]]:  # fmt: skip
+    """What the trainings showed: features that cannot fit, a loss that stood still, over-fitting, being overtaken."""
+    found: list[tuple[str, Sentence]] = []
+    ours, its = report["gap"].get("transfer"), report["gap"].get("twin")
+    if ours and its:
+        if ours["train"] < its["train"] - APART:
+            told = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
+            found.append(("cannot-fit", say(
+                "The frozen features cannot tell even the training examples apart: {transfer} % right, the twin's own "
+                "features {twin} %.", **told) if _frozen(plan) else say(
+                "The transfer run fits the training examples less well than the twin: {transfer} % right against "
+                "{twin} %.", **told)))  # fmt: skip
+        if ours["gap"] > its["gap"] + APART:
+            found.append(("over-fitting", say(
+                "It over-fits more than the twin: {transfer} points between training and validation data, the twin's "
+                "gap is {twin}.", transfer=round(100 * ours["gap"], 1), twin=round(100 * its["gap"], 1))))  # fmt: skip
+    stuck = _stuck(points)
+    if stuck is not None:
+        found.append(("stuck", say(
+            "Its training loss hardly moved: it ended {percent} % below where it began.",
+            percent=round(100 * stuck))))  # fmt: skip
+    seconds = overtaken(points, f"validation_{report['metric']}", _validation(report, "transfer"))
+    if seconds is not None:
+        found.append(("overtaken", say(
+            "The twin passed the transfer run's final validation score after {seconds} seconds of training.",
+            seconds=round(seconds, 1))))  # fmt: skip
+    return [(name, "training", told) for name, told in found]
+
+
+def overtaken(points: pd.DataFrame, column: str, final: float | None) -> float | None:
+    """Seconds of training after which the twin's best validation score, mean over seeds, was above ``final``.
+
+    None where it never was.
+    """
+    if final is None or points.empty or column not in points:
+        return None
+    twin = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
+    if twin.empty:
+        return None
+    table = twin.pivot_table(index="seconds", columns="seed", values=column).sort_index().ffill().cummax()
+    above = table.dropna().mean(axis=1)
+    above = above[above > final]
+    return float(above.index[0]) if len(above) else None
+
+
+def suggestions(report: dict[str, Any], source: str, ranking: Sequence[dict[str, Any]],
+                measured: bool) -> list[dict[str, Any]]:  # fmt: skip
+    """What to try next, the most promising first."""
+    from tlcore.strategies import STRATEGIES
+
+    titles = {one.id: one.title for one in STRATEGIES}
+    out: list[dict[str, Any]] = []
+
+    def add(kind: str, name: str | None, told: Sentence, **draft: Any) -> None:
+        out.append({"kind": kind, "id": name, "sentence": told.model_dump(), "draft": draft})
+
+    own = next((row["score"] for row in ranking if row["id"] == source), None)
+    better = next((row for row in ranking if row["score"] is not None and row["id"] != source
+                   and (own is None or row["score"] > own)), None)  # fmt: skip
+    if better:
+        add("source", better["id"], say(
+            "Another source model: {title}, whose features reach {percent} % on your data in cross-validation.",
+            title=better["title"], percent=round(100 * better["probe"]["value"], 1)), source=better["id"])  # fmt: skip
+    elif not measured or len(ranking) < 2:
+        add("measure", None, say("Measure which source models suit your data; it takes about a minute."))
+    for strategy in (*INSTEAD.get(report["strategy"], ()), *NEEDS_MORE):
+        if strategy in titles:
+            add("strategy", strategy, say("Another strategy with the same source: {title}.", title=titles[strategy]),
+                strategy=strategy)  # fmt: skip
+    if report["strategy"] != "scratch":
+        add("scratch", "scratch", say(
+            "Train from scratch and keep that model: here it scored {points} points higher.",
+            points=round(-100 * report["difference"]["value"], 1)), strategy="scratch")  # fmt: skip
+    return out
+
+
+def _frozen(plan: dict[str, Any]) -> bool:
+    phases = plan.get("arms", {}).get("transfer", {}).get("phases", [])
+    return not any(phase["kind"] == "train" and phase["trainable"] == "all" for phase in phases)
+
+
+def _validation(report: dict[str, Any], arm: str) -> float | None:
+    """The arm's mean validation score over its seeds."""
+    told = report.get(arm)
+    values = [seed["validation"].get(report["metric"]) for seed in told["per_seed"]] if told else []
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _stuck(points: pd.DataFrame) -> float | None:
+    """By which share the transfer arm's training loss fell, mean over seeds, where that is under a tenth."""
+    if points.empty or "train_loss" not in points:
+        return None
+    rows = points[(points["arm"] == "transfer") & (points["trial"] == "final") & points["train_loss"].notna()]
+    rows = rows.sort_values(["phase", "epoch"]).groupby("seed")["train_loss"]
+    if rows.ngroups == 0 or rows.size().min() < 3:
+        return None
+    fell = float((1 - rows.last() / rows.first()).mean())
+    return max(0.0, fell) if fell < 0.1 else None

@@ -1,0 +1,115 @@
+"""Label savings in the HTML report: a drawing, its sentences and a table; nothing where they were not measured."""
+
+from __future__ import annotations
+
+from math import log10
+from typing import Any
+
+from markupsafe import Markup
+
+from tlcore.report import svg
+from tlcore.report.curves import ARMS
+from tlcore.report.label_savings import about
+from tlcore.words import number, percent, read, t
+
+LEFT, RIGHT, TOP, BOTTOM, WIDE, HIGH = 58, 12, 28, 40, 620, 320
+
+
+def section(report: dict[str, Any], *, share: bool) -> Markup:
+    """The part of the page; empty where ``report`` has no ``label_savings``."""
+    told = report.get("label_savings")
+    if not told:
+        return Markup("")
+    words = told["sentences"]
+    parts = [Markup("<h2>{}</h2>").format(t("Label savings"))]
+    parts += [Markup("<p>{}</p>").format(read(words[key])) for key in ("equal", "seen", "caution") if key in words]
+    parts += [drawing(told, share=share), table(told, share=share)]
+    parts.append(Markup('<p class="small">{}</p>').format(read(words["how"])))
+    return Markup("\n").join(parts)
+
+
+def drawing(told: dict[str, Any], *, share: bool) -> Markup:
+    """Score over labels (logarithmic) of both arms: points with intervals, power laws with bands, and the savings."""
+    arms, equal = told["arms"], told["equal"]
+    lows = [p["interval"][0] for arm in arms.values() for p in arm["points"]]
+    highs = [p["interval"][1] for arm in arms.values() for p in arm["points"]]
+    y_ticks = svg.ticks(min(lows), min(1.0, max(highs)) if share else max(highs))
+    first, last = arms["twin"]["curve"]["labels"][0], arms["twin"]["curve"]["labels"][-1]
+
+    def x_of(labels: float) -> float:
+        return LEFT + (WIDE - LEFT - RIGHT) * (log10(labels) - log10(first)) / (log10(last) - log10(first))
+
+    def y_of(value: float) -> float:
+        value = min(max(value, y_ticks[0]), y_ticks[-1])
+        return HIGH - BOTTOM - (HIGH - BOTTOM - TOP) * (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
+
+    parts = [_axes(y_ticks, y_of, x_of, [p["labels"] for p in arms["twin"]["points"]] + [last], share)]
+    for place, (name, (title, colour, dash)) in enumerate(ARMS.items()):
+        curve = arms[name]["curve"]
+        there = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["high"], strict=True)]
+        back = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["low"], strict=True)][::-1]
+        parts.append(Markup('<polygon points="{}" fill="{}" opacity="0.13"/>').format(_way(there + back), colour))
+        line = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["value"], strict=True)]
+        parts.append(Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>')
+                     .format(_way(line), colour, svg.DASH[dash]))  # fmt: skip
+        for point in arms[name]["points"]:
+            x, (low, high) = x_of(point["labels"]), point["interval"]
+            parts.append(Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}" stroke="{3}"/>')
+                         .format(x, y_of(low), y_of(high), colour))  # fmt: skip
+            parts.append(svg.mark(name, x, y_of(point["value"])))
+        parts.append(svg.mark(name, LEFT + 10 + 170 * place, 14))
+        parts.append(Markup('<text x="{}" y="18">{}</text>').format(LEFT + 22 + 170 * place, t(title)))
+    level = y_of(arms["transfer"]["points"][-1]["value"])
+    start, end = x_of(equal["labels"]), x_of(equal["needed"] or told["limit"])
+    head = 7 if end >= start else -7
+    parts.append(Markup('<path d="M{0:.1f} {1:.1f} H{2:.1f} m{3} -5 L{2:.1f} {1:.1f} l{3} 5" fill="none" stroke="#333" '
+                        'stroke-width="1.6"/>').format(start, level, end, -head))  # fmt: skip
+    label = t("Label savings")
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
+        WIDE, HIGH, label, label, Markup("").join(parts)
+    )
+
+
+def table(told: dict[str, Any], *, share: bool) -> Markup:
+    """One row a size: both scores with intervals, and what training from scratch would need for transfer's."""
+    heads = (t("Labels"), t("Transfer"), t("From scratch"), t("Labels from scratch needs for transfer's score"))
+    rows = [Markup("<tr>{}</tr>").format(Markup("").join(Markup("<th>{}</th>").format(head) for head in heads))]
+    for place, one in enumerate(told["sizes"]):
+        cells = [number(one["labels"], 0)]
+        cells += [_score(told["arms"][name]["points"][place], share) for name in ARMS]
+        cells.append(f"{_labels(one['needed'], told)} ({_labels(one['interval'][0], told)} – "
+                     f"{_labels(one['interval'][1], told)})")  # fmt: skip
+        rows.append(
+            Markup("<tr>{}</tr>").format(Markup("").join(Markup('<td class="n">{}</td>').format(c) for c in cells))
+        )
+    return Markup("<table>{}</table>").format(Markup("").join(rows))
+
+
+def _labels(n: float | None, told: dict[str, Any]) -> str:
+    return t("more than {n}", n=told["limit"]) if n is None else number(about(n), 0)
+
+
+def _score(point: dict[str, Any], share: bool) -> str:
+    said = percent if share else number
+    low, high = point["interval"]
+    return f"{said(point['value'])} ({said(low)} – {said(high)})"
+
+
+def _way(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _axes(y_ticks: list[float], y_of: Any, x_of: Any, labels: list[float], share: bool) -> Markup:
+    parts = [
+        Markup('<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
+               'text-anchor="end">{}</text>').format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4,
+                                                     svg.said(tick, share), y=y_of(tick))
+        for tick in y_ticks
+    ]  # fmt: skip
+    parts += [
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
+        .format(min(x_of(n), WIDE - 24), HIGH - BOTTOM + 16, number(n, 0)) for n in labels
+    ]  # fmt: skip
+    parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+        (LEFT + WIDE) / 2, HIGH - 6, t("labelled training examples")))  # fmt: skip
+    return Markup("").join(parts)

@@ -1,0 +1,70 @@
+"""Against the naive: does the trained model beat what takes one line?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tlcore.report import statistics
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.tasks.contract import Metric, Naive, Records, Task
+
+
+def compare(task: Task, baselines: Sequence[Naive], transfer: Sequence[Records],
+            target: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
+    """One entry a baseline: id, title, value, interval, metrics, intervals, difference, beaten, reason.
+
+    The difference is transfer minus baseline, in the paired bootstrap nested in seeds that the verdict comes from.
+    ``beaten`` says whether its interval lies above 0; it is None where the baseline could not answer, and then
+    ``reason`` says why. That each of them is beaten needs no correction for their number: all must be.
+    """
+    headline = task.metrics[0].id
+    out = []
+    for one in baselines:
+        entry: dict[str, Any] = {"id": one.id, "title": one.title.model_dump(), "value": None, "interval": None,
+                                 "metrics": {}, "intervals": {}, "difference": None, "beaten": None,
+                                 "reason": one.reason.model_dump() if one.reason else None}  # fmt: skip
+        if one.records is not None:
+            found = statistics.intervals(task, [one.records], target)
+            apart = statistics.difference(task, transfer, [one.records], target)
+            entry |= {
+                "value": found[headline].value, "interval": list(found[headline].interval),
+                "metrics": {name: estimate.value for name, estimate in found.items()},
+                "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
+                "difference": {"value": apart.value, "interval": list(apart.interval)},
+                "beaten": apart.interval[0] > 0,
+            }  # fmt: skip
+        out.append(entry)
+    return out
+
+
+def hardest(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The baseline that comes closest to the trained model, or passes it: that of the lowest end of its interval."""
+    known = [one for one in entries if one["difference"]]
+    return min(known, key=lambda one: one["difference"]["interval"][0]) if known else None
+
+
+def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | None:
+    """In one plain sentence; None where no baseline could answer."""
+    closest = hardest(entries)
+    if closest is None:
+        return None
+    scale = 100 if metric.share else 1
+    value = round(scale * closest["difference"]["value"], 1)
+    low, high = (round(scale * end, 1) for end in closest["difference"]["interval"])
+    told = {"title": closest["title"], "percent": round(scale * closest["value"], 1), "metric": metric.title,
+            "low": low, "high": high}  # fmt: skip
+    if closest["beaten"]:
+        return say(
+            "It beats the naive too: {value} points of {metric} above the closest one-liner ({title}: {percent} %; "
+            "95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip
+    if value < 0:
+        return say(
+            "A one-liner does better: {title} reaches {percent} % {metric}, {value} points above the trained model "
+            "(95 % interval of the difference {low} to {high}). Look at labels and data before you use this model.",
+            value=-value, **told)  # fmt: skip
+    return say(
+        "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
+        "which chance may explain (95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip

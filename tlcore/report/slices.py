@@ -1,0 +1,157 @@
+"""Where the packed model is weak: its score on parts of the test set, by a column of the data or by likeness.
+
+Likeness is k-means on the frozen source's features of the test examples where they are kept, else on the model's
+outputs; labels play no part in it. Each part's score is compared with that of all test examples on the same bootstrap
+draws, and the p-values are adjusted by Holm's method: of many parts some look weak by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.report import statistics
+from tlcore.report.classes import payload
+from tlcore.report.multiple import holm
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.report.context import RunContext
+    from tlcore.tasks.contract import Records, Task
+    from tlcore.training.result import ArmResult
+
+FEWEST = 10  # examples in a part that is listed, and outside of it: a part that is nearly all tells nothing
+MOST_VALUES = 12  # of a column
+EACH, MOST_CLUSTERS = 25, 8
+TYPICAL = 4  # examples that stand for a cluster
+DRAWS = 1000
+# Columns that say nothing of what is in an example. The classes have a table of their own.
+NOT_ABOUT = {"id", "file", "text", "label", "split", "sha256", "group", "cluster", "near", "row", "bytes"}
+OWN = {"width": say("width in pixels"), "height": say("height in pixels"), "grey": say("grey"),
+       "rotated": say("rotated"), "characters": say("length in characters"),
+       "converted": say("converted from another format")}  # fmt: skip
+YES, NO = say("yes"), say("no")
+Part = tuple[dict[str, Any], np.ndarray]
+
+
+def build(context: RunContext, packed: ArmResult, records: Records) -> dict[str, Any]:
+    """``rows``, weakest first, and ``by``: what the clusters were made from (``features``, ``outputs`` or None).
+
+    A row: kind (``column`` or ``cluster``), name, n, units, score, interval, difference to all test examples with its
+    interval, p, adjusted, weak, and for a cluster its typical ``examples``.
+    """
+    rows = context.dataset.split("test")
+    parts = list(by_column(rows))
+    features = _features(context, len(rows))
+    by = "features" if features is not None else "outputs"
+    if len(rows) >= 2 * EACH:
+        parts += by_cluster(packed.outputs("test") if features is None else features, rows)
+    else:
+        by = None
+    kept = [part for part in parts if FEWEST <= part[1].sum() <= len(rows) - FEWEST]
+    return {"by": by, "fewest": FEWEST, "rows": score(context.task, records, kept, context.target)}
+
+
+def by_column(rows: pd.DataFrame) -> Iterator[Part]:
+    """Parts by the values of a column, or by thirds of a column of numbers; (what it is, mask (n,))."""
+    from pandas.api import types
+
+    for name in rows.columns:
+        values = rows[name]
+        if name in NOT_ABOUT or values.map(type).isin([list, dict, np.ndarray]).any() or values.nunique() < 2:
+            continue
+        title = OWN.get(str(name), str(name))
+        if types.is_numeric_dtype(values) and not types.is_bool_dtype(values) and values.nunique() > MOST_VALUES:
+            ends = np.unique(np.quantile(values.dropna(), [0, 1 / 3, 2 / 3, 1]))
+            for i, (low, high) in enumerate(pairwise(ends)):
+                inside = ((values >= low if i == 0 else values > low) & (values <= high)).to_numpy()
+                told = say("{column} {low} to {high}", column=title, low=_short(low), high=_short(high))
+                yield _about("column", told), inside
+        elif values.nunique() <= MOST_VALUES:
+            for value in sorted(values.dropna().unique(), key=str):
+                shown = (YES if value else NO) if isinstance(value, bool | np.bool_) else str(value)
+                told = say("{column}: {value}", column=title, value=shown)
+                yield _about("column", told), (values == value).to_numpy()
+
+
+def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
+    """Parts of like examples, each named by its most typical ones; (what it is, mask (n,))."""
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    x = points.reshape(len(points), -1).astype(np.float32)
+    spread = x.std(axis=0)
+    x = (x - x.mean(axis=0)) / np.where(spread < 1e-6, 1.0, spread)
+    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-6)
+    count = int(np.clip(len(x) // EACH, 2, MOST_CLUSTERS))
+    with threadpool_limits(1):
+        found = KMeans(count, n_init=3, max_iter=100, random_state=0).fit(x)
+    out = []
+    for place in range(count):
+        inside = found.labels_ == place
+        away = np.where(inside, np.linalg.norm(x - found.cluster_centers_[place], axis=1), np.inf)
+        nearest = [i for i in np.argsort(away, kind="stable")[:TYPICAL] if inside[i]]
+        if nearest:
+            examples = [{"id": rows["id"].iloc[i], **payload(rows.iloc[i])} for i in nearest]
+            out.append((_about("cluster", say("like {example}", example=examples[0]["id"]), examples), inside))
+    return out
+
+
+def score(task: Task, records: Records, parts: list[Part], target: dict[str, Any], *, draws: int = DRAWS,
+          seed: int = 0) -> list[dict[str, Any]]:  # fmt: skip
+    """Each part's row, weakest first; ``weak`` where the adjusted p-value is under 0.05 and the part does worse."""
+    metric = task.metrics[0]
+    sign = 1.0 if metric.higher_is_better else -1.0
+    rng = np.random.default_rng(seed)
+    masks = [np.ones(len(records)), *(mask.astype(float) for _, mask in parts)]
+    ones = np.ones((1, len(records)))
+    values = [float(task.aggregate(records, ones * mask, target)[metric.id][0]) for mask in masks]
+    drawn: list[list[np.ndarray]] = [[] for _ in masks]
+    for weights in statistics.unit_weights(records.unit, draws, rng):
+        for i, mask in enumerate(masks):
+            with np.errstate(invalid="ignore", divide="ignore"):
+                drawn[i].append(task.aggregate(records, weights * mask, target)[metric.id])
+    every = [np.concatenate(one) for one in drawn]
+    rows = []
+    for (about, mask), value, each in zip(parts, values[1:], every[1:], strict=True):
+        apart = sign * (each - every[0])
+        known = apart[np.isfinite(apart)]
+        units = len(np.unique(records.unit[mask]))
+        low, high = statistics.ends(each[np.isfinite(each)])
+        if metric.share:
+            low, high = statistics.never_certain(low, high, units)
+        rows.append({
+            **about, "n": int(mask.sum()), "units": units, "score": value, "interval": [low, high],
+            "difference": {"value": sign * (value - values[0]), "interval": list(statistics.ends(known))},
+            "p": statistics.p_value(known),
+        })  # fmt: skip
+    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["adjusted"] = adjusted
+        row["weak"] = adjusted < 1 - statistics.LEVEL and row["difference"]["value"] <= -metric.smallest
+    return sorted(rows, key=lambda row: row["difference"]["value"])
+
+
+def _features(context: RunContext, n: int) -> np.ndarray | None:
+    """The frozen source's features of the test examples, where a run or a measurement has kept them."""
+    from tlcore.training.features import cache_key
+
+    key = cache_key(context.dataset.fingerprint, context.source.digest, context.processor)
+    path = context.store.home / "cache" / "features" / f"{key}-test.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as kept:
+        features = kept["features"]
+    return features if len(features) == n else None
+
+
+def _about(kind: str, name: Sentence, examples: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"kind": kind, "name": name.model_dump(), "examples": examples or []}
+
+
+def _short(value: float) -> float:
+    return round(float(value), 3)

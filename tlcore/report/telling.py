@@ -1,0 +1,93 @@
+"""What a report says in plain sentences: the verdict, what it rests on, and what else was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.report import calibration, naive, statistics
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.tasks.contract import Metric, Task
+
+
+def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
+    """The verdict, what it rests on, and the scores in plain words."""
+    metric = task.metrics[0]
+    packed = report["packed"]
+    told = {"verdict": verdict_sentence(report, metric)}
+    if metric.share and metric.id == "accuracy":
+        told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
+        if report["visible_difference"] is not None:
+            told["visible"] = say(
+                "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen: a true "
+                "one of that size is found in four cases of five, a smaller one less often.",
+                n=report["n_test"], seeds=report["seeds"], points=round(100 * report["visible_difference"], 1),
+            )  # fmt: skip
+    if against := naive.sentence(report["naive"], metric):
+        told["naive"] = against
+    if "calibration" in report:
+        told["calibration"] = calibration.sentence(report["calibration"])
+    stood = report["stood_at"]
+    if stood and stood["validation"] is not None and metric.share:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
+            "{metric} on validation data.", seconds=round(stood["seconds"], 1),
+            percent=round(100 * stood["validation"], 1), metric=metric.title)  # fmt: skip
+    elif stood:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
+            "epoch.", seconds=round(stood["seconds"], 1))  # fmt: skip
+    longer = report["twin_budget"]
+    if longer and longer["ordinary"] is not None and metric.share:
+        told["twin_budget"] = say(
+            "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached "
+            "{ordinary} % {metric} on validation data, in the end {longer} %; the scores here are those of the longer "
+            "training.",
+            times=longer["times"], epochs=longer["epochs"], ordinary=round(100 * longer["ordinary"], 1),
+            longer=round(100 * longer["longer"], 1), metric=metric.title)  # fmt: skip
+    return told
+
+
+def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+    """The verdict in one sentence with its n."""
+    if report["difference"] is None:
+        return say("There is no from-scratch twin to compare with, so there is no verdict.")
+    scale = 100 if metric.share else 1
+    low, high = (round(scale * end, 1) for end in report["difference"]["interval"])
+    value = round(scale * report["difference"]["value"], 1)
+    told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"]}
+    match report["verdict"]:
+        case None:
+            one = {"value": abs(value), "metric": told["metric"], "low": low, "high": high, "n": told["n"]}
+            if value < 0:
+                return say(
+                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below its twin's "
+                    "(95 % interval of the difference {low} to {high}, n = {n}), and training again with another seed "
+                    "moves both.", **one)  # fmt: skip
+            return say(
+                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above its twin's "
+                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves both.",
+                **one)  # fmt: skip
+        case "transfer-helps":
+            return say(
+                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to "
+                "{high}; n = {n} test examples, {seeds} seeds).", value=value, **told)  # fmt: skip
+        case "negative-transfer":
+            return say(
+                "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", value=-value, **told)  # fmt: skip
+        case _ if value < 0:
+            return say(
+                "No clear difference: {metric} is {value} points below training from scratch, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                value=-value, **told)  # fmt: skip
+        case _ if value > 0:
+            return say(
+                "No clear difference: {metric} is {value} points above training from scratch, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                value=value, **told)  # fmt: skip
+        case _:
+            return say(
+                "No clear difference: {metric} is the same as with training from scratch (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip

@@ -1,0 +1,61 @@
+"""How long each arm trained until it first had a given score on validation data, from the points that are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.tasks.contract import Metric
+
+KEYS = (("transfer", "transfer"), ("twin", "baseline"))
+
+
+def best_common(report: dict[str, Any], metric: Metric) -> float | None:
+    """The best validation score that every arm comes to, mean over its seeds: a score whose times can be compared."""
+    means = [_mean(report[key], metric) for _, key in KEYS if report.get(key)]
+    known = [mean for mean in means if mean is not None]
+    if not known or len(known) < len(means):
+        return None
+    return min(known) if metric.higher_is_better else max(known)
+
+
+def reached(points: pd.DataFrame, report: dict[str, Any], metric: Metric, score: float) -> dict[str, dict[str, Any]]:
+    """For each arm ``seconds`` (the mean over the seeds that got there), ``seeds`` that did, and ``of`` how many.
+
+    Training alone; the search of settings is ``seconds_search`` (all of it). An arm without points (a solved head) has
+    its score when it is done. Seconds before the first point, such as those of the frozen pass, count too.
+    """
+    out = {}
+    for arm, key in KEYS:
+        if not report.get(key):
+            continue
+        times = [_first(points, arm, seed, metric, score) for seed in report[key]["per_seed"]]
+        got = [seconds for seconds in times if seconds is not None]
+        out[arm] = {"seconds": float(np.mean(got)) if got else None, "seeds": len(got), "of": len(times),
+                    "seconds_search": report[key]["seconds_search"]}  # fmt: skip
+    return out
+
+
+def _first(points: pd.DataFrame, arm: str, seed: dict[str, Any], metric: Metric, score: float) -> float | None:
+    def good(value: float) -> bool:
+        return value >= score - 1e-9 if metric.higher_is_better else value <= score + 1e-9
+
+    column = f"validation_{metric.id}"
+    if not points.empty and column in points:
+        own = points[(points["arm"] == arm) & (points["seed"] == seed["seed"]) & (points["trial"] == "final")]
+        own = own[own[column].notna()].sort_values(["phase", "epoch"])
+        if not own.empty:
+            before = max(0.0, seed["seconds"] - float(own["seconds"].iloc[-1]))
+            hits = own[[good(value) for value in own[column]]]
+            return None if hits.empty else before + float(hits["seconds"].iloc[0])
+    value = seed["validation"].get(metric.id)
+    return seed["seconds"] if value is not None and good(value) else None
+
+
+def _mean(arm: dict[str, Any], metric: Metric) -> float | None:
+    values = [seed["validation"].get(metric.id) for seed in arm.get("per_seed") or []]
+    return float(np.mean(values)) if values and None not in values else None

@@ -1,0 +1,130 @@
+"""Text encoders in transformers' layout, untrusted: known architectures, and never code of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening import files, tokens
+from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit, fresh_head
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.text_model import TextModel
+
+KINDS = frozenset({
+    "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "deberta", "deberta-v2", "modernbert", "electra",
+    "albert", "mpnet",
+})  # fmt: skip
+LARGEST = {"hidden_size": 8_192, "dim": 8_192, "num_hidden_layers": 96, "n_layers": 96, "intermediate_size": 65_536,
+           "hidden_dim": 65_536, "vocab_size": 1_000_000, "max_position_embeddings": 131_072,
+           "num_attention_heads": 256, "n_heads": 256}  # fmt: skip
+
+
+def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """How a text becomes the network's input. Raises UnusableInput where sizes or tokenizer cannot be."""
+    for name, most in LARGEST.items():
+        value = config.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most):
+            raise UnusableInput(
+                say("config.json says {name} = {value}, which no text network can have.", name=name,
+                    value=str(value)[:40]),
+                code="source-config", file=files.CONFIG,
+            )  # fmt: skip
+    pad = config.get("pad_token_id")
+    return {
+        "modality": "text", "input_size": tokens.longest(folder, config), "resizable": True, "multiple": 1,
+        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0, "folder": str(folder),
+    }  # fmt: skip
+
+
+def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> TextModel:
+    """The encoder as transformers builds it, its saved weights loaded and checked, and a fresh head.
+
+    ``size`` is in tokens and changes nothing of the network.
+    """
+    import torch
+    from torch import nn
+    from transformers import AutoConfig, AutoModel
+
+    from tlcore.sources.opening.from_transformers import plain, quietly
+    from tlcore.sources.opening.text_model import TextModel
+
+    kind = str(opened.config["model_type"])
+    told = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            config = AutoConfig.for_model(kind, **told)
+            check_size(opened, lambda: AutoModel.from_config(config))
+            info = None
+            if pretrained:
+                with quietly():
+                    encoder, info = AutoModel.from_pretrained(
+                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
+                    )  # fmt: skip
+            else:
+                encoder = AutoModel.from_config(config, dtype=torch.float32)
+            _vocabulary(opened, encoder)
+        except BUILD_ERRORS as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise does_not_fit(kind, error) from None
+        if info is not None:
+            _complete(info, kind)
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None  # made for another task; the mean of all tokens takes its place
+        width = encoder.config.hidden_size
+        head: nn.Linear | None = None
+        if num_classes is not None:
+            torch.manual_seed(seed)
+            head = nn.Linear(width, num_classes)
+            fresh_head(head)
+        elif pretrained:
+            head = _own_head(opened, width)
+    return TextModel(encoder, head, opened.config, opened.folder, size)
+
+
+def _own_head(opened: OpenSource, width: int) -> Any:
+    """The head that a model of the studio brings, in its file of weights."""
+    from safetensors import safe_open
+    from torch import nn
+
+    shape = files.read_weights(opened.folder).shapes.get("head.weight")
+    if shape is None or len(shape) != 2 or shape[1] != width:
+        return None
+    head = nn.Linear(width, shape[0])
+    with safe_open(opened.folder / files.WEIGHTS, framework="pt") as kept:
+        state = {"weight": kept.get_tensor("head.weight"), "bias": kept.get_tensor("head.bias")}
+    head.load_state_dict(state)
+    return head
+
+
+def _vocabulary(opened: OpenSource, encoder: Any) -> None:
+    """Refuse a tokenizer with more tokens than the network has vectors."""
+    have = encoder.get_input_embeddings().num_embeddings
+    wanted = tokens.open_tokenizer(tokens.read(opened.folder), 8).get_vocab_size(with_added_tokens=True)
+    if wanted > have:
+        raise UnusableInput(
+            say("The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
+                wanted=wanted, have=have),
+            code="source-tokenizer", file=tokens.TOKENIZER,
+        )  # fmt: skip
+
+
+def _complete(info: Any, kind: str) -> None:
+    """Refuse where layers other than a pooler (which is not used) were not in the file."""
+
+    def get(name: str) -> Any:
+        return info[name] if isinstance(info, dict) else getattr(info, name)
+
+    def used(key: str) -> bool:
+        return "pooler" not in key and not key.endswith("position_ids")
+
+    if mismatched := [key[0] for key in get("mismatched_keys") if used(key[0])]:
+        raise does_not_fit(kind, ValueError(f"size mismatch for {mismatched[0]}"))
+    if missing := [key for key in get("missing_keys") if used(key)]:
+        raise does_not_fit(kind, ValueError(f"missing keys: {', '.join(sorted(missing)[:3])}"))

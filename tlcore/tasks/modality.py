@@ -1,0 +1,24 @@
+"""A source model must read what the task's examples are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+TITLES: dict[str, Sentence] = {"image": say("pictures"), "text": say("texts")}
+
+
+def fits(told: Mapping[str, Any], task: Any) -> None:
+    """``told`` is a source's own preprocessing. Raises UnusableInput where it reads something else."""
+    reads = str(told.get("modality", "image"))
+    if reads != task.modality:
+        raise UnusableInput(
+            say(
+                "This source model reads {theirs}; {task} needs one that reads {ours}.",
+                theirs=TITLES.get(reads, reads), task=task.title, ours=TITLES.get(task.modality, task.modality),
+            ),
+            code="source-modality",
+        )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Text classification: one label a text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.errors import UnusableInput
+from tlcore.tasks import class_scores, modality
+from tlcore.tasks.contract import Metric, Naive, Part, Records
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.data.findings import Finding
+    from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
+    from tlcore.spec import Options, Split
+    from tlcore.tasks.text_examples import TextExamples
+
+LOOKED_AT = 2_000  # training texts whose lengths decide how much of a text is read
+MOST_TOKENS = {"cpu": 128, "cuda": 256}  # where the person leaves it open
+TOKENS_A_WORD = 1.4  # a guess, for what is told before the source model is open
+PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
+
+
+class TextClassification:
+    """One of several labels for each text; the network is a text encoder of transformers with mean pooling."""
+
+    id = "text-classification"
+    title = say("Text classification")
+    what = say("Tell which of several kinds a text is: topics, intents, spam, departments.")
+    icon = ":material/article:"
+    modality = "text"
+    formats = ("text-table",)
+    metrics = (
+        Metric("accuracy", say("accuracy")),
+        Metric("macro-f1", say("macro-F1")),
+    )
+    default_source = "bundled/minilm-l6"
+    options = ("max_length",)
+    rate = 0.25  # text encoders are fine-tuned at 2e-5 to 4e-4: Devlin et al. 2019, arXiv 1810.04805
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        from tlcore.data.checks import check_classes
+
+        return check_classes(rows)
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        from tlcore.data.splits import stratified
+
+        return rows.assign(split=stratified(rows, split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """The labels seen in training, in alphabetical order: the order of the outputs."""
+        return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.modality
+        return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """``size``: tokens that are read of a text at most; ``mean``: tokens of a text in the mean; ``cut``: share of
+        the training texts that are longer; ``pad``: the padding's token. ``auto`` takes the 95th percentile.
+        """
+        modality.fits(told, self)
+        own = int(told["input_size"])
+        lengths = _lengths(dataset, told)
+        size = options.max_length
+        if size == "auto":
+            percentile = int(np.ceil(np.quantile(lengths, 0.95)))
+            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], max(16, -(-percentile // 8) * 8))
+        elif size > own:
+            raise UnusableInput(
+                say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
+                    asked=size),
+                code="source-size",
+            )  # fmt: skip
+        return {
+            "size": int(size), "mean": int(np.ceil(np.minimum(lengths, size).mean())),
+            "cut": round(float((lengths > size).mean()), 4), "pad": int(told["pad"]),
+        }  # fmt: skip
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {"max_length": processor["size"]}
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Texts of at most {n} tokens", n=processor["size"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        if not processor["cut"]:
+            return []
+        return [say("Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                    n=processor["size"], percent=round(100 * processor["cut"], 1))]  # fmt: skip
+
+    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
+              seed: int = 0) -> torch.nn.Module:  # fmt: skip
+        return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
+
+    def parts(self, model: torch.nn.Module) -> list[Part]:
+        return model.parts()
+
+    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
+                 source: OpenSource | None = None) -> dict[str, TextExamples]:  # fmt: skip
+        from tlcore.tasks.text_examples import TextExamples, Tokens
+
+        held = Tokens(dataset, source.folder if source else None, processor["size"],
+                      cache.with_name("tokens") if cache else None)  # fmt: skip
+        return {
+            split: TextExamples(dataset, split, target["labels"], processor, held)
+            for split in ("train", "validation", "test")
+        }
+
+    def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return model.features(batch["ids"], batch["mask"])
+
+    def source_model(self, source: OpenSource, target: dict[str, Any], *,
+                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+        model = source.build(None, True, image_size=size)
+        if source.has_head(model):
+            return model, True
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> None:
+        """None: there is no measured near end for text encoders, so no similarity is told."""
+        return None
+
+    def classes(self, examples: TextExamples) -> np.ndarray:
+        return examples.labels
+
+    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples],
+              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+        """A multinomial logistic head on train features, its strength chosen on validation data."""
+        return class_scores.solve(features, examples, len(target["labels"]))
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        from torch.nn import functional
+
+        logits = model(batch["ids"], batch["mask"])
+        return functional.cross_entropy(logits.float(), batch["labels"]), logits
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Truth, prediction and probabilities of each text; a group (an author, a thread) is one unit."""
+        return class_scores.evaluate(outputs, examples)
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        return class_scores.aggregate(records, weights)
+
+    def naive(self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any],
+              source: OpenSource) -> list[Naive]:  # fmt: skip
+        """The commonest class, and a logistic regression on words."""
+        from tlcore.tasks.naive_texts import naive
+
+        return naive(self, examples, target)
+
+    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
+                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+        """A text needs no picture: its words stand in the report."""
+        for error in worst:
+            error["picture"] = error["gradcam"] = None
+
+
+def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
+    """Tokens of training texts, of some drawn at random where there are many; guessed where no tokenizer is there."""
+    from tlcore.sources.opening import tokens
+    from tlcore.tasks.text_examples import encode
+
+    texts = dataset.split("train")["text"]
+    if len(texts) > LOOKED_AT:
+        texts = texts.iloc[np.sort(np.random.default_rng(0).permutation(len(texts))[:LOOKED_AT])]
+    if told.get("folder") is None:
+        return np.array([2 + TOKENS_A_WORD * len(text.split()) for text in texts])
+    return np.diff(encode(tokens.read(Path(told["folder"])), texts, 8_192)[1])

@@ -1,0 +1,154 @@
+"""How sure the model may be: reliability, calibration errors, and between two classes precision and recall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from tlcore.ui import charts
+from tlcore.ui.text import plain, sentence
+from tlcore.words import number, t
+
+
+def show(report: dict[str, Any]) -> None:
+    """Everything about the packed model's confidence."""
+    told = report.get("calibration")
+    if not told:
+        st.caption(t("This report is older than the calibration; run again to see it."))
+        return
+    st.markdown(sentence(report["sentences"]["calibration"]))
+    left, right = st.columns(2)
+    with left:
+        title = t("Stated confidence and share that was right, test data")
+        charts.show(_reliability(told, title), "reliability", title)
+    with right:
+        _errors(told)
+    if report.get("operating"):
+        _operating(report["operating"])
+
+
+def _errors(told: dict[str, Any]) -> None:
+    names = {"ece": t("Expected calibration error"), "debiased": t("The same, chance taken off"),
+             "brier": t("Brier score")}  # fmt: skip
+    rows = [
+        {t("On test data"): title, t("Before"): _estimate(told["before"][key], key),
+         t("Calibrated"): _estimate(told["after"][key], key)}
+        for key, title in names.items()
+    ]  # fmt: skip
+    st.table(rows, border="horizontal", hide_index=True)
+    change = told["change"]
+    st.caption(
+        t(
+            "Calibration changed the expected calibration error by {change} points (95 % interval {low} to {high}, "
+            "n = {n}).",
+            change=round(100 * change["value"], 1) + 0.0,  # never "-0"
+            low=round(100 * change["interval"][0], 1) + 0.0,
+            high=round(100 * change["interval"][1], 1) + 0.0,
+            n=told["n_test"],
+        )
+    )
+    st.caption(
+        t(
+            "Errors are means over {bins} bins of equally many examples; in small test sets chance alone gives some "
+            "error, which the second row takes off. Brier score: 0 is best, 2 worst.",
+            bins=told["bins"],
+        )
+    )
+
+
+def _estimate(told: dict[str, Any], key: str) -> str:
+    scale, digits = (1, 3) if key == "brier" else (100, 1)
+    low, high = (number(scale * end, digits) for end in told["interval"])
+    unit = "" if key == "brier" else " %"
+    bounds = t("{low} to {high}", low=low, high=high)
+    return f"**{number(scale * told['value'], digits)}{unit}** ({bounds})"
+
+
+def _reliability(told: dict[str, Any], title: str) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name=t("as stated"), line={"color": "#888", "dash": "dot"})
+    for side, name, colour, symbol in (
+        ("before", t("before"), charts.TWIN, "diamond-open"),
+        ("after", t("calibrated"), charts.TRANSFER, "circle"),
+    ):
+        bins = told[side]["reliability"]
+        figure.add_scatter(
+            x=[b["confidence"] for b in bins],
+            y=[b["accuracy"] for b in bins],
+            mode="lines+markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            line={"color": colour, "dash": "dash" if side == "before" else "solid"},
+            customdata=[b["n"] for b in bins],
+            hovertemplate="%{x:.1%} → %{y:.1%}, n = %{customdata}<extra></extra>",
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "color": colour,
+                "thickness": 1,
+                "array": [b["interval"][1] - b["accuracy"] for b in bins],
+                "arrayminus": [b["accuracy"] - b["interval"][0] for b in bins],
+            },
+        )
+    figure.update_layout(
+        height=360,
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis={"title": t("stated confidence"), "tickformat": ".0%", "range": [0, 1.02]},
+        yaxis={"title": t("share that was right"), "tickformat": ".0%", "range": [0, 1.05]},
+        legend={"orientation": "h", "y": -0.25, "yanchor": "top"},
+    )
+    return figure
+
+
+def _operating(told: dict[str, Any]) -> None:
+    """Precision and recall by threshold, for the class that is looked for."""
+    st.markdown("**" + t("Where to draw the line between the two classes") + "**")
+    positive = st.segmented_control(
+        t("The class that is looked for"),
+        list(told),
+        default=list(told)[-1],
+        required=True,
+        key="operating-class",
+        format_func=plain,
+    )
+    title = t("Precision and recall by threshold: {label}", label=plain(positive))
+    charts.show(operating_figure(told[str(positive)], title), "operating", title)
+    st.caption(
+        t(
+            "The model says the class from the threshold up. Choose a threshold on validation data; the test curve "
+            "only shows what comes of it. On Share a threshold can be kept in the bundle."
+        )
+    )
+
+
+def operating_figure(curves: dict[str, Any], title: str) -> Any:
+    """Precision and recall of validation (thin, dotted) and test data by threshold."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    splits = {"validation": (t("validation"), "dot", 1.5), "test": (t("test"), "solid", 2.5)}
+    names = {"precision": (t("precision"), charts.TRANSFER), "recall": (t("recall"), charts.TWIN)}
+    for split, (said, dash, width) in splits.items():
+        points = curves[split]
+        for key, (name, colour) in names.items():
+            figure.add_scatter(
+                x=[p["threshold"] for p in points],
+                y=[p[key] for p in points],
+                mode="lines",
+                name=f"{name}, {said}",
+                line={"color": colour, "dash": dash, "width": width, "shape": "hv"},
+            )
+    figure.update_layout(
+        height=340,
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis={"title": t("threshold"), "range": [0, 1]},
+        yaxis={"tickformat": ".0%", "range": [0, 1.03]},
+        hovermode="x unified",
+        legend={"orientation": "h", "y": -0.25, "yanchor": "top"},
+    )
+    return figure

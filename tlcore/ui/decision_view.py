@@ -1,0 +1,70 @@
+"""Share: the threshold between two classes that the bundle keeps, chosen on validation data for a goal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tlcore.report import operating
+from tlcore.ui.text import plain, score
+from tlcore.ui.tryout import opened
+from tlcore.words import number, t
+
+
+def show(path: Path, report: dict[str, Any]) -> None:
+    """Nothing unless there are two classes; else the kept threshold, and the choice of another."""
+    from tlcore.bundle.calibrated import Decision, keep_decision
+
+    curves = report.get("operating")
+    if not curves or not path.exists():
+        return
+    kept = opened(path).calibration.decision
+    with st.expander(t("Where to draw the line between the two classes"), icon=":material/tune:"):
+        if kept:
+            st.markdown(
+                t("The bundle says “{label}” from a probability of {threshold} up.", label=plain(kept.positive),
+                  threshold=number(kept.threshold, 3))
+            )  # fmt: skip
+        else:
+            st.markdown(t("The bundle gives the likelier class."))
+        positive = str(
+            st.segmented_control(
+                t("The class that is looked for"), list(curves), default=list(curves)[-1], required=True,
+                key="decision-class", format_func=plain,
+            )
+        )  # fmt: skip
+        goals = {"f1": t("best F1"), "recall": t("find at least this share of them"),
+                 "cost": t("a missed one costs this many false alarms")}  # fmt: skip
+        goal: Any = st.selectbox(t("Goal"), list(goals), format_func=goals.__getitem__, key="decision-goal", width=420)
+        value = None
+        if goal == "recall":
+            value = st.slider(t("Share to find, in percent"), 50, 100, 90, key="decision-recall", width=420) / 100
+        elif goal == "cost":
+            value = st.number_input(t("False alarms"), 0.01, 1000.0, 5.0, key="decision-cost", width=220)
+        point = operating.choose(curves[positive]["validation"], goal, value if value is not None else 0.0)
+        if point is None:
+            st.caption(t("No threshold reaches this goal on validation data."))
+        else:
+            _outcome(curves[positive], point)
+        with st.container(horizontal=True):
+            if st.button(t("Keep this threshold in the bundle"), icon=":material/save:", key="decision-keep",
+                         disabled=point is None) and point:  # fmt: skip
+                keep_decision(path, Decision(positive=positive, threshold=point["threshold"], goal=goal, value=value))
+                st.rerun()
+            if st.button(t("Give the likelier class"), icon=":material/undo:", key="decision-drop", disabled=not kept):
+                keep_decision(path, None)
+                st.rerun()
+
+
+def _outcome(curves: dict[str, Any], chosen: dict[str, Any]) -> None:
+    """The chosen point on validation data, and what the same threshold gives on test data."""
+    test = min(curves["test"], key=lambda p: abs(p["threshold"] - chosen["threshold"]))
+    rows = [
+        {t("At {threshold}", threshold=number(chosen["threshold"], 3)): name, t("Precision"): score(point["precision"]),
+         t("Recall"): score(point["recall"]), "F1": score(point["f1"]),
+         "n": number(point["tp"] + point["fp"] + point["fn"] + point["tn"])}
+        for name, point in ((t("Validation, where it was chosen"), chosen), (t("Test"), test))
+    ]  # fmt: skip
+    st.table(rows, border="horizontal", hide_index=True)

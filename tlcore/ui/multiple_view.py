@@ -1,0 +1,89 @@
+"""The ticked runs against their twins and among each other, adjusted for their number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import StudioError
+from tlcore.ui.state import store
+from tlcore.ui.text import plain
+from tlcore.words import number, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Run
+
+MOST = 8  # runs: 28 pairs
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _compared(run_ids: tuple[str, ...]) -> tuple[dict[str, Any] | None, list[str]]:
+    """The comparison of finished runs, whose records never change, and the runs that have none any more."""
+    from tlcore import tasks
+    from tlcore.report import multiple
+
+    found, gone = [], []
+    for run_id in run_ids:
+        run = store().runs.get(run_id)
+        try:
+            scored = multiple.scored(store(), run) if run else None
+        except (StudioError, OSError, ValueError):
+            scored = None
+        if run is None or scored is None:
+            gone.append(run_id)
+        else:
+            found.append((run, scored))
+    if not found:
+        return None, gone
+    return multiple.compare(tasks.find(str(found[0][0].spec["task"])), [scored for _, scored in found]), gone
+
+
+def show(runs: list[Run], names: dict[str, str]) -> None:
+    """Two tables: every ticked run against its twin, and every pair on the same data."""
+    if len(runs) > MOST:
+        st.caption(t("The first {n} ticked runs are compared with each other.", n=MOST))
+    told, gone = _compared(tuple(run.id for run in runs[:MOST]))
+    if gone:
+        st.caption(t("Without stored predictions, so not compared: {runs}.", runs=[names[one] for one in gone]))
+    if told is None:
+        return
+    words = {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer")}
+    if told["twins"]:
+        st.markdown("**" + t("Each run against its twin") + "**")
+        st.table(
+            [_row({t("Run"): plain(names[one["run"]])}, one, words.get(str(one["verdict"]))) for one in told["twins"]],
+            border="horizontal",
+            hide_index=True,
+        )
+    if told["pairs"]:
+        st.markdown("**" + t("Run against run, the same test examples") + "**")
+        rows = []
+        for one in told["pairs"]:
+            better = {"run": one["run"], "other": one["other"]}.get(str(one["verdict"]))
+            verdict = t("“{run}” is better", run=plain(names[better])) if better else None
+            pair = {t("Run"): plain(names[one["run"]]), t("Minus"): plain(names[one["other"]])}
+            rows.append(_row(pair, one, verdict))
+        st.table(rows, border="horizontal", hide_index=True)
+    st.caption(
+        t(
+            "The p-values come from the nested bootstrap of the intervals and are adjusted by Holm's method within "
+            "each table ({twins} and {pairs} comparisons), so that the chance of any false verdict in a table stays at "
+            "5 %. The intervals are those of single comparisons.",
+            twins=len(told["twins"]),
+            pairs=len(told["pairs"]),
+        )
+    )
+
+
+def _row(first: dict[str, str], one: dict[str, Any], verdict: str | None) -> dict[str, str]:
+    low, high = (number(100 * end, 1) for end in one["interval"])
+    value = t("{points} points", points=f"{'+' if one['value'] > 0 else ''}{number(100 * one['value'], 1)}")
+    told = verdict or (t("No verdict: one seed") if one["seeds"] < 2 else t("No clear difference"))
+    bounds = t("{low} to {high}", low=low, high=high)
+    return {
+        **first,
+        t("Difference"): f"**{value}** ({bounds})",
+        t("p, adjusted"): number(one["adjusted"], 3),
+        t("Verdict"): told,
+    }

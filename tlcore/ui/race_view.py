@@ -1,0 +1,142 @@
+"""The pilot race on Strategy: what it does and costs, how it goes, and who won."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import StudioError
+from tlcore.guidance import race
+from tlcore.store.tables import FAILED
+from tlcore.ui import jobview
+from tlcore.ui.state import change_draft, owner, store
+from tlcore.ui.text import duration, interval, score, sentence
+from tlcore.words import t
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.spec import Spec
+    from tlcore.store.tables import Job, Project
+
+KIND = "race"
+
+
+def show(project: Project, spec: Spec, dataset: Dataset) -> None:
+    """Not run, running, failed, or done; a race of other settings is no race of these."""
+    asked = race.request(spec, dataset.fingerprint)
+    job = store().jobs.newest(KIND, asked)
+    if job is not None and jobview.live(job):
+        _running(job)
+        return
+    told = race.kept(store(), asked)
+    if told:
+        _result(project, told)
+        return
+    if job is not None and job.state == FAILED:
+        jobview.failure(job)
+        jobview.show_log(store().jobs.folder(job.id), key="race-log")
+    _offer(project, spec, dataset, asked, job)
+
+
+def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any], job: Job | None) -> None:
+    names = [_title(one) for one in race.candidates()]
+    st.markdown(
+        t(
+            "With a few more minutes the strategies can show themselves what suits your data: {names} are trained "
+            "shortly, and the worse half is dropped after each of three rungs. Validation data only; the test set is "
+            "not looked at.",
+            names=names,
+        )
+    )
+    try:
+        seconds = race.guess(_plans(spec, dataset), os.cpu_count() or 1)
+        st.caption(t("At most about {time} on this machine.", time=duration(seconds)))
+    except StudioError as error:
+        st.caption(sentence(error.sentence))
+    stopped = job is not None and not jobview.live(job)
+    label = t("Go on with the race") if stopped else t("Run the pilot race")
+    if st.button(label, icon=":material/flag:", key="race-go"):
+        if stopped and job is not None:
+            store().jobs.requeue(job.id)
+        else:
+            store().jobs.submit(KIND, owner(), asked, lane="train", project_id=project.id)
+        st.rerun()
+
+
+def _plans(spec: Spec, dataset: Dataset) -> list[dict[str, Any]]:
+    from tlcore.flow import preview
+    from tlcore.sources import find
+
+    source = find(spec.source, store())
+    short = {"baseline": "none", "seeds": 1}
+    return [
+        preview(spec.model_copy(update={**short, "strategy": one}), dataset, source) for one in race.candidates()
+    ]  # fmt: skip
+
+
+def _running(job: Job) -> None:
+    @st.fragment(run_every=1)
+    def look() -> None:
+        now = store().jobs.get(job.id)
+        if now is None or not jobview.live(now):
+            st.rerun()
+        jobview.badge(now)
+        jobview.progress_bar(now)
+        left = (now.progress or {}).get("seconds_left")
+        if left is not None:
+            st.caption(t("About {time} left", time=duration(left)))
+        jobview.worker_hint(now)
+
+    look()
+    if st.button(t("Cancel"), icon=":material/stop_circle:", key="race-cancel", disabled=job.cancel_requested):
+        store().jobs.cancel(job.id)
+        st.rerun()
+
+
+def _result(project: Project, told: dict[str, Any]) -> None:
+    st.markdown(":material/flag: **" + sentence(told["sentences"]["won"]) + "**")
+    st.table([_row(one, told) for one in told["candidates"]], border="horizontal", hide_index=True)
+    st.caption(sentence(told["sentences"]["how"]))
+    winner = told["winner"]
+    chosen = project.draft.get("strategy") == winner
+    st.button(
+        t("It is chosen") if chosen else t("Use this strategy: {strategy}", strategy=_title(winner)),
+        icon=":material/check:",
+        key="race-use",
+        disabled=chosen,
+        on_click=_use,
+        args=(project, winner),
+    )
+
+
+def _use(project: Project, strategy: str) -> None:
+    """Into the draft, and into the pills that show it."""
+    change_draft(project, strategy=strategy)
+    st.session_state[f"strategy-{project.id}"] = strategy
+
+
+def _row(one: dict[str, Any], told: dict[str, Any]) -> dict[str, str]:
+    name = _title(one["strategy"])
+    row = {t("Strategy"): f"**{name}**" if one["strategy"] == told["winner"] else name}
+    for rung in range(len(race.SHARES)):
+        row[t("Rung {n}", n=rung + 1)] = _cell(one, rung, told["share"])
+    return row
+
+
+def _cell(one: dict[str, Any], rung: int, share: bool) -> str:
+    """Score, interval, epochs and seconds of a rung; a dash where it was not run."""
+    if rung >= len(one["rungs"]):
+        return t("dropped") if one["dropped_at"] == rung else "–"
+    told = one["rungs"][rung]
+    said = f"{score(told['score'], share)} ({interval(told['interval'], share)})"
+    if told["epochs"] is None:
+        return said
+    return said + "; " + t("{epochs} epochs, {time}", epochs=told["epochs"], time=duration(told["seconds"]))
+
+
+def _title(strategy: str) -> str:
+    from tlcore.strategies import find
+
+    return t(find(strategy).title)

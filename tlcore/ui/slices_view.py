@@ -1,0 +1,96 @@
+"""Where the packed model is weak: parts of the test set with their scores, weakest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.errors import UnusableInput
+from tlcore.ui import texts
+from tlcore.ui.pictures import gallery
+from tlcore.ui.state import store
+from tlcore.ui.text import interval, plain, score, sentence, short
+from tlcore.words import number, read, t
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Run
+
+SHOWN = 12  # parts
+
+
+def show(run: Run, report: dict[str, Any]) -> None:
+    """The table of parts, and typical examples of the weakest clusters."""
+    told = report.get("slices")
+    if told is None:
+        st.caption(t("This report is older than this comparison; run again to see it."))
+        return
+    rows = told["rows"]
+    if not rows:
+        st.caption(t("No part of the test set has {n} examples or more.", n=told["fewest"]))
+        return
+    weak = [row for row in rows if row["weak"]]
+    if weak:
+        names = [read(row["name"]) for row in weak]
+        st.warning(
+            plain(t("Clearly weaker than on all test examples: {parts}.", parts=names)), icon=":material/warning:"
+        )
+    else:
+        st.markdown(t("On no part of the test set is the model clearly weaker than on all of it."))
+    st.table([_row(row) for row in rows[:SHOWN]], border="horizontal", hide_index=True)
+    how = {
+        "features": t("Clusters are made by k-means on the source model's features of the test examples."),
+        "outputs": t("Clusters are made by k-means on the model's outputs, since no features are kept."),
+        None: t("There are too few test examples for clusters."),
+    }
+    st.caption(
+        how[told["by"]]
+        + " "
+        + t(
+            "The model in the bundle on parts of {fewest} examples or more, 95 % intervals; p-values adjusted by "
+            "Holm's method for {n} parts.",
+            fewest=told["fewest"],
+            n=len(rows),
+        )
+    )
+    _typical(run, [row for row in rows[:SHOWN] if row["examples"]])
+
+
+def _row(row: dict[str, Any]) -> dict[str, str]:
+    low, high = (number(100 * end, 1) for end in row["difference"]["interval"])
+    value = row["difference"]["value"]
+    points = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+    bounds = t("{low} to {high}", low=low, high=high)
+    kinds = {"column": t("column"), "cluster": t("cluster")}
+    return {
+        t("Part"): plain(short(read(row["name"]), 44)),
+        t("Kind"): kinds[row["kind"]],
+        "n": number(row["n"]),
+        t("Score"): f"**{score(row['score'])}** ({interval(row['interval'])})",
+        t("Against all"): f"{points} ({bounds})",
+        t("p, adjusted"): number(row["adjusted"], 3),
+        t("Weak"): ":red[" + t("yes") + "]" if row["weak"] else "–",
+    }
+
+
+def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
+    """Pictures that stand for a cluster, the weakest first."""
+    if not clusters:
+        return
+    try:
+        dataset = store().datasets.open(str(run.dataset))
+    except UnusableInput as error:
+        st.error(sentence(error.sentence), icon=":material/error:")
+        return
+    chosen = st.selectbox(
+        t("Typical examples of the cluster"),
+        list(range(len(clusters))),
+        key=f"cluster-{run.id}",
+        width=520,
+        format_func=lambda i: f"{i + 1}. {short(read(clusters[i]['name']), 48)}",
+    )
+    examples = clusters[chosen]["examples"]
+    if "text" in examples[0]:
+        texts.examples(examples)
+        return
+    gallery([dataset.file(one["file"]) for one in examples], [short(str(one["id"]), 24) for one in examples])

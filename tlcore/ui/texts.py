@@ -1,0 +1,130 @@
+"""Texts on a page: where they come from, tables of them, errors to search, and one to try."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.ui.text import percent_or_dash, plain
+from tlcore.words import Sentence, say, t
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EXCERPT = 300  # characters of a text in a table
+ROWS = 25  # rows of a table at once
+TABLES = ["csv", "tsv", "jsonl", "ndjson", "json", "parquet"]
+ROLES: tuple[tuple[str, Sentence], ...] = (("text", say("Column of the text")), ("label", say("Column of the label")))
+
+
+class Pasted(io.BytesIO):
+    """What was typed into a field, as an uploaded file is."""
+
+    name = "pasted.csv"
+
+
+def ways() -> dict[str, str]:
+    """The ways in, by id."""
+    return {
+        "table": t("A table"),
+        "tables": t("Tables named train, validation, test"),
+        "zip": t("A zip of tables"),
+        "paste": t("Paste a table"),
+    }
+
+
+def inputs(way: str, help: str) -> dict[str, Any]:
+    """What was given in one of the `ways`, as ``files``."""
+    if way == "table":
+        st.caption(t("CSV, TSV, JSON lines or Parquet, with a column of texts and a column of labels."))
+        file = st.file_uploader(t("Table"), type=TABLES, key="upload-texts", help=help)
+        return {"files": [file] if file else []}
+    if way == "tables":
+        st.caption(t("The files train, validation (also val, dev) and test; your split is kept."))
+        files = st.file_uploader(
+            t("Tables"), type=TABLES, accept_multiple_files=True, key="upload-texts-several", help=help
+        )
+        return {"files": files or []}
+    if way == "zip":
+        st.caption(t("One table, or the files train, validation and test."))
+        file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-texts-zip", help=help)
+        return {"files": [file] if file else []}
+    st.caption(t("Copied from a spreadsheet or a file: the first row names the columns."))
+    pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder="text,label\n…")
+    return {"files": [Pasted(pasted.encode())] if pasted.strip() else []}
+
+
+def short(text: object) -> str:
+    """A text's beginning on one line."""
+    told = " ".join(str(text).split())
+    return told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…"
+
+
+def table(rows: pd.DataFrame, *, key: str) -> None:
+    """Texts with their labels, searchable."""
+    import pandas as pd
+
+    wanted = st.text_input(t("Search"), type="search", key=f"{key}-search", width=320).strip()
+    if wanted:
+        rows = rows[rows["text"].str.contains(wanted, case=False, regex=False)]
+    if rows.empty:
+        st.caption(t("No text holds these words."))
+        return
+    pages = -(-len(rows) // ROWS)
+    page = 1
+    if pages > 1:
+        page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
+    part = rows.iloc[(page - 1) * ROWS : page * ROWS]
+    shown = pd.DataFrame({"text": part["text"].map(short), "label": part["label"], "row": part["id"]})
+    st.dataframe(
+        shown, hide_index=True, alt=t("Texts with their labels"),
+        column_config={"text": st.column_config.TextColumn(t("Text"), width="large"), "label": t("Label"),
+                       "row": t("Row")},
+    )  # fmt: skip
+
+
+def examples(rows: Sequence[dict[str, Any]]) -> None:
+    """A few texts, each with where it is from."""
+    for one in rows:
+        st.markdown(f"> {plain(short(one['text']))}")
+        st.caption(plain(str(one["id"])))
+
+
+def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
+    """The errors the model was surest of, as a table to search."""
+    import pandas as pd
+
+    st.caption(t("The errors the model was surest of. Click a heading to sort."))
+    wanted = st.text_input(t("Search"), type="search", key=f"{key}-search", width=320).strip().lower()
+    kept = [
+        one for one in worst
+        if not wanted or wanted in " ".join(map(str, (one["text"], one["truth"], one["prediction"]))).lower()
+    ]  # fmt: skip
+    if not kept:
+        st.caption(t("No error holds these words."))
+        return
+    shown = pd.DataFrame({
+        "text": [" ".join(one["text"].split()) for one in kept], "truth": [one["truth"] for one in kept],
+        "prediction": [one["prediction"] for one in kept],
+        "sure": [percent_or_dash(one["confidence"]) for one in kept], "row": [one["id"] for one in kept],
+    })  # fmt: skip
+    st.dataframe(
+        shown, hide_index=True, row_height=70, alt=t("Errors of the model"),
+        column_config={
+            "text": st.column_config.TextColumn(t("Text"), width="large"), "truth": t("Label"),
+            "prediction": t("Prediction"), "sure": t("How sure"), "row": t("Row"),
+        },
+    )  # fmt: skip
+    st.caption(t("If a label is wrong, correct it on the Data page and run again."))
+
+
+def asked(key: str) -> list[tuple[str, str]]:
+    """What was typed to be predicted: (name, text) for each line."""
+    typed = st.text_area(
+        t("One text a line"), key=f"try-text-{key}", height=140, placeholder=t("Type or paste texts here")
+    )
+    lines = [line.strip() for line in typed.splitlines() if line.strip()]
+    return [(str(number), line) for number, line in enumerate(lines, 1)]
