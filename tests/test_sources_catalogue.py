@@ -196,7 +196,8 @@ TEXT = {
     "google/electra-small-discriminator": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4,
                                            "intermediate_size": 1024},
     "MoritzLaurer/deberta-v3-base-zeroshot-v2.0": {
-        **DEBERTA, "vocab_size": 128100, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072, "hidden_size": 768, "position_buckets": 256, "share_att_key": True,
+        **DEBERTA, "vocab_size": 128100, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "intermediate_size": 3072, "hidden_size": 768, "position_buckets": 256, "share_att_key": True,
         "norm_rel_ebd": "layer_norm",
     },
     "answerdotai/ModernBERT-base": {"vocab_size": 50368},

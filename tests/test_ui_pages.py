@@ -247,7 +247,7 @@ def test_one_seed_gives_scores_and_no_verdict(filled):
 
 def test_columns_of_an_uploaded_table_are_offered(home):
     at = opened("data", project=ui_seed.project(Store.open()))
-    at.session_state["upload-way"] = "table"
+    at.session_state["upload-way-image"] = "table"
     at.run()
     at.file_uploader(key="upload-table").upload("list.csv", b"photo;kind;patient\na.png;x;1\n")
     at.file_uploader(key="upload-table-zip").upload("a.zip", ui_seed.pictures_zip(home / "a.zip").read_bytes()).run()
@@ -280,7 +280,7 @@ def test_a_sample_is_checked_from_the_data_page_with_its_own_settings(home):
     store = Store.open()
     project = store.projects.create("Mine", "local", {"task": "image-classification"})
     at = opened("data", project=project.id)
-    at = at.segmented_control(key="upload-way").set_value("sample").run()
+    at = at.segmented_control(key="upload-way-image").set_value("sample").run()
     at = click(at, "upload-sample-go")
     draft = store.projects.get(project.id, "local").draft
     assert draft["sample"] == "surface-defects"
