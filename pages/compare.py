@@ -45,7 +45,7 @@ else:
     verdicts.downloads(run)
     part = st.segmented_control(
         t("Part"),
-        ["curves", "classes", "errors", "slices", "naive", "calibration", "savings"],
+        verdicts.parts(report),
         default="curves",
         required=True,
         key="compare-part",

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
-from tlcore import guidance
+from tlcore import guidance, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import race, race_job
 from tlcore.jobs.foreground import run_here
@@ -162,9 +162,9 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     assert not list((store.home / "cache" / "features").glob("*-test*")), "test data are not even embedded"
     told = race.kept(store, asked)
     assert done.output["winner"] == told["winner"]
-    assert {one["strategy"] for one in told["candidates"]} == set(race.candidates())
-    assert "scratch" not in race.candidates()
-    assert "scratch" in race.candidates(scratch=True)
+    assert {one["strategy"] for one in told["candidates"]} == set(race.candidates(tasks.find("image-classification")))
+    assert "scratch" not in race.candidates(tasks.find("image-classification"))
+    assert "scratch" in race.candidates(tasks.find("image-classification"), scratch=True)
     assert told["n_validation"] == len(dataset.split("validation"))
     assert any("Rung 1 of 3" in one for one in sentences)
     for one in told["candidates"]:

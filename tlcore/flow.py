@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import guidance, sources, tasks
+from tlcore import guidance, sources, strategies, tasks
 from tlcore.data import read
 from tlcore.data.dataset import Dataset
+from tlcore.errors import UnusableInput
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.strategies.plan import make_plan
@@ -148,13 +149,16 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
     if strategy == "auto":
         strategy = (advice() if advice else guidance.advise(guidance.measure(dataset))).strategy
 
+    if reason := strategies.find(strategy).refuse(task, spec.data):
+        raise UnusableInput(reason, code="strategy-refused")
+
     def told(value: Any) -> Any:
         return None if value == "auto" else value
 
     context = PlanContext(
         n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
-        learning_rate=told(spec.options.learning_rate), rate=task.rate,
+        learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
     )  # fmt: skip
     return make_plan(spec, strategy, context, processor, task.metrics[0])
 

@@ -25,7 +25,7 @@ TYPES = {"macro-f1": "f1"}
 
 def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
     """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files; every figure is measured."""
-    kind = kinds.find(context.task.modality)
+    kind = kinds.find(context.task.bundle)
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
         f"---\n{head}---\n",
@@ -81,11 +81,12 @@ def _what(report: dict[str, Any]) -> str:
     source = report["source"]
     labels = ", ".join(f"`{_line(label)}`" for label in (report["labels"] or [])[:50])
     more = f" and {len(report['labels']) - 50} more" if len(report["labels"] or []) > 50 else ""
+    classes = f"Classes: {labels}{more}.\n\n" if labels else ""
     revision = f", revision `{source['revision']}`" if source["revision"] else ""
     return (
         f"{report['task']} by **{report['strategy']}** from {_line(source['title'])} (`{source['id']}`{revision}, "
         f"licence {source['licence']}). The source was trained on: {_english(source['data'])}.\n\n"
-        f"Classes: {labels}{more}.\n\nRun `{report['run']}`, {report['created']}.\n"
+        f"{classes}Run `{report['run']}`, {report['created']}.\n"
     )
 
 

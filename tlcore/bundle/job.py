@@ -62,9 +62,10 @@ def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
             if row.prediction is None:
                 aside.append(row)
             else:
-                counts[row.prediction] = counts.get(row.prediction, 0) + 1
-                writer.writerow([cell(row.input), cell(row.prediction), share(row.confidence or 0.0),
-                                 *map(share, row.probability)])  # fmt: skip
+                if bundle.labels:
+                    counts[row.prediction] = counts.get(row.prediction, 0) + 1
+                sure = "" if row.confidence is None else share(row.confidence)
+                writer.writerow([cell(row.input), cell(row.prediction), sure, *map(share, row.probability)])
             if progress and done % 16 == 0:
                 progress(done / total if total else None, bundle.kind.done(done))
     draft.replace(output)

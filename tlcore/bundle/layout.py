@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 FORMAT = 1
 WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
 TEXT_WEIGHTS = (
@@ -37,3 +41,7 @@ LARGEST_OTHER = 256 * 2**20  # bytes of any other file
 def limit(name: str) -> int:
     """The most bytes that a file of this name may have."""
     return LARGEST if name in LARGE else LARGEST_OTHER
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tlcore.words import say
+
 OPSET = 17
 TOLERANCE = 1e-3
 CHECKED = 64  # examples
@@ -77,6 +79,15 @@ def agreement(session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]
         "agrees": apart <= TOLERANCE and same == len(theirs),
         "opset": OPSET,
     }
+
+
+def skipped(folder: Path, error: Exception) -> dict[str, Any]:
+    """The figures where the network could not be written as ONNX, and why; what was begun is removed."""
+    (folder / "model.onnx").unlink(missing_ok=True)
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return {"n": 0, "agrees": None, "skipped": say(
+        "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch and "
+        "transformers instead.", reason=reason).model_dump()}  # fmt: skip
 
 
 def milliseconds(session: Any, one: Mapping[str, np.ndarray], seconds: float = 1.0) -> float:

@@ -16,8 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from tlcore.bundle import kinds, layout, onnx
 from tlcore.bundle.calibrated import Calibration
-from tlcore.bundle.kinds.contract import Input, Kind, Prepared
-from tlcore.bundle.standalone import answer, probabilities
+from tlcore.bundle.kinds.contract import Input, Kind, Prepared, Row
 from tlcore.errors import UnusableInput
 from tlcore.report.predictions import share, table
 from tlcore.words import Sentence, say, t
@@ -39,17 +38,6 @@ class Manifest(BaseModel):
     target: dict[str, Any] = Field(default_factory=dict)
     processor: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the model says of one input; ``reason`` where it was set aside, and then nothing else."""
-
-    input: str
-    prediction: str | None = None
-    confidence: float | None = None
-    probability: tuple[float, ...] = ()
-    reason: Sentence | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,11 @@ class Bundle:
             prepared = kind.prepared(told, lambda name: _checked(read, name, manifest, path))
         except (ValidationError, ValueError, RecursionError, AttributeError):
             raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
-        if not (isinstance(labels, list) and labels and all(isinstance(label, str) for label in labels)):
+        if not (
+            isinstance(labels, list)
+            and bool(labels) == kind.labelled
+            and all(isinstance(label, str) for label in labels)
+        ):
             raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
         calibration = Calibration()
         if layout.CALIBRATION in manifest.files:
@@ -159,7 +151,8 @@ class Bundle:
         yield from self._flush(waiting)
 
     @cached_property
-    def _session(self) -> Any:
+    def session(self) -> Any:
+        """The model in onnxruntime. Raises UnusableInput."""
         if "model.onnx" not in self.manifest.files:
             raise UnusableInput(
                 say("This bundle has no ONNX file to predict with here; its predict.py runs it with torch."),
@@ -179,15 +172,7 @@ class Bundle:
     def _flush(self, waiting: list[tuple[str, Any]]) -> Iterator[Row]:
         if not waiting:
             return
-        inputs = self.prepared.feed([ready for _, ready in waiting])
-        calibration = self.calibration.model_dump()
-        shares = probabilities(onnx.run(self._session, inputs), calibration)
-        if shares.shape[1] != len(self.labels):
-            raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
-                                    labels=len(self.labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
-        for (name, _), row in zip(waiting, shares, strict=True):
-            best = answer(row, self.labels, calibration)
-            yield Row(name, self.labels[best], float(row[best]), tuple(map(float, row)))
+        yield from self.kind.rows(self, waiting)
         waiting.clear()
 
 
@@ -200,12 +185,12 @@ def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
     """``input, prediction, confidence``, then a column a class; inputs that were set aside are not in it."""
     return table(
         ["input", "prediction", "confidence", *labels],
-        (
-            [r.input, r.prediction, share(r.confidence or 0.0), *map(share, r.probability)]
-            for r in rows
-            if r.reason is None
-        ),
+        ([r.input, r.prediction, _sure(r), *map(share, r.probability)] for r in rows if r.reason is None),
     )
+
+
+def _sure(row: Row) -> str:
+    return "" if row.confidence is None else share(row.confidence)
 
 
 def set_aside_csv(rows: Iterable[Row]) -> str:

@@ -101,8 +101,8 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFram
                 code="corrections",
                 file=str(file),
             )
-    rows = rows.assign(label=rows["id"].map(new).fillna(rows["label"]))
-    return rows[rows["label"] != ""].reset_index(drop=True)
+    given = rows["id"].map(new)
+    return rows.assign(label=given.fillna(rows["label"]))[given != ""].reset_index(drop=True)
 
 
 def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:
@@ -182,7 +182,7 @@ def _info(
         name=name.strip()[:200] or "untitled",
         origin=origin,
         n={s: int((rows["split"] == s).sum()) for s in SPLITS},
-        labels=sorted(rows["label"].unique()),
+        labels=[label for label in sorted(rows["label"].unique()) if label],
         findings=findings,
         set_aside=set_aside,
         split_said=said,

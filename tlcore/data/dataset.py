@@ -64,7 +64,7 @@ class Dataset:
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
         """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``) or ``text``, ``label``, ``split``,
-        ``group`` …
+        ``group`` … (the label is '' for a task without classes, whose rows have columns of their own)
         """
         return pd.read_parquet(self.folder / "rows.parquet")
 

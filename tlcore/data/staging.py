@@ -139,7 +139,7 @@ def stage(
         origin=tree.origin,
         reader=reader.id,
         findings=sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level)),
-        counts={str(label): int(n) for label, n in sorted(rows["label"].value_counts().items())},
+        counts=_counts(rows) if task.labelled else {},
         splits={str(s): int(n) for s, n in rows["split"].value_counts().items()},
         set_aside=len(aside),
         grouped=bool(rows["group"].notna().any()),
@@ -148,6 +148,10 @@ def stage(
     write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
     write(folder / "staged.json", info.model_dump_json())
     return Staged(folder, info)
+
+
+def _counts(rows: pd.DataFrame) -> dict[str, int]:
+    return {str(label): int(n) for label, n in sorted(rows["label"].value_counts().items())}
 
 
 def _reader(tree: Tree, columns: Mapping[str, str], task: Any) -> Reader:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Before anything is measured: examples in the smallest class below which only a head is fitted, and from which
 # everything is fine-tuned at once (arXiv 1805.08974, 2202.10054).
 FEW, MANY = 25, 400
+AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
 MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
 RISKY = 0.2  # chance of negative transfer from which it is said as a warning
 
@@ -61,7 +62,10 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
     source, with which the rule's expectation is joined.
     """
     here = rule.Situation.of(evidence)
-    advice = _by_counts(evidence) if here is None else _by_rule(here, evidence, race)
+    if here is not None:
+        advice = _by_rule(here, evidence, race)
+    else:
+        advice = _by_counts(evidence) if evidence.n_per_class else _by_amount(evidence)
     advice.sources = sources or []
     _better_source(advice)
     if evidence.imbalance > 10:
@@ -242,6 +246,22 @@ def _by_counts(evidence: Evidence) -> Advice:
             "measured yet."
         )
     )
+    return Advice(strategy=strategy, reasons=reasons, evidence=evidence)
+
+
+def _by_amount(evidence: Evidence) -> Advice:
+    """For a task without classes: from the number of training examples alone."""
+    n, known = evidence.n_train, evidence.strategies
+    reasons: list[Sentence] = [say("There are {n} examples to train on.", n=n)]
+    if n < AMOUNT and rule.BASE in known:
+        strategy = rule.BASE
+        reasons.append(say(
+            "With under {few} of them, training the whole network mostly learns them by heart; what is new is trained "
+            "on a frozen network.", few=AMOUNT))  # fmt: skip
+    else:
+        strategy = "fine-tuning"
+        reasons.append(say("With so many, or with nothing new to train alone, all layers are trained."))
+    reasons.append(say("For this task the advice goes by the number of examples; nothing else is measured."))
     return Advice(strategy=strategy, reasons=reasons, evidence=evidence)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, Field
 
+from tlcore import strategies, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import keeping
 from tlcore.guidance.similarity import Part
@@ -31,9 +32,10 @@ class Evidence(BaseModel):
     """What was measured; None is what was not, or could not be."""
 
     n_train: int
-    n_per_class: dict[str, int]  # training examples of each label
-    fewest: int  # in the smallest class
+    n_per_class: dict[str, int]  # training examples of each label; empty where the task has no classes
+    fewest: int  # in the smallest class; all of them where the task has no classes
     imbalance: float  # largest class over smallest
+    strategies: list[str] = Field(default_factory=list)  # ids of those that make sense for the task
     set_aside: int
     size: Size | None = None
     similarity: float | None = None  # 0-1
@@ -48,11 +50,14 @@ class Evidence(BaseModel):
 
 def measure(dataset: Dataset) -> Evidence:
     """Count the training examples; test data are never looked at, and no network is opened."""
-    counts = dataset.split("train")["label"].value_counts().sort_index()
+    task, train = tasks.find(dataset.info.task), dataset.split("train")
+    counts = train["label"].value_counts().sort_index() if task.labelled else {}
     per_class = {str(label): int(n) for label, n in counts.items()}
-    fewest, most = min(per_class.values()), max(per_class.values())
+    n = len(train)
+    fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
     return Evidence(
-        n_train=sum(per_class.values()),
+        n_train=n,
+        strategies=[one.id for one in strategies.serving(task)],
         n_per_class=per_class,
         fewest=fewest,
         imbalance=round(most / fewest, 2),
@@ -85,6 +90,11 @@ def measure_with(
         keeping.point(cache, dataset.fingerprint, source.source.id, key)
         return known
 
+    if not task.solves:
+        return measure(dataset).model_copy(update={
+            "source": {"id": source.source.id, "title": source.source.title},
+            "relevance": relevance(source.source, task, dataset),
+        })  # fmt: skip
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
     from threadpoolctl import threadpool_limits
 
@@ -108,6 +118,11 @@ def measure_with(
 def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
     """Source task and data against the target task and data, in words."""
     labels = dataset.info.labels
+    if not task.labelled:
+        return say(
+            "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: {task}.",
+            source_task=source.source_task, source_data=source.source_data, task=task.title,
+        )  # fmt: skip
     return say(
         "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: "
         "{task}, {classes} classes ({labels}).",

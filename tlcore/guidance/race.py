@@ -14,13 +14,14 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore.spec import Spec
-from tlcore.strategies import STRATEGIES
+from tlcore import strategies
+from tlcore.spec import Data, Spec
 from tlcore.strategies.plan import epochs_of, guess_seconds
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.store import Store
+    from tlcore.tasks.contract import Task
 
 VERSION = 1
 SHARES = (1 / 9, 1 / 3, 1.0)  # of the epochs of a whole training, by rung
@@ -28,9 +29,9 @@ LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the 
 FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
 
 
-def candidates(scratch: bool = False) -> list[str]:
-    """The strategies that race: all there are, from scratch only where it is asked for."""
-    return [one.id for one in STRATEGIES if scratch or one.id != "scratch"]
+def candidates(task: Task, data: Data | None = None, scratch: bool = False) -> list[str]:
+    """The strategies that race: all that make sense, from scratch only where it is asked for."""
+    return [one.id for one in strategies.serving(task, data) if scratch or one.id != "scratch"]
 
 
 def rungs(epochs: int) -> list[int]:

@@ -46,7 +46,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     result = race.path(store, asked)
     folder = result.with_suffix("")
     runners = []
-    for strategy in race.candidates(asked["scratch"]):
+    for strategy in race.candidates(task, base.data, asked["scratch"]):
         plan = flow.plan_for(base.model_copy(update={"strategy": strategy}), task, dataset, source)
         told = fit.Fitting(task, dataset, source, target, plan, folder / strategy, store.home / "cache",
                            tally)  # type: ignore[arg-type]  # fmt: skip

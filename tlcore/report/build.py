@@ -16,7 +16,7 @@ import numpy as np
 
 from tlcore import __version__
 from tlcore.report import calibration, classes, explanation, naive, operating, slices, statistics
-from tlcore.report.predictions import write_predictions
+from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
 from tlcore.words import Sentence
@@ -68,6 +68,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "baseline": _arm(task, twin, records["twin"], target, headline) if twin else None,
         "difference": None,
         "verdict": None,
+        "reference": None,
         "visible_difference": None,
         "bundle": str((context.folder / "bundle.zip").resolve()),
         "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
@@ -85,23 +86,28 @@ def build(context: RunContext) -> dict[str, Any]:
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
+    baselines = task.naive(context.dataset, every, target, context.source)
+    report["naive"] = naive.compare(task, baselines, records["transfer"], target)
     if twin:
-        found = statistics.difference(task, records["transfer"], records["twin"], target)
+        report["reference"], others = naive.reference(task, report, baselines, records["twin"])
+        found = statistics.difference(task, records["transfer"], others, target)
         report["difference"] = {
             "value": found.value, "interval": list(found.interval),
             "metrics": {m: e.value for m, e in found.estimates.items()},
             "intervals": {m: list(e.interval) for m, e in found.estimates.items()},
         }  # fmt: skip
         report["verdict"] = found.verdict
-        report["visible_difference"] = statistics.visible(records["transfer"], records["twin"])
-    report["naive"] = naive.compare(
-        task, task.naive(context.dataset, every, target, context.source), records["transfer"], target
-    )
+        if task.labelled:
+            report["visible_difference"] = statistics.visible(records["transfer"], records["twin"])
     if "probability" in records["transfer"][best].columns and target.get("labels"):
         report |= _classes(context, every, transfer[best])
         if twin:
             other = records["twin"][best_seed(twin, headline)]
             report["confusion_baseline"] = classes.confusion(other, target["labels"])
+    if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
+        write_answers(context.folder / "predictions.csv", answers)
+        report["worst"] = worst_answers(answers, WORST)
+        report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
     report["explanation"] = explanation.explain(context, report, points)
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     report = plain(report)

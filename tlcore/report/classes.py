@@ -71,8 +71,13 @@ def payload(row: Any) -> dict[str, str]:
     """Where an example is to be seen: ``file`` below ``files/``, or ``text``, its beginning."""
     if "file" in row.index:
         return {"file": row["file"]}
-    text = str(row["text"])
-    return {"text": text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"}
+    return {"text": excerpt(row["text"])}
+
+
+def excerpt(text: object) -> str:
+    """A text's beginning."""
+    told = str(text)
+    return told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…"
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 SHOWN = 192  # pixels a side of the pictures in a report
 
 
-def load(weights: Path, source: SourceModel, size: int) -> Any:
-    """The packed model, its own head on, ready to predict on the CPU."""
-    from tlcore.sources.opening import open_folder
-
-    return open_folder(weights, source).build(None, True, image_size=size).eval()
-
-
 def heat(model: Any, picture: np.ndarray, label: int) -> np.ndarray | None:
     """The class activation map of one input (3, S, S) for a label: (H, W) of numbers 0-1; None without a map of places.
 
@@ -107,8 +100,10 @@ def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[
 def illustrate(folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
                processor: dict[str, Any], labels: Sequence[str]) -> None:  # fmt: skip
     """Write each error's picture and overlay (for the label it was taken for) and note their names in ``worst``."""
+    from tlcore.sources.opening import load
+
     folder.mkdir(parents=True, exist_ok=True)
-    model = load(weights, source, processor["size"])
+    model = load(weights, source, processor["size"]).eval()
     for i, error in enumerate(worst):
         shown, warm, _ = explain(
             model, dataset.file(error["file"]), processor, labels, labels.index(error["prediction"])

@@ -22,6 +22,7 @@ def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     predicted one). Where the network has no map of places, ``gradcam`` is null.
     """
     from tlcore.report import gradcam
+    from tlcore.sources.opening import load
 
     run = store.runs.get(job.input["run"])
     if run is None or run.report is None or run.dataset is None:
@@ -35,7 +36,7 @@ def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
     progress(0.1, say("Opening the model"))
     weights = folder / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "weights"
-    model = gradcam.load(weights, _source(report["source"]), report["processor"]["size"])
+    model = load(weights, _source(report["source"]), report["processor"]["size"]).eval()
     progress(0.6, say("Looking at the picture"))
     temperature = (report.get("calibration") or {}).get("temperature", 1.0)
     picture = dataset.file(rows["file"].iloc[0])

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore.report.classes import excerpt
+
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.tasks.contract import Records
@@ -32,6 +34,22 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def share(value: float) -> str:
     """A probability with six decimals."""
     return f"{float(value):.6f}"
+
+
+def write_answers(path: Path, answers: Sequence[dict[str, Any]]) -> None:
+    """Each test example of a task without classes: ``input, text, truth, prediction, score``."""
+    from tlcore.report.build import write_whole
+
+    rows = ([one["id"], one.get("text", ""), one["truth"], one["prediction"], share(one["score"])] for one in answers)
+    write_whole(path, table(["input", "text", "truth", "prediction", "score"], rows))
+
+
+def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """The answers with the lowest scores below 1, as the page of errors reads them."""
+    order = sorted((one for one in answers if one["score"] < 1), key=lambda one: one["score"])[:most]
+    return [
+        {**one, **{key: excerpt(one[key]) for key in ("text", "truth", "prediction") if key in one}} for one in order
+    ]
 
 
 def write_predictions(path: Path, records: Records, labels: Sequence[str], dataset: Dataset) -> None:

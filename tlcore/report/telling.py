@@ -56,7 +56,8 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     scale = 100 if metric.share else 1
     low, high = (round(scale * end, 1) for end in report["difference"]["interval"])
     value = round(scale * report["difference"]["value"], 1)
-    told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"]}
+    told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"],
+            "reference": (report.get("reference") or {}).get("title") or naive.TWIN}  # fmt: skip
     match report["verdict"]:
         case None:
             one = {"value": abs(value), "metric": told["metric"], "low": low, "high": high, "n": told["n"]}
@@ -71,23 +72,23 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
                 **one)  # fmt: skip
         case "transfer-helps":
             return say(
-                "Transfer helps: {metric} is {value} points above training from scratch (95 % interval {low} to "
-                "{high}; n = {n} test examples, {seeds} seeds).", value=value, **told)  # fmt: skip
+                "Transfer helps: {metric} is {value} points above {reference} (95 % interval {low} to {high}; "
+                "n = {n} test examples, {seeds} seeds).", value=value, **told)  # fmt: skip
         case "negative-transfer":
             return say(
-                "Negative transfer: {metric} is {value} points below training from scratch (95 % interval of the "
+                "Negative transfer: {metric} is {value} points below {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", value=-value, **told)  # fmt: skip
         case _ if value < 0:
             return say(
-                "No clear difference: {metric} is {value} points below training from scratch, but the 95 % interval of "
+                "No clear difference: {metric} is {value} points below {reference}, but the 95 % interval of "
                 "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
                 value=-value, **told)  # fmt: skip
         case _ if value > 0:
             return say(
-                "No clear difference: {metric} is {value} points above training from scratch, but the 95 % interval of "
+                "No clear difference: {metric} is {value} points above {reference}, but the 95 % interval of "
                 "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
                 value=value, **told)  # fmt: skip
         case _:
             return say(
-                "No clear difference: {metric} is the same as with training from scratch (95 % interval of the "
+                "No clear difference: {metric} is the same as with {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip

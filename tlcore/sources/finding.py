@@ -87,7 +87,7 @@ def of_library(model: Model) -> SourceModel:
     from tlcore.store.store import LOCAL_OWNER
 
     labels = about.get("labels") or []
-    modality = next((task.modality for task in tasks.TASKS if task.id == model.task), "")
+    modality = next((task.reads[0] for task in tasks.TASKS if task.id == model.task), "")
     return SourceModel(
         id=f"library/{model.id}",
         title=model.name,

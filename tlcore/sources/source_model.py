@@ -37,7 +37,7 @@ class SourceModel:
     library: Library | None = None
     domain: Domain = "natural"
     languages: tuple[str, ...] = ()  # ISO 639-1 codes; ("many",) for a model of tens of languages
-    modality: str = "image"  # what it reads: "image" or "text"; "" where it is not known before it is opened
+    modality: str = "image"  # "image", "text" (an encoder), "seq2seq", "causal"; "" where not known before it is opened
     note: Sentence | None = None
 
 
@@ -45,4 +45,4 @@ def serving(modality: str) -> tuple[str, ...]:
     """The ids of the tasks that a model of this modality can serve."""
     from tlcore.tasks import TASKS
 
-    return tuple(task.id for task in TASKS if task.modality == modality)
+    return tuple(task.id for task in TASKS if modality in task.reads)

@@ -1,5 +1,9 @@
 """How it is transferred. A new strategy is one file here and one line in STRATEGIES."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from tlcore.registry import by_id, pick
 from tlcore.strategies.contract import Strategy
 from tlcore.strategies.feature_extraction import FeatureExtraction
@@ -7,9 +11,18 @@ from tlcore.strategies.fine_tuning import FineTuning
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
 from tlcore.strategies.scratch import Scratch
 
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
+
 STRATEGIES: tuple[Strategy, ...] = (FeatureExtraction(), FineTuning(), LinearProbeThenFineTune(), Scratch())
 
 _BY_ID = by_id(STRATEGIES)
+
+
+def serving(task: Task, data: Data | None = None) -> list[Strategy]:
+    """The strategies that make sense for a task and these data, in order."""
+    return [strategy for strategy in STRATEGIES if strategy.refuse(task, data) is None]
 
 
 def find(strategy_id: str) -> Strategy:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tlcore.words import Sentence
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class PlanContext:
     batch_size: int | None
     learning_rate: float | None
     rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
+    solves: bool = True  # whether the task has a convex head to fit on kept features
 
     @property
     def most_epochs(self) -> int:
@@ -49,10 +54,22 @@ class Strategy(Protocol):
     hurts: Sentence
     paper: str
     pretrained: bool
-    rates: tuple[float, ...]  # learning rates that the search tries; empty where nothing is trained by gradient
+    rates: tuple[float, ...]  # learning rates that the search tries, where something is trained by gradient
+
+    def refuse(self, task: Task, data: Data | None) -> Sentence | None:
+        """Why it makes no sense for a task, or with what ``data`` of a Spec name; None where it does."""
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """The phases in order; see `extract_phase`, `solve_phase` and `train_phase`."""
+
+
+def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
+    """The head on the frozen backbone: solved on kept features, or trained where the task has no convex head (then for
+    that share of the epochs).
+    """
+    if context.solves:
+        return [extract_phase(), solve_phase()]
+    return [train_phase(context, trainable="head", share=share)]
 
 
 def extract_phase() -> dict[str, Any]:
@@ -68,18 +85,20 @@ def solve_phase() -> dict[str, Any]:
 def train_phase(
     context: PlanContext,
     *,
-    trainable: str = "all",
+    trainable: str | float = "all",
     layer_decay: float = 1.0,
     scale: float = 1.0,
     statistics: str = "follow",
+    share: float = 1.0,
 ) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
-    ``trainable`` is ``all`` or ``head``; ``layer_decay`` multiplies the rate once for each part below the head;
-    ``scale`` multiplies the learning rates that the search tries; ``statistics`` of batch norm ``follow`` the data or
-    are ``kept`` as the source's, so that a head solved on them still fits when training begins.
+    ``trainable`` is ``all``, ``head`` or a share of the parts, from the head down; ``layer_decay`` multiplies the rate
+    once for each part below the head; ``scale`` multiplies the learning rates that the search tries; ``statistics`` of
+    batch norm ``follow`` the data or are ``kept`` as the source's, so that a head solved on them still fits when
+    training begins. ``share`` is that of the epochs of the whole.
     """
-    epochs = context.most_epochs
+    epochs = max(1, round(share * context.most_epochs))
     return {
         "kind": "train",
         "trainable": trainable,

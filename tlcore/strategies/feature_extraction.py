@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, extract_phase, solve_phase
+from tlcore.strategies.contract import PlanContext, head_phases
 from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
 
 
 class FeatureExtraction:
@@ -18,7 +22,10 @@ class FeatureExtraction:
     hurts = say("Where the data look unlike the source's: what the frozen layers do not see, no head can use.")
     paper = "Donahue et al. 2014, DeCAF, arXiv 1310.1531; Razavian et al. 2014, arXiv 1403.6382"
     pretrained = True
-    rates: tuple[float, ...] = ()
+    rates = (4e-4, 1.6e-3, 6.4e-3)  # where the task has no convex head: only the head learns
+
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        return [extract_phase(), solve_phase()]
+        return head_phases(context)

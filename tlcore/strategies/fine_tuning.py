@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
 
 
 class FineTuning:
@@ -20,6 +24,9 @@ class FineTuning:
     paper = "Yosinski et al. 2014, arXiv 1411.1792; Howard & Ruder 2018, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
+
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         return [train_phase(context, layer_decay=0.75)]

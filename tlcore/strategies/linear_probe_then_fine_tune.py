@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, extract_phase, solve_phase, train_phase
+from tlcore.strategies.contract import PlanContext, head_phases, train_phase
 from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
 
 
 class LinearProbeThenFineTune:
@@ -20,5 +24,9 @@ class LinearProbeThenFineTune:
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
 
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
+
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        return [extract_phase(), solve_phase(), train_phase(context, layer_decay=0.75, scale=0.25, statistics="kept")]
+        gently = train_phase(context, layer_decay=0.75, scale=0.25, statistics="kept")
+        return [*head_phases(context, share=0.25), gently]

@@ -42,14 +42,16 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
 
 
 def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
+    phases = strategy.phases(context)
+    trained = any(phase["kind"] == "train" for phase in phases)
     scale = context.rate if strategy.pretrained else 1.0
     rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
     return {
         "strategy": strategy.id,
         "pretrained": strategy.pretrained,
-        "phases": strategy.phases(context),
-        "rates": list(rates) if strategy.rates else [],
-        "trial_epochs": max(2, round(context.most_epochs / 4)) if len(rates) > 1 else 0,
+        "phases": phases,
+        "rates": list(rates) if trained else [],
+        "trial_epochs": max(2, round(context.most_epochs / 4)) if trained and len(rates) > 1 else 0,
         "minutes": minutes,
     }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
 
 
 class Scratch:
@@ -17,6 +21,9 @@ class Scratch:
     paper = "He, Girshick & Dollár 2019, Rethinking ImageNet pre-training, arXiv 1811.08883"
     pretrained = False
     rates = (4e-4, 1.6e-3, 6.4e-3)
+
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         return [train_phase(context)]

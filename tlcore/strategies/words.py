@@ -24,15 +24,19 @@ def _solve(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
 
 
 def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
-    whole = phase["trainable"] == "all"
+    which = phase["trainable"]
     return _row(
         say("Train, until the validation score stops rising"),
-        frozen=NOTHING if whole else BACKBONE,
-        trained=ALL if whole else HEAD,
+        frozen={"all": NOTHING, "head": BACKBONE}.get(which) or _layers(1 - which),
+        trained={"all": ALL, "head": HEAD}.get(which) or _layers(which),
         rates=[rate * phase["scale"] for rate in arm["rates"]],
         layer_decay=phase["layer_decay"],
         epochs=phase["epochs"],
     )
+
+
+def _layers(share: float) -> Sentence:
+    return say("{percent} % of the layers", percent=round(100 * share))
 
 
 def _row(title: Sentence, *, frozen: Sentence, trained: Sentence, rates: list[float] | None = None,

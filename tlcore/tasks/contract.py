@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -78,8 +78,15 @@ class Task(Protocol):
     title: Sentence
     what: Sentence
     icon: str
-    modality: str  # which kind of source model serves it: "image" or "text"
+    material: str  # what its examples are made of: an id of tlcore/data/materials
+    reads: tuple[str, ...]  # the kinds of source model that serve it (`SourceModel.modality`), the usual one first
+    bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/kinds
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
+    roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
+    labelled: bool  # each example has one of some labels: counts, balance and corrections mean something
+    solves: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
+    against: Literal["twin", "best"]  # what the verdict compares with: the twin, or the best of twin and the naive
+    judged: int | None  # examples of the validation set that are scored after each epoch at most; None: all
     metrics: tuple[Metric, ...]  # the headline metric first
     default_source: str  # the source model where the person names none
     options: tuple[str, ...]  # fields of `Options` that are this kind of task's alone
@@ -128,6 +135,9 @@ class Task(Protocol):
     ) -> torch.nn.Module:
         """The source's architecture with a fresh head for ``target``; weights of the source, or random ones."""
 
+    def load(self, folder: Path, source: SourceModel, size: int | None) -> torch.nn.Module:
+        """The network as its ``save`` packed it into ``folder``, its own head on. Raises UnusableInput."""
+
     def parts(self, model: torch.nn.Module) -> list[Part]:
         """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
 
@@ -163,12 +173,22 @@ class Task(Protocol):
     ) -> dict[str, Any]:
         """A convex head fitted on cached train features, its regularisation chosen on validation data."""
 
-    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The training loss (scalar) and the outputs (logits)."""
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
+        """The training loss (scalar) and what the network gave (logits)."""
+
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: Any) -> np.ndarray:
+        """What is kept of a batch for `evaluate`, (k, …), from what `loss` gave: the logits, or what follows from them
+        (spans, generated tokens) as a structured array. Without gradients, in evaluation mode.
+        """
 
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Per-unit records from the model's outputs on a split, in the split's order."""
+
+    def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]] | None:
+        """Each test example as a person reads it: ``id``, ``text`` (or ``file``), ``truth``, ``prediction`` and
+        ``score`` (0-1, 1 is right). None where the answers are classes, which the report tells by class.
+        """
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         """Each metric for each row of ``weights`` (draws × n): one call serves scores and bootstrap alike."""

@@ -31,8 +31,13 @@ class ImageClassification:
     title = say("Image classification")
     what = say("Tell which of several kinds a picture shows: products, plants, defects, documents.")
     icon = ":material/image_search:"
-    modality = "image"
+    material = bundle = "image"
+    reads = ("image",)
     formats = ("image-folder", "image-table", "hub")
+    roles = (("image", say("Column of the picture")), ("label", say("Column of the label")))
+    labelled = solves = True
+    against = "twin"
+    judged = None
     metrics = (
         Metric("accuracy", say("accuracy")),
         Metric("macro-f1", say("macro-F1")),
@@ -63,7 +68,7 @@ class ImageClassification:
 
     # --- the model -----------------------------------------------------------------------------------------------
     def assumed(self, source: SourceModel) -> dict[str, Any]:
-        return {"modality": source.modality or self.modality, "input_size": source.input_size or 224, "resizable": True,
+        return {"modality": source.modality or self.reads[0], "input_size": source.input_size or 224, "resizable": True,
                 "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}  # fmt: skip
 
     def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
@@ -104,6 +109,11 @@ class ImageClassification:
     def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
               seed: int = 0) -> torch.nn.Module:  # fmt: skip
         return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
+        from tlcore.sources.opening import load
+
+        return load(folder, source, size)
 
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
@@ -147,10 +157,16 @@ class ImageClassification:
         logits = model(batch["pixels"])
         return functional.cross_entropy(logits.float(), batch["labels"]), logits
 
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
+        return given.float().cpu().numpy()
+
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Truth, prediction and probabilities of each picture; a group (a patient, a product) is one unit."""
         return class_scores.evaluate(outputs, examples)
+
+    def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)

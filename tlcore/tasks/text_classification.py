@@ -37,8 +37,13 @@ class TextClassification:
     title = say("Text classification")
     what = say("Tell which of several kinds a text is: topics, intents, spam, departments.")
     icon = ":material/article:"
-    modality = "text"
+    material = bundle = "text"
+    reads = ("text",)
     formats = ("text-table",)
+    roles = (("text", say("Column of the text")), ("label", say("Column of the label")))
+    labelled = solves = True
+    against = "twin"
+    judged = None
     metrics = (
         Metric("accuracy", say("accuracy")),
         Metric("macro-f1", say("macro-F1")),
@@ -69,7 +74,7 @@ class TextClassification:
 
     # --- the model -----------------------------------------------------------------------------------------------
     def assumed(self, source: SourceModel) -> dict[str, Any]:
-        reads = source.modality or self.modality
+        reads = source.modality or self.reads[0]
         return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
 
     def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
@@ -113,6 +118,11 @@ class TextClassification:
               seed: int = 0) -> torch.nn.Module:  # fmt: skip
         return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
 
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
+        from tlcore.sources.opening import load
+
+        return load(folder, source, size)
+
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
 
@@ -155,10 +165,16 @@ class TextClassification:
         logits = model(batch["ids"], batch["mask"])
         return functional.cross_entropy(logits.float(), batch["labels"]), logits
 
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
+        return given.float().cpu().numpy()
+
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Truth, prediction and probabilities of each text; a group (an author, a thread) is one unit."""
         return class_scores.evaluate(outputs, examples)
+
+    def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)

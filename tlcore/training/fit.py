@@ -167,6 +167,7 @@ class _Arm:
         told, watch = self.told, self.told.watch
         model = told.model(self.plan["pretrained"], seed)
         done = None
+        whole = epochs_of(self.plan)
         for number, phase in enumerate(self.plan["phases"]):
             now = {"arm": self.name, "seed": seed, "trial": trial, "phase": phase["kind"]}
             if phase["kind"] == "extract":
@@ -182,8 +183,9 @@ class _Arm:
                                 seeds=told.plan["seeds"])  # fmt: skip
                 else:
                     words = say("Trying learning rate {rate}: {arm}", rate=float(trial), arm=self.title)
-                watch.say(words, **now, epoch=0, epochs=epochs)
-                done = self._gradient(model, number, phase, seed, trial, rate, epochs, patience, now)
+                share = max(1, round(epochs * phase["epochs"] / whole))
+                watch.say(words, **now, epoch=0, epochs=share)
+                done = self._gradient(model, number, phase, seed, trial, rate, share, patience, now, done)
         return model, done
 
     def _extract(self, model: Any) -> None:
@@ -208,15 +210,16 @@ class _Arm:
             model.head.bias.copy_(torch.from_numpy(self.solved["bias"]))
 
     def _gradient(self, model: Any, number: int, phase: dict[str, Any], seed: int, trial: str, rate: float | None,
-                  epochs: int, patience: bool, now: dict[str, Any]) -> loop.Trained:  # fmt: skip
+                  epochs: int, patience: bool, now: dict[str, Any],
+                  before: loop.Trained | None) -> loop.Trained:  # fmt: skip
         told = self.told
         checkpoint = Checkpoint(self.folder / f"seed-{seed}" / f"checkpoint-{trial}-{number}.pt")
         assert rate is not None
 
         def on_epoch(epoch: int, seconds: float, **values: float) -> None:
             told.watch.now.update(epoch=epoch)
-            told.watch.point(arm=self.name, seed=seed, trial=trial, phase=number, epoch=epoch, seconds=seconds,
-                             **values)  # fmt: skip
+            told.watch.point(arm=self.name, seed=seed, trial=trial, phase=number, epoch=epoch,
+                             seconds=seconds + (before.seconds if before else 0.0), **values)  # fmt: skip
 
         told.watch.now = {**now, "epoch": 0, "epochs": epochs}
         start = told.watch.done
@@ -230,7 +233,7 @@ class _Arm:
         told.watch.finish(start + epochs)
         if trial != "final":
             checkpoint.drop()
-        return done
+        return done if before is None else before.then(done)
 
     def _keep(self, seed: int, folder: Path, model: Any, done: loop.Trained | None, rate: float | None,
               searched: float) -> ArmResult:  # fmt: skip

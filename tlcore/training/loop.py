@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class Trained:
     examples_per_second: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
 
+    def then(self, after: Trained) -> Trained:
+        """This phase and the one that went on from it: the state is that of the later one."""
+        return replace(after, best_epoch=self.epochs + after.best_epoch, epochs=self.epochs + after.epochs,
+                       seconds=self.seconds + after.seconds, history=[*self.history, *after.history])  # fmt: skip
+
 
 def train(told: Training) -> Trained:
     """Run one `train` phase; the model ends with its best state by validation data."""
@@ -61,7 +66,7 @@ def train(told: Training) -> Trained:
     machine, phase, model = told.machine, told.phase, told.model
     accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if machine.bf16 else "no")
     parts = told.task.parts(model)
-    trainable = {part.name for part in parts} if phase["trainable"] == "all" else {parts[-1].name}
+    trainable = trained(parts, phase["trainable"])
     _train_mode(model, trainable, phase)
     model.to(accelerator.device, memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(_groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=True)
@@ -136,6 +141,30 @@ def train(told: Training) -> Trained:
     )  # fmt: skip
 
 
+def trained(parts: list[Part], which: str | float) -> set[str]:
+    """The names of the parts that a phase trains: ``all``, the ``head``, or that share of them from the head down."""
+    if which == "all":
+        return {part.name for part in parts}
+    count = 1 if which == "head" else max(1, math.ceil(float(which) * len(parts)))
+    return {part.name for part in parts[-count:]}
+
+
+class First:
+    """The first ``n`` examples of a split; all where ``n`` is None."""
+
+    def __init__(self, examples: Any, n: int | None):
+        self._examples, self._n = examples, len(examples) if n is None else min(n, len(examples))
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getattr__(self, name: str) -> Any:
+        """What holds of each example, cut; the rest as it is."""
+        value = getattr(object.__getattribute__(self, "_examples"), name)
+        whole = isinstance(value, np.ndarray | list) and len(value) == len(self._examples)
+        return value[: self._n] if whole else value
+
+
 def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     """The order cut into pieces of ``size``; the last one may be smaller."""
     return [order[i : i + size] for i in range(0, len(order), size)]
@@ -156,31 +185,31 @@ def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
 
 
 def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
-    """The model's outputs on a split, (n, …) float32, in the split's order."""
+    """The model's outputs on a split, (n, …) as the task keeps them, in the split's order."""
     import torch
 
     model.eval()
     rows, order = [], arranged(examples)
     with torch.inference_mode():
         for batch in examples.batches(in_batches(order, batch_size), None, device):
-            rows.append(task.loss(model, batch)[1].float().cpu().numpy())
+            rows.append(task.outputs(model, batch, task.loss(model, batch)[1]))
     return in_place(rows, order)
 
 
 def score(told: Training, model: Any, split: str, device: str) -> dict[str, float]:
-    """The task's metrics and the mean loss on a split."""
+    """The task's metrics and the mean loss on a split, or on as much of it as the task judges after an epoch."""
     import torch
 
     model.eval()
     rows, losses = [], 0.0
-    examples = told.examples[split]
+    examples = First(told.examples[split], told.task.judged)
     order = arranged(examples)
     size = max(1, told.batch_size // told.accumulation)
     with torch.inference_mode():
         for batch in examples.batches(in_batches(order, size), None, device):
-            loss, out = told.task.loss(model, batch)
-            losses += float(loss) * len(out)
-            rows.append(out.float().cpu().numpy())
+            loss, given = told.task.loss(model, batch)
+            rows.append(told.task.outputs(model, batch, given))
+            losses += float(loss) * len(rows[-1])
     return {**metrics(told.task, in_place(rows, order), examples, told.target), "loss": losses / len(examples)}
 
 

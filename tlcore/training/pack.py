@@ -34,17 +34,16 @@ def pack_and_score(
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()
     model.save(weights, labels, task.saved(processor))
-    reloaded = _reload(source, weights, processor).to(device, memory_format=torch.channels_last).eval()
+    reloaded = task.load(weights, source.source, processor["size"]).to(device, memory_format=torch.channels_last).eval()
     model.to(device, memory_format=torch.channels_last)
-    few = _First(examples["validation"], batch_size)
+    few = loop.First(examples["validation"], batch_size)
     if kept is None:
         out = {split: loop.outputs(task, reloaded, these, batch_size, device) for split, these in examples.items()}
         reference, compared = loop.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
     else:
         out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}
         reference, compared = loop.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
-    scale = max(1.0, float(np.abs(reference).max()))
-    return out, float(np.abs(reference - compared).max()) / scale
+    return out, apart(reference, compared)
 
 
 def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
@@ -56,20 +55,12 @@ def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
         return model.classify(torch.from_numpy(features).to(device)).float().cpu().numpy()
 
 
-def _reload(source: OpenSource, weights: Path, processor: dict[str, Any]) -> Any:
-    from tlcore.sources.opening import open_folder
-
-    return open_folder(weights, source.source).build(None, True, image_size=processor["size"])
-
-
-class _First:
-    """The first examples of a split."""
-
-    def __init__(self, examples: Any, n: int):
-        self.examples, self.n = examples, min(n, len(examples))
-
-    def __len__(self) -> int:
-        return self.n
-
-    def batches(self, *arguments: Any) -> Any:
-        return self.examples.batches(*arguments)
+def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """The largest difference of two arrays of outputs, relative to the largest output; of a structured array, of its
+    fields of floating-point numbers.
+    """
+    if ours.dtype.names:
+        floats = [name for name in ours.dtype.names if ours.dtype[name].base.kind == "f"]
+        return max((apart(ours[name], theirs[name]) for name in floats), default=0.0)
+    scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
+    return float(np.abs(ours - theirs).max(initial=0.0)) / scale

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.spec import Budget, Options, Spec
+from tlcore.spec import Budget, Data, Options, Spec
 from tlcore.tasks import find as find_task
 from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, store
 from tlcore.ui.text import duration, plain, sentence
@@ -33,7 +33,10 @@ def choose(project: Project, advised: str | None) -> str:
     from tlcore.strategies import STRATEGIES
 
     chosen = str(project.draft.get("strategy") or "auto")
-    names = ["auto", *(strategy.id for strategy in STRATEGIES)]
+    task = find_task(str(project.draft.get("task")))
+    data = Data.model_validate(project.draft["data"]) if (project.draft.get("data") or {}).get("dataset") else None
+    refused = {strategy.id: strategy.refuse(task, data) for strategy in STRATEGIES}
+    names = ["auto", *(name for name, reason in refused.items() if reason is None)]
     if chosen not in names:
         chosen = "auto"
 
@@ -60,6 +63,8 @@ def choose(project: Project, advised: str | None) -> str:
                     if strategy.id == effective:
                         st.badge(t("chosen"), icon=":material/check:", color="green")
                 st.caption(t(strategy.what))
+                if reason := refused[strategy.id]:
+                    st.caption(":material/block: " + sentence(reason))
                 st.markdown(f":material/thumb_up: {t(strategy.helps)}")
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
                 st.caption(plain(strategy.paper))

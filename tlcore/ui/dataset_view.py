@@ -83,10 +83,13 @@ def _cell(text: str) -> str:
 
 
 def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
-    """Examples of one class at a time: pictures in rows, texts in a table."""
+    """Examples of one class at a time: pictures in rows, texts in a table. All of them where there are no classes."""
     labels = sorted(rows["label"].dropna().unique())
     if not labels:
         st.caption(t("There is nothing to show."))
+        return
+    if labels == [""]:
+        texts.table(rows, key=f"{key}-look")
         return
     label = _class_picker(labels, key)
     chosen = rows[rows["label"] == label]
@@ -208,7 +211,8 @@ def confirmed(project: Project, dataset: Dataset) -> None:
     with st.container(horizontal=True):
         for name, title in (("train", t("Training")), ("validation", t("Validation")), ("test", t("Test"))):
             st.metric(title, number(info.n.get(name, 0)), border=True, width=170)
-        st.metric(t("Classes"), number(len(info.labels)), border=True, width=170)
+        if info.labels:
+            st.metric(t("Classes"), number(len(info.labels)), border=True, width=170)
     st.markdown(sentence(info.split_said))
     st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))
@@ -228,7 +232,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
             findings(info.findings)
     view = st.segmented_control(
         t("View"),
-        ["look", "counts", "correct"],
+        ["look", "counts", "correct"] if info.labels else ["look"],
         default="look",
         required=True,
         key="dataset-view",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.guidance import race
 from tlcore.store.tables import FAILED
@@ -41,7 +42,7 @@ def show(project: Project, spec: Spec, dataset: Dataset) -> None:
 
 
 def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any], job: Job | None) -> None:
-    names = [_title(one) for one in race.candidates()]
+    names = [_title(one) for one in race.candidates(tasks.find(spec.task), spec.data)]
     st.markdown(
         t(
             "With a few more minutes the strategies can show themselves what suits your data: {names} are trained "
@@ -72,7 +73,8 @@ def _plans(spec: Spec, dataset: Dataset) -> list[dict[str, Any]]:
     source = find(spec.source, store())
     short = {"baseline": "none", "seeds": 1}
     return [
-        preview(spec.model_copy(update={**short, "strategy": one}), dataset, source) for one in race.candidates()
+        preview(spec.model_copy(update={**short, "strategy": one}), dataset, source)
+        for one in race.candidates(tasks.find(spec.task), spec.data)
     ]  # fmt: skip
 
 

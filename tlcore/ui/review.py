@@ -98,7 +98,7 @@ def _staged(project: Project, job: Job) -> None:
         return
     view = st.segmented_control(
         t("View"),
-        ["look", "correct", "counts"],
+        ["look", "correct", "counts"] if staged.labels else ["look"],
         default="look",
         required=True,
         key="staged-view",
@@ -158,7 +158,8 @@ def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> No
 def _counts(staged: Any) -> None:
     with st.container(horizontal=True):
         st.metric(examples_title(staged.rows), number(len(staged.rows)), border=True, width=170)
-        st.metric(t("Classes"), number(len(staged.labels)), border=True, width=170)
+        if staged.labels:
+            st.metric(t("Classes"), number(len(staged.labels)), border=True, width=170)
         st.metric(t("Set aside"), number(len(staged.set_aside())), border=True, width=170)
 
 

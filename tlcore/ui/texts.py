@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.ui.text import percent_or_dash, plain
-from tlcore.words import Sentence, say, t
+from tlcore.words import Sentence, t
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
+# Columns that every text has, and what the columns that a task adds are called.
+NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language")
+OWN: dict[str, Sentence] = {}
 TABLES = ["csv", "tsv", "jsonl", "ndjson", "json", "parquet"]
-ROLES: tuple[tuple[str, Sentence], ...] = (("text", say("Column of the text")), ("label", say("Column of the label")))
 
 
 class Pasted(io.BytesIO):
@@ -78,11 +80,13 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
     if pages > 1:
         page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
     part = rows.iloc[(page - 1) * ROWS : page * ROWS]
-    shown = pd.DataFrame({"text": part["text"].map(short), "label": part["label"], "row": part["id"]})
+    own = [name for name in rows.columns if name not in NOT_SHOWN]
+    told = {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own}
+    shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
     st.dataframe(
         shown, hide_index=True, alt=t("Texts with their labels"),
         column_config={"text": st.column_config.TextColumn(t("Text"), width="large"), "label": t("Label"),
-                       "row": t("Row")},
+                       "row": t("Row"), **{name: t(OWN[name]) for name in own if name in OWN}},
     )  # fmt: skip
 
 
@@ -97,7 +101,13 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
     """The errors the model was surest of, as a table to search."""
     import pandas as pd
 
-    st.caption(t("The errors the model was surest of. Click a heading to sort."))
+    graded = "score" in worst[0]
+    sure, truth = ("score", t("Truth")) if graded else ("confidence", t("Label"))
+    st.caption(
+        t("The worst answers first. Click a heading to sort.")
+        if graded
+        else t("The errors the model was surest of. Click a heading to sort.")
+    )
     wanted = st.text_input(t("Search"), type="search", key=f"{key}-search", width=320).strip().lower()
     kept = [
         one for one in worst
@@ -109,13 +119,13 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
     shown = pd.DataFrame({
         "text": [" ".join(one["text"].split()) for one in kept], "truth": [one["truth"] for one in kept],
         "prediction": [one["prediction"] for one in kept],
-        "sure": [percent_or_dash(one["confidence"]) for one in kept], "row": [one["id"] for one in kept],
+        "sure": [percent_or_dash(one[sure]) for one in kept], "row": [one["id"] for one in kept],
     })  # fmt: skip
     st.dataframe(
         shown, hide_index=True, row_height=70, alt=t("Errors of the model"),
         column_config={
-            "text": st.column_config.TextColumn(t("Text"), width="large"), "truth": t("Label"),
-            "prediction": t("Prediction"), "sure": t("How sure"), "row": t("Row"),
+            "text": st.column_config.TextColumn(t("Text"), width="large"), "truth": truth,
+            "prediction": t("Prediction"), "sure": t("Score") if graded else t("How sure"), "row": t("Row"),
         },
     )  # fmt: skip
     st.caption(t("If a label is wrong, correct it on the Data page and run again."))

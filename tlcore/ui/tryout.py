@@ -42,7 +42,7 @@ def opened(path: Path) -> Any:
 
 def try_it(path: Path, key: str, task: str) -> None:
     """Examples of the person's own, each with what the model says of it."""
-    TRY[find(task).modality](path, key)
+    TRY[find(task).bundle](path, key)
 
 
 def _texts(path: Path, key: str) -> None:
@@ -100,6 +100,11 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
         elif isinstance(given, str):
             st.markdown(f"> {plain(texts.short(given))}", width=320)
         with st.container(width="stretch"):
+            if not bundle.labels:
+                st.markdown("**" + plain(row.prediction) + "**")
+                if row.confidence is not None:
+                    st.caption(t("{share} sure", share=score(row.confidence)))
+                return
             st.markdown(
                 t(
                     "**{prediction}**, {share} sure",
@@ -121,7 +126,7 @@ BATCHES = {
 
 def batch(run: Run) -> None:
     """A zip of pictures or a file of texts becomes a CSV of predictions, by a job."""
-    title, types = BATCHES[find(run.task).modality]
+    title, types = BATCHES[find(run.task).bundle]
     file = st.file_uploader(t(title), type=types, key=f"batch-{run.id}")
     job_key = f"batch-job-{run.id}"
     if st.button(t("Predict them all"), icon=":material/table_view:", disabled=file is None, key="batch-go"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -31,10 +31,10 @@ KEPT = 2 * 24 * 3600  # seconds
 FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
 
 
-def ways(modality: str) -> dict[str, str]:
+def ways(material: str) -> dict[str, str]:
     """The ways in for one kind of example, by id."""
     return {
-        **KINDS[modality].ways(),
+        **KINDS[material].ways(),
         "large": t("More than {limit} MB", limit=st.get_option("server.maxUploadSize")),
         "server": t("A path on the server"),
         "workspace": t("Data used before"),
@@ -44,15 +44,16 @@ def ways(modality: str) -> dict[str, str]:
 
 def form(project: Project) -> None:
     """Choose a way in, give the data, and submit the check."""
-    kind = KINDS[find(str(project.draft.get("task"))).modality]
-    options = ways(kind.modality)
+    task = find(str(project.draft.get("task")))
+    kind = KINDS[task.material]
+    options = ways(kind.material)
     way = st.segmented_control(
         t("Where are the examples?"),
         list(options),
         format_func=options.__getitem__,
         default=next(iter(options)),
         required=True,
-        key=f"upload-way-{kind.modality}",
+        key=f"upload-way-{kind.material}",
     )
     if way == "workspace":
         _used_before(project)
@@ -62,7 +63,7 @@ def form(project: Project) -> None:
         return
     given = _inputs(str(way), kind)
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
-        columns, group = _columns(str(way), (given.get("files") or [None])[0], kind)
+        columns, group = _columns(str(way), (given.get("files") or [None])[0], task.roles)
     ready = bool(given.get("files") or given.get("path"))
     if st.button(
         t("Check the data"),
@@ -131,14 +132,13 @@ def _limit_help(limit: Any) -> str:
     return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
 
 
-def _columns(way: str, file: Any, kind: Kind) -> tuple[dict[str, str], str]:
+def _columns(way: str, file: Any, roles: Sequence[tuple[str, Sentence]]) -> tuple[dict[str, str], str]:
     fields = Data.model_fields
     columns: dict[str, str] = {}
     if way in ("table", "tables", "paste", "hub", "large", "server"):
         st.caption(t("Leave empty what the studio should find by itself."))
         names = _header(file) if way in ("table", "tables", "paste") and file else []
-        left, right = st.columns(2)
-        for place, (role, title) in zip((left, right), kind.roles, strict=True):
+        for place, (role, title) in zip(st.columns(len(roles)), roles, strict=True):
             if column := _column(place, t(title), names, f"column-{role}"):
                 columns[role] = column
     group = st.text_input(
@@ -186,20 +186,18 @@ def _settle(given: dict[str, Any]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of example comes in: the ways, what each gives, and the columns of a table that may be named."""
+    """How one kind of example comes in: the ways, and what each gives."""
 
-    modality: str
+    material: str
     ways: Callable[[], dict[str, str]]
     inputs: Callable[[str, str], dict[str, Any]]
-    roles: tuple[tuple[str, Sentence], ...]
 
 
-PICTURE_ROLES = (("image", say("Column of the picture")), ("label", say("Column of the label")))
 KINDS = {
-    kind.modality: kind
+    kind.material: kind
     for kind in (
-        Kind("image", _pictures_ways, _pictures, PICTURE_ROLES),
-        Kind("text", texts.ways, texts.inputs, texts.ROLES),
+        Kind("image", _pictures_ways, _pictures),
+        Kind("text", texts.ways, texts.inputs),
     )
 }
 

@@ -14,7 +14,7 @@ _BY_ID = by_id(KINDS)
 
 
 def find(kind: object) -> Kind:
-    """The kind of that id, which is the ``modality`` of a task. Raises UnusableInput."""
+    """The kind of that id, which is the ``bundle`` of a task. Raises UnusableInput."""
     return pick(_BY_ID, str(kind), what="kind of bundle")
 
 

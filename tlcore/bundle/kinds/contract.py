@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,10 +12,24 @@ import numpy as np
 from tlcore.words import Sentence
 
 if TYPE_CHECKING:
+    from tlcore.bundle.calibrated import Calibration
+    from tlcore.bundle.open import Bundle
     from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
 
 Feed = dict[str, np.ndarray]  # the network's inputs by name
 Input = tuple[str, Any, Sentence | None]  # name, what to predict, or why it was set aside
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the model says of one input; ``reason`` where it was set aside, and then nothing else."""
+
+    input: str
+    prediction: str | None = None
+    confidence: float | None = None
+    probability: tuple[float, ...] = ()  # of each label; empty where the model has none
+    reason: Sentence | None = None
 
 
 class Prepared(Protocol):
@@ -30,10 +45,11 @@ class Prepared(Protocol):
 class Kind(Protocol):
     """One kind. One file in this folder, one line in its ``__init__``."""
 
-    id: str  # the ``modality`` of the tasks it serves
+    id: str  # the ``bundle`` of the tasks it serves
     things: str  # what the examples are called in the model card, which is in English
     weights: tuple[str, ...]  # files copied as they are from the folder of the packed weights
     needed: tuple[str, ...]  # files without which it is no bundle
+    labelled: bool  # ``labels.json`` names classes
     requirements: str  # of predict.py
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +58,13 @@ class Kind(Protocol):
     def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Prepared:
         """From ``preprocessing.json`` and, where need be, the bundle's other files. Raises ValueError."""
 
-    def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
-        """The network as ONNX, for any number of inputs at once."""
+    def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
+        """Beside the weights: labels, preprocessing, ``model.onnx`` where it can be, and ``example/`` with what the
+        model says of it. Returns the figures of the comparison of ONNX and torch, or ``skipped`` with the reason.
+        """
 
-    def sources(self, context: RunContext, rows: Any) -> list[Any]:
-        """What `Prepared.one` takes, for rows of the dataset."""
-
-    def example(self, context: RunContext, row: Any, folder: Path) -> str:
-        """One row as a file in ``folder/example``; its name."""
+    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+        """What the model says of a batch of (name, input made ready)."""
 
     def predict_py(self) -> str:
         """The text of predict.py."""

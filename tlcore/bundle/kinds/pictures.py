@@ -11,12 +11,16 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from tlcore.bundle import layout, onnx, program
-from tlcore.bundle.kinds.contract import Feed, Input
+from tlcore.bundle.kinds import classes
+from tlcore.bundle.kinds.contract import Feed, Input, Row
 from tlcore.bundle.standalone import gather
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
+    from tlcore.bundle.calibrated import Calibration
+    from tlcore.bundle.open import Bundle
     from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
 
 
 class Preprocessing(BaseModel):
@@ -49,6 +53,7 @@ class Pictures:
     things = "pictures"
     weights = layout.WEIGHTS
     needed = layout.NEEDED
+    labelled = True
     requirements = program.REQUIREMENTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +76,12 @@ class Pictures:
         name = f"example/picture{suffix if suffix in layout.PICTURES else Path(row['file']).suffix.lower()}"
         shutil.copyfile(context.dataset.file(row["file"]), folder / name)
         return name
+
+    def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
+        return classes.write(self, context, calibration, result, folder)
+
+    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+        return classes.rows(bundle, waiting)
 
     def predict_py(self) -> str:
         return program.predict_py()

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, PrivateAttr
 
 from tlcore.bundle import layout, onnx, program
-from tlcore.bundle.kinds.contract import Feed, Input
+from tlcore.bundle.kinds import classes
+from tlcore.bundle.kinds.contract import Feed, Input, Row
 from tlcore.bundle.standalone_text import gather, padded
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
+    from tlcore.bundle.calibrated import Calibration
+    from tlcore.bundle.open import Bundle
     from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
 
 EXAMPLE = "example/texts.csv"
 
@@ -48,6 +52,7 @@ class Texts:
     things = "texts"
     weights = layout.TEXT_WEIGHTS
     needed = (*(name for name in layout.NEEDED if name != "model.onnx"), "tokenizer.json")
+    labelled = True
     requirements = program.TEXT_REQUIREMENTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
@@ -77,6 +82,12 @@ class Texts:
         with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([["text"], [row["text"]]])
         return EXAMPLE
+
+    def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
+        return classes.write(self, context, calibration, result, folder)
+
+    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+        return classes.rows(bundle, waiting)
 
     def predict_py(self) -> str:
         return program.predict_text_py()

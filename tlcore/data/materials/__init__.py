@@ -14,8 +14,8 @@ _BY_ID = by_id(MATERIALS)
 
 
 def of(task: object) -> Material:
-    """What the examples of a task are made of, by its ``modality``."""
-    return pick(_BY_ID, getattr(task, "modality", "image"), what="material")
+    """What the examples of a task are made of, by its ``material``."""
+    return pick(_BY_ID, getattr(task, "material", "image"), what="material")
 
 
 __all__ = ["MATERIALS", "Material", "of"]

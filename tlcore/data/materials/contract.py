@@ -21,7 +21,7 @@ Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises C
 class Material(Protocol):
     """One kind of example. One file in this folder, one line in its ``__init__``."""
 
-    id: str  # the ``modality`` of the tasks it serves
+    id: str  # the ``material`` of the tasks it serves
     alone: bool  # a table holds the examples themselves, so that nothing beside it is read
 
     def none_here(self, file: str) -> UnusableInput:

@@ -71,6 +71,7 @@ class Texts:
     ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
         aside, findings = list(tree.set_aside), list[Finding]()
         parts: list[pa.Table] = []
+        schema = SCHEMA
         waiting: list[dict[str, Any]] = []
         told, n = time.monotonic(), 0
         for item in stream:
@@ -86,14 +87,16 @@ class Texts:
                     say("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
                     code="too-many-rows", file=tree.origin,
                 )  # fmt: skip
+            if n == 1:
+                schema = pa.schema([*SCHEMA, *((name, pa.string()) for name in item.more)])
             waiting.append(_row(item))
             if len(waiting) == CHUNK:
-                parts.append(pa.Table.from_pylist(waiting, SCHEMA))
+                parts.append(pa.Table.from_pylist(waiting, schema))
                 waiting = []
             if progress and n % 1000 == 0 and time.monotonic() - told > 0.5:
                 told = time.monotonic()
                 progress(None, say("Texts checked: {n}", n=n))
-        parts.append(pa.Table.from_pylist(waiting, SCHEMA))
+        parts.append(pa.Table.from_pylist(waiting, schema))
         if progress:
             progress(0.9, say("Looking for duplicates among {n} texts", n=n))
         return pa.concat_tables(parts).to_pandas(), aside, findings
@@ -128,9 +131,10 @@ def normalised(text: str) -> str:
 
 
 def _row(item: RawText) -> dict[str, Any]:
-    same = hashlib.blake2b(normalised(item.text).encode(), digest_size=8).digest()
+    same = hashlib.blake2b(normalised(item.same or item.text).encode(), digest_size=8).digest()
+    whole = "\x1f".join([item.text, *item.more.values()])
     return {
-        "id": item.id, "text": item.text, "sha256": hashlib.sha256(item.text.encode()).hexdigest(),
+        **item.more, "id": item.id, "text": item.text, "sha256": hashlib.sha256(whole.encode()).hexdigest(),
         "same": int.from_bytes(same, "big", signed=True), "label": item.label, "split": item.split,
         "group": item.group, "row": item.row, "characters": len(item.text),
     }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from tlcore.data.findings import Finding, SetAside
@@ -43,7 +43,11 @@ class RawRow:
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """One text as the upload has it. ``id`` is its table and row."""
+    """One text as the upload has it. ``id`` is its table and row.
+
+    ``label`` is '' where the task has no classes; ``more`` are the other columns of the example (question, target …),
+    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None.
+    """
 
     id: str
     text: str
@@ -51,6 +55,8 @@ class RawText:
     split: str | None = None  # train | validation | test, as the person gave it
     group: str | None = None
     row: int | None = None  # as a spreadsheet counts: the header is row 1
+    more: dict[str, str] = field(default_factory=dict)
+    same: str | None = None
 
 
 class Reader(Protocol):

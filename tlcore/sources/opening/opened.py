@@ -105,6 +105,11 @@ class OpenSource:
         return image_size
 
 
+def load(folder: Path, source: SourceModel, size: int | None) -> ImageModel | TextModel:
+    """The network that ``save`` packed into a folder, its own head on. Raises UnusableInput."""
+    return open_folder(folder, source).build(None, True, image_size=size)
+
+
 def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
     """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
     config = files.read_config(folder)

@@ -1,0 +1,103 @@
+"""What bundles of classifiers have in common, whatever their examples are: logits, labels, probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from tlcore.bundle import layout, onnx
+from tlcore.bundle.kinds.contract import Prepared, Row
+from tlcore.bundle.standalone import answer, probabilities
+from tlcore.errors import UnusableInput
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.bundle.calibrated import Calibration
+    from tlcore.bundle.open import Bundle
+    from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
+
+BATCH = 16
+
+
+class Classifier(Protocol):
+    """What a kind of classifier adds."""
+
+    needed: tuple[str, ...]
+
+    def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
+        """What goes into ``preprocessing.json``."""
+
+    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Prepared:
+        """As in `Kind`."""
+
+    def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
+        """The network as ONNX, for any number of inputs at once."""
+
+    def sources(self, context: RunContext, rows: Any) -> list[Any]:
+        """What `Prepared.one` takes, for rows of the dataset."""
+
+    def example(self, context: RunContext, row: Any, folder: Path) -> str:
+        """One row as a file in ``folder/example``; its name."""
+
+
+def write(kind: Classifier, context: RunContext, calibration: Calibration, result: ArmResult,
+          folder: Path) -> dict[str, Any]:  # fmt: skip
+    """model.onnx, labels, preprocessing and example; returns the figures of the comparison.
+
+    Where the network cannot be written as ONNX there is no such file, and ``skipped`` says why.
+    """
+    processor, labels = context.processor, context.target["labels"]
+    layout.write_json(folder / "labels.json", labels)
+    told = kind.preprocessing(processor)
+    layout.write_json(folder / "preprocessing.json", told)
+    prepared = kind.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+    rows = context.dataset.split("test")
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx.CHECKED, len(rows))).astype(int))
+    scored = result.outputs("test")[chosen]
+    ready = [prepared.one(source) for source in kind.sources(context, rows.iloc[chosen])]
+    feeds = [prepared.feed(ready[i : i + BATCH]) for i in range(0, len(ready), BATCH)]
+    one = prepared.feed(ready[:1])
+    model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
+    try:
+        kind.export(model, processor, folder / "model.onnx")
+        session = onnx.session(str(folder / "model.onnx"))
+        facts = onnx.agreement(session, model, feeds, scored)
+    except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+        if "model.onnx" in kind.needed:
+            raise
+        _example(kind, context, rows.iloc[chosen[0]], scored[:1], calibration, folder)
+        return onnx.skipped(folder, error)
+    facts["milliseconds"] = onnx.milliseconds(session, one)
+    facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
+    _example(kind, context, rows.iloc[chosen[0]], onnx.run(session, one), calibration, folder)
+    return facts
+
+
+def rows(bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    """The likeliest label of each input, or the one that the bundle's threshold decides for."""
+    calibration, labels = bundle.calibration.model_dump(), bundle.labels
+    inputs = bundle.prepared.feed([ready for _, ready in waiting])
+    shares = probabilities(onnx.run(bundle.session, inputs), calibration)
+    if shares.shape[1] != len(labels):
+        raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
+                                labels=len(labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
+    for (name, _), row in zip(waiting, shares, strict=True):
+        best = answer(row, labels, calibration)
+        yield Row(name, labels[best], float(row[best]), tuple(map(float, row)))
+
+
+def _example(kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration,
+             folder: Path) -> None:  # fmt: skip
+    """One test example and what the model says of it, so that an installation can be proved to work."""
+    (folder / "example").mkdir()
+    name = kind.example(context, row, folder)
+    labels, shares = context.target["labels"], probabilities(logits, calibration.model_dump())[0]
+    layout.write_json(folder / "example" / "expected.json", {
+        "input": name, "prediction": labels[int(shares.argmax())], "confidence": float(shares.max()),
+        "probability": [float(share) for share in shares], "tolerance": onnx.TOLERANCE,
+    })  # fmt: skip
