@@ -124,7 +124,8 @@ def stage(
     (folder / "files").mkdir()
     columns = dict(columns or {})
     material = materials.of(task)
-    with open_tree(source, alone=material.alone) as tree:
+    suffixes = [suffix for reader in READERS if reader.id in task.formats for suffix in reader.suffixes]
+    with open_tree(source, alone=suffixes) as tree:
         need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)
@@ -158,7 +159,8 @@ def _reader(tree: Tree, columns: Mapping[str, str], task: Any) -> Reader:
     for reader in READERS:
         if reader.id in task.formats and reader.reads(tree, columns):
             return reader
-    raise materials.of(task).none_here(tree.origin)
+    wanted = [reader.title for reader in READERS if reader.id in task.formats]
+    raise materials.of(task).none_here(tree.origin, wanted)
 
 
 def _nothing_left(origin: str, aside: list[SetAside], material: Material) -> Finding:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -109,11 +109,11 @@ class Tree:
             self.entries[name] = Entry(about.st_size, partial(_read_file, path, name), path)
 
 
-def open_tree(source: Path | str, *, alone: bool = False) -> Tree:
+def open_tree(source: Path | str, *, alone: Collection[str] = ()) -> Tree:
     """List an upload: a zip, a folder, a table beside its pictures, a folder that holds a zip (and a table),
     or hf://.
 
-    ``alone``: a table holds everything itself, and what lies beside it is not looked at.
+    ``alone``: endings of files that hold everything themselves; what lies beside such a file is not looked at.
 
     Raises UnusableInput where there is nothing there or it is of no kind we read.
     """
@@ -127,7 +127,7 @@ def open_tree(source: Path | str, *, alone: bool = False) -> Tree:
         if source.is_dir():
             tree.add_folder(source)
             _open_zips(tree)
-        elif source.suffix.lower() in TABLES and alone:
+        elif source.suffix.lower() in alone:
             tree.table = clean(_text(source.name))
             tree._add_file(source.parent, source, tree.table)
         elif source.suffix.lower() in TABLES:

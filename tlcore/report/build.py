@@ -107,6 +107,7 @@ def build(context: RunContext) -> dict[str, Any]:
     if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
         write_answers(context.folder / "predictions.csv", answers)
         report["worst"] = worst_answers(answers, WORST)
+        report |= task.by_label(records["transfer"][best], target)
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
     report["explanation"] = explanation.explain(context, report, points)
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}

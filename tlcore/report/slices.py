@@ -49,8 +49,9 @@ def build(context: RunContext, packed: ArmResult, records: Records) -> dict[str,
     parts = list(by_column(rows))
     features = _features(context, len(rows))
     by = "features" if features is not None else "outputs"
-    if len(rows) >= 2 * EACH:
-        parts += by_cluster(packed.outputs("test") if features is None else features, rows)
+    points = packed.outputs("test") if features is None else features
+    if len(rows) >= 2 * EACH and not points.dtype.names:
+        parts += by_cluster(points, rows)
     else:
         by = None
     kept = [part for part in parts if FEWEST <= part[1].sum() <= len(rows) - FEWEST]

@@ -190,6 +190,12 @@ class Task(Protocol):
         ``score`` (0-1, 1 is right). None where the answers are classes, which the report tells by class.
         """
 
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        """What the report says label by label where the answers are not one class each: ``per_class`` rows (label, n,
+        precision, recall, f1) and ``unknown_label``, how many test examples have one that no training example has.
+        Empty where there are no labels, or where the report tells them as classes.
+        """
+
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         """Each metric for each row of ``weights`` (draws × n): one call serves scores and bootstrap alike."""
 

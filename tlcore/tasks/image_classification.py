@@ -168,6 +168,9 @@ class ImageClassification:
     def answers(self, records: Records, dataset: Dataset) -> None:
         return None
 
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)
 

@@ -14,18 +14,21 @@ from tlcore.words import Sentence, t
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.data.readers import Reader
+
 EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
 NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language")
 OWN: dict[str, Sentence] = {}
-TABLES = ["csv", "tsv", "jsonl", "ndjson", "json", "parquet"]
 
 
 class Pasted(io.BytesIO):
     """What was typed into a field, as an uploaded file is."""
 
-    name = "pasted.csv"
+    def __init__(self, typed: str, suffix: str):
+        super().__init__(typed.encode())
+        self.name = f"pasted{suffix}"
 
 
 def ways() -> dict[str, str]:
@@ -38,25 +41,28 @@ def ways() -> dict[str, str]:
     }
 
 
-def inputs(way: str, help: str) -> dict[str, Any]:
-    """What was given in one of the `ways`, as ``files``."""
+def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
+    """What was given in one of the `ways`, as ``files``; the readers say what may be given."""
+    types = list(dict.fromkeys(suffix[1:] for reader in readers for suffix in reader.suffixes))
     if way == "table":
-        st.caption(t("CSV, TSV, JSON lines or Parquet, with a column of texts and a column of labels."))
-        file = st.file_uploader(t("Table"), type=TABLES, key="upload-texts", help=help)
+        st.caption("  \n".join(t(reader.what) for reader in readers))
+        file = st.file_uploader(t("Table"), type=types, key="upload-texts", help=help)
         return {"files": [file] if file else []}
     if way == "tables":
         st.caption(t("The files train, validation (also val, dev) and test; your split is kept."))
         files = st.file_uploader(
-            t("Tables"), type=TABLES, accept_multiple_files=True, key="upload-texts-several", help=help
+            t("Tables"), type=types, accept_multiple_files=True, key="upload-texts-several", help=help
         )
         return {"files": files or []}
     if way == "zip":
         st.caption(t("One table, or the files train, validation and test."))
         file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-texts-zip", help=help)
         return {"files": [file] if file else []}
-    st.caption(t("Copied from a spreadsheet or a file: the first row names the columns."))
-    pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder="text,label\n…")
-    return {"files": [Pasted(pasted.encode())] if pasted.strip() else []}
+    first = next(reader for reader in readers if reader.example)
+    st.caption(t("Copied from a spreadsheet or a file: the first row names the columns.") if "," in first.example
+               else t(first.what))  # fmt: skip
+    pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder=f"{first.example}\n…")
+    return {"files": [Pasted(pasted, first.suffixes[0])] if pasted.strip() else []}
 
 
 def short(text: object) -> str:

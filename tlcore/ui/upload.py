@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.data.readers import READERS, Reader
 from tlcore.errors import UnusableInput
 from tlcore.spec import Data
 from tlcore.store.tables import new_id
@@ -61,7 +62,7 @@ def form(project: Project) -> None:
     if way == "sample":
         _sample(project)
         return
-    given = _inputs(str(way), kind)
+    given = _inputs(str(way), kind, [reader for reader in READERS if reader.id in task.formats])
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
         columns, group = _columns(str(way), (given.get("files") or [None])[0], task.roles)
     ready = bool(given.get("files") or given.get("path"))
@@ -98,10 +99,10 @@ def _pictures_ways() -> dict[str, str]:
     }
 
 
-def _inputs(way: str, kind: Kind) -> dict[str, Any]:
+def _inputs(way: str, kind: Kind, readers: Sequence[Reader]) -> dict[str, Any]:
     limit = st.get_option("server.maxUploadSize")
     if way in kind.ways():
-        return kind.inputs(way, _limit_help(limit))
+        return kind.inputs(way, _limit_help(limit), readers)
     if way == "large":
         return large.receive(limit)
     st.caption(t("A zip, a folder or a table that already lies on the server."))
@@ -109,7 +110,7 @@ def _inputs(way: str, kind: Kind) -> dict[str, Any]:
     return {"path": path or None}
 
 
-def _pictures(way: str, help: str) -> dict[str, Any]:
+def _pictures(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
     if way == "zip":
         st.caption(t("One folder per class in the zip; folders train, validation and test are respected."))
         file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-zip", help=help)
@@ -190,7 +191,7 @@ class Kind:
 
     material: str
     ways: Callable[[], dict[str, str]]
-    inputs: Callable[[str, str], dict[str, Any]]
+    inputs: Callable[[str, str, Sequence[Reader]], dict[str, Any]]
 
 
 KINDS = {

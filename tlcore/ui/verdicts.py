@@ -58,7 +58,7 @@ def verdict(report: dict[str, Any]) -> None:
 def parts(report: dict[str, Any]) -> list[str]:
     """The parts of a report that there are: classes and calibration only where the answers are classes."""
     always = {"curves", "errors", "naive", "savings"}
-    has = {"classes": report.get("confusion"), "slices": report.get("slices"), "calibration": report.get("calibration")}
+    has = {"classes": report.get("per_class"), "slices": report.get("slices"), "calibration": report.get("calibration")}
     order = ("curves", "classes", "errors", "slices", "naive", "calibration", "savings")
     return [part for part in order if part in always or has[part]]
 
@@ -216,10 +216,11 @@ def gap(report: dict[str, Any]) -> None:
 
 
 def classes(report: dict[str, Any]) -> None:
-    """Confusion of both arms, the most-confused pairs, and scores of each class."""
-    labels = report.get("labels") or []
+    """Confusion of both arms and the most-confused pairs, where answers are one class each; scores by class."""
     if not report.get("confusion"):
+        _per_class(report)
         return
+    labels = report.get("labels") or []
     left, right = st.columns(2)
     with left:
         title = t("Transfer: truth in rows, prediction in columns")

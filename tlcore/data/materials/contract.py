@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,10 +22,9 @@ class Material(Protocol):
     """One kind of example. One file in this folder, one line in its ``__init__``."""
 
     id: str  # the ``material`` of the tasks it serves
-    alone: bool  # a table holds the examples themselves, so that nothing beside it is read
 
-    def none_here(self, file: str) -> UnusableInput:
-        """That an upload is of no format that the task reads."""
+    def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
+        """That an upload is of none of the ``wanted`` formats, which are those that the task reads."""
 
     def nothing_usable(self, file: str) -> Sentence:
         """That an upload holds not one example."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,8 @@ COLUMNS = ("id", "file", "sha256", "label", "split", "group", "row", "width", "h
 
 class Pictures:
     id = "image"
-    alone = False
 
-    def none_here(self, file: str) -> UnusableInput:
+    def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         return UnusableInput(
             say("{file} holds neither pictures in folders nor a table of pictures and labels.", file=file),
             code="no-pictures", file=file,

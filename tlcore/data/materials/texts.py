@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ MOST = 5_000_000
 LONG = 2_000  # characters: about 500 words, more than most models read
 SCHEMA = pa.schema([
     ("id", pa.string()), ("text", pa.string()), ("sha256", pa.string()), ("same", pa.int64()), ("label", pa.string()),
+    ("truth", pa.string()),
     ("split", pa.string()), ("group", pa.string()), ("row", pa.int64()), ("characters", pa.int32()),
 ])  # fmt: skip
 NOT_WORDS = re.compile(r"[\W_]+")
@@ -52,14 +53,10 @@ WORDS = duplicates.Words(
 
 class Texts:
     id = "text"
-    alone = True
 
-    def none_here(self, file: str) -> UnusableInput:
+    def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         return UnusableInput(
-            say(
-                "{file} holds no table of texts: a CSV, TSV, JSON lines or Parquet file with a column of texts and a "
-                "column of labels is needed. Save a spreadsheet as CSV.", file=file,
-            ),
+            say("{file} holds nothing that this task reads, which is: {formats}.", file=file, formats=list(wanted)),
             code="no-texts", file=file,
         )  # fmt: skip
 
@@ -108,8 +105,9 @@ class Texts:
         rows = taken.astype({"row": "Int64"})
         stay, aside = in_a_split(rows, aside)
         rows = rows[stay]
-        stay, copies, said = duplicates.exact(rows, "same", WORDS)
-        rows = rows[stay].drop(columns="same").reset_index(drop=True)
+        agreed = rows["truth"].where(rows["truth"].notna(), rows["label"])
+        stay, copies, said = duplicates.exact(rows.assign(label=agreed), "same", WORDS)
+        rows = rows[stay].drop(columns=["same", "truth"]).reset_index(drop=True)
         if group and rows["group"].isna().all() and len(rows):
             # A pattern on file names has none to look at here: a column was meant, and it is not there.
             found = by_pattern(group, rows["id"])
@@ -135,7 +133,8 @@ def _row(item: RawText) -> dict[str, Any]:
     whole = "\x1f".join([item.text, *item.more.values()])
     return {
         **item.more, "id": item.id, "text": item.text, "sha256": hashlib.sha256(whole.encode()).hexdigest(),
-        "same": int.from_bytes(same, "big", signed=True), "label": item.label, "split": item.split,
+        "same": int.from_bytes(same, "big", signed=True), "label": item.label, "truth": item.truth,
+        "split": item.split,
         "group": item.group, "row": item.row, "characters": len(item.text),
     }  # fmt: skip
 

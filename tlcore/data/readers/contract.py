@@ -46,7 +46,8 @@ class RawText:
     """One text as the upload has it. ``id`` is its table and row.
 
     ``label`` is '' where the task has no classes; ``more`` are the other columns of the example (question, target …),
-    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None.
+    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None;
+    ``truth`` is what two of the same must agree on, as a person reads it, the label where it is None.
     """
 
     id: str
@@ -57,6 +58,7 @@ class RawText:
     row: int | None = None  # as a spreadsheet counts: the header is row 1
     more: dict[str, str] = field(default_factory=dict)
     same: str | None = None
+    truth: str | None = None
 
 
 class Reader(Protocol):
@@ -65,6 +67,8 @@ class Reader(Protocol):
     id: str
     title: Sentence
     what: Sentence
+    suffixes: tuple[str, ...]  # of the files it reads where one holds all of an upload, the usual one first
+    example: str  # the first line of such a file, shown where one is pasted; '' where none can be
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         """Whether this upload is of this format."""

@@ -22,6 +22,8 @@ class Hub:
     id = "hub"
     title = say("A dataset on the hub")
     what = say("hf://owner/name: a dataset of the Hugging Face hub with a column of pictures and one of labels.")
+    suffixes: tuple[str, ...] = ()
+    example = ""
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None

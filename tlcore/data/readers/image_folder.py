@@ -18,6 +18,8 @@ class ImageFolder:
     id = "image-folder"
     title = say("One folder for each class")
     what = say("A zip or a folder with one folder of pictures for each class, also inside train, validation and test.")
+    suffixes: tuple[str, ...] = ()
+    example = ""
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return any(is_picture_name(name) for name in tree.entries)

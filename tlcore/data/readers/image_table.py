@@ -56,6 +56,8 @@ class ImageTable:
     id = "image-table"
     title = say("A table of files and labels")
     what = say("A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures.")
+    suffixes: tuple[str, ...] = ()
+    example = ""
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         if tree.table or (columns and tree.tables):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -45,29 +45,17 @@ class TextTable:
         "A CSV, TSV, JSON lines or Parquet table with a column of texts and a column of labels, alone or as files "
         "named train, validation and test."
     )
+    suffixes = READ
+    example = "text,label"
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        return bool(tree.tables)
+        return bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        names = sorted(tree.tables)
-        stems = {name: split_of_file(name) for name in names}
-        by_split = len(names) > 1 and any(stem == "train" for stem in stems.values())
-        if by_split:
-            names = [name for name in names if stems[name]]
-        elif len(names) > 1:
-            raise UnusableInput(
-                say(
-                    "{file} holds several tables, and none is named train: {tables}. Upload one, or name them train, "
-                    "validation and test.", file=tree.origin, tables=names[:10],
-                ),
-                code="several-tables", file=tree.origin,
-            )  # fmt: skip
-        for name in names:
-            yield from _rows(tree, name, columns, group, stems[name] if by_split else None)
-        for name in tree.entries:
-            if name not in names:
-                yield SetAside(file=name, reason=_stray(name))
+        splits = by_split(tree, READ)
+        for name, split in splits.items():
+            yield from _rows(tree, name, columns, group, split)
+        yield from strays(tree, splits)
 
 
 def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
@@ -76,13 +64,50 @@ def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
     yield told(name, mapped)
     for number, cells, problem in table.rows():
-        if problem and any(str(cell).count("\n") > MOST_LINES for cell in cells.values()):
-            problem = say("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
-        row = problem or _row(name, cells, number, mapped, split)
+        row = unclosed(problem, cells) or row_of(name, cells, number, mapped, split)
         yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
-def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
+def of_kind(tree: Tree, suffixes: Sequence[str]) -> list[str]:
+    """The names of an upload's files with these endings: the one that was named, else all of them."""
+    return [name for name in ([tree.table] if tree.table else sorted(tree.entries)) if suffix(name) in suffixes]
+
+
+def by_split(tree: Tree, suffixes: Sequence[str]) -> dict[str, str | None]:
+    """The files to read, each with the split that it is named after: one file, or train and its kin.
+
+    Raises UnusableInput where there are several and none is named train.
+    """
+    names = of_kind(tree, suffixes)
+    if len(names) < 2:
+        return dict.fromkeys(names)
+    stems = {name: split for name in names if (split := split_of_file(name))}
+    if "train" not in stems.values():
+        raise UnusableInput(
+            say(
+                "{file} holds several tables, and none is named train: {tables}. Upload one, or name them train, "
+                "validation and test.", file=tree.origin, tables=names[:10],
+            ),
+            code="several-tables", file=tree.origin,
+        )  # fmt: skip
+    return stems
+
+
+def strays(tree: Tree, read: Collection[str]) -> Iterator[SetAside]:
+    """The files that were not read, each with the reason."""
+    for name in tree.entries:
+        if name not in read:
+            yield SetAside(file=name, reason=_stray(name))
+
+
+def unclosed(problem: Sentence | None, cells: Mapping[str, Any]) -> Sentence | None:
+    """The problem of a row; where a cell takes in many lines, the quotation mark that is behind it."""
+    if problem and any(str(cell).count("\n") > MOST_LINES for cell in cells.values()):
+        return say("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
+    return problem
+
+
+def row_of(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
          split: str | None) -> RawText | Sentence:  # fmt: skip
     """One row of the table as an example, or why it cannot be one."""
     given, label = cells.get(mapped["text"]), cells.get(mapped["label"])

@@ -52,14 +52,22 @@ class TextModel(nn.Module):
         """Logits (B, C) of token ids (B, T) whose ``mask`` (B, T) is 1 for tokens and 0 for padding."""
         return self.classify(self.net.dropout(self.features(ids, mask)))
 
+    def vectors(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The last token vectors, (B, T, D)."""
+        return self.net.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    def each(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Logits (B, T, C) of each token, where the head was made to sit on single tokens."""
+        return self.classify(self.net.dropout(self.vectors(ids, mask)))
+
     def features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The mean of the last token vectors, (B, D): what the head sees."""
-        hidden = self.net.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        hidden = self.vectors(ids, mask)
         weight = mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
     def classify(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits (B, C) of features (B, D)."""
+        """Logits (…, C) of features (…, D)."""
         return features if self.head is None else self.head(features)
 
     def example(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,7 +92,8 @@ class TextModel(nn.Module):
         """Write ``config.json``, ``model.safetensors`` and the tokenizer's files.
 
         ``AutoModel`` of transformers loads the encoder from it; ``head.weight`` and ``head.bias`` in the same file are
-        the head. ``preprocess`` is what evaluation used: ``max_length`` in tokens.
+        the head. ``preprocess`` is what evaluation used: ``max_length`` in tokens, and ``pooling`` where the head does
+        not sit on their mean.
         """
         from safetensors.torch import save_file
 
@@ -96,7 +105,8 @@ class TextModel(nn.Module):
             "architectures": [type(self.net.encoder).__name__],
             "id2label": {str(i): label for i, label in enumerate(labels)},
             "label2id": {label: i for i, label in enumerate(labels)},
-            "dtype": "float32", "studio_pooling": "mean", "studio_max_length": int(preprocess["max_length"]),
+            "dtype": "float32", "studio_pooling": preprocess.get("pooling", "mean"),
+            "studio_max_length": int(preprocess["max_length"]),
         }  # fmt: skip
         told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
         (folder / "config.json").write_text(told, encoding="utf-8")
