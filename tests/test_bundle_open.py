@@ -236,3 +236,25 @@ def test_inputs_are_found_with_their_names(tmp_path):
     ]
     assert found == [("b/A.PNG", None), ("z.zip/k/one.png", None), ("no.png", "There is no such file.")]
     assert [name for name, *_ in found_in([tmp_path / "b"])] == ["A.PNG"]
+
+
+def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeypatch):
+    """What the pages ask of the worker for kinds that need torch; here one that does not."""
+    from tlcore.bundle.job import ask
+    from tlcore.bundle.kinds import Knob, find
+    from tlcore.words import say
+
+    job = store.jobs.submit("ask", "local", {"bundle": str(path), "inputs": [str(path), "nothing.png"]})
+    told = ask(store, job, lambda *a, **k: None)
+    assert [row["prediction"] for row in told["rows"]] == [None, None]
+    assert all(row["reason"]["text"] for row in told["rows"])
+    monkeypatch.setattr(type(find("image")), "knobs", (Knob("beams", say("Beams"), 1, 8, 2, 1),))
+    opened = Bundle.open(path)
+    assert opened.settings == {"beams": 2}
+    opened.choose({"beams": 4.0})
+    assert opened.settings == {"beams": 4}
+    assert isinstance(opened.settings["beams"], int)
+    for bad in ({"beams": 9}, {"beams": "4"}, {"other": 1}, {"beams": True}):
+        with pytest.raises(UnusableInput):
+            opened.choose(bad)
+    assert (opened.folder / "model.safetensors").read_bytes() == opened.read("model.safetensors")

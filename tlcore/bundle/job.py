@@ -33,6 +33,22 @@ def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
             **write(bundle, inputs, folder / "predictions.csv", folder / "set_aside.csv", progress)}  # fmt: skip
 
 
+def ask(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Predict a few inputs that were typed on a page, in the order in which they were given.
+
+    ``job.input``: the bundle as for `predict`, ``inputs``, and ``settings`` (knobs of the bundle's kind). The output's
+    ``rows`` have prediction, confidence and, where one was set aside, reason.
+    """
+    progress(None, say("Opening the model"))
+    bundle = Bundle.open(bundle_path(store, job.input))
+    bundle.choose(job.input.get("settings") or {})
+    return {"rows": [
+        {"prediction": row.prediction, "confidence": row.confidence,
+         "reason": row.reason.model_dump() if row.reason else None}
+        for row in bundle.predict(job.input["inputs"])
+    ]}  # fmt: skip
+
+
 def bundle_path(store: Store, asked: dict[str, Any]) -> Path:
     """The bundle of a run, of a model of the library, or at a path. Raises UnusableInput where there is none."""
     if run := asked.get("run"):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +80,32 @@ class Bundle:
     ):
         self.manifest, self.labels, self.kind, self.prepared, self._read = manifest, labels, kind, prepared, read
         self.calibration = calibration
+        self.settings: dict[str, float] = {knob.id: knob.default for knob in kind.knobs}
+
+    def choose(self, settings: Mapping[str, float]) -> None:
+        """Set knobs of the bundle's kind, within their bounds. Raises UnusableInput for what is none of them."""
+        known = {knob.id: knob for knob in self.kind.knobs}
+        for name, value in settings.items():
+            knob = known.get(name)
+            if knob is None or isinstance(value, bool) or not isinstance(value, int | float):
+                raise UnusableInput(say("This model has no setting {name} with a value {value}.", name=str(name)[:80],
+                                        value=str(value)[:80]), code="setting")  # fmt: skip
+            if not knob.low <= value <= knob.high:
+                raise UnusableInput(say("{title} must be between {low} and {high}.", title=knob.title, low=knob.low,
+                                        high=knob.high), code="setting")  # fmt: skip
+            self.settings[name] = type(knob.default)(value)
+
+    @cached_property
+    def folder(self) -> Path:
+        """The bundle's files, their sha256 checked, in a temporary folder that goes when this object goes: for networks
+        that torch runs.
+        """
+        self._unpacked = tempfile.TemporaryDirectory(prefix="bundle-")
+        root = Path(self._unpacked.name)
+        for name in self.kind.weights:
+            if name in self.manifest.files:
+                (root / name).write_bytes(self.read(name))
+        return root
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:

@@ -33,7 +33,7 @@ DRAWS = 1000
 def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     """``job.input`` as `race.request` makes it. Keeps the result in ``cache/races`` and returns who won."""
     from tlcore import flow
-    from tlcore.training import fit
+    from tlcore.training import fit, loop
 
     asked = job.input
     base = Spec.model_validate({**asked["spec"], "baseline": "none", "seeds": 1})
@@ -50,7 +50,8 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
         plan = flow.plan_for(base.model_copy(update={"strategy": strategy}), task, dataset, source)
         told = fit.Fitting(task, dataset, source, target, plan, folder / strategy, store.home / "cache",
                            tally)  # type: ignore[arg-type]  # fmt: skip
-        told.examples = {split: told.examples[split] for split in ("train", "validation")}  # and never the test set
+        judged = loop.judged(task, told.examples["validation"], "validation")
+        told.examples = {"train": told.examples["train"], "validation": judged}  # and never the test set
         runners.append(_Runner(strategy, told))
     found = _race(runners, tally)
     metric = runners[0].told.metric

@@ -17,6 +17,7 @@ KINDS = (
     ("run", "tlcore.flow:work"),
     ("check-upload", "tlcore.data.job:check_upload"),
     ("predict", "tlcore.bundle.job:predict"),
+    ("ask", "tlcore.bundle.job:ask"),
     ("explain", "tlcore.report.job:explain"),
     ("measure", "tlcore.guidance.job:measure"),
     ("rank", "tlcore.guidance.job:rank"),

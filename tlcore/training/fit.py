@@ -250,7 +250,7 @@ class _Arm:
         for split in ("validation", "test"):
             np.save(folder / f"outputs-{split}.npy", out[split])
         scores = {
-            split: loop.metrics(told.task, out[split], told.examples[split], told.target)
+            split: loop.metrics(told.task, out[split], loop.judged(told.task, told.examples[split], split), told.target)
             for split in ("train", "validation")
         }
         result = ArmResult(

@@ -165,6 +165,11 @@ class First:
         return value[: self._n] if whole else value
 
 
+def judged(task: Task, examples: Any, split: str) -> Any:
+    """As much of a split as the task scores while it trains; all of the test set."""
+    return examples if split == "test" else First(examples, task.judged)
+
+
 def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     """The order cut into pieces of ``size``; the last one may be smaller."""
     return [order[i : i + size] for i in range(0, len(order), size)]
@@ -202,7 +207,7 @@ def score(told: Training, model: Any, split: str, device: str) -> dict[str, floa
 
     model.eval()
     rows, losses = [], 0.0
-    examples = First(told.examples[split], told.task.judged)
+    examples = judged(told.task, told.examples[split], split)
     order = arranged(examples)
     size = max(1, told.batch_size // told.accumulation)
     with torch.inference_mode():

@@ -22,7 +22,8 @@ def pack_and_score(
     task: Task, source: OpenSource, model: Any, labels: list[str], processor: dict[str, Any],
     examples: Mapping[str, Any], folder: Path, kept: Mapping[str, np.ndarray] | None, device: str, batch_size: int,
 ) -> tuple[dict[str, np.ndarray], float]:  # fmt: skip
-    """Save the weights to ``folder/weights``, load them back, and give the reloaded model's outputs on every split.
+    """Save the weights to ``folder/weights``, load them back, and give the reloaded model's outputs on every split; on
+    all but the test set those of as many examples as the task judges after an epoch.
 
     With ``kept`` features of a frozen backbone the outputs are the reloaded head on those features, and the whole
     network is run on one batch only, to prove the two agree: no example goes through the backbone twice.
@@ -38,7 +39,10 @@ def pack_and_score(
     model.to(device, memory_format=torch.channels_last)
     few = loop.First(examples["validation"], batch_size)
     if kept is None:
-        out = {split: loop.outputs(task, reloaded, these, batch_size, device) for split, these in examples.items()}
+        out = {
+            split: loop.outputs(task, reloaded, loop.judged(task, these, split), batch_size, device)
+            for split, these in examples.items()
+        }
         reference, compared = loop.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
     else:
         out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}

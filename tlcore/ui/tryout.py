@@ -11,7 +11,7 @@ import streamlit as st
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
-from tlcore.ui import charts, jobview, texts
+from tlcore.ui import asking, charts, jobview, texts
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -42,7 +42,13 @@ def opened(path: Path) -> Any:
 
 def try_it(path: Path, key: str, task: str) -> None:
     """Examples of the person's own, each with what the model says of it."""
-    TRY[find(task).bundle](path, key)
+    from tlcore.bundle import kinds
+
+    kind = kinds.find(find(task).bundle)
+    if kind.worker:
+        asking.show(path, key, kind)
+    else:
+        TRY[kind.id](path, key)
 
 
 def _texts(path: Path, key: str) -> None:

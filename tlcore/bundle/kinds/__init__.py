@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tlcore.bundle.kinds import pictures, texts
-from tlcore.bundle.kinds.contract import Kind
+from tlcore.bundle.kinds.contract import Kind, Knob
 from tlcore.registry import by_id, pick
 
 KINDS: tuple[Kind, ...] = (
@@ -18,4 +18,4 @@ def find(kind: object) -> Kind:
     return pick(_BY_ID, str(kind), what="kind of bundle")
 
 
-__all__ = ["KINDS", "Kind", "find"]
+__all__ = ["KINDS", "Kind", "Knob", "find"]

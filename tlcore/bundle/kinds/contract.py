@@ -32,6 +32,19 @@ class Row:
     reason: Sentence | None = None
 
 
+@dataclass(frozen=True)
+class Knob:
+    """One number that may be chosen when a model is asked; ``low``, ``high`` and ``default`` are of one type."""
+
+    id: str
+    title: Sentence
+    low: float
+    high: float
+    default: float
+    step: float
+    help: Sentence | None = None
+
+
 class Prepared(Protocol):
     """The preparation of one bundle, read from its files."""
 
@@ -50,6 +63,8 @@ class Kind(Protocol):
     weights: tuple[str, ...]  # files copied as they are from the folder of the packed weights
     needed: tuple[str, ...]  # files without which it is no bundle
     labelled: bool  # ``labels.json`` names classes
+    worker: bool  # predicting needs torch: the pages ask a job of the worker
+    knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Bundle.settings` holds what was
     requirements: str  # of predict.py
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Pictures:
     weights = layout.WEIGHTS
     needed = layout.NEEDED
     labelled = True
+    worker = False
+    knobs = ()
     requirements = program.REQUIREMENTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Texts:
     weights = layout.TEXT_WEIGHTS
     needed = (*(name for name in layout.NEEDED if name != "model.onnx"), "tokenizer.json")
     labelled = True
+    worker = False
+    knobs = ()
     requirements = program.TEXT_REQUIREMENTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
