@@ -34,10 +34,13 @@ def requirements(name: str) -> dict[str, str]:
     return {re.split(r"\[|==", line)[0]: line.split("==")[1] for line in pinned}
 
 
-def test_every_strategy_is_documented():
+def test_every_strategy_and_every_hook_is_documented():
     from tlcore.strategies import STRATEGIES
+    from tlcore.strategies.hooks import HOOKS
 
-    assert first_column(doc("strategies.md")) == {strategy.id for strategy in STRATEGIES}
+    strategies, hooks = doc("strategies.md").split("**Hooks.**")
+    assert first_column(strategies) == {strategy.id for strategy in STRATEGIES}
+    assert first_column(hooks) == {hook.id for hook in HOOKS}
 
 
 def rows_of_sources() -> list[str]:

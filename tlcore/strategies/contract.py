@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -90,15 +91,22 @@ def train_phase(
     scale: float = 1.0,
     statistics: str = "follow",
     share: float = 1.0,
+    hooks: Sequence[Mapping[str, Any]] = (),
+    stream: str | None = None,
 ) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
     ``trainable`` is ``all``, ``head`` or a share of the parts, from the head down; ``layer_decay`` multiplies the rate
     once for each part below the head; ``scale`` multiplies the learning rates that the search tries; ``statistics`` of
     batch norm ``follow`` the data or are ``kept`` as the source's, so that a head solved on them still fits when
-    training begins. ``share`` is that of the epochs of the whole.
+    training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.strategies.hooks`, each as
+    ``{"id": …, **settings}``; with a ``stream`` (``unlabelled``, ``extra``) the phase goes through that set instead of
+    the training examples, and its hooks alone make the loss and choose the best state.
     """
     epochs = max(1, round(share * context.most_epochs))
+    more: dict[str, Any] = {"hooks": [dict(hook) for hook in hooks]} if hooks else {}
+    if stream:
+        more["stream"] = stream
     return {
         "kind": "train",
         "trainable": trainable,
@@ -109,4 +117,5 @@ def train_phase(
         "patience": max(4, epochs // 4),
         "weight_decay": 0.05,
         "warmup": 0.1,
+        **more,
     }

@@ -43,6 +43,3 @@ class Checkpoint:
         except Exception as error:  # a torn disk: begin this training again rather than fail the run
             print(f"checkpoint {self.path} cannot be read and is left aside: {error}")
             return None
-
-    def drop(self) -> None:
-        self.path.unlink(missing_ok=True)

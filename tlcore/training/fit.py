@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,6 +42,7 @@ class Fitting:
     folder: Path  # of the run
     cache: Path  # of the workspace
     watch: Watch
+    sets: Mapping[str, Dataset] = field(default_factory=dict)  # further ones, by the name of their stream
 
     def __post_init__(self) -> None:
         self.machine = machine.found()
@@ -49,6 +51,15 @@ class Fitting:
         self.examples: Mapping[str, Any] = self.task.examples(
             self.dataset, self.processor, self.target, self.cache / "pictures", self.source
         )
+
+    @functools.cached_property
+    def streams(self) -> Mapping[str, Any]:
+        """The examples of the further sets, whatever their labels; those of a split of theirs are left alone."""
+        cache = self.cache / "pictures"
+        return {
+            name: self.task.examples(dataset, self.processor, self.target, cache, self.source)["train"]
+            for name, dataset in self.sets.items()
+        }
 
     def model(self, pretrained: bool, seed: int) -> Any:
         return self.task.model(self.source, self.target, pretrained, size=self.processor["size"], seed=seed)
@@ -153,6 +164,8 @@ class _Arm:
                 assert done is not None
                 told = {"rate": rate, "score": list(done.score), "seconds": done.seconds}
                 _write(path, told)
+                for left in (self.folder / "seed-0").glob(f"checkpoint-{rate:g}-*.pt"):
+                    left.unlink()
             trials.append(told)
         best = max(trials, key=lambda trial: tuple(trial["score"]))
         return best["rate"], sum(trial["seconds"] for trial in trials)
@@ -227,12 +240,11 @@ class _Arm:
             task=told.task, model=model, examples=told.examples, target=told.target, phase=phase, rate=rate,
             epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
             batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
-            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"],
+            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"], streams=told.streams,
+            sets=told.sets, keep=any(later["kind"] == "train" for later in self.plan["phases"][number + 1 :]),
             on_step=told.watch.step, on_epoch=on_epoch,
         ))  # fmt: skip
         told.watch.finish(start + epochs)
-        if trial != "final":
-            checkpoint.drop()
         return done if before is None else before.then(done)
 
     def _keep(self, seed: int, folder: Path, model: Any, done: loop.Trained | None, rate: float | None,
@@ -261,7 +273,9 @@ class _Arm:
             learning_rate=rate, validation=scores["validation"], train=scores["train"],
             batch_size=told.plan["batch_size"], accumulation=self.accumulation,
             peak_memory=machine.peak_memory(told.machine.device), device=told.machine.name,
-            examples_per_second=done.examples_per_second if done else None, notes=list(self.notes),
+            examples_per_second=done.examples_per_second if done else None,
+            notes=[*self.notes, *(Sentence.model_validate(note) for note in (done.notes if done else ()))],
+            measured=done.measured if done else {},
         )  # fmt: skip
         if drift > pack.TOLERANCE:
             raise RunFailed(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from tlcore.strategies.hooks import At, running
 from tlcore.tasks.contract import Metric, Part, Task
 from tlcore.training.checkpoint import Checkpoint
 
@@ -37,6 +38,9 @@ class Training:
     checkpoint: Checkpoint
     metric: Metric
     minutes: float | None = None
+    streams: Mapping[str, Any] = field(default_factory=dict)  # further examples, for the phase or its hooks, by name
+    sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets that the streams are of
+    keep: bool = False  # the state at the end stays in the checkpoint, for the phases that come after
     on_step: Callable[[int], None] = lambda n: None
     on_epoch: Callable[..., None] = lambda **values: None
 
@@ -51,46 +55,65 @@ class Trained:
     seconds: float
     examples_per_second: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)  # sentences for the report, dumped
+    measured: dict[str, Any] = field(default_factory=dict)  # by the hooks, under their ids
 
     def then(self, after: Trained) -> Trained:
         """This phase and the one that went on from it: the state is that of the later one."""
         return replace(after, best_epoch=self.epochs + after.best_epoch, epochs=self.epochs + after.epochs,
-                       seconds=self.seconds + after.seconds, history=[*self.history, *after.history])  # fmt: skip
+                       seconds=self.seconds + after.seconds, history=[*self.history, *after.history],
+                       notes=[*self.notes, *after.notes], measured={**self.measured, **after.measured})  # fmt: skip
 
 
 def train(told: Training) -> Trained:
-    """Run one `train` phase; the model ends with its best state by validation data."""
+    """Run one `train` phase; the model ends with its best state by validation data, or by what a hook of the phase
+    chooses it by. A phase that was finished before is not run again where its end was kept.
+    """
     import torch
     from accelerate import Accelerator
 
     machine, phase, model = told.machine, told.phase, told.model
     accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if machine.bf16 else "no")
+    device = str(accelerator.device)
+    model.to(accelerator.device, memory_format=torch.channels_last)
+    kept = told.checkpoint.load()
+    if kept and "done" in kept:
+        model.load_state_dict(kept["model"])
+        return Trained(**kept["done"])
     parts = told.task.parts(model)
     trainable = trained(parts, phase["trainable"])
     _train_mode(model, trainable, phase)
-    model.to(accelerator.device, memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(_groups(model, parts, trainable, told.rate * phase["scale"], phase), fused=True)
-    optimizer = accelerator.prepare(optimizer)
-    order_size, batch = len(told.examples["train"]), told.batch_size
+    top = told.rate * phase["scale"]
+    groups = _groups(model, parts, trainable, top, phase)
+    hooks = running(phase.get("hooks", ()))
+    hooks.begin(told, device)
+    if extra := hooks.parameters():
+        groups.append({"params": extra, "lr": top, "top": top, "weight_decay": phase["weight_decay"]})
+    modes = [(module, module.training) for module in model.modules()]
+    optimizer = accelerator.prepare(torch.optim.AdamW(groups, fused=True))
+    examples = told.streams[phase["stream"]] if phase.get("stream") else told.examples["train"]
+    order_size, batch = len(examples), told.batch_size
     steps = max(1, order_size // batch if order_size >= batch else 1)
 
     best: dict[str, Any] = {"score": [-math.inf, -math.inf], "epoch": 0, "state": None}
     history: list[dict[str, float]] = []
     epoch, spent, count = 0, 0.0, 0
-    if kept := told.checkpoint.load():
+    if kept:
         model.load_state_dict(kept["model"])
         optimizer.load_state_dict(kept["optimizer"])
+        hooks.load_state_dict(kept["hooks"])
         best, history, epoch, spent = kept["best"], kept["history"], kept["epoch"], kept["seconds"]
-    begun = time.monotonic()
+    begun, nothing = time.monotonic(), torch.zeros((), device=accelerator.device)
 
     def judge(epoch: int, **values: float) -> None:
         """Score on validation data, keep the best state, and tell."""
+        model.eval()
         with accelerator.autocast():
-            seen = score(told, model, "validation", str(accelerator.device))
-        now = [seen[told.metric.id] * (1 if told.metric.higher_is_better else -1), -seen["loss"]]
+            seen = {} if phase.get("stream") else score(told, model, "validation", device)
+            now = hooks.judge(model, seen, At(told.seed, epoch, share=epoch / told.epochs))
+        now = list(now or (order(told.metric, seen) if seen else (0.0, float(epoch))))
         if now > best["score"]:
-            state = {name: value.detach().clone() for name, value in model.state_dict().items()}
-            best.update(score=now, epoch=epoch, state=state)
+            best.update(score=now, epoch=epoch, state=_copied(model))
         values.update({f"validation_{k}": v for k, v in seen.items()})
         seconds = spent + time.monotonic() - begun
         history.append({"epoch": epoch, "seconds": seconds, **values})
@@ -99,26 +122,29 @@ def train(told: Training) -> Trained:
     if epoch == 0:
         judge(0)  # a head that was solved beforehand may already be the best
     while epoch < told.epochs:
-        _train_mode(model, trainable, phase)
+        for module, mode in modes:
+            module.training = mode
         losses = 0.0
-        order = np.random.default_rng((told.seed, epoch)).permutation(order_size)[: steps * batch]
-        pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(order, batch)]
-        feed = told.examples["train"].batches(
-            [piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device)
-        )
+        places = np.random.default_rng((told.seed, epoch)).permutation(order_size)[: steps * batch]
+        pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(places, batch)]
+        feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), device)
         done = 0
         for step, these in enumerate(pieces):
             _set_rate(optimizer, phase, epoch * steps + step, told.epochs * steps)
             torch.manual_seed((told.seed * 1_000_003 + epoch) * 1_000_003 + step)
             size = sum(map(len, these))
+            at = At(told.seed, epoch, step, done, (epoch * steps + step) / (told.epochs * steps))
             for piece, inputs in zip(these, feed, strict=False):
                 with accelerator.autocast():
-                    loss, _ = told.task.loss(model, inputs)
+                    loss, given = (nothing, None) if phase.get("stream") else told.task.loss(model, inputs)
+                    loss = hooks.loss(model, inputs, given, loss, at)
                 accelerator.backward(loss * (len(piece) / size))
                 losses += loss.detach() * len(piece)
-            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                at = replace(at, seen=at.seen + len(piece))
+            accelerator.clip_grad_norm_([*model.parameters(), *extra], 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            hooks.after_step(model, at)
             done += size
             told.on_step(size)
         count += done
@@ -130,15 +156,27 @@ def train(told: Training) -> Trained:
         if stop or epoch == told.epochs:
             break
         if told.checkpoint.due():
-            told.checkpoint.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best,
-                                  "history": history, "epoch": epoch, "seconds": seconds})  # fmt: skip
+            told.checkpoint.save({
+                "model": model.state_dict(), "optimizer": optimizer.state_dict(), "hooks": hooks.state_dict(),
+                "best": best, "history": history, "epoch": epoch, "seconds": seconds,
+            })  # fmt: skip
     if best["state"] is not None:
         model.load_state_dict(best["state"])
+    left = hooks.end(model)
     elapsed = time.monotonic() - begun
-    return Trained(
-        score=(best["score"][0], best["score"][1]), best_epoch=best["epoch"], epochs=epoch, seconds=spent + elapsed,
-        examples_per_second=round(count / elapsed, 1) if elapsed > 0 and count else None, history=history,
+    found = Trained(
+        score=left.score or (best["score"][0], best["score"][1]), best_epoch=best["epoch"], epochs=epoch,
+        seconds=spent + elapsed, examples_per_second=round(count / elapsed, 1) if elapsed > 0 and count else None,
+        history=history, notes=[note.model_dump() for note in left.notes], measured=left.measured,
     )  # fmt: skip
+    if told.keep:
+        told.checkpoint.save({"model": model.state_dict(), "done": asdict(found)})
+    return found
+
+
+def order(metric: Metric, seen: Mapping[str, float]) -> tuple[float, float]:
+    """By what states are compared, higher is better: the headline metric, then minus the loss."""
+    return seen[metric.id] * (1 if metric.higher_is_better else -1), -seen["loss"]
 
 
 def trained(parts: list[Part], which: str | float) -> set[str]:
@@ -222,6 +260,10 @@ def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) 
     """The task's metrics of outputs on a split, each example counted once."""
     records = task.evaluate(out, examples, target)
     return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
+
+
+def _copied(model: Any) -> dict[str, Any]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:

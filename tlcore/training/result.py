@@ -33,6 +33,7 @@ class ArmResult:
     device: str
     examples_per_second: float | None
     notes: list[Sentence] = field(default_factory=list)  # e.g. that batches were halved for lack of memory
+    measured: dict[str, Any] = field(default_factory=dict)  # by the strategy's hooks, under their ids
 
     @property
     def weights(self) -> Path:

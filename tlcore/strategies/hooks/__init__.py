@@ -1,0 +1,27 @@
+"""What strategies add to the one loop. A new hook is one file here and one line in HOOKS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tlcore.registry import by_id, pick
+from tlcore.strategies.hooks.contract import At, Ended, Hook
+from tlcore.strategies.hooks.l2_sp import L2SP
+from tlcore.strategies.hooks.running import Running
+
+HOOKS: tuple[type[Hook], ...] = (L2SP,)
+
+_BY_ID = by_id(HOOKS)
+
+
+def running(told: Sequence[Mapping[str, Any]]) -> Running:
+    """The hooks that a phase names, made for one training. Raises UnusableInput for one that is not known."""
+    made = []
+    for one in told:
+        settings = {name: value for name, value in one.items() if name != "id"}
+        made.append(pick(_BY_ID, one["id"], what="hook")(**settings))
+    return Running(made)
+
+
+__all__ = ["HOOKS", "At", "Ended", "Hook", "Running", "running"]

@@ -1,0 +1,38 @@
+"""L2-SP: what is transferred is pulled back towards where it started, not towards zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+
+class L2SP:
+    """Adds ``strength`` / 2 times the squared distance of the trained weights below the head from where the phase
+    found them (Li, Grandvalet & Davoine 2018, arXiv 1802.01483, equation 3 with beta left to weight decay: the head
+    starts from chance, so nothing pulls it back).
+    """
+
+    id = "l2-sp"
+
+    def __init__(self, strength: float):
+        self.strength = strength
+
+    def begin(self, told: Training, device: str) -> None:
+        head = set(told.task.parts(told.model)[-1].parameters)
+        self.pairs = [
+            (parameter, parameter.detach().clone())
+            for name, parameter in told.model.named_parameters()
+            if parameter.requires_grad and name not in head
+        ]
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        if not self.pairs:
+            return loss
+        away = sum((parameter.float() - start.float()).square().sum() for parameter, start in self.pairs)
+        return loss + 0.5 * self.strength * away

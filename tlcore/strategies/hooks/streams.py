@@ -1,0 +1,32 @@
+"""Batches from a second set of examples, beside those that the loop goes through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.errors import RunFailed
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.strategies.hooks.contract import At
+    from tlcore.training.loop import Training
+
+
+def needed(told: Training, name: str) -> Any:
+    """The examples of a stream. Raises RunFailed where the run has none of that name."""
+    if name not in told.streams or not len(told.streams[name]):
+        raise RunFailed(say("This strategy needs a second set of examples ({name}), which is not there.", name=name),
+                        code="no-stream")  # fmt: skip
+    return told.streams[name]
+
+
+def draw(examples: Any, count: int, at: At, device: str) -> Any:
+    """The ``count`` examples that go with a batch of the loop: a function of the seed and of where it stands alone,
+    without repeats until all were seen in the epoch. They are augmented as training examples are.
+    """
+    n = len(examples)
+    order = np.random.default_rng((at.seed, at.epoch, n)).permutation(n)
+    chunk = order[(at.seen + np.arange(min(count, n))) % n]
+    return next(iter(examples.batches([chunk], (at.seed, at.epoch), device)))
