@@ -28,7 +28,7 @@ def test_sample(sample, tmp_path):
     assert found.usable
     assert 100 <= len(found.rows) <= 400
     assert found.set_aside() == []
-    assert len(set(found.counts.values())) == 1
+    assert len(set(found.counts.values())) <= 1
     assert {f.level for f in found.findings} <= {"note"}
     Spec(task=sample.task, data=Data(path="x"), **sample.spec)
     assert str(sample.title)

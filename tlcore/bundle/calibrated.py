@@ -31,16 +31,20 @@ class Decision(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Logits are divided by ``temperature`` before they become probabilities; without a decision the likeliest wins."""
+    """Logits are divided by ``temperature`` before they become probabilities; without a decision the likeliest wins.
+
+    With a ``threshold`` each label has a probability of its own, and those from it up are all given.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     temperature: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
     decision: Decision | None = None
+    threshold: float | None = Field(None, gt=0, lt=1)
 
     def fits(self, labels: Sequence[str]) -> None:
         """Raises ValueError where a decision is not between these labels."""
-        if self.decision and (len(labels) != 2 or self.decision.positive not in labels):
+        if self.decision and (len(labels) != 2 or self.decision.positive not in labels or self.threshold):
             raise ValueError("the decision is about other classes")
 
 

@@ -19,7 +19,6 @@ LICENCES = (
     "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
     "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
 )  # fmt: skip
-TITLES = {"accuracy": "accuracy", "macro-f1": "macro-F1"}
 TYPES = {"macro-f1": "f1"}
 
 
@@ -49,7 +48,7 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
     licence = (report["source"]["licence"] or "").strip()
     known = licence.lower() if licence.lower() in LICENCES else None
     library = context.source.library
-    data = report["dataset"]
+    titles, data = _titles(report), report["dataset"]
     front: dict[str, Any] = {"license": known or "other"}
     if not known:
         front["license_name"] = licence or "unknown"
@@ -66,7 +65,7 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
                 "dataset": {"name": data["name"], "type": "private", "split": "test",
                             "revision": data["fingerprint"]},
                 "metrics": [
-                    {"type": TYPES.get(metric, metric), "value": round(value, 4), "name": TITLES.get(metric, metric),
+                    {"type": TYPES.get(metric, metric), "value": round(value, 4), "name": titles.get(metric, metric),
                      "args": {"interval_95": [round(end, 4) for end in report["packed"]["intervals"][metric]],
                               "n": report["n_test"]}}
                     for metric, value in report["packed"]["metrics"].items()
@@ -97,9 +96,10 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
         f"means over {report['seeds']} seeds.\n",
         "| | this model | recipe | from-scratch twin | difference |", "|---|---|---|---|---|",
     ]  # fmt: skip
+    titles = _titles(report)
     for metric in report["packed"]["metrics"]:
         cells = [_estimate(report[key], metric) for key in ("packed", "transfer", "baseline", "difference")]
-        rows.append(f"| {TITLES.get(metric, metric)} | " + " | ".join(cells) + " |")
+        rows.append(f"| {titles.get(metric, metric)} | " + " | ".join(cells) + " |")
     if plain := report["sentences"].get("plain"):
         rows += ["", _english(plain)]
     if report.get("per_class"):
@@ -203,6 +203,13 @@ def _estimate(told: dict[str, Any] | None, metric: str) -> str:
         return "–"
     low, high = told["intervals"][metric]
     return f"{told['metrics'][metric]:.3f} ({low:.3f} – {high:.3f})"
+
+
+def _titles(report: dict[str, Any]) -> dict[str, str]:
+    """The task's metrics by id, in English."""
+    from tlcore import tasks
+
+    return {metric.id: str(metric.title) for metric in tasks.find(report["task"]).metrics}
 
 
 def _share(value: float | None) -> str:

@@ -35,7 +35,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
         for name in kind.weights:
             if (result.weights / name).exists():
                 shutil.copyfile(result.weights / name, folder / name)
-        calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0))
+        calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0),
+                                  threshold=context.target.get("threshold"))  # fmt: skip
         layout.write_json(folder / layout.CALIBRATION, calibration.model_dump())
         report["export"] = kind.write(context, calibration, result, folder)
         if skipped := report["export"].get("skipped"):

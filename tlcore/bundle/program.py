@@ -24,9 +24,9 @@ def predict_py() -> str:
 
 def predict_text_py() -> str:
     """The text of predict.py for texts."""
-    from tlcore.bundle.standalone import answer, cell, probabilities
+    from tlcore.bundle.standalone import answer, cell, probabilities, said
 
-    return _written("standalone_text.py", (probabilities, answer, cell))
+    return _written("standalone_text.py", (probabilities, said, answer, cell))
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...]) -> str:

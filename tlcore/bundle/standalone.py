@@ -119,10 +119,28 @@ def predict(session, pictures, preprocessing, calibration):
 
 
 def probabilities(logits, calibration):
-    """Calibrated probabilities (n, classes): logits divided by the temperature, then softmax."""
+    """Calibrated probabilities (n, classes): logits divided by the temperature, then softmax; where a text may have
+    several labels, each one's own."""
     logits = logits.astype(np.float64) / calibration.get("temperature", 1.0)
+    if calibration.get("threshold"):
+        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def said(shares, labels, calibration):
+    """What these probabilities mean, and how sure that is: a class and its probability.
+
+    Where several labels are possible, those from the threshold up, joined; and the probability of the least sure one of
+    all the decisions.
+    """
+    threshold = calibration.get("threshold")
+    if not threshold:
+        best = answer(shares, labels, calibration)
+        return labels[best], float(shares[best])
+    given = shares >= threshold
+    chosen = "; ".join(labels[place] for place in np.flatnonzero(given))
+    return chosen, float(np.where(given, shares, 1 - shares).min())
 
 
 def answer(shares, labels, calibration):

@@ -4,8 +4,9 @@
     python predict.py --text "one text"
 
 INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text a line. The table has the columns
-input, prediction and confidence, then one column a class; input is the file and the row, the header being row 1. Inputs
-that cannot be read are told on standard error with the reason, and listed beside the output.
+input, prediction and confidence, then one column a class; input is the file and the row, the header being row 1. Where
+a text may have several labels the prediction is all of them, joined by semicolons. Inputs that cannot be read are told
+on standard error with the reason, and listed beside the output.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next line becomes the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import answer, cell, probabilities
+from tlcore.bundle.standalone import answer, cell, probabilities, said  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
@@ -161,8 +162,8 @@ def main():
             tokens = [one.ids for one in tokenizer.encode_batch([text for _, text in waiting])]
             shares = probabilities(run(*padded(tokens, preprocessing["pad"])), calibration)
             for (name, _), row in zip(waiting, shares):  # noqa: B905
-                best = answer(row, labels, calibration)
-                table.writerow([cell(name), cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
+                prediction, sure = said(row, labels, calibration)
+                table.writerow([cell(name), cell(prediction), f"{sure:.6f}", *(f"{p:.6f}" for p in row)])
         waiting.clear()
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,11 @@ from tlcore.spec import Split
 from tlcore.words import Sentence, say
 
 
-def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
+def stratified(rows: pd.DataFrame, split: Split, several: Sequence[Sequence[str]] | None = None) -> pd.Series:
     """``train``, ``validation`` or ``test`` for each row, classes in the same shares in each.
+
+    ``several`` are the labels of each row where a row may have any number of them: then the units with the rarest
+    label come first, while there is room for them everywhere (after Sechidis et al. 2011, ECML PKDD).
 
     Rows with the same ``group`` (or, where there are no groups, the same ``near`` cluster of near
     duplicates) stay together. Every class is in every split where it has enough groups. The result depends
@@ -22,12 +25,18 @@ def stratified(rows: pd.DataFrame, split: Split) -> pd.Series:
     leaves that split out.
     """
     shares = np.array([1 - split.validation - split.test, split.validation, split.test])
-    labels, label_at = np.unique(rows["label"].astype(str).to_numpy(), return_inverse=True)
     unit_of = units(rows)
-    order = pd.DataFrame({"unit": unit_of, "label": label_at}).groupby("unit", sort=True)["label"].agg(list)
+    if several is None:
+        held, of_row = rows["label"].astype(str).to_numpy(), unit_of
+    else:  # that it is an example at all counts as a label, so that the sizes of the splits are right as well
+        held = np.array([label for own in several for label in ("\x00", *own)])
+        of_row = np.repeat(unit_of, [1 + len(own) for own in several])
+    labels, label_at = np.unique(held, return_inverse=True)
+    order = pd.DataFrame({"unit": of_row, "label": label_at}).groupby("unit", sort=True)["label"].agg(list)
     seeds = {unit: _draw(split.seed, unit) for unit in order.index}
-    names = sorted(order.index, key=lambda unit: (-len(order[unit]), seeds[unit]))
     counts = np.bincount(label_at, minlength=len(labels))
+    rarest = {unit: 0 if several is None else int(counts[order[unit]].min()) for unit in order.index}
+    names = sorted(order.index, key=lambda unit: (rarest[unit], -len(order[unit]), seeds[unit]))
     wanted = np.stack([_quota(int(n), shares) for n in counts], axis=1).astype(float)  # splits × classes
     have = np.zeros_like(wanted)
     chosen: dict[str, str] = {}

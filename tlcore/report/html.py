@@ -46,7 +46,7 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
                 {**error, "text": error.get("text"), "shown": _inline(figures, error["picture"]),
-                 "why": _inline(figures, error["gradcam"])}
+                 "why": _inline(figures, error["gradcam"]), "sure": error.get("score", error.get("confidence"))}
                 for error in report.get("worst", [])
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
@@ -182,7 +182,8 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "most_confused": t("Most confused pairs"), "truth": t("Truth"), "prediction": t("Prediction"),
         "count": t("Count"), "share": t("Share"), "per_class": t("Each class"), "label": t("Class"),
         "examples": t("Examples"), "precision": t("Precision"), "recall": t("Recall"), "f1": t("F1"),
-        "worst": t("Errors the model was surest of"),
+        "worst": t("The worst answers, with their scores")
+        if any("score" in error for error in report.get("worst", [])) else t("Errors the model was surest of"),
         "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")
         if any(error.get("picture") for error in report.get("worst", [])) else "",
         "confidence": t("Confidence"), "data": t("Data"), "fingerprint": t("Fingerprint"),

@@ -3,6 +3,7 @@
 from tlcore.registry import by_id, pick
 from tlcore.tasks.contract import Task
 from tlcore.tasks.image_classification import ImageClassification
+from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
 from tlcore.tasks.sentiment_analysis import SentimentAnalysis
 from tlcore.tasks.text_classification import TextClassification
 
@@ -10,6 +11,7 @@ TASKS: tuple[Task, ...] = (
     ImageClassification(),
     TextClassification(),
     SentimentAnalysis(),
+    MultiLabelTextClassification(),
 )
 
 _BY_ID = by_id(TASKS)

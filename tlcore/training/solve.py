@@ -1,12 +1,16 @@
-"""A convex head on cached features: multinomial logistic regression, its strength chosen on validation data."""
+"""A convex head on cached features: logistic regression, of one label an example or of several, its strength chosen on
+validation data.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+CERTAIN = 10.0  # logit of a label that every training example has
 
 
 def logistic_head(
@@ -31,13 +35,7 @@ def _fit(
 ) -> dict[str, Any]:
     from sklearn.linear_model import LogisticRegression
 
-    mean, std = train.mean(axis=0), train.std(axis=0)
-    std[std < 1e-6] = 1.0
-    x, v = (train - mean) / std, (validation - mean) / std
-    basis = None
-    if len(x) < x.shape[1]:
-        basis = np.linalg.qr(x.T.astype(np.float64))[0].astype(np.float32)
-        x, v = x @ basis, v @ basis
+    x, v, fold = _standardised(train, validation)
     best: tuple[tuple[float, float], float, np.ndarray, np.ndarray] | None = None
     tried = []
     coefficients = None
@@ -55,15 +53,76 @@ def _fit(
             best = (score, strength, weight, bias)
     assert best is not None
     _, strength, weight, bias = best
-    if basis is not None:
-        weight = weight @ basis.T
-    weight = weight / std
-    return {
-        "weight": weight.astype(np.float32),
-        "bias": (bias - weight @ mean).astype(np.float32),
-        "strength": strength,
-        "tried": tried,
-    }
+    return {**fold(weight, bias), "strength": strength, "tried": tried}
+
+
+def logistic_heads(
+    train: np.ndarray, train_labels: np.ndarray, validation: np.ndarray, validation_labels: np.ndarray
+) -> dict[str, Any]:
+    """One logistic regression for each label, where an example may have several: labels are (n, labels) of booleans.
+
+    As `logistic_head`; all labels share one strength, chosen on ``validation`` by macro-F1 at a threshold of one half,
+    then log-loss: few validation examples have a rare label, too few to choose a strength of its own by.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _fit_each(train, train_labels, validation, validation_labels)
+
+
+def _fit_each(
+    train: np.ndarray, train_labels: np.ndarray, validation: np.ndarray, validation_labels: np.ndarray
+) -> dict[str, Any]:
+    from sklearn.linear_model import LogisticRegression
+
+    x, v, fold = _standardised(train, validation)
+    count = train_labels.shape[1]
+    weight, bias = np.zeros((count, x.shape[1])), np.zeros(count)
+    best: tuple[tuple[float, float], float, np.ndarray, np.ndarray] | None = None
+    tried = []
+    for strength in STRENGTHS:
+        for label in range(count):
+            wanted = train_labels[:, label]
+            if wanted.all() or not wanted.any():
+                bias[label] = CERTAIN if wanted.any() else -CERTAIN
+                continue
+            model = LogisticRegression(C=strength * 100 / train.shape[1], max_iter=500, tol=1e-4).fit(x, wanted)
+            weight[label], bias[label] = model.coef_[0], model.intercept_[0]
+        logits = v @ weight.T + bias
+        loss = float(np.logaddexp(0, np.where(validation_labels, -logits, logits)).mean())
+        score = (_macro_f1(logits > 0, validation_labels), -loss)
+        tried.append({"strength": strength, "macro-f1": score[0], "loss": loss})
+        if best is None or score > best[0]:
+            best = (score, strength, weight.copy(), bias.copy())
+    assert best is not None
+    _, strength, weight, bias = best
+    return {**fold(weight, bias), "strength": strength, "tried": tried}
+
+
+def _standardised(train: np.ndarray, validation: np.ndarray) -> tuple[np.ndarray, np.ndarray, Callable[..., Any]]:
+    """Both sets by the moments of ``train``, in the span of its examples where there are fewer of them than features;
+    and what makes of weights and biases found there those for the features as they are.
+    """
+    mean, std = train.mean(axis=0), train.std(axis=0)
+    std[std < 1e-6] = 1.0
+    x, v = (train - mean) / std, (validation - mean) / std
+    basis = None
+    if len(x) < x.shape[1]:
+        basis = np.linalg.qr(x.T.astype(np.float64))[0].astype(np.float32)
+        x, v = x @ basis, v @ basis
+
+    def fold(weight: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
+        weight = (weight if basis is None else weight @ basis.T) / std
+        return {"weight": weight.astype(np.float32), "bias": (bias - weight @ mean).astype(np.float32)}
+
+    return x, v, fold
+
+
+def _macro_f1(said: np.ndarray, truth: np.ndarray) -> float:
+    """The mean F1 of the labels that occur; 0 where none does."""
+    hits, marked, there = (said & truth).sum(axis=0), said.sum(axis=0), truth.sum(axis=0)
+    occurs = there > 0
+    return float((2 * hits[occurs] / (marked[occurs] + there[occurs])).mean()) if occurs.any() else 0.0
 
 
 def _every_class(model: Any, classes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -114,7 +114,7 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
             st.markdown(
                 t(
                     "**{prediction}**, {share} sure",
-                    prediction=plain(row.prediction),
+                    prediction=plain(row.prediction) or t("none of the labels"),
                     share=score(row.confidence),
                 )
             )

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlcore.bundle import layout, onnx
 from tlcore.bundle.kinds.contract import Prepared, Row
-from tlcore.bundle.standalone import answer, probabilities
+from tlcore.bundle.standalone import probabilities, said
 from tlcore.errors import UnusableInput
 from tlcore.words import say
 
@@ -79,7 +79,7 @@ def write(kind: Classifier, context: RunContext, calibration: Calibration, resul
 
 
 def rows(bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-    """The likeliest label of each input, or the one that the bundle's threshold decides for."""
+    """The likeliest label of each input, or what the bundle's threshold decides for."""
     calibration, labels = bundle.calibration.model_dump(), bundle.labels
     inputs = bundle.prepared.feed([ready for _, ready in waiting])
     shares = probabilities(onnx.run(bundle.session, inputs), calibration)
@@ -87,8 +87,8 @@ def rows(bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
                                 labels=len(labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
     for (name, _), row in zip(waiting, shares, strict=True):
-        best = answer(row, labels, calibration)
-        yield Row(name, labels[best], float(row[best]), tuple(map(float, row)))
+        prediction, sure = said(row, labels, calibration)
+        yield Row(name, prediction, sure, tuple(map(float, row)))
 
 
 def _example(kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration,
@@ -96,8 +96,10 @@ def _example(kind: Classifier, context: RunContext, row: Any, logits: np.ndarray
     """One test example and what the model says of it, so that an installation can be proved to work."""
     (folder / "example").mkdir()
     name = kind.example(context, row, folder)
-    labels, shares = context.target["labels"], probabilities(logits, calibration.model_dump())[0]
+    told = calibration.model_dump()
+    shares = probabilities(logits, told)[0]
+    prediction, sure = said(shares, context.target["labels"], told)
     layout.write_json(folder / "example" / "expected.json", {
-        "input": name, "prediction": labels[int(shares.argmax())], "confidence": float(shares.max()),
+        "input": name, "prediction": prediction, "confidence": sure,
         "probability": [float(share) for share in shares], "tolerance": onnx.TOLERANCE,
     })  # fmt: skip

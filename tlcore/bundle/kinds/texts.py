@@ -126,12 +126,13 @@ class Texts:
             "`preprocessing.json`: the text is cut after `max_length` tokens. A pooler that transformers reports as "
             "missing is not used: the head sits on the mean of the token vectors. `labels.json` is in the order of "
             "the outputs, which are logits; they are divided by `temperature` of `calibration.json` before the "
-            "softmax.\n"
+            "softmax. Where that file has a `threshold`, each label has a probability of its own (a sigmoid), and "
+            "those from the threshold up are the answer.\n"
         )
 
     def limits(self) -> list[str]:
         return [
-            "* It knows these classes only: a text about anything else gets one of them too, and perhaps confidently.",
+            "* It knows these classes only: a text about anything else is judged by them too, and perhaps confidently.",
             "* The scores hold for texts like those of the test set; another language, time or group of writers may "
             "do worse.",
         ]

