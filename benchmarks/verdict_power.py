@@ -6,7 +6,9 @@ its own on each unit, a seed a chance of its own; they are weighed so that two m
 fifth of the units (discordance 0.2), and two seeds of one arm on the share stated. Besides, each seed's accuracy has a
 standard deviation from seed to seed. Three seeds an arm, mean accuracy 75 %.
 
-    OMP_NUM_THREADS=1 python benchmarks/verdict_power.py [--repetitions 200] [--null 400]
+    OMP_NUM_THREADS=1 python benchmarks/verdict_power.py [--repetitions 200] [--null 400] [--sizes 1000] [--settings 2]
+
+Every row of the table has random numbers of its own: rows that are run singly are the same.
 """
 
 from __future__ import annotations
@@ -102,15 +104,17 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repetitions", type=int, default=200)
     arguments.add_argument("--null", type=int, default=400, help="repetitions without a difference")
+    arguments.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), choices=SIZES)
+    arguments.add_argument("--settings", nargs="+", type=int, default=list(range(len(SETTINGS))), help="by place")
     asked = arguments.parse_args()
     started = time.perf_counter()
-    for within, deviation in SETTINGS:
+    for within, deviation in (SETTINGS[place] for place in asked.settings):
         print(
             f"\nseeds of one arm disagree on {within:.0%}, deviation from seed to seed {100 * deviation:.0f} points\n"
         )
         print("| n | discordance | visible difference | 4 points | 8 points | 12 points | none: false verdicts |")
         print("|--:|--:|--:|--:|--:|--:|--:|")
-        for n in SIZES:
+        for n in asked.sizes:
             cells, apart = [], []
             rng = np.random.default_rng((n, int(1000 * within), int(1000 * deviation)))
             for difference in DIFFERENCES:

@@ -165,7 +165,7 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     assert {one["strategy"] for one in told["candidates"]} == set(race.candidates(tasks.find("image-classification")))
     assert "scratch" not in race.candidates(tasks.find("image-classification"))
     assert "scratch" in race.candidates(tasks.find("image-classification"), scratch=True)
-    assert told["n_validation"] == len(dataset.split("validation"))
+    assert told["n_own"] == len(dataset.split("validation"))
     assert any("Rung 1 of 3" in one for one in sentences)
     for one in told["candidates"]:
         for rung in one["rungs"]:
@@ -249,6 +249,7 @@ def result(asked) -> dict:
              "rungs": [rung(3, 0.8), rung(4, 0.81), rung(12, 0.9)]},
         ],
         "winner": "linear-probe-then-fine-tune", "clear": True, "runner_up": None, "seconds": 9.0, "n_validation": 40,
+        "n_own": 20, "turns": 2,
         "share": True, "metric_title": say("accuracy").model_dump(), "asked": asked,
     }  # fmt: skip
     told["sentences"] = {name: one.model_dump() for name, one in race.sentences(told).items()}

@@ -329,15 +329,17 @@ def test_predict_py_knows_the_columns_that_the_reader_knows():
     assert NAMES["text"] == TEXT_COLUMNS
 
 
-def test_advice_on_texts_leaves_similarity_open(bert, texts, tmp_path):
+def test_advice_on_texts(bert, texts, tmp_path):
     from tlcore import guidance
 
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
     found = guidance.measure_with(texts, TASK, source, processor, tmp_path)
-    assert found.similarity is None
+    assert [part.id for part in found.similarity_parts] == ["fertility"]
     assert 0 <= found.transferability["probe"]["value"] <= 1
-    assert guidance.advise(found, []).strategy in {one.id for one in STRATEGIES}
+    told = guidance.advise(found, [])
+    assert told.strategy in {one.id for one in STRATEGIES}
+    assert any("pieces in the mean" in str(reason) for reason in told.reasons)
 
 
 @pytest.mark.assets

@@ -101,15 +101,19 @@ def cell(store: Store, spec: Spec) -> dict:
     watch = Watch(lambda *a, **k: None, store, run.id, plan)
     result = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
     [done] = result["transfer"]
-    test = task.examples(dataset, plan["processor"], target, None)["test"]
-    records = task.evaluate(done.outputs("test"), test, target)
+    examples = task.examples(dataset, plan["processor"], target, None)
+    records = task.evaluate(done.outputs("test"), examples["test"], target)
     hits = records.columns["truth"] == records.columns["prediction"]
+    seen = task.evaluate(done.outputs("validation"), examples["validation"], target).columns
+    sure = seen["probability"][np.arange(len(seen["truth"])), seen["truth"]]
     shutil.rmtree(folder)
     return {
         "n": dataset.info.n["train"] + dataset.info.n["validation"], "n_test": len(hits),
         "accuracy": float(hits.mean()), "validation": done.validation["accuracy"], "train": done.train["accuracy"],
         "seconds": round(done.seconds + done.seconds_search, 1), "epochs": done.epochs,
         "right": "".join("1" if hit else "0" for hit in hits), "fingerprint": dataset.fingerprint,
+        "validation_sure": [round(float(p), 4) for p in sure],  # the probability of each picture's own class
+        "validation_right": "".join("1" if hit else "0" for hit in seen["truth"] == seen["prediction"]),
     }  # fmt: skip
 
 

@@ -86,12 +86,27 @@ class Dataset:
             raise ValueError("with_train: some of these are no training examples")
         if kept.sum() == train.sum():
             return self
+        return self._view(self.rows["split"].mask(train & ~kept, LEFT_OUT), sorted(wanted))
+
+    def with_validation(self, ids: Iterable[str]) -> Dataset:
+        """A view that validates on these examples of train and validation, and trains on all others of the two.
+
+        The test set stays as it is. Raises ValueError where an id is in neither.
+        """
+        wanted, split = set(ids), self.rows["split"]
+        seen, chosen = split.isin(SPLITS[:2]), self.rows["id"].isin(wanted)
+        if int((seen & chosen).sum()) != len(wanted):
+            raise ValueError("with_validation: some of these are neither training nor validation examples")
+        cut = split.mask(seen & ~chosen, "train").mask(seen & chosen, "validation")
+        return self if cut.equals(split) else self._view(cut, ["validation", *sorted(wanted)])
+
+    def _view(self, split: pd.Series, told: list[str]) -> Dataset:
+        """The same rows under another split, with a fingerprint that follows from what was ``told`` of it."""
         view = Dataset(self.folder)
-        view.rows = self.rows.assign(split=self.rows["split"].mask(train & ~kept, LEFT_OUT))
-        told = "\x1f".join([self.fingerprint, *sorted(wanted)])
-        view.info = self.info.model_copy(update={
-            "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16], "n": {**self.info.n, "train": len(wanted)},
-        })  # fmt: skip
+        view.rows = self.rows.assign(split=split)
+        digest = hashlib.sha256("\x1f".join([self.fingerprint, *told]).encode()).hexdigest()[:16]
+        counts = {name: int((split == name).sum()) for name in SPLITS}
+        view.info = self.info.model_copy(update={"fingerprint": digest, "n": counts})
         view.cached_as = self.cached_as
         return view
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FEW, MANY = 25, 400
 AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
 MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
+STRANGE = (
+    0.6  # similarity of texts below which another source is suggested: English ones have 0.87 to 0.99, docs/guidance.md
+)
 RISKY = 0.2  # chance of negative transfer from which it is said as a warning
 
 
@@ -128,6 +131,7 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
         )  # fmt: skip
     if here.similarity is not None:
         reasons.append(_alike(here.similarity, fitted["mean_similarity"]))
+    reasons.extend(_read(evidence))
     if risk is not None:
         text = {"risk": max(1, round(100 * risk))}
         reasons.append(
@@ -166,6 +170,21 @@ def _alike(similarity: float, usual: float) -> Sentence:
                    "where {usual} is usual.", **told)  # fmt: skip
     return say("Your data are about as similar to the source's as is usual: similarity {similarity} of 1, where "
                "{usual} is usual.", **told)  # fmt: skip
+
+
+def _read(evidence: Evidence) -> list[Sentence]:
+    """How the source reads the person's texts, where there are texts."""
+    told = next((part for part in evidence.similarity_parts if part.id == "fertility"), None)
+    if told is None or evidence.similarity is None:
+        return []
+    found = [say("The source model cuts a word of your texts into {here} pieces in the mean; ordinary text of the "
+                 "language that it reads best takes {near}, random letters {far} (similarity {similarity} of 1).",
+                 **{name: round(told.raw[name], 2) for name in ("here", "near", "far")},
+                 similarity=round(evidence.similarity, 2))]  # fmt: skip
+    if evidence.similarity < STRANGE:
+        found.append(say("That is far from what it reads well: a source model that was trained on the language of your "
+                         "texts, or on many languages, will probably do better."))  # fmt: skip
+    return found
 
 
 def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from tlcore import strategies, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import keeping
-from tlcore.guidance.similarity import Part
+from tlcore.guidance.similarity import Part, mean_of
 from tlcore.guidance.size import Size
 from tlcore.words import Sentence, say
 
@@ -91,9 +91,11 @@ def measure_with(
         return known
 
     if not task.solves:
+        alike = mean_of(_read(source, dataset))
         return measure(dataset).model_copy(update={
             "source": {"id": source.source.id, "title": source.source.title},
-            "relevance": relevance(source.source, task, dataset),
+            "relevance": relevance(source.source, task, dataset), "similarity": alike.value,
+            "similarity_interval": alike.interval, "similarity_parts": alike.parts,
         })  # fmt: skip
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
     from threadpoolctl import threadpool_limits
@@ -104,7 +106,7 @@ def measure_with(
     seen = looking.look(dataset, task, source, processor, cache, progress)
     progress(0.8, say("Estimating how well the features tell the classes apart"))
     with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
-        told = _estimated(measure(dataset), dataset, task, seen, thorough, progress)
+        told = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
     told.source = {"id": source.source.id, "title": source.source.title}
     told.relevance = relevance(source.source, task, dataset)
     told.thorough = thorough
@@ -131,13 +133,22 @@ def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
     )  # fmt: skip
 
 
-def _estimated(told: Evidence, dataset: Dataset, task: Task, seen: Any, thorough: bool,
+def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
+    """What a language model's reading of the training texts tells; none where there are no texts."""
+    from tlcore.guidance import reading
+
+    train = dataset.split("train")
+    return reading.parts(source, train["text"].tolist()) if "text" in train else []
+
+
+def _estimated(told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool,
                progress: Progress) -> Evidence:  # fmt: skip
     from tlcore.guidance import probe, transferability
     from tlcore.guidance import size as sizes
     from tlcore.guidance.similarity import similarity, softmax
 
-    alike = similarity(seen.moments, seen.features["train"], seen.logits(seen.features["train"]), seen.far)
+    features = seen.features["train"]
+    alike = mean_of([*similarity(seen.moments, features, seen.logits(features), seen.far).parts, *read])
     told.similarity, told.similarity_interval, told.similarity_parts = alike.value, alike.interval, alike.parts
     told.size = sizes.facts(dataset, told.n_per_class, told.imbalance)
     rows = _rows(dataset, task, seen)

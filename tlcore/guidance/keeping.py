@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tlcore.guidance.evidence import Evidence
     from tlcore.store import Store
 
-VERSION = 2  # of what is measured, and how: a newer one measures anew
+VERSION = 3  # of what is measured, and how: a newer one measures anew
 FAILED = "failed.json"
 
 

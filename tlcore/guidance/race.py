@@ -2,7 +2,8 @@
 
 Each rung gives the strategies that are left a longer training; the worse half is dropped, unless it is within noise of
 the leader (Jamieson & Talwalkar, arXiv 1502.07943). Every rung begins anew: a training stopped early is still in its
-warm-up, and says less than a short one with a schedule of its own. Test data are not looked at.
+warm-up, and says less than a short one with a schedule of its own. Test data are not looked at. Where validation
+examples are few, other parts of the training data validate in turn at the end (`guidance.turns`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tlcore.store import Store
     from tlcore.tasks.contract import Task
 
-VERSION = 1
+VERSION = 2
 SHARES = (1 / 9, 1 / 3, 1.0)  # of the epochs of a whole training, by rung
 LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the strategy
 FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
@@ -77,13 +78,13 @@ def survivors(scores: Mapping[str, tuple[float, float]], near: Mapping[str, bool
     return [name for place, name in enumerate(order) if place < half or near[name]]
 
 
-def guess(plans: Sequence[Mapping[str, Any]], cores: int) -> float:
-    """Seconds at most, if nobody is dropped; a rough guess from the plans of the candidates."""
+def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> float:
+    """Seconds at most, if nobody is dropped; a rough guess from the plans of the candidates and the number of turns."""
     total = 0.0
     for plan in plans:
         arm = plan["arms"]["transfer"]
         epochs = rungs(epochs_of(arm))
-        passes = epochs[0] * len(arm["rates"]) + sum(sorted(set(epochs))[1:])
+        passes = epochs[0] * len(arm["rates"]) + sum(sorted(set(epochs))[1:]) + (turns - 1) * epochs[-1]
         still = [phase for phase in arm["phases"] if phase["kind"] != "train"]
         once = {**arm, "phases": [*still, {"kind": "train", "epochs": passes}] if passes else still, "rates": []}
         total += guess_seconds({**plan, "arms": {"transfer": once}, "seeds": 1}, cores) - 10
@@ -114,7 +115,14 @@ def sentences(told: Mapping[str, Any]) -> dict[str, Sentence]:
               "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
               "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
               n=told["n_validation"])  # fmt: skip
-    return {"won": won, "how": how}
+    out = {"won": won, "how": how}
+    if told["n_validation"] > told["n_own"]:
+        out["turns"] = say(
+            "{own} validation examples tell little. After the last rung every strategy that was left was trained on "
+            "{turns} more splits of training and validation data, in which other examples validate: the scores are "
+            "those of all {n} together, each by a model that had not seen it.",
+            own=told["n_own"], turns=told["turns"] - 1, n=told["n_validation"])  # fmt: skip
+    return out
 
 
 def _short(text: str) -> str:

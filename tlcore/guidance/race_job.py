@@ -1,11 +1,15 @@
-"""Running a pilot race, as a job. What is trained is written whole, so that a race that was stopped goes on."""
+"""Running a pilot race, as a job. What is trained is written whole, so that a race that was stopped goes on.
+
+Where the validation set is small, whoever is left after the last rung is trained once more for every further turn
+(`guidance.turns`), and the scores are those of all turns' validation examples together.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import sources, tasks
-from tlcore.guidance import race
+from tlcore.guidance import race, turns
 from tlcore.report import statistics
 from tlcore.report.build import plain, write_whole
 from tlcore.spec import Spec
@@ -45,20 +49,21 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     target, tally = task.fit_target(dataset), Tally(progress, most=0.99)
     result = race.path(store, asked)
     folder = result.with_suffix("")
-    runners = []
+    runners, in_turn = [], turns.turns(task, dataset)
     for strategy in race.candidates(task, base.data, asked["scratch"]):
         plan = flow.plan_for(base.model_copy(update={"strategy": strategy}), task, dataset, source)
-        told = fit.Fitting(task, dataset, source, target, plan, folder / strategy, store.home / "cache",
-                           tally)  # type: ignore[arg-type]  # fmt: skip
-        judged = loop.judged(task, told.examples["validation"], "validation")
-        told.examples = {"train": told.examples["train"], "validation": judged}  # and never the test set
-        runners.append(_Runner(strategy, told))
+        each = [fit.Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
+                for one in in_turn]  # type: ignore[arg-type]  # fmt: skip
+        for told in each:  # and never the test set
+            judged = loop.judged(task, told.examples["validation"], "validation")
+            told.examples = {"train": told.examples["train"], "validation": judged}
+        runners.append(_Runner(strategy, each[0], each[1:]))
     found = _race(runners, tally)
     metric = runners[0].told.metric
     found |= {
         "version": race.VERSION, "dataset": dataset.fingerprint, "source": base.source, "metric": metric.id,
         "metric_title": metric.title.model_dump(), "share": metric.share,
-        "n_validation": len(runners[0].told.examples["validation"]), "restarts": True, "asked": asked,
+        "n_own": len(runners[0].told.examples["validation"]), "turns": len(in_turn), "restarts": True, "asked": asked,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     found["sentences"] = {name: one.model_dump() for name, one in race.sentences(found).items()}
@@ -82,10 +87,14 @@ class _Score:
 
 @dataclass
 class _Runner:
-    """A strategy in the race. Its learning rate is the one that did best in the first rung."""
+    """A strategy in the race. Its learning rate is the one that did best in the first rung.
+
+    ``others`` are the same on the validation sets of the further turns.
+    """
 
     strategy: str
     told: Fitting
+    others: list[Fitting] = field(default_factory=list)
     rate: float | None = None
     features: dict[str, np.ndarray] | None = None
 
@@ -118,26 +127,46 @@ class _Runner:
         """Whether this rung is the training of the one before: as many epochs, or a head that is solved once."""
         return rung > 0 and (self.rungs == [0] or self.rungs[rung] == self.rungs[rung - 1])
 
-    def _one(self, rate: float | None, epochs: int) -> _Score:
+    def work_in_turns(self) -> float:
+        """Examples that the trainings of the further turns take at most."""
+        each = self.rungs[-1] * self.told.plan["n_train"] + START
+        return len(self.others) * (START if self.rungs == [0] else each)
+
+    def in_turns(self, own: _Score) -> tuple[_Score, float]:
+        """The score on the validation examples of all turns, and the seconds of the further trainings."""
+        rest = [self._one(self.rate, self.rungs[-1], turn + 1) for turn in range(len(self.others))]
+        every = [own, *rest]
+        sizes = [len(one.records) for one in every]
+        loss = float(np.average([one.loss for one in every], weights=sizes))
+        seconds = sum(one.seconds for one in rest)
+        return self._score(self.rate, turns.together([one.records for one in every]), loss, seconds), seconds
+
+    def _one(self, rate: float | None, epochs: int, turn: int = 0) -> _Score:
         from tlcore.training import fit
 
-        told = self.told
-        folder = told.folder / (f"{epochs}-epochs-{rate:g}" if epochs else "solved")
+        told = self.others[turn - 1] if turn else self.told
+        name = f"{epochs}-epochs-{rate:g}" if epochs else "solved"
+        folder = told.folder / (f"turn-{turn}-{name}" if turn else name)
         done, outputs = folder / "done.json", folder / "outputs.npy"
         if not done.exists():
             if self.features is None:
-                self.features = fit.frozen(told, "transfer")
+                self.features = fit.frozen(self.told, "transfer")
+            rows = turns.rearranged(self.features, self.told.dataset, told.dataset) if turn else self.features
             own = _within(told, folder)
-            out, loss, seconds = fit.trial(own, "transfer", rate, epochs, self.features)
+            out, loss, seconds = fit.trial(own, "transfer", rate, epochs, rows)
             folder.mkdir(parents=True, exist_ok=True)
             np.save(outputs, out)
             write_whole(done, json.dumps({"loss": loss, "seconds": seconds}))
             shutil.rmtree(folder / "arms", ignore_errors=True)
         kept = json.loads(done.read_text())
         records = told.task.evaluate(np.load(outputs), told.examples["validation"], told.target)
+        return self._score(rate, records, kept["loss"], kept["seconds"])
+
+    def _score(self, rate: float | None, records: Records, loss: float, seconds: float) -> _Score:
+        told = self.told
         score = float(statistics.scores(told.task, [records], told.target)[told.metric.id][0])
         sign = 1.0 if told.metric.higher_is_better else -1.0
-        return _Score(rate, records, score, (sign * score, -kept["loss"]), kept["loss"], kept["seconds"])
+        return _Score(rate, records, score, (sign * score, -loss), loss, seconds)
 
 
 def _within(told: Fitting, folder: Path) -> Fitting:
@@ -163,8 +192,8 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         if rung and len(left) == 1:
             break
         tally.total = tally.before + sum(
-            one.work(later) for one in left for later in range(rung, len(race.SHARES))
-        )  # fmt: skip
+            one.work_in_turns() + sum(one.work(later) for later in range(rung, len(race.SHARES))) for one in left
+        )
         scores = {}
         for one in left:
             tally.begin(say("Rung {rung} of {rungs}: {strategy}", rung=rung + 1, rungs=len(race.SHARES),
@@ -181,10 +210,21 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
                 if one.strategy not in on:
                     rows[one.strategy]["dropped_at"] = rung + 1
             left = [one for one in left if one.strategy in on]
+    if len(left) > 1 and left[0].others:
+        for one in left:
+            tally.begin(say("{turns} more validation sets in turn: {strategy}", turns=len(one.others),
+                            strategy=find(one.strategy).title))  # fmt: skip
+            scores[one.strategy], took = one.in_turns(scores[one.strategy])
+            tally.end(one.work_in_turns())
+            seconds += took
+            rungs = rows[one.strategy]["rungs"]
+            rungs[-1] = _row(one, scores[one.strategy], len(race.SHARES) - 1, rungs[-1]["seconds"] + took)
+        near = _near(left, scores)
     final = sorted(scores, key=lambda name: scores[name].order, reverse=True)
     close = [name for name in final[1:] if near[name]]
     return {"candidates": list(rows.values()), "winner": final[0], "clear": not close,
-            "runner_up": close[0] if close else None, "seconds": round(seconds, 2)}  # fmt: skip
+            "runner_up": close[0] if close else None, "seconds": round(seconds, 2),
+            "n_validation": len(scores[final[0]].records), "errors": _errors(left, scores)}  # fmt: skip
 
 
 def _row(one: _Runner, score: _Score, rung: int, took: float) -> dict[str, Any]:
@@ -197,16 +237,19 @@ def _row(one: _Runner, score: _Score, rung: int, took: float) -> dict[str, Any]:
 def _near(left: list[_Runner], scores: Mapping[str, _Score]) -> dict[str, bool]:
     """Whether each is within one standard error of the leader: of the paired difference, over validation units
     (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3)."""
-    task, target, metric = left[0].told.task, left[0].told.target, left[0].told.metric
     leader = max(scores, key=lambda name: scores[name].order)
+    errors = _errors(left, scores)[leader]
+    return {name: scores[leader].order[0] - one.order[0] <= errors[name] for name, one in scores.items()}
+
+
+def _errors(left: list[_Runner], scores: Mapping[str, _Score]) -> dict[str, dict[str, float]]:
+    """The standard error of the paired difference of every two, from a bootstrap over validation units."""
+    task, target, metric = left[0].told.task, left[0].told.target, left[0].told.metric
     rng = np.random.default_rng(0)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in scores}
-    for weights in statistics.unit_weights(scores[leader].records.unit, DRAWS, rng):
+    units = next(iter(scores.values())).records.unit
+    for weights in statistics.unit_weights(units, DRAWS, rng):
         for name, one in scores.items():
             drawn[name].append(task.aggregate(one.records, weights, target)[metric.id])
     whole = {name: np.concatenate(parts) for name, parts in drawn.items()}
-    out = {}
-    for name, one in scores.items():
-        error = float((whole[leader] - whole[name]).std())
-        out[name] = scores[leader].order[0] - one.order[0] <= error
-    return out
+    return {a: {b: float((whole[a] - whole[b]).std()) for b in whole} for a in whole}

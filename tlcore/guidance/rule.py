@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.guidance.similarity import OF_TEXTS
+
 if TYPE_CHECKING:
     from tlcore.guidance.evidence import Evidence
 
@@ -35,7 +37,7 @@ class Situation:
     probe: float  # cross-validated accuracy of a linear head, 0-1
     probe_interval: tuple[float, float]
     classes: int
-    similarity: float | None  # 0-1; None counts as the grid's mean
+    similarity: float | None  # 0-1, on the scale of pictures; None counts as the grid's mean
 
     @classmethod
     def of(cls, evidence: Evidence) -> Situation | None:
@@ -45,7 +47,9 @@ class Situation:
             return None
         low, high = told["probe"]["interval"]
         classes = len(evidence.n_per_class)
-        return cls(evidence.n_train / classes, told["probe"]["value"], (low, high), classes, evidence.similarity)
+        read = any(part.id in OF_TEXTS for part in evidence.similarity_parts)
+        alike = None if read else evidence.similarity  # the grid holds pictures alone
+        return cls(evidence.n_train / classes, told["probe"]["value"], (low, high), classes, alike)
 
     def vector(self, mean_similarity: float) -> np.ndarray:
         """(5,), in the order of NAMES. Headroom is what is left above the probe, as a share of what chance leaves."""

@@ -9,7 +9,8 @@ Three parts, each 0 (as far as pictures made by code) to 1 (as near as the sourc
 
 The far end is measured through the very same network: pictures that a task makes by code (`Task.far`). The near end of
 the first part is a distance of zero; those of the other two are ratios to the far end in ``calibration.json``, which
-``benchmarks/guidance/calibrate_similarity.py`` measured on natural photographs and networks that know them.
+``benchmarks/guidance/calibrate_similarity.py`` measured on natural photographs and networks that know them. Texts have
+parts of their own (`guidance.reading`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pydantic import BaseModel, Field
 
 from tlcore.training.features import Moments
 
+OF_TEXTS = ("fertility", "surprise")  # parts whose scale is not that of pictures
 DRAWS = 200
 MOST = 500  # examples that the spread is measured on; the time grows with the square
 
@@ -31,7 +33,7 @@ MOST = 500  # examples that the spread is measured on; the time grows with the s
 class Part(BaseModel):
     """One part: its value 0-1 with a 95 % interval, and the raw numbers it comes from."""
 
-    id: str  # "statistics" | "head" | "spread"
+    id: str  # "statistics" | "head" | "spread" | "fertility" | "surprise"
     value: float
     interval: list[float]
     raw: dict[str, float] = Field(default_factory=dict)  # "here", "far", "near"; and what else is told
@@ -63,22 +65,27 @@ def similarity(
         drawn = np.array([distance(moments, rng.multinomial(b, np.full(b, 1 / b)) / b)
                           for b in [len(moments.mean)] for _ in range(DRAWS)])  # fmt: skip
         drawn = 2 * here - drawn  # resampling adds as much distance again as the sample did: mirrored
-        parts.append(_part("statistics", 1 - here / end, 1 - drawn / end, here=here, far=end, near=0.0))
+        parts.append(part("statistics", 1 - here / end, 1 - drawn / end, here=here, far=end, near=0.0))
     n = len(features)
     if logits is not None and (end := _level(far, "head")):
         each = energies(logits)
         drawn = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) @ each / n
         to = near["head"] * end
-        parts.append(_part("head", _between(each.mean(), end, to), _between(drawn, end, to), here=float(each.mean()),
+        parts.append(part("head", between(each.mean(), end, to), between(drawn, end, to), here=float(each.mean()),
                            far=end, near=to, confidence=confidence(logits)))  # fmt: skip
     if n >= 8 and (end := _level(far, "spread")):
         some = features if n <= MOST else features[rng.permutation(n)[:MOST]]
         here, drawn = participation(some), participation(some, rng)
         to = near["spread"] * end
         if here is not None:
-            parts.append(_part("spread", _between(np.log(here), np.log(end), np.log(to)),
-                               _between(np.log(drawn), np.log(end), np.log(to)), here=here, far=end, near=to,
+            parts.append(part("spread", between(np.log(here), np.log(end), np.log(to)),
+                               between(np.log(drawn), np.log(end), np.log(to)), here=here, far=end, near=to,
                                dimensions=features.shape[1]))  # fmt: skip
+    return mean_of(parts)
+
+
+def mean_of(parts: list[Part]) -> Similarity:
+    """The similarity that these parts give together."""
     if not parts:
         return Similarity(value=None, interval=None, parts=[])
     mean = [float(np.mean([part.interval[end] for part in parts])) for end in (0, 1)]
@@ -157,12 +164,12 @@ def _level(far: dict[str, dict[str, float]], part: str) -> float | None:
     return float(np.exp(np.mean(np.log(told)))) if told else None
 
 
-def _between(value: Any, far: float, near: float) -> Any:
+def between(value: Any, far: float, near: float) -> Any:
     return (value - far) / (near - far)
 
 
-def _part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:
+def part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:
     low, high = np.clip(np.quantile(drawn, [0.025, 0.975]), 0, 1)
-    value = float(np.clip(value, 0, 1))
+    value = float(np.clip(value, 0, 1)) + 0.0  # and no minus nought
     return Part(id=id, value=value, interval=[float(min(low, value)), float(max(high, value))],
                 raw={name: float(number) for name, number in raw.items()})  # fmt: skip

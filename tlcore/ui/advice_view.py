@@ -135,7 +135,7 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
                             "line": {"width": 1, "color": "#444"}},
                     hoverinfo="name",
                 )  # fmt: skip
-    if evidence.similarity is not None:
+    if here.similarity is not None and evidence.similarity is not None:
         low, high = evidence.similarity_interval or (evidence.similarity, evidence.similarity)
         figure.add_scatter(
             x=[here.per_class], y=[evidence.similarity], mode="markers", name=t("Your project"),

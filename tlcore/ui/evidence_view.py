@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.guidance.similarity import OF_TEXTS
 from tlcore.store.tables import CANCELLED, FAILED
 from tlcore.ui import charts, jobview, texts
 from tlcore.ui.links import page_link
@@ -44,6 +45,21 @@ PARTS: dict[str, tuple[Sentence, Sentence]] = {
         say(
             "Directions in which the features of your data vary: {here} of {dimensions}; examples made by code: {far}; "
             "the source's own kind of data about {near}."
+        ),
+    ),
+    "fertility": (
+        say("Pieces a word"),
+        say(
+            "Pieces that the source's tokenizer cuts a word into: {here} in your texts; {english} in ordinary English, "
+            "{portuguese} in ordinary Portuguese, {far} in random letters."
+        ),
+    ),
+    "surprise": (
+        say("Surprise at hidden words"),
+        say(
+            "Surprise at words that are hidden from the source, in nats a word: {here} in your texts "
+            "(pseudo-perplexity {perplexity} a piece); {english} in ordinary English, {portuguese} in ordinary "
+            "Portuguese, {far} in random letters."
         ),
     ),
 }
@@ -240,6 +256,15 @@ def _similarity(evidence: Evidence) -> None:
     with st.expander(t("How this is measured and calibrated"), icon=":material/tune:"):
         for part in evidence.similarity_parts:
             st.markdown(f"- **{plain(t(PARTS[part.id][0]))}**: {plain(_told(part))}")
+        if any(part.id in OF_TEXTS for part in evidence.similarity_parts):
+            st.caption(
+                t(
+                    "Both ends are measured through the same source: 0 is text of random letters, 1 is ordinary "
+                    "English or Portuguese, whichever it reads better (60 short texts of each). At most 256 of your "
+                    "texts are looked at. The language is told well, the subject hardly."
+                )
+            )
+            return
         st.caption(
             t(
                 "The far end of each part is measured through the same network: noise and drawings made by "

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.errors import StudioError
-from tlcore.guidance import race
+from tlcore.guidance import race, turns
 from tlcore.store.tables import FAILED
 from tlcore.ui import jobview
 from tlcore.ui.state import change_draft, owner, store
@@ -52,7 +52,8 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
         )
     )
     try:
-        seconds = race.guess(_plans(spec, dataset), os.cpu_count() or 1)
+        in_turn = turns.count(dataset.info.n["train"], dataset.info.n["validation"])
+        seconds = race.guess(_plans(spec, dataset), os.cpu_count() or 1, in_turn)
         st.caption(t("At most about {time} on this machine.", time=duration(seconds)))
     except StudioError as error:
         st.caption(sentence(error.sentence))
@@ -100,7 +101,9 @@ def _running(job: Job) -> None:
 def _result(project: Project, told: dict[str, Any]) -> None:
     st.markdown(":material/flag: **" + sentence(told["sentences"]["won"]) + "**")
     st.table([_row(one, told) for one in told["candidates"]], border="horizontal", hide_index=True)
-    st.caption(sentence(told["sentences"]["how"]))
+    for name in ("turns", "how"):
+        if name in told["sentences"]:
+            st.caption(sentence(told["sentences"][name]))
     winner = told["winner"]
     chosen = project.draft.get("strategy") == winner
     st.button(

@@ -88,6 +88,30 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     return TextModel(encoder, head, opened.config, opened.folder, size)
 
 
+def with_masked_head(opened: OpenSource) -> Any:
+    """The source as it guesses hidden words, in evaluation mode; None where its file has no head for that."""
+    import torch
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    from tlcore.sources.opening.from_transformers import plain, quietly
+
+    names = opened.config.get("architectures")
+    if not isinstance(names, list) or not any(str(name).endswith(("ForMaskedLM", "ForPreTraining")) for name in names):
+        return None
+    try:
+        config = AutoConfig.for_model(str(opened.config["model_type"]), **plain(opened.config))
+        check_size(opened, lambda: AutoModelForMaskedLM.from_config(config))
+        with quietly():
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+                trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
+            )  # fmt: skip
+        _complete(info, str(opened.config["model_type"]))
+    except (*BUILD_ERRORS, UnusableInput):
+        return None
+    return model.eval()
+
+
 def _own_head(opened: OpenSource, width: int) -> Any:
     """The head that a model of the studio brings, in its file of weights."""
     from safetensors import safe_open
