@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui import advice_view, choices, evidence_view, guard, learn_link, race_view, walk
+from tlcore.ui import advice_view, choices, evidence_view, further_sets, guard, learn_link, race_view, walk
 from tlcore.ui.state import draft_spec, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import sentence
@@ -24,7 +24,8 @@ except StudioError as error:
 advised = advice_view.show(project, dataset).strategy
 evidence_view.show(project, dataset)
 learn_link("strategies", t("The strategies explained"))
-choices.choose(project, advised)
+further_sets.show(project, choices.choose(project, advised))
+project = open_project() or project
 
 st.subheader(t("Options"), anchor=False)
 st.caption(t("Empty fields are left to the studio."))

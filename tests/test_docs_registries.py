@@ -43,6 +43,17 @@ def test_every_strategy_and_every_hook_is_documented():
     assert first_column(hooks) == {hook.id for hook in HOOKS}
 
 
+def test_every_option_of_a_strategy_is_documented_with_the_sentence_that_the_page_shows():
+    from tlcore.strategies import STRATEGIES
+
+    rows = [line for line in doc("strategies.md").splitlines() if re.match(r"\| [a-z-]+ \| `", line)]
+    known = {(strategy.id, option.id): option for strategy in STRATEGIES for option in strategy.options}
+    shown = {(cells[1], cells[2].strip("`")): cells for cells in ([c.strip() for c in row.split("|")] for row in rows)}
+    assert set(shown) == set(known)
+    for key, option in known.items():
+        assert (shown[key][3], shown[key][5]) == (str(option.help), str(option.default))
+
+
 def rows_of_sources() -> list[str]:
     """The rows of the table in docs/sources.md, as the catalogue has them."""
     from tlcore.sources.catalogue import CATALOGUE

@@ -204,3 +204,24 @@ def test_l2_sp_keeps_the_weights_nearer_to_the_source(told, tmp_path):
         ends[strength] = sum(float((value - before[name]).square().sum().detach())
                              for name, value in training.model.named_parameters() if name not in head)  # fmt: skip
     assert ends[10.0] < 0.5 * ends[0.0]
+
+
+def test_a_soup_is_kept_only_where_it_is_better(told):
+    """The uniform average of the best states, scored on validation data like any other state."""
+    training = with_hooks(told, [{"id": "soup", "most": 2}], epochs=4)
+    states = {}
+
+    def on_epoch(epoch, **values):
+        states[epoch] = (values["validation_accuracy"], -values["validation_loss"]), state(training.model)
+
+    training.on_epoch = on_epoch
+    done = loop.train(training)
+    found = done.measured["soup"]
+    best = sorted(states.values(), key=lambda one: one[0], reverse=True)[:2]
+    mixed = {name: (value + best[1][1][name]) / 2 if value.is_floating_point() else value
+             for name, value in best[0][1].items()}  # fmt: skip
+    after = state(training.model)
+    expected = mixed if found["kept"] else best[0][1]
+    assert all(torch.allclose(expected[name], after[name], atol=1e-6) for name in expected)
+    assert done.score >= best[0][0]
+    assert found["kept"] == (done.score > best[0][0])

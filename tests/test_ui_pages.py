@@ -211,6 +211,18 @@ def test_options_are_kept_and_the_run_asks_for_them(filled):
     assert at.title[0].value == "Train"
 
 
+def test_a_strategy_asks_for_its_own_settings_once_it_is_chosen(filled):
+    filled.store.projects.save_draft(filled.project, {**filled.store.projects.get(filled.project, "local").draft,
+                                                      "strategy": "fine-tuning"})  # fmt: skip
+    at = opened("strategy", project=filled.project)
+    at.toggle(key=f"s-fine-tuning-soup-{filled.project}").set_value(True).run()
+    assert "soup: true" in at.code[0].value
+    at.button_group(key=f"strategy-{filled.project}").set_value("feature-extraction").run()
+    assert "soup" not in at.code[0].value, "another strategy forgets them"
+    with pytest.raises(KeyError):
+        at.toggle(key=f"s-fine-tuning-soup-{filled.project}")
+
+
 def test_a_failed_run_goes_on(filled):
     click(opened("train", project=filled.project, run=filled.runs["fails"]), "resume-run")
     assert filled.store.jobs.get(filled.runs["fails"]).state == "queued"

@@ -78,7 +78,8 @@ def _strategies(told: argparse.Namespace) -> None:
     from tlcore.strategies import STRATEGIES
 
     rows = [{"id": s.id, "title": str(s.title), "what": str(s.what), "helps": str(s.helps), "hurts": str(s.hurts),
-             "paper": s.paper} for s in STRATEGIES]  # fmt: skip
+             "paper": s.paper, "needs": list(s.needs), "takes": list(s.takes),
+             "options": [option.to_json() for option in s.options]} for s in STRATEGIES]  # fmt: skip
     _table(told, "strategies", rows, ("id", "what"))
 
 
@@ -307,9 +308,9 @@ def _path(text: str) -> str:
 
 def _data(text: str) -> dict[str, str]:
     """A fingerprint of the workspace, or a path."""
-    if not Path(text).exists() and len(text) == 16 and text.isalnum():
-        return {"dataset": text}
-    return {"path": _path(text)}
+    from tlcore.spec import is_fingerprint
+
+    return {"dataset": text} if is_fingerprint(text) else {"path": _path(text)}
 
 
 def _progress(told: argparse.Namespace) -> Callable[..., None]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import guidance, sources, strategies, tasks
-from tlcore.data import read
+from tlcore.data import further, read
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.spec import Spec
-from tlcore.strategies.contract import PlanContext
+from tlcore.strategies.contract import PlanContext, missing
 from tlcore.strategies.plan import make_plan
 from tlcore.tasks.contract import Task
 from tlcore.words import say
@@ -49,9 +49,12 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     progress(0.0, say("Opening the source model"))
     source = sources.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
+    sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     plan = _kept(
         folder / "plan.json",
-        lambda: plan_for(spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress)),
+        lambda: plan_for(
+            spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress), sets
+        ),
     )
     store.runs.set(run.id, plan=plan)
     _kept(folder / "target.json", lambda: target)
@@ -64,7 +67,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     print(
         f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", file=sys.stderr, flush=True
     )
-    arms = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
+    arms = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch, sets))
 
     from tlcore import bundle, report
     from tlcore.report.context import RunContext
@@ -120,36 +123,52 @@ def measured(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store
     return guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
 
 
+def further_sets(spec: Spec, task: Task, plan: Path, store: Store, owner: str,
+                 progress: Progress) -> dict[str, Dataset]:  # fmt: skip
+    """The further sets that the strategy learns from, by name; those that a kept ``plan`` names, where there is one."""
+    if plan.exists():
+        return further.named(json.loads(plan.read_text()), store)
+    if spec.strategy == "auto":
+        return {}
+    strategy = strategies.find(spec.strategy)
+    return further.read_all(spec.data, (*strategy.needs, *strategy.takes), task=task, store=store, owner=owner,
+                            progress=progress)  # fmt: skip
+
+
 def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
-             advice: Callable[[], guidance.Advice] | None = None) -> dict[str, Any]:  # fmt: skip
-    """The Plan with every ``auto`` resolved for this data and machine.
+             advice: Callable[[], guidance.Advice] | None = None,
+             sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
+    """The Plan with every ``auto`` resolved for this data and machine. ``sets`` are `further_sets`.
 
     ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
     """
     from tlcore.training import machine
 
     here = machine.found()
-    plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice)
+    plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice, sets)
     return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
 
 
 def preview(spec: Spec, dataset: Dataset, source: SourceModel,
-            advice: Callable[[], guidance.Advice] | None = None) -> dict[str, Any]:  # fmt: skip
+            advice: Callable[[], guidance.Advice] | None = None,
+            sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
     """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
     from tlcore.training import machine
 
     task = tasks.find(spec.task)
-    return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice)
+    return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice, sets)
 
 
 def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], source: SourceModel,
-          device: str, advice: Callable[[], guidance.Advice] | None) -> dict[str, Any]:  # fmt: skip
+          device: str, advice: Callable[[], guidance.Advice] | None,
+          sets: Mapping[str, Dataset] | None) -> dict[str, Any]:  # fmt: skip
     processor = task.processor(preprocess, spec.options, dataset, device)
     strategy = spec.strategy
     if strategy == "auto":
         strategy = (advice() if advice else guidance.advise(guidance.measure(dataset))).strategy
 
-    if reason := strategies.find(strategy).refuse(task, spec.data):
+    found = strategies.find(strategy)
+    if reason := found.refuse(task, spec.data) or missing(found, spec.data):
         raise UnusableInput(reason, code="strategy-refused")
 
     def told(value: Any) -> Any:
@@ -159,8 +178,9 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
+        sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
     )  # fmt: skip
-    return make_plan(spec, strategy, context, processor, task.metrics[0])
+    return {**make_plan(spec, strategy, context, processor, task.metrics[0]), "sets": further.told(sets or {})}
 
 
 def _aside(progress: Progress) -> Progress:

@@ -53,6 +53,16 @@ class Data(_Part):
         description="Which column of the table is which, as in {image: file, label: kind} or {text: review, label: "
         "stars}.",
     )
+    unlabelled: str | None = Field(
+        None,
+        description="Examples without labels, for a strategy that learns from them: a zip, folder or table, or the "
+        "fingerprint of a set that is in the workspace.",
+    )
+    extra: str | None = Field(
+        None,
+        description="A second set with labels, for a strategy that takes one: a zip, folder or table, or the "
+        "fingerprint of a dataset that is in the workspace.",
+    )
     corrections: dict[str, str] | str | None = Field(
         None,
         description="Corrected labels, as a mapping of file to label or a CSV with these columns; an empty one leaves "
@@ -122,6 +132,9 @@ class Spec(_Part):
         "a bundle, or library/<id>.",
     )
     strategy: str = Field("auto", description="How it is transferred, as in `tlcore strategies`, or auto.")
+    strategy_options: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the strategy that is named, as `tlcore strategies` lists them."
+    )
     baseline: Literal["scratch", "none"] = Field("scratch", description="Train the from-scratch twin, or not.")
     seeds: int = Field(3, ge=1, le=20, description="How many times each arm is trained, with another seed each time.")
     budget: Budget = Field(default_factory=Budget, description="How long it may take.")
@@ -138,6 +151,23 @@ class Spec(_Part):
             if isinstance(told.get("task"), str) and told["task"] in known:
                 return {**told, "source": known[told["task"]]}
         return told
+
+    @model_validator(mode="after")
+    def _options_of_the_strategy(self) -> Spec:
+        """Values of the chosen strategy's own options; what is not given stays open for the plan."""
+        if self.strategy_options:
+            from tlcore.strategies import STRATEGIES
+            from tlcore.strategies.options import resolved
+
+            found = next((one for one in STRATEGIES if one.id == self.strategy), None)
+            if found is None:
+                raise ValueError("strategy_options need the name of a strategy beside them")
+            resolved(found, self.strategy_options)
+        return self
+
+    def with_strategy(self, strategy: str) -> Spec:
+        """The same with another strategy, whose options are left open."""
+        return self.model_copy(update={"strategy": strategy, "strategy_options": {}})
 
     def to_yaml(self) -> str:
         """The Spec as YAML that `tlcore run` takes."""
@@ -189,12 +219,21 @@ def _resolve(spec: Spec, base: Path) -> Spec:
     updates: dict[str, Any] = {}
     if data.path and not data.path.startswith("hf://"):
         updates["path"] = _absolute(data.path, base)
+    for name in ("unlabelled", "extra"):
+        given = getattr(data, name)
+        if given and not given.startswith("hf://") and not is_fingerprint(given):
+            updates[name] = _absolute(given, base)
     if isinstance(data.corrections, str):
         updates["corrections"] = _absolute(data.corrections, base)
     source = spec.source
     if source.startswith(("./", "../", "~")) or source.endswith(".zip"):
         source = _absolute(source, base)
     return spec.model_copy(update={"data": data.model_copy(update=updates), "source": source})
+
+
+def is_fingerprint(given: str) -> bool:
+    """Whether this names a dataset of the workspace, and not a path."""
+    return len(given) == 16 and given.isalnum() and not Path(given).exists()
 
 
 def _absolute(path: str, base: Path) -> str:

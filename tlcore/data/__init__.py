@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.data.dataset import Dataset, DatasetInfo
 from tlcore.data.findings import Finding, SetAside
+from tlcore.errors import UnusableInput
+from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.spec import Data
@@ -26,10 +28,16 @@ def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = Non
     ``task`` is a task or its id. Raises UnusableInput with the first error of the check, naming file and row.
     """
     from tlcore.data.confirming import confirm
+    from tlcore.data.further import BARE
     from tlcore.data.staging import stage
 
     if data.dataset is not None:
-        return store.datasets.open(data.dataset)
+        found = store.datasets.open(data.dataset)
+        if found.info.task.startswith(BARE):
+            raise UnusableInput(
+                say("The set {name} has no labels to learn from.", name=found.info.name), code="dataset"
+            )
+        return found
     assert data.path is not None  # Data holds one of the two
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     try:

@@ -54,7 +54,7 @@ def confirm(
         refuse([problem])
     rows = _ordered(rows)
     info = _info(staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said)
-    return _place(info, rows, staged.folder / "files", staged.set_aside(), store, owner)
+    return place(info, rows, staged.folder / "files", staged.set_aside(), store, owner)
 
 
 def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str) -> Dataset:
@@ -73,7 +73,7 @@ def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store
     if problem := checks.split_problem(rows):
         refuse([problem])
     info = _info(old.task, old.name, old.origin, rows, [*fresh, *findings], old.set_aside, old.split_said)
-    return _place(info, rows, dataset.folder / "files", dataset.set_aside(), store, owner)
+    return place(info, rows, dataset.folder / "files", dataset.set_aside(), store, owner)
 
 
 def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def _info(
     )
 
 
-def _place(
+def place(
     info: DatasetInfo, rows: pd.DataFrame, files: Path, aside: list[SetAside], store: Store, owner: str
 ) -> Dataset:
     """Build the folder beside its place and move it there in one step; an identical dataset is used as it

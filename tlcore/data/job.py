@@ -1,17 +1,31 @@
-"""The job that checks an upload, beside the web process."""
+"""The jobs that read what a person uploads, beside the web process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.data import samples
+from tlcore import tasks
+from tlcore.data import further, samples
 from tlcore.data.staging import stage
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.store.store import Store
     from tlcore.store.tables import Job
+
+
+def take_set(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Read a further set (``job.input``: "set", "path", "task", "columns") and keep it as a dataset. Returns its
+    fingerprint and name, how many examples it has and how many were set aside. Raises UnusableInput, and Cancelled
+    through ``progress``.
+    """
+    asked = job.input
+    dataset = further.read_set(asked["set"], asked["path"], task=tasks.find(asked["task"]), store=store,
+                               owner=job.owner, columns=asked.get("columns"), progress=progress)  # fmt: skip
+    info = dataset.info
+    return {"fingerprint": info.fingerprint, "name": info.name, "n": sum(info.n.values()),
+            "set_aside": info.set_aside}  # fmt: skip
 
 
 def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:

@@ -88,8 +88,10 @@ class Table:
             raise _damaged(self.name) from None
 
 
-def open_table(entry: Entry, name: str) -> Table:
-    """The table's header read. Raises UnusableInput with code ``table`` where it is none."""
+def open_table(entry: Entry, name: str, least: int = 2) -> Table:
+    """The table's header read. Raises UnusableInput with code ``table`` where it is none, or has under ``least``
+    columns (of CSV and TSV).
+    """
     if suffix(name) == ".parquet":
         return _open_parquet(entry, name)
     open_text = opener(entry, MAX_TEXT)
@@ -117,7 +119,7 @@ def open_table(entry: Entry, name: str) -> Table:
             file=name,
             row=1,
         )
-    if len(columns) < 2 or len(columns) > 10_000:
+    if len(columns) < least or len(columns) > 10_000:
         raise UnusableInput(
             say(
                 "The table {file} needs a header row with at least two columns, one for the file and one "

@@ -35,7 +35,7 @@ class Evidence(BaseModel):
     n_per_class: dict[str, int]  # training examples of each label; empty where the task has no classes
     fewest: int  # in the smallest class; all of them where the task has no classes
     imbalance: float  # largest class over smallest
-    strategies: list[str] = Field(default_factory=list)  # ids of those that make sense for the task
+    strategies: list[str] = Field(default_factory=list)  # ids of those that are advised among
     set_aside: int
     size: Size | None = None
     similarity: float | None = None  # 0-1
@@ -57,7 +57,7 @@ def measure(dataset: Dataset) -> Evidence:
     fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
     return Evidence(
         n_train=n,
-        strategies=[one.id for one in strategies.serving(task)],
+        strategies=[one.id for one in strategies.serving(task) if one.races or not one.pretrained],
         n_per_class=per_class,
         fewest=fewest,
         imbalance=round(most / fewest, 2),

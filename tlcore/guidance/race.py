@@ -31,8 +31,8 @@ FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which 
 
 
 def candidates(task: Task, data: Data | None = None, scratch: bool = False) -> list[str]:
-    """The strategies that race: all that make sense, from scratch only where it is asked for."""
-    return [one.id for one in strategies.serving(task, data) if scratch or one.id != "scratch"]
+    """The strategies that race: those meant to that make sense here, from scratch only where it is asked for."""
+    return [one.id for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
 
 
 def rungs(epochs: int) -> list[int]:

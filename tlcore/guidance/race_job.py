@@ -51,7 +51,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     folder = result.with_suffix("")
     runners, in_turn = [], turns.turns(task, dataset)
     for strategy in race.candidates(task, base.data, asked["scratch"]):
-        plan = flow.plan_for(base.model_copy(update={"strategy": strategy}), task, dataset, source)
+        plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
         each = [fit.Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
                 for one in in_turn]  # type: ignore[arg-type]  # fmt: skip
         for told in each:  # and never the test set

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KINDS = (
     ("run", "tlcore.flow:work"),
     ("check-upload", "tlcore.data.job:check_upload"),
+    ("take-set", "tlcore.data.job:take_set"),
     ("predict", "tlcore.bundle.job:predict"),
     ("ask", "tlcore.bundle.job:ask"),
     ("explain", "tlcore.report.job:explain"),

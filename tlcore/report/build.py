@@ -19,7 +19,7 @@ from tlcore.report import calibration, classes, explanation, naive, operating, s
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
-from tlcore.words import Sentence
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,9 @@ def build(context: RunContext) -> dict[str, Any]:
         "dataset": {"fingerprint": info.fingerprint, "name": info.name, "n": info.n, "set_aside": info.set_aside,
                     "grouped": info.grouped, "split_said": info.split_said.model_dump()},
         "source": _source(context),
+        "sets": context.plan.get("sets", {}),
+        "strategy_options": context.plan.get("options", {}),
+        "measured": transfer[best].measured,
         "labels": target.get("labels"),
         "processor": context.processor,
         "stood_at": stood_at(points, transfer, twin, headline),
@@ -246,6 +249,11 @@ def _source(context: RunContext) -> dict[str, Any]:
 
 def _notes(context: RunContext) -> list[Sentence]:
     found = list(context.task.notes(context.processor))
+    found += [
+        say("Learned from besides: {name} ({fingerprint}), {n} examples.", name=one["name"],
+            fingerprint=one["fingerprint"], n=one["n"])
+        for one in context.plan.get("sets", {}).values()
+    ]  # fmt: skip
     found += [note for results in context.arms.values() for result in results for note in result.notes]
     return list({str(note): note for note in found}.values())
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import sources, tasks
-from tlcore.data import subsets
+from tlcore.data import further, subsets
 from tlcore.errors import UnusableInput
 from tlcore.report import html, label_savings, power
 from tlcore.report.build import plain, write_whole
@@ -136,7 +136,7 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
     target = json.loads((folder / "target.json").read_text())
     watch = Tally(progress)
     told = fit.Fitting(tasks.find(spec.task), dataset, source, target, plan, folder, store.home / "cache",
-                       watch)  # type: ignore[arg-type]  # fmt: skip
+                       watch, further.named(plan, store))  # type: ignore[arg-type]  # fmt: skip
     curves = _Curves(told, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
     curves.plans |= {n: recipe(spec, plan, n, rates, told.metric) for n in sizes[:-1]}
@@ -148,12 +148,13 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
     """The run's plan as its strategy makes it for ``n`` labels: epochs and batch size follow n where the person left
     them open; the picture size is the run's, and each arm has one learning rate.
     """
-    options, budget = spec.options, spec.budget
+    options, budget, task = spec.options, spec.budget, tasks.find(spec.task)
     context = PlanContext(
         n_train=n, size=plan.get("side", plan["processor"]["size"]), parameters=plan["parameters"],
         device=plan["device"],
         epochs=None if budget.epochs == "auto" else budget.epochs,
         batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
+        rate=task.rate, solves=task.solves, sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
     )  # fmt: skip
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)
     for name, rate in rates.items():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tlcore.words import Sentence
+from tlcore.strategies.options import Option
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.spec import Data
@@ -26,6 +28,8 @@ class PlanContext:
     learning_rate: float | None
     rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
     solves: bool = True  # whether the task has a convex head to fit on kept features
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
+    sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
 
     @property
     def most_epochs(self) -> int:
@@ -56,12 +60,30 @@ class Strategy(Protocol):
     paper: str
     pretrained: bool
     rates: tuple[float, ...]  # learning rates that the search tries, where something is trained by gradient
+    options: tuple[Option, ...]  # settings that are its own
+    needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of `spec.Data`): what each holds
+    takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
+    races: bool  # whether it is among the candidates of a pilot race
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
-        """Why it makes no sense for a task, or with what ``data`` of a Spec name; None where it does."""
+        """Why it makes no sense for a task, or with what ``data`` of a Spec name; None where it does. Without ``data``
+        the task alone decides; that a set is missing is `missing`.
+        """
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """The phases in order; see `extract_phase`, `solve_phase` and `train_phase`."""
+
+
+NO_SETS: Mapping[str, Sentence] = MappingProxyType({})
+
+
+def missing(strategy: Strategy, data: Data) -> Sentence | None:
+    """What a strategy needs that a Spec does not name; None where nothing is missing."""
+    for name, what in strategy.needs.items():
+        if getattr(data, name) is None:
+            return say("{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
+                       strategy=strategy.title, name=name, what=what)  # fmt: skip
+    return None
 
 
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, head_phases
+from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ class FeatureExtraction:
     paper = "Donahue et al. 2014, DeCAF, arXiv 1310.1531; Razavian et al. 2014, arXiv 1403.6382"
     pretrained = True
     rates = (4e-4, 1.6e-3, 6.4e-3)  # where the task has no convex head: only the head learns
+    options = ()
+    needs = takes = NO_SETS
+    races = True
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

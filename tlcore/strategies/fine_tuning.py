@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, train_phase
+from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
+from tlcore.strategies.options import Option
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -24,9 +25,33 @@ class FineTuning:
     paper = "Yosinski et al. 2014, arXiv 1411.1792; Howard & Ruder 2018, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
+    options = (
+        Option(
+            "pull_to_source", say("Pull towards the source model"),
+            say("How strongly weights are pulled back to those of the source model (L2-SP); 0 is not at all."),
+            0.0, 0.0, 1.0,
+        ),
+        Option(
+            "soup", say("Average of the best epochs"),
+            say("Average the weights of the three best epochs, where that is better on validation data (model soup)."),
+            False,
+        ),
+    )  # fmt: skip
+    needs = takes = NO_SETS
+    races = True
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        return [train_phase(context, layer_decay=0.75)]
+        return [train_phase(context, layer_decay=0.75, hooks=keeping(context))]
+
+
+def keeping(context: PlanContext) -> list[dict[str, Any]]:
+    """The hooks that the options ask for."""
+    hooks: list[dict[str, Any]] = []
+    if strength := context.options.get("pull_to_source"):
+        hooks.append({"id": "l2-sp", "strength": strength})
+    if context.options.get("soup"):
+        hooks.append({"id": "soup", "most": 3})
+    return hooks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, head_phases, train_phase
+from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, train_phase
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ class LinearProbeThenFineTune:
     paper = "Kumar et al. 2022, arXiv 2202.10054"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
+    options = ()
+    needs = takes = NO_SETS
+    races = True
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from tlcore.spec import Spec
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, Strategy
+from tlcore.strategies.options import resolved
 from tlcore.tasks.contract import Metric
 
 VERSION = 1
@@ -21,14 +22,16 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
     transfer strategy is, so that transfer never wins because the twin was kept short; ``budget.twin`` gives it more.
     """
     strategy, scratch = find(strategy_id), find("scratch")
+    options = resolved(strategy, spec.strategy_options)
     compared = spec.baseline == "scratch" and strategy.id != "scratch"
-    arms = {"transfer": _arm(strategy, context, spec.budget.minutes)}
+    arms = {"transfer": _arm(strategy, replace(context, options=options), spec.budget.minutes)}
     if compared:
         arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.twin)
     return {
         "version": VERSION,
         "strategy": strategy.id,
         "requested_strategy": spec.strategy,
+        "options": options,
         "metric": metric.id,
         "arms": arms,
         "seeds": spec.seeds,

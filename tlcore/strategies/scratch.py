@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, train_phase
+from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ class Scratch:
     paper = "He, Girshick & Dollár 2019, Rethinking ImageNet pre-training, arXiv 1811.08883"
     pretrained = False
     rates = (4e-4, 1.6e-3, 6.4e-3)
+    options = ()
+    needs = takes = NO_SETS
+    races = False  # but where a race is asked to have it
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

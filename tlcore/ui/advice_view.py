@@ -77,7 +77,7 @@ def _seconds(project: Project, dataset: Dataset, strategy: str) -> float | None:
     from tlcore.ui.state import draft_spec
 
     try:
-        spec = draft_spec(project).model_copy(update={"strategy": strategy})
+        spec = draft_spec(project).with_strategy(strategy)
         plan = flow.preview(spec, dataset, sources.find(spec.source, store()))
     except StudioError:
         return None

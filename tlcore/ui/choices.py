@@ -35,7 +35,7 @@ def choose(project: Project, advised: str | None) -> str:
     chosen = str(project.draft.get("strategy") or "auto")
     task = find_task(str(project.draft.get("task")))
     data = Data.model_validate(project.draft["data"]) if (project.draft.get("data") or {}).get("dataset") else None
-    refused = {strategy.id: strategy.refuse(task, data) for strategy in STRATEGIES}
+    refused = {strategy.id: strategy.refuse(task, data) for strategy in STRATEGIES}  # what is missing is asked for
     names = ["auto", *(name for name, reason in refused.items() if reason is None)]
     if chosen not in names:
         chosen = "auto"
@@ -52,7 +52,7 @@ def choose(project: Project, advised: str | None) -> str:
         key=f"strategy-{project.id}",
     )
     if picked and picked != chosen:
-        change_draft(project, strategy=picked)
+        change_draft(project, strategy=picked, strategy_options=None)
         chosen = str(picked)
     effective = advised if chosen == "auto" else chosen
     with st.grid("auto", min_column_width=230):
@@ -217,6 +217,7 @@ def _help(field: Any) -> str:
 
 def plan(spec: Spec, dataset: Dataset) -> None:
     """What will be done, before it is done."""
+    from tlcore.data.further import opened
     from tlcore.flow import preview
     from tlcore.guidance import kept_advice
     from tlcore.report.statistics import foreseen
@@ -224,7 +225,8 @@ def plan(spec: Spec, dataset: Dataset) -> None:
     from tlcore.strategies.words import phases_in_words
 
     try:
-        told = preview(spec, dataset, _source(spec), lambda: kept_advice(store(), dataset, spec.source))
+        sets = opened(spec.data, store())
+        told = preview(spec, dataset, _source(spec), lambda: kept_advice(store(), dataset, spec.source), sets)
     except StudioError as error:
         st.warning(sentence(error.sentence), icon=":material/warning:")
         return

@@ -74,7 +74,7 @@ def _plans(spec: Spec, dataset: Dataset) -> list[dict[str, Any]]:
     source = find(spec.source, store())
     short = {"baseline": "none", "seeds": 1}
     return [
-        preview(spec.model_copy(update={**short, "strategy": one}), dataset, source)
+        preview(spec.with_strategy(one).model_copy(update=short), dataset, source)
         for one in race.candidates(tasks.find(spec.task), spec.data)
     ]  # fmt: skip
 

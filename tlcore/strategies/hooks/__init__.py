@@ -9,8 +9,12 @@ from tlcore.registry import by_id, pick
 from tlcore.strategies.hooks.contract import At, Ended, Hook
 from tlcore.strategies.hooks.l2_sp import L2SP
 from tlcore.strategies.hooks.running import Running
+from tlcore.strategies.hooks.soup import Soup
 
-HOOKS: tuple[type[Hook], ...] = (L2SP,)
+HOOKS: tuple[type[Hook], ...] = (
+    L2SP,
+    Soup,
+)
 
 _BY_ID = by_id(HOOKS)
 

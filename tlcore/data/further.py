@@ -1,0 +1,109 @@
+"""The further sets of a Spec, for the strategies that learn from more than labelled examples of the target task."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tlcore.data import materials
+from tlcore.data.archives import need_room
+from tlcore.data.confirming import place
+from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.findings import Finding
+from tlcore.data.trees import open_tree
+from tlcore.data.unlabelled import KINDS
+from tlcore.errors import UnusableInput
+from tlcore.registry import pick
+from tlcore.spec import Data, is_fingerprint
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.store.store import Store
+
+BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its material follows
+NAMES = ("unlabelled", "extra")  # of the fields of `spec.Data`, and of the streams that a plan names
+
+
+def read_all(data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str,
+             progress: Any = None) -> dict[str, Dataset]:  # fmt: skip
+    """Those of the sets ``names`` that a Spec gives, by name."""
+    given = {name: getattr(data, name) for name in names}
+    how = {"task": task, "store": store, "owner": owner, "columns": data.columns, "progress": progress}
+    return {name: read_set(name, told, **how) for name, told in given.items() if told is not None}
+
+
+def read_set(name: str, given: str, *, task: Any, store: Store, owner: str, columns: Mapping[str, str] | None = None,
+             progress: Any = None) -> Dataset:  # fmt: skip
+    """One further set: of the workspace by its fingerprint, else from a path. Raises UnusableInput."""
+    if is_fingerprint(given):
+        return store.datasets.open(given)
+    if name == "unlabelled":
+        return unlabelled(given, task=task, store=store, owner=owner, columns=columns, progress=progress)
+    from tlcore import data
+
+    told = Data(path=given, columns=dict(columns or {}))
+    return data.read(told, task=task, store=store, owner=owner, progress=progress)
+
+
+def opened(data: Data, store: Store) -> dict[str, Dataset]:
+    """The sets of a Spec that are in the workspace already: nothing is read."""
+    given = {name: getattr(data, name) for name in NAMES}
+    return {name: store.datasets.open(told) for name, told in given.items() if told and is_fingerprint(told)}
+
+
+def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Mapping[str, str] | None = None,
+               name: str | None = None, progress: Any = None) -> Dataset:  # fmt: skip
+    """Examples without labels as a dataset of the workspace: all of them training examples, copies left out.
+
+    It serves every task on the same kind of example. Raises UnusableInput where nothing of it can be used.
+    """
+    material = materials.of(task)
+    reader = pick(KINDS, material.id, what="kind of example without labels")
+    folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
+    (folder / "files").mkdir(parents=True)
+    try:
+        with open_tree(source, alone=reader.suffixes) as tree:
+            need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
+            stream = reader.read(tree, columns or {})
+            taken, aside, findings = material.take_in(stream, tree, folder / "files", progress)
+            origin = tree.origin
+        rows, aside, more = material.check(taken, aside, None, _Unchecked())
+        if rows.empty:
+            raise UnusableInput(
+                say("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(aside)),
+                code="nothing-usable", file=origin,
+            )  # fmt: skip
+        rows = rows.assign(split="train").sort_values("id", kind="stable").reset_index(drop=True)
+        kind = f"{BARE}{material.id}"
+        info = DatasetInfo(
+            fingerprint=fingerprint(kind, rows), task=kind, name=(name or origin).strip()[:200] or "untitled",
+            origin=origin, n={**dict.fromkeys(SPLITS, 0), "train": len(rows)}, findings=[*findings, *more],
+            set_aside=len(aside), split_said=say("Without labels; all of it is trained on."),
+        )  # fmt: skip
+        return place(info, rows, folder / "files", aside, store, owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def told(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
+    """What a Plan and a report say of further sets."""
+    return {
+        name: {"fingerprint": one.fingerprint, "name": one.info.name, "n": sum(one.info.n.values())}
+        for name, one in sets.items()
+    }
+
+
+def named(plan: Mapping[str, Any], store: Store) -> dict[str, Dataset]:
+    """The further sets that a Plan names."""
+    return {name: store.datasets.open(one["fingerprint"]) for name, one in plan.get("sets", {}).items()}
+
+
+class _Unchecked:
+    """A task that has nothing to say of rows: there are no labels to look at."""
+
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        return []

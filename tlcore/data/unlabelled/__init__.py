@@ -1,0 +1,32 @@
+"""Examples without labels, as the strategies that learn from them take them. One line a kind of example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tlcore.data.unlabelled import pictures, texts
+from tlcore.registry import by_id
+from tlcore.words import Sentence
+
+if TYPE_CHECKING:
+    from tlcore.data.trees import Tree
+
+
+class Bare(Protocol):
+    """How one kind of example is read where nobody labelled it. One file in this folder, one line below."""
+
+    id: str  # of a material: tlcore/data/materials
+    what: Sentence
+    suffixes: tuple[str, ...]  # of files that hold everything themselves
+
+    def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[Any]:
+        """Rows with '' for a label, as the material takes them in, with what was set aside. Labels that are there are
+        not looked at. Raises UnusableInput where the upload holds none.
+        """
+
+
+BARE: tuple[Bare, ...] = (pictures.BARE, texts.BARE)
+KINDS = by_id(BARE)
+
+__all__ = ["BARE", "KINDS", "Bare"]

@@ -1,0 +1,32 @@
+"""Every picture of a zip or folder, whatever folder it lies in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tlcore.data.checks import NOT_A_PICTURE
+from tlcore.data.findings import SetAside
+from tlcore.data.readers.contract import RawRow
+from tlcore.data.trees import Tree, is_picture_name
+from tlcore.errors import UnusableInput
+from tlcore.words import say
+
+
+class Pictures:
+    id = "image"
+    what = say("A zip or folder of pictures; how they lie in it plays no part.")
+    suffixes: tuple[str, ...] = ()
+
+    def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[RawRow | SetAside]:
+        names = [name for name in sorted(tree.entries) if is_picture_name(name)]
+        if not names:
+            raise UnusableInput(say("{file} holds no pictures.", file=tree.origin), code="no-pictures",
+                                file=tree.origin)  # fmt: skip
+        for name in sorted(tree.entries):
+            if is_picture_name(name):
+                yield RawRow(name, tree.entries[name], "")
+            else:
+                yield SetAside(file=name, reason=NOT_A_PICTURE)
+
+
+BARE = Pictures()

@@ -1,0 +1,59 @@
+"""The settings that a strategy has for itself: one help sentence feeds the widget, the command line and the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tlcore.words import Sentence
+
+if TYPE_CHECKING:
+    from tlcore.strategies.contract import Strategy
+
+
+@dataclass(frozen=True)
+class Option:
+    """A number between bounds, a yes or no, or one of some ``choices``; its type is that of ``default``."""
+
+    id: str
+    title: Sentence
+    help: Sentence
+    default: Any
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[tuple[str, Sentence], ...] = ()
+
+    def checked(self, value: Any) -> Any:
+        """The value in the option's type. Raises ValueError saying what is allowed."""
+        if self.choices:
+            names = [name for name, _ in self.choices]
+            if value not in names:
+                raise ValueError(f"{self.id} must be one of {', '.join(names)}")
+            return value
+        if isinstance(self.default, bool):
+            if not isinstance(value, bool):
+                raise ValueError(f"{self.id} must be true or false")
+            return value
+        whole = isinstance(self.default, int)
+        right = isinstance(value, int | float) and not isinstance(value, bool) and value == value
+        if not right or (whole and value != int(value)) or not self.low <= value <= self.high:  # type: ignore[operator]
+            kind = "a whole number" if whole else "a number"
+            raise ValueError(f"{self.id} must be {kind} from {self.low:g} to {self.high:g}")
+        return int(value) if whole else float(value)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``tlcore strategies --json`` says of it."""
+        told = {"id": self.id, "help": str(self.help), "default": self.default}
+        if self.choices:
+            return {**told, "choices": [name for name, _ in self.choices]}
+        return told if isinstance(self.default, bool) else {**told, "low": self.low, "high": self.high}
+
+
+def resolved(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a strategy, as given or by default. Raises ValueError naming what is wrong."""
+    known = {option.id: option for option in strategy.options}
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{strategy.id} has no option {name}; it has: {', '.join(known) or 'none'}")
+    return {name: option.checked(given.get(name, option.default)) for name, option in known.items()}
