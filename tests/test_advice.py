@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tlcore import words
 from tlcore.guidance import advise, rule
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.rule import BASE, Expected, Situation
@@ -139,6 +140,8 @@ def test_a_race_can_turn_the_advice(known):
     told = advise(here, race=race)
     assert told.strategy == BASE
     assert told.raced
+    told = " ".join(words._shown(reason, "pt_BR") for reason in told.reasons)
+    assert "Extração de características 90 %" in told, "each strategy by its name in the reader's language"
 
 
 def test_the_rule_that_is_shipped_can_be_used():

@@ -127,7 +127,8 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
     if scores:
         reasons.append(
             say("The pilot race on your data has been counted in: {scores} on validation data.",
-                scores=[f"{title(name)} {_percent(value)} %" for name, value in scores.items()])
+                scores=[say("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
+                        for name, value in scores.items()])
         )  # fmt: skip
     if here.similarity is not None:
         reasons.append(_alike(here.similarity, fitted["mean_similarity"]))

@@ -190,9 +190,12 @@ def _curve_columns(run_id: str) -> list[str]:
     return [] if points.empty else list(points.columns)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(run_id: str, column: str, against: str, spoken: str, title: str, share: bool = True) -> Any:
-    """The picture of a finished run's curves, made once for each language (``spoken``)."""
+    """The picture of a finished run's curves, made once for each language (``spoken``).
+
+    One object for all sessions: copying it for each rerun took longer than the rest of the curves.
+    """
     return charts.curves(store().runs.points(run_id), column, against=against, title=title, share=share)
 
 
