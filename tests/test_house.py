@@ -22,6 +22,7 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "mlflow",
+    "peft",
 }
 # Only imported inside functions, by modules that need a network.
 HEAVY_ALLOWED = {"tlcore/sources/opening/image_model.py", "tlcore/sources/opening/text_model.py"}

@@ -20,6 +20,7 @@ class Pull:
     """Everything a hook may have: a weight of its own in the loss, a batch of a stream, a state, an order, an end."""
 
     id = "pull"
+    what = say("a pull")
 
     def begin(self, told, device):
         self.told, self.device = told, device

@@ -18,7 +18,7 @@ from tlcore.data import further, read
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.spec import Spec
-from tlcore.strategies.contract import PlanContext, missing
+from tlcore.strategies.contract import PlanContext, missing, unsuited
 from tlcore.strategies.plan import make_plan
 from tlcore.tasks.contract import Task
 from tlcore.words import say
@@ -168,7 +168,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         strategy = (advice() if advice else guidance.advise(guidance.measure(dataset))).strategy
 
     found = strategies.find(strategy)
-    if reason := found.refuse(task, spec.data) or missing(found, spec.data):
+    if reason := found.refuse(task, spec.data) or unsuited(found, source) or missing(found, spec.data):
         raise UnusableInput(reason, code="strategy-refused")
 
     def told(value: Any) -> Any:
@@ -178,6 +178,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
+        fresh=getattr(task, "fresh", True),
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
     )  # fmt: skip
     return {**make_plan(spec, strategy, context, processor, task.metrics[0]), "sets": further.told(sets or {})}

@@ -8,14 +8,23 @@ from tlcore.registry import by_id, pick
 from tlcore.strategies.contract import Strategy
 from tlcore.strategies.feature_extraction import FeatureExtraction
 from tlcore.strategies.fine_tuning import FineTuning
+from tlcore.strategies.gradual_unfreezing import GradualUnfreezing
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
+from tlcore.strategies.lora import LoRA
 from tlcore.strategies.scratch import Scratch
 
 if TYPE_CHECKING:
     from tlcore.spec import Data
     from tlcore.tasks.contract import Task
 
-STRATEGIES: tuple[Strategy, ...] = (FeatureExtraction(), FineTuning(), LinearProbeThenFineTune(), Scratch())
+STRATEGIES: tuple[Strategy, ...] = (
+    FeatureExtraction(),
+    FineTuning(),
+    LinearProbeThenFineTune(),
+    GradualUnfreezing(),
+    LoRA(),
+    Scratch(),
+)
 
 _BY_ID = by_id(STRATEGIES)
 

@@ -11,6 +11,7 @@ from tlcore.strategies.options import Option
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
+    from tlcore.sources.source_model import SourceModel
     from tlcore.spec import Data
     from tlcore.tasks.contract import Task
 
@@ -28,6 +29,7 @@ class PlanContext:
     learning_rate: float | None
     rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
     solves: bool = True  # whether the task has a convex head to fit on kept features
+    fresh: bool = True  # whether the task puts a head of its own on the source model
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
 
@@ -64,6 +66,7 @@ class Strategy(Protocol):
     needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of `spec.Data`): what each holds
     takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
     races: bool  # whether it is among the candidates of a pilot race
+    unfit: tuple[str, ...]  # beginnings of the names of architectures that it cannot work with
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
         """Why it makes no sense for a task, or with what ``data`` of a Spec name; None where it does. Without ``data``
@@ -84,6 +87,15 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
             return say("{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
                        strategy=strategy.title, name=name, what=what)  # fmt: skip
     return None
+
+
+def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
+    """Why a strategy cannot work with a source model, as far as the name of its architecture tells."""
+    name = (source.architecture or "").lower()
+    if not name.removeprefix("test_").startswith(strategy.unfit):
+        return None
+    return say("{strategy} is made for transformers; {model} has no attention layers ({architecture}).",
+               strategy=strategy.title, model=source.title, architecture=source.architecture)  # fmt: skip
 
 
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
@@ -118,8 +130,8 @@ def train_phase(
 ) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
-    ``trainable`` is ``all``, ``head`` or a share of the parts, from the head down; ``layer_decay`` multiplies the rate
-    once for each part below the head; ``scale`` multiplies the learning rates that the search tries; ``statistics`` of
+    ``trainable`` is ``all``, ``head``, ``nothing`` or a share of the parts, from the head down; ``layer_decay``
+    multiplies the rate once for each part below the head; ``scale`` the rates that the search tries; ``statistics`` of
     batch norm ``follow`` the data or are ``kept`` as the source's, so that a head solved on them still fits when
     training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.strategies.hooks`, each as
     ``{"id": …, **settings}``; with a ``stream`` (``unlabelled``, ``extra``) the phase goes through that set instead of

@@ -26,6 +26,7 @@ class FeatureExtraction:
     options = ()
     needs = takes = NO_SETS
     races = True
+    unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

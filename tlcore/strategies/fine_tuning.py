@@ -39,6 +39,7 @@ class FineTuning:
     )  # fmt: skip
     needs = takes = NO_SETS
     races = True
+    unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

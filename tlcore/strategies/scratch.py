@@ -24,6 +24,7 @@ class Scratch:
     options = ()
     needs = takes = NO_SETS
     races = False  # but where a race is asked to have it
+    unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlcore.strategies.hooks import find
 from tlcore.words import Sentence, say
 
 ALL, HEAD, NOTHING = say("all layers"), say("the head"), say("nothing")
@@ -11,7 +12,9 @@ BACKBONE = say("all layers but the head")
 
 
 def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
-    """One mapping for each phase of an arm: title, frozen, trained, rates (of the head), layer_decay, epochs."""
+    """One mapping for each phase of an arm: title, frozen, trained, rates (of the head), layer_decay, epochs, and hooks
+    (what is added, each in a few words).
+    """
     return [_KINDS[phase["kind"]](phase, arm) for phase in arm["phases"]]
 
 
@@ -27,8 +30,9 @@ def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
     which = phase["trainable"]
     return _row(
         say("Train, until the validation score stops rising"),
-        frozen={"all": NOTHING, "head": BACKBONE}.get(which) or _layers(1 - which),
-        trained={"all": ALL, "head": HEAD}.get(which) or _layers(which),
+        frozen={"all": NOTHING, "head": BACKBONE, "nothing": ALL}.get(which) or _layers(1 - which),
+        trained={"all": ALL, "head": HEAD, "nothing": NOTHING}.get(which) or _layers(which),
+        hooks=[find(hook["id"]).what for hook in phase.get("hooks", ())],
         rates=[rate * phase["scale"] for rate in arm["rates"]],
         layer_decay=phase["layer_decay"],
         epochs=phase["epochs"],
@@ -40,9 +44,10 @@ def _layers(share: float) -> Sentence:
 
 
 def _row(title: Sentence, *, frozen: Sentence, trained: Sentence, rates: list[float] | None = None,
-         layer_decay: float = 1.0, epochs: int | None = None) -> dict[str, Any]:  # fmt: skip
+         layer_decay: float = 1.0, epochs: int | None = None,
+         hooks: list[Sentence] | None = None) -> dict[str, Any]:  # fmt: skip
     return {"title": title, "frozen": frozen, "trained": trained, "rates": rates or [], "layer_decay": layer_decay,
-            "epochs": epochs}  # fmt: skip
+            "epochs": epochs, "hooks": hooks or []}  # fmt: skip
 
 
 _KINDS = {"extract": _extract, "solve": _solve, "train": _train}

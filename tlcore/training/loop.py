@@ -180,7 +180,11 @@ def order(metric: Metric, seen: Mapping[str, float]) -> tuple[float, float]:
 
 
 def trained(parts: list[Part], which: str | float) -> set[str]:
-    """The names of the parts that a phase trains: ``all``, the ``head``, or that share of them from the head down."""
+    """The names of the parts that a phase trains: ``all``, the ``head``, ``nothing``, or that share of them from the
+    head down.
+    """
+    if which == "nothing":
+        return set()
     if which == "all":
         return {part.name for part in parts}
     count = 1 if which == "head" else max(1, math.ceil(float(which) * len(parts)))

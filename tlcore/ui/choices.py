@@ -10,7 +10,7 @@ import streamlit as st
 from tlcore.errors import StudioError
 from tlcore.spec import Budget, Data, Options, Spec
 from tlcore.tasks import find as find_task
-from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, store
+from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, source_of, store
 from tlcore.ui.text import duration, plain, sentence
 from tlcore.words import number, t
 
@@ -31,11 +31,15 @@ def _title(strategy: str) -> str:
 def choose(project: Project, advised: str | None) -> str:
     """One card for each strategy: what it is, when it helps, when it hurts."""
     from tlcore.strategies import STRATEGIES
+    from tlcore.strategies.contract import unsuited
 
     chosen = str(project.draft.get("strategy") or "auto")
     task = find_task(str(project.draft.get("task")))
     data = Data.model_validate(project.draft["data"]) if (project.draft.get("data") or {}).get("dataset") else None
-    refused = {strategy.id: strategy.refuse(task, data) for strategy in STRATEGIES}  # what is missing is asked for
+    source = _opened_source(project)
+    refused = {  # what is missing is asked for once it is chosen
+        one.id: one.refuse(task, data) or (unsuited(one, source) if source else None) for one in STRATEGIES
+    }
     names = ["auto", *(name for name, reason in refused.items() if reason is None)]
     if chosen not in names:
         chosen = "auto"
@@ -69,6 +73,16 @@ def choose(project: Project, advised: str | None) -> str:
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
                 st.caption(plain(strategy.paper))
     return chosen
+
+
+def _opened_source(project: Project) -> Any:
+    """The source model that the draft names, as far as it is known; None where it cannot be found."""
+    from tlcore.sources import find
+
+    try:
+        return find(source_of(project.draft), store())
+    except StudioError:
+        return None
 
 
 def sample_note(project: Project) -> None:
@@ -255,11 +269,12 @@ def plan(spec: Spec, dataset: Dataset) -> None:
 
 def _phase(place: int, phase: dict[str, Any]) -> dict[str, str]:
     slower = phase["layer_decay"] < 1
+    trained = [t(phase["trained"]), *map(t, phase["hooks"])]
     rates = ", ".join(f"{rate:.0e}" for rate in phase["rates"])
     return {
         t("Phase"): f"{place}. {t(phase['title'])}",
         t("Frozen"): t(phase["frozen"]),
-        t("Trained"): t(phase["trained"]),
+        t("Trained"): " + ".join(trained),
         t("Learning rates"): (t("{rates}, lower layers slower", rates=rates) if slower else rates) or "–",
         t("Epochs at most"): number(phase["epochs"]) if phase["epochs"] else "–",
     }

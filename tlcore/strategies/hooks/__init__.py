@@ -8,15 +8,22 @@ from typing import Any
 from tlcore.registry import by_id, pick
 from tlcore.strategies.hooks.contract import At, Ended, Hook
 from tlcore.strategies.hooks.l2_sp import L2SP
+from tlcore.strategies.hooks.lora import Lora
 from tlcore.strategies.hooks.running import Running
 from tlcore.strategies.hooks.soup import Soup
 
 HOOKS: tuple[type[Hook], ...] = (
     L2SP,
     Soup,
+    Lora,
 )
 
 _BY_ID = by_id(HOOKS)
+
+
+def find(hook_id: str) -> type[Hook]:
+    """The hook with that id. Raises UnusableInput naming those there are."""
+    return pick(_BY_ID, hook_id, what="hook")
 
 
 def running(told: Sequence[Mapping[str, Any]]) -> Running:
@@ -24,8 +31,8 @@ def running(told: Sequence[Mapping[str, Any]]) -> Running:
     made = []
     for one in told:
         settings = {name: value for name, value in one.items() if name != "id"}
-        made.append(pick(_BY_ID, one["id"], what="hook")(**settings))
+        made.append(find(one["id"])(**settings))
     return Running(made)
 
 
-__all__ = ["HOOKS", "At", "Ended", "Hook", "Running", "running"]
+__all__ = ["HOOKS", "At", "Ended", "Hook", "Running", "find", "running"]

@@ -41,10 +41,11 @@ class Ended:
 class Hook(Protocol):
     """A loss that is added, layers that are added, a second model that follows: what a `train` phase names in ``hooks``
     as ``{"id": …, **settings}``. One file in this folder, one line in its ``__init__``; an instance serves one
-    training. Everything but ``id`` and `begin` may be left out.
+    training. Everything but ``id``, ``what`` and `begin` may be left out.
     """
 
     id: str
+    what: Sentence  # what it adds, in a few words: shown in the plan
 
     def __init__(self, **settings: Any) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tlcore.strategies.hooks.contract import At
+from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,7 @@ class L2SP:
     """
 
     id = "l2-sp"
+    what = say("a pull towards the weights they started from")
 
     def __init__(self, strength: float):
         self.strength = strength

@@ -18,6 +18,7 @@ class Soup:
     """
 
     id = "soup"
+    what = say("the average of the best epochs")
 
     def __init__(self, most: int):
         self.most = most

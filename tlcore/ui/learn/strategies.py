@@ -74,6 +74,32 @@ def render() -> None:
             "the training data, and about ten on data that had shifted."
         )
     )
+    st.subheader(t("Gradual unfreezing"))
+    st.markdown(
+        t(
+            "As linear probe, then fine-tuning, but in more steps: after the head the layers next to it are trained, "
+            "then ever more, down to the input (Howard and Ruder, 2018). The general layers, which took the most data "
+            "to learn, are disturbed last. *Helps* with texts above all. *Costs* as much time as fine-tuning."
+        )
+    )
+    st.subheader(t("LoRA"))
+    st.markdown(
+        t(
+            "All weights stay as they are; beside each attention layer two thin matrices are trained, a few per cent "
+            "of the weights at most (Hu and others, 2021). At the end they are added to the weights, so that the model "
+            "is as large and as fast as before. *Helps* with large transformers, where training all weights takes too "
+            "much memory. *Cannot be had* with networks without attention, such as ResNet or MobileNet."
+        )
+    )
+    st.subheader(t("Two additions to fine-tuning"))
+    st.markdown(
+        t(
+            "A **pull towards the source model** keeps the weights near where they started, and not near zero as usual "
+            "(Li and others, 2018): with few examples less is forgotten. The **average of the best epochs** (a model "
+            "soup: Wortsman and others, 2022) is often a little better than the best one alone; the studio keeps it "
+            "only where validation data say so. Both are options of fine-tuning."
+        )
+    )
     st.subheader(t("Pre-training, then fine-tuning"))
     st.markdown(
         t(

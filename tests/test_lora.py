@@ -1,0 +1,87 @@
+"""LoRA by peft: begins at the source model, trains a few per cent, and is merged to the same outputs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import text_models
+import torch
+from sources_models import source as nameless
+
+from tlcore.sources.opening import open_folder
+from tlcore.strategies.hooks import lora
+from tlcore.training.pack import apart
+
+
+def text_network(folder, kind, **sizes):
+    model = open_folder(text_models.write_model(folder, kind, **sizes), nameless("tests/text")).build(3, True, seed=1)
+    ids = torch.tensor([[2, 7, 9, 11, 3], [2, 8, 12, 3, 0]])
+    return model, (ids, (ids != 0).long())
+
+
+def image_network(folder, kind):
+    import timm
+    from timm.models import save_for_hf
+
+    torch.manual_seed(0)
+    save_for_hf(timm.create_model(kind, num_classes=10), folder, safe_serialization=True)
+    model = open_folder(folder, nameless("tests/image")).build(3, True, seed=1)
+    return model, (torch.rand(2, 3, model.input_size, model.input_size),)
+
+
+NETWORKS = [*((text_network, kind) for kind in text_models.KINDS), (image_network, "test_vit")]
+
+
+@pytest.mark.parametrize(("make", "kind"), NETWORKS, ids=[kind for _, kind in NETWORKS])
+def test_adapters_begin_at_the_source_and_merge_to_the_same_outputs(make, kind, tmp_path):
+    model, inputs = make(tmp_path, kind)
+    names = [name for name, _ in model.named_parameters()]
+    model.set_training({model.parts()[-1].name})
+    with torch.no_grad():
+        source = model.eval()(*inputs)
+    hook = lora.Lora(rank=4, alpha=8, dropout=0.1)
+    hook.begin(SimpleNamespace(model=model), "cpu")
+    trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert all(".lora_" in name or "head" in name or "classifier" in name for name in trained)
+    with torch.no_grad():
+        assert torch.allclose(model.eval()(*inputs), source, atol=1e-6), "B is zero at the start"
+        for parameter in hook.adapters:
+            parameter.normal_(std=0.2)
+        adapted = model(*inputs)
+        lora.merge(model)
+        merged = model(*inputs)
+    assert apart(source.numpy(), adapted.numpy()) > 1e-3, "the adapters change nothing"
+    assert apart(adapted.numpy(), merged.numpy()) < 1e-4
+    assert [name for name, _ in model.named_parameters()] == names
+    assert not hasattr(model, "peft_config")
+
+
+def test_every_adapter_gets_a_gradient(tmp_path):
+    model, inputs = text_network(tmp_path, "bert")
+    hook = lora.Lora(rank=2, alpha=4, dropout=0.0)
+    model.set_training({"head"})
+    hook.begin(SimpleNamespace(model=model), "cpu")
+    model(*inputs).square().sum().backward()
+    assert len(hook.adapters) == 2 * 2 * 4  # A and B, two layers, query, key, value and output
+    assert all(parameter.grad is not None for parameter in hook.adapters)
+    assert all(parameter.grad is None for name, parameter in model.named_parameters() if "base_layer" in name)
+
+
+def test_under_five_per_cent_of_a_network_of_minilm_size_is_trained(tmp_path):
+    """The sizes of all-MiniLM-L6: 6 layers, 384 wide, 30,522 words."""
+    model, _ = text_network(tmp_path, "bert", hidden_size=384, num_hidden_layers=6, num_attention_heads=12,
+                            intermediate_size=1536, vocab_size=30_522)  # fmt: skip
+    model.set_training({"head"})
+    hook = lora.Lora(rank=8, alpha=16, dropout=0.05)
+    hook.begin(SimpleNamespace(model=model), "cpu")
+    assert hook.trained / hook.total < 0.05
+
+
+def test_networks_without_attention_have_nothing_to_adapt(tiny_source):
+    from tlcore.errors import UnusableInput
+
+    model = open_folder(tiny_source, nameless("tests/image")).build(3, True)
+    assert lora.fitting(model) == []
+    with pytest.raises(UnusableInput, match="no attention"):
+        lora.Lora(rank=2, alpha=4, dropout=0.0).begin(SimpleNamespace(model=model), "cpu")

@@ -1,0 +1,46 @@
+"""Gradual unfreezing: the head first, then ever more of the network with it, from the head down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, train_phase
+from tlcore.strategies.options import Option
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
+
+HEAD = 0.2  # share of the epochs for the head, where it is trained
+
+
+class GradualUnfreezing:
+    id = "gradual-unfreezing"
+    title = say("Gradual unfreezing")
+    what = say(
+        "First the head is fitted; then the layers next to it are trained with it, then ever more, until all are; "
+        "lower layers move more slowly."
+    )
+    helps = say("Texts above all, and tens to hundreds of examples a class: the general layers are disturbed last.")
+    hurts = say("It takes as long as fine-tuning, and each stage has a part of the epochs only.")
+    paper = "Howard & Ruder 2018, ULMFiT, arXiv 1801.06146"
+    pretrained = True
+    rates = (1e-4, 4e-4, 1.6e-3)
+    options = (
+        Option("stages", say("Stages"), say("In how many steps the layers below the head are unfrozen."), 3, 2, 6),
+    )  # fmt: skip
+    needs = takes = NO_SETS
+    races = False
+    unfit = ()
+
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        """Batch norm keeps the source's statistics, as in linear probe then fine-tune: the head was fitted on them."""
+        stages = int(context.options["stages"])
+        each = {"layer_decay": 0.75, "statistics": "kept", "share": (1 if context.solves else 1 - HEAD) / stages}
+        shares = [*(stage / stages for stage in range(1, stages)), "all"]
+        first = head_phases(context, share=HEAD) if context.fresh else []
+        return [*first, *(train_phase(context, trainable=one, **each) for one in shares)]

@@ -1,0 +1,103 @@
+"""LoRA: two thin matrices beside each linear layer of the attention are trained, and merged into it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.strategies.hooks.contract import Ended
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+COMPARED = 8  # validation examples whose outputs are compared before and after the merge
+
+
+class Lora:
+    """Low-rank adapters of peft (Hu et al. 2021, arXiv 2106.09685) on every linear layer inside an attention: what the
+    layer gives becomes W x + (alpha / rank) B A x, with B zero at the start, so that training begins at the source
+    model itself.
+    """
+
+    id = "lora"
+    what = say("low-rank adapters in the attention layers")
+
+    def __init__(self, rank: int, alpha: float, dropout: float):
+        self.rank, self.alpha, self.dropout = rank, alpha, dropout
+
+    def begin(self, told: Training, device: str) -> None:
+        from peft import LoraConfig, inject_adapter_in_model
+
+        model = told.model
+        names = fitting(model)
+        if not names:
+            raise UnusableInput(
+                say("This network has no attention with linear layers in it, which LoRA needs; it is made for "
+                    "transformers. Choose fine-tuning or another source model."), code="strategy-refused",
+            )  # fmt: skip
+        self.told, self.device = told, device
+        self.total = sum(parameter.numel() for parameter in model.parameters())
+        wanted = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        inject_adapter_in_model(
+            LoraConfig(r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=names), model
+        )
+        for parameter in wanted.values():  # peft freezes all that is not its own
+            parameter.requires_grad_(True)
+        self.adapters = [parameter for name, parameter in model.named_parameters() if ".lora_" in name]
+        self.trained = sum(parameter.numel() for parameter in [*wanted.values(), *self.adapters])
+        for layer in _layers(model).values():
+            layer.train()
+            layer.get_base_layer().eval()
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.adapters
+
+    def end(self, model: Any) -> Ended:
+        before = self._outputs(model)
+        merge(model)
+        from tlcore.training.pack import apart
+
+        share = 100 * self.trained / self.total
+        note = say("LoRA trained {n} weights, {percent} % of the network's {total}, head included; they were merged "
+                   "into the network.", n=self.trained, percent=round(share, 2), total=self.total)  # fmt: skip
+        return Ended([note], {"trained": self.trained, "total": self.total, "share": share / 100,
+                              "merge_difference": apart(before, self._outputs(model))})  # fmt: skip
+
+    def _outputs(self, model: Any) -> Any:
+        from tlcore.training import loop
+
+        few = loop.First(self.told.examples["validation"], COMPARED)
+        return loop.outputs(self.told.task, model, few, COMPARED, self.device)
+
+
+def fitting(model: Any) -> list[str]:
+    """The linear layers inside an attention, by name; of transformers' one-dimensional convolutions too, which are
+    linear layers by another name (GPT-2).
+    """
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    return [
+        name for name, module in model.named_modules()
+        if type(module) in (nn.Linear, Conv1D) and any("attn" in part or "attention" in part
+                                                       for part in name.lower().split("."))
+    ]  # fmt: skip
+
+
+def merge(model: Any) -> None:
+    """Add the adapters to the weights beside them, and take them out: the network is a plain one again."""
+    for name, layer in _layers(model).items():
+        layer.merge(safe_merge=True)
+        parent, _, own = name.rpartition(".")
+        setattr(model.get_submodule(parent), own, layer.get_base_layer())
+    del model.peft_config
+
+
+def _layers(model: Any) -> dict[str, Any]:
+    from peft.tuners.lora import LoraLayer
+
+    return {name: module for name, module in model.named_modules() if isinstance(module, LoraLayer)}

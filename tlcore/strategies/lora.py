@@ -1,0 +1,56 @@
+"""LoRA: the source model stays as it is; small adapters inside its attention, and the head, are trained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
+from tlcore.strategies.options import Option
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
+
+
+class LoRA:
+    id = "lora"
+    title = say("LoRA")
+    what = say(
+        "The source model is frozen. Small adapters beside its attention layers are trained together with the head, "
+        "a few per cent of the weights at most, and merged into it at the end."
+    )
+    helps = say("Large transformers on small machines; it nearly keeps up with fine-tuning and forgets less.")
+    hurts = say("Where the data are very unlike the source's; and networks without attention cannot have it.")
+    paper = "Hu et al. 2021, arXiv 2106.09685"
+    pretrained = True
+    rates = (4e-4, 1.6e-3, 6.4e-3)
+    options = (
+        Option("rank", say("Rank"), say("Width of the adapters: wider ones learn more, and take more memory."), 8,
+               1, 64),
+        Option("alpha", say("Alpha"), say("How strongly the adapters count: they are multiplied by alpha over rank."),
+               16.0, 1.0, 128.0),
+        Option("dropout", say("Dropout of the adapters"), say("Share of their inputs that is left out while training."),
+               0.05, 0.0, 0.5),
+    )  # fmt: skip
+    needs = takes = NO_SETS
+    races = False
+    unfit = (
+        "resnet",
+        "resnext",
+        "mobilenet",
+        "efficientnet",
+        "convnext",
+        "squeezenet",
+        "regnet",
+        "densenet",
+        "vgg",
+        "inception",
+    )
+
+    def refuse(self, task: Task, data: Data | None) -> None:
+        return None
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        trainable = "head" if context.fresh else "nothing"
+        return [train_phase(context, trainable=trainable, hooks=[{"id": "lora", **context.options}])]
