@@ -3,6 +3,7 @@
 VENV ?= .venv
 PORT ?= 8501
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 IMAGE ?= transfer-learning-studio
 BIN := $(VENV)/bin
 # The first Python on the path that is new enough.
@@ -24,7 +25,7 @@ worker: install ## Start one more worker on the same workspace
 	$(BIN)/tlcore worker
 
 test: $(VENV)/.installed-dev ## Run the tests (PYTEST_ARGS="tests/test_words.py -x" for some of them)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## Check the code
 	$(BIN)/ruff check .
