@@ -84,3 +84,34 @@ def write_table(path: Path, rows: list[tuple[str, str]], header: str = "text,lab
         file.write(header + "\n")
         csv.writer(file, lineterminator="\n").writerows(rows)
     return path
+
+
+ENTITIES = {"thing": ["food", "room", "service", "film", "train"], "number": ["one", "two", "three", "four", "five"]}
+
+
+def tagged(n: int, seed: int = 0) -> list[tuple[list[str], list[str]]]:
+    """Tokens and tags (BIO): things and numbers, of one word or two."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    made: dict[str, tuple[list[str], list[str]]] = {}
+    while len(made) < n:
+        tokens: list[str] = []
+        tags: list[str] = []
+        for _ in range(int(rng.integers(1, 4))):
+            tokens += [str(w) for w in rng.choice(["the", "a", "was", "is", "very", "not"], int(rng.integers(1, 3)))]
+            tags += ["O"] * (len(tokens) - len(tags))
+            kind = str(rng.choice(list(ENTITIES)))
+            words = [str(w) for w in rng.choice(ENTITIES[kind], int(rng.integers(1, 3)), replace=False)]
+            if rng.random() < 0.8:
+                tokens += words
+                tags += [f"B-{kind}", f"I-{kind}"][: len(words)]
+        made.setdefault(" ".join(tokens), (tokens, tags))
+    return list(made.values())
+
+
+def conll(rows: list[tuple[list[str], list[str]]], columns: str = "{token} {tag}") -> str:
+    """The sentences as columns, an empty line between them."""
+    return "\n\n".join(
+        "\n".join(columns.format(token=token, tag=tag) for token, tag in zip(*row, strict=True)) for row in rows
+    ) + "\n"  # fmt: skip

@@ -18,10 +18,12 @@ CHECKED = 64  # examples
 INPUT, OUTPUT = "pixels", "logits"
 
 
-def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, dict[int, str]]) -> None:
+def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, dict[int, str]],
+           out: Mapping[int, str] | None = None) -> None:  # fmt: skip
     """Write the network as one ONNX file of a fixed opset, traced on ``example``.
 
-    ``free`` names the inputs in order, each with its axes that may be of any length; the output is logits (n, classes).
+    ``free`` names the inputs in order, each with its axes that may be of any length; the output is logits (n, classes),
+    unless ``out`` names other axes of any length.
     """
     import torch
 
@@ -30,7 +32,7 @@ def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, 
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model, example, str(path), dynamo=False, opset_version=OPSET, input_names=list(free),
-            output_names=[OUTPUT], dynamic_axes={**free, OUTPUT: {0: "n"}},
+            output_names=[OUTPUT], dynamic_axes={**free, OUTPUT: dict(out or {0: "n"})},
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,27 @@ def predict_text_py() -> str:
     return _written("standalone_text.py", (probabilities, said, answer, cell))
 
 
-def _written(name: str, functions: tuple[Callable[..., Any], ...]) -> str:
-    """A file of this folder with functions written into it. They are taken from where training takes them, so they
-    cannot drift apart."""
+def predict_tokens_py() -> str:
+    """The text of predict.py for entities in texts."""
+    from tlcore.bundle import standalone_text as texts
+    from tlcore.bundle.standalone import cell
+    from tlcore.data.spans import entities, pieces, shown, words_of
+
+    functions = (texts.gather, texts._from_table, texts._place, texts.encoding_of, texts.padded, cell, pieces, words_of,
+                 entities, shown)  # fmt: skip
+    return _written("standalone_tokens.py", functions,
+                    {"MOST_BYTES": texts.MOST_BYTES, "TEXT_COLUMNS": texts.TEXT_COLUMNS})  # fmt: skip
+
+
+def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:
+    """A file of this folder with functions, and the constants that they use, written into it. They are taken from where
+    training takes them, so they cannot drift apart."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     docstring, code = text[: text.index(END) + len(END)], text[text.index(END) + len(END) :]
     before, _, after = code.partition(MARK)
     after = "".join(line for line in after.splitlines(keepends=True)[1:] if not line.startswith("from tlcore."))
-    own = "\n\n".join("\n" + inspect.getsource(function) for function in functions)
+    own = "".join(f"{name} = {value!r}\n" for name, value in (constants or {}).items())
+    own += "\n\n".join("\n" + inspect.getsource(function) for function in functions)
     text = f"{docstring}\nfrom __future__ import annotations\n{before}{own}\n\n{after.lstrip()}".replace(
         "  # noqa: F401", ""
     )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Finding]:
-    """Findings on the labels (``sets``, those of each row): none at all, too many, rare ones, look-alikes."""
+    """Findings on texts with any number of labels (``sets``, those of each row)."""
     counts = Counter(label for labels in sets for label in labels)
     order = [label for label, _ in counts.most_common()]
     without = sum(not labels for labels in sets)
     if not order:
         return [Finding(level="error", code="no-labels", sentence=say("No text has a label."),
                         fix=say("Check which column holds the labels."))]  # fmt: skip
-    found = []
+    found = check_names(rows, sets, counts)
     if len(order) == 1 and not without:
         found.append(Finding(
             level="error", code="one-class", count=1, examples=order,
@@ -30,6 +30,40 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
                          label=order[0]),
             fix=say("Add texts without it, or with other labels."),
         ))  # fmt: skip
+    named = [f"{label} ({counts[label]})" for label in order[:SHOWN]]
+    found.append(Finding(
+        level="note", code="label-counts", count=len(order),
+        sentence=say("Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
+                     "in the mean: {mean}.", labels=[*named, "…"] if len(order) > SHOWN else named, without=without,
+                     mean=round(sum(map(len, sets)) / len(sets), 2)),
+    ))  # fmt: skip
+    if all(len(labels) == 1 for labels in sets):
+        found.append(Finding(level="note", code="one-label-each", sentence=say(
+            "Each text has exactly one label; the task Text classification fits that better.")))  # fmt: skip
+    return found
+
+
+def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> list[Finding]:
+    """Findings on texts with entities, of which ``entities`` are the labels in each row, each as often as it occurs."""
+    counts = Counter(label for labels in entities for label in labels)
+    if not counts:
+        return [Finding(level="error", code="no-labels", sentence=say("No text has an entity."),
+                        fix=say("Check which column holds the tags or the entities."))]  # fmt: skip
+    named = [f"{label} ({n})" for label, n in counts.most_common(SHOWN)]
+    told = say("Entities of each kind: {labels}. Texts without any: {without} of {n}.",
+               labels=[*named, "…"] if len(counts) > SHOWN else named, without=sum(not own for own in entities),
+               n=len(rows))  # fmt: skip
+    sets = [sorted(set(own)) for own in entities]
+    return [*check_names(rows, sets, Counter(label for labels in sets for label in labels)),
+            Finding(level="note", code="entity-counts", count=len(counts), sentence=told)]  # fmt: skip
+
+
+def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Counter[str]) -> list[Finding]:
+    """Too many labels, rare ones, look-alikes, and those that a person's own training set lacks.
+
+    ``counts`` says on how many texts each is.
+    """
+    order, found = [label for label, _ in counts.most_common()], []
     if len(order) > MANY_CLASSES:
         found.append(Finding(
             level="error" if len(order) > MOST_CLASSES else "warning", code="many-classes", count=len(order),
@@ -49,16 +83,6 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
             level="warning", code="look-alike-labels", count=1 + len(others), examples=[first, *others],
             sentence=say("The labels {labels} differ only by case, blanks or underscores.", labels=[first, *others]),
         ))  # fmt: skip
-    named = [f"{label} ({counts[label]})" for label in order[:SHOWN]]
-    found.append(Finding(
-        level="note", code="label-counts", count=len(order),
-        sentence=say("Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
-                     "in the mean: {mean}.", labels=[*named, "…"] if len(order) > SHOWN else named, without=without,
-                     mean=round(sum(map(len, sets)) / len(sets), 2)),
-    ))  # fmt: skip
-    if all(len(labels) == 1 for labels in sets):
-        found.append(Finding(level="note", code="one-label-each", sentence=say(
-            "Each text has exactly one label; the task Text classification fits that better.")))  # fmt: skip
     return [*found, *_not_in_train(rows, sets)]
 
 

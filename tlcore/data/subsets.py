@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -44,6 +46,13 @@ def nested(rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
             middle = (end - len(parts[unit]) / 2) / ends[-1]  # the share of its class at which the unit comes in
             keyed.append((float(middle) if place else -1.0, _draw(seed, unit), unit))
     return [np.array(parts[unit]) for _, _, unit in sorted(keyed)]
+
+
+def nested_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]], seed: int) -> list[np.ndarray]:
+    """The same where an example has any number of labels (``sets``): the rarest one of each counts."""
+    count = Counter(label for labels in sets for label in labels)
+    rarest = [min(labels, key=lambda one: (count[one], one), default="") for labels in sets]
+    return nested(rows.assign(label=rarest), seed)
 
 
 def take(order: list[np.ndarray], n: int) -> np.ndarray:

@@ -81,8 +81,10 @@ class Table:
                     number += 1
                     for column, names in self.classes.items():
                         code = cells.get(column)
-                        if isinstance(code, int) and 0 <= code < len(names):
-                            cells[column] = names[code]
+                        if isinstance(code, list):
+                            cells[column] = [_named(one, names) for one in code]
+                        else:
+                            cells[column] = _named(code, names)
                     yield number, cells, None
         except (OSError, ValueError, NotImplementedError):
             raise _damaged(self.name) from None
@@ -148,15 +150,19 @@ def _open_parquet(entry: Entry, name: str) -> Table:
 
 
 def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """The class names that ``datasets`` writes into a Parquet file's schema."""
+    """The class names that ``datasets`` writes into a Parquet file's schema, of single values and of lists of them."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        found = {
-            c: f.get("names") for c, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"
-        }
+        single = {c: f.get("feature", f) for c, f in features.items() if isinstance(f, dict)}
+        found = {c: f.get("names") for c, f in single.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"}
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}
     return {c: [str(n) for n in names] for c, names in found.items() if isinstance(names, list)}
+
+
+def _named(code: Any, names: list[str]) -> Any:
+    """The name of a class by its number; what is no such number stays."""
+    return names[code] if isinstance(code, int) and 0 <= code < len(names) else code
 
 
 def _damaged(name: str) -> UnusableInput:

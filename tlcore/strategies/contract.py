@@ -77,6 +77,7 @@ class Strategy(Protocol):
         """The phases in order; see `extract_phase`, `solve_phase` and `train_phase`."""
 
 
+FRESH = 4.0  # times the rates of fine-tuning: what a head alone is tried with (see feature extraction)
 NO_SETS: Mapping[str, Sentence] = MappingProxyType({})
 
 
@@ -100,11 +101,12 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
 
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
     """The head on the frozen backbone: solved on kept features, or trained where the task has no convex head (then for
-    that share of the epochs).
+    that share of the epochs; where other layers follow, at rates for a fresh head, which would take them apart).
     """
     if context.solves:
         return [extract_phase(), solve_phase()]
-    return [train_phase(context, trainable="head", share=share)]
+    scale = 1.0 if share == 1.0 else FRESH / context.rate
+    return [train_phase(context, trainable="head", share=share, scale=scale)]
 
 
 def extract_phase() -> dict[str, Any]:

@@ -47,7 +47,8 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
 def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
     phases = strategy.phases(context)
     trained = any(phase["kind"] == "train" for phase in phases)
-    scale = context.rate if strategy.pretrained else 1.0
+    body = any(phase["kind"] == "train" and phase["trainable"] != "head" for phase in phases)
+    scale = context.rate if strategy.pretrained and body else 1.0  # a head alone is fresh, whatever the encoder bears
     rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
     return {
         "strategy": strategy.id,

@@ -6,12 +6,14 @@ from tlcore.tasks.image_classification import ImageClassification
 from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
 from tlcore.tasks.sentiment_analysis import SentimentAnalysis
 from tlcore.tasks.text_classification import TextClassification
+from tlcore.tasks.token_classification import TokenClassification
 
 TASKS: tuple[Task, ...] = (
     ImageClassification(),
     TextClassification(),
     SentimentAnalysis(),
     MultiLabelTextClassification(),
+    TokenClassification(),
 )
 
 _BY_ID = by_id(TASKS)

@@ -59,15 +59,9 @@ class MultiLabelTextClassification:
         return rows.assign(split=stratified(rows, split, _sets(rows)))
 
     def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
-        """As for one label a text, by the rarest one of each."""
-        from collections import Counter
+        from tlcore.data.subsets import nested_sets
 
-        from tlcore.data.subsets import nested
-
-        sets = _sets(rows)
-        count = Counter(label for labels in sets for label in labels)
-        rarest = [min(labels, key=lambda one: (count[one], one), default="") for labels in sets]
-        return nested(rows.assign(label=rarest), seed)
+        return nested_sets(rows, _sets(rows), seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
         """The labels seen in training, in alphabetical order, and the probability from which one is given."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,20 +35,13 @@ class Tokens:
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
         told = tokens.read(self.model)
-        path = None
-        if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{self.dataset.cached_as}-{tokens.digest(told)}-{self.length}.npz"
-            if path.exists():
-                with np.load(path) as kept:
-                    return kept["ids"], kept["starts"]
-        made = encode(told, self.dataset.rows["text"], self.length)
-        if path:
-            draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            with draft.open("wb") as file:
-                np.savez(file, ids=made[0], starts=made[1])
-            os.replace(draft, path)
-        return made
+
+        def make() -> dict[str, np.ndarray]:
+            return dict(zip(("ids", "starts"), encode(told, self.dataset.rows["text"], self.length), strict=True))
+
+        name = f"{self.dataset.cached_as}-{tokens.digest(told)}-{self.length}.npz"
+        kept = arrays(self.folder / name if self.folder else None, make)
+        return kept["ids"], kept["starts"]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of each row."""
@@ -57,14 +50,33 @@ class Tokens:
 
     def padded(self, rows: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
         """Token ids and mask of these rows, each (k, longest) int64."""
-        ids, starts = self._kept
-        lengths = self.lengths(rows)
-        longest = max(1, int(lengths.max()))
-        out = np.full((len(rows), longest), pad, np.int64)
-        mask = (np.arange(longest) < lengths[:, None]).astype(np.int64)
-        for place, row in enumerate(rows):
-            out[place, : lengths[place]] = ids[starts[row] : starts[row + 1]]
-        return out, mask
+        return padded(*self._kept, rows, pad)
+
+
+def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays by name from a file of the cache, or made now and kept there, whole or not at all."""
+    if path and path.exists():
+        with np.load(path) as kept:
+            return dict(kept)
+    made = make()
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        with draft.open("wb") as file:
+            np.savez(file, **made)
+        os.replace(draft, path)
+    return made
+
+
+def padded(values: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """The values of these rows side by side, and a mask of 1 where there is one: each (k, longest) int64."""
+    lengths = starts[rows + 1] - starts[rows]
+    longest = max(1, int(lengths.max()))
+    out = np.full((len(rows), longest), pad, np.int64)
+    mask = (np.arange(longest) < lengths[:, None]).astype(np.int64)
+    for place, row in enumerate(rows):
+        out[place, : lengths[place]] = values[starts[row] : starts[row + 1]]
+    return out, mask
 
 
 def encode(told: str, texts: Any, length: int) -> tuple[np.ndarray, np.ndarray]:

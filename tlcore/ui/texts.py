@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.ui.text import percent_or_dash, plain
-from tlcore.words import Sentence, t
+from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
-NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language")
-OWN: dict[str, Sentence] = {}
+NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities")
+OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities")}
 
 
 class Pasted(io.BytesIO):

@@ -11,7 +11,7 @@ import streamlit as st
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
-from tlcore.ui import asking, charts, jobview, texts
+from tlcore.ui import asking, charts, entities, jobview, texts
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -123,11 +123,12 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
             charts.show(figure, f"try-{key}", title)
 
 
-TRY = {"image": _pictures, "text": _texts}
-BATCHES = {
-    "image": (say("Zip of pictures"), ["zip"]),
-    "text": (say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"), ["csv", "tsv", "txt"]),
-}
+TRY = {"image": _pictures, "text": _texts, "tokens": entities.try_it}
+TABLE_OF_TEXTS = (
+    say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
+    ["csv", "tsv", "txt"],
+)
+BATCHES = {"image": (say("Zip of pictures"), ["zip"]), "text": TABLE_OF_TEXTS, "tokens": TABLE_OF_TEXTS}
 
 
 def batch(run: Run) -> None:

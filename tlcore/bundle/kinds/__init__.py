@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tlcore.bundle.kinds import pictures, texts
+from tlcore.bundle.kinds import pictures, texts, tokens
 from tlcore.bundle.kinds.contract import Kind, Knob
 from tlcore.registry import by_id, pick
 
 KINDS: tuple[Kind, ...] = (
     pictures.KIND,
     texts.KIND,
+    tokens.KIND,
 )
 _BY_ID = by_id(KINDS)
 

@@ -35,12 +35,7 @@ class Preprocessing(BaseModel):
 
     def one(self, source: Any) -> list[int]:
         """The token ids of a text."""
-        if not isinstance(source, str):
-            raise UnusableInput(say("It is not a text."), code="text")
-        text = source.replace("\x00", "").strip()
-        if not text:
-            raise UnusableInput(say("It has no text."), code="text")
-        return self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
+        return self._tokenizer.encode(plain(source)).ids
 
     def feed(self, ready: Sequence[list[int]]) -> Feed:
         ids, mask = padded(ready, self.pad)
@@ -68,14 +63,7 @@ class Texts:
         return made
 
     def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
-        import torch
-
-        encoder = model.net.encoder
-        if hasattr(encoder, "set_attn_implementation"):
-            encoder.set_attn_implementation("eager")  # the fused kernels are not traced
-        ids, mask = torch.ones(2, 7, dtype=torch.long), torch.ones(2, 7, dtype=torch.long)
-        mask[1, 4:] = 0
-        onnx.export(model, (ids, mask), path, {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}})
+        onnx.export(model, traced(model), path, {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}})
 
     def sources(self, context: RunContext, rows: Any) -> list[str]:
         return rows["text"].tolist()
@@ -136,6 +124,28 @@ class Texts:
             "* The scores hold for texts like those of the test set; another language, time or group of writers may "
             "do worse.",
         ]
+
+
+def plain(source: Any) -> str:
+    """A text as models read it, without blanks at its ends. Raises UnusableInput where there is none."""
+    if not isinstance(source, str):
+        raise UnusableInput(say("It is not a text."), code="text")
+    text = source.replace("\x00", "").strip()
+    if not text:
+        raise UnusableInput(say("It has no text."), code="text")
+    return text.encode("utf-8", "replace").decode()
+
+
+def traced(model: Any) -> tuple[Any, Any]:
+    """The inputs that a text network is written as ONNX on; its attention is made one that can be traced."""
+    import torch
+
+    encoder = model.net.encoder
+    if hasattr(encoder, "set_attn_implementation"):
+        encoder.set_attn_implementation("eager")  # the fused kernels are not traced
+    ids, mask = torch.ones(2, 7, dtype=torch.long), torch.ones(2, 7, dtype=torch.long)
+    mask[1, 4:] = 0
+    return ids, mask
 
 
 def _translated(reason: str) -> Sentence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.readers import hub, image_folder, image_table, text_labels, text_table
+from tlcore.data.readers import hub, image_folder, image_table, text_labels, text_table, token_columns, token_table
 from tlcore.data.readers.contract import RawRow, RawText, Reader
 from tlcore.registry import by_id
 
@@ -12,6 +12,8 @@ READERS: tuple[Reader, ...] = (
     image_folder.READER,
     text_table.READER,
     text_labels.READER,
+    token_table.READER,
+    token_columns.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 

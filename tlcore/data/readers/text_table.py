@@ -126,13 +126,20 @@ def row_of(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str
     name = tidy_label(label)
     if problem := label_problem(name):
         return problem
-    if split is None and "split" in mapped:
-        said = tidy_label(cells.get(mapped["split"]))
-        split = split_name(said)
-        if split is None:
-            return say("Its split is {split}; it must be train, validation or test.", split=short(said) or "–")
+    split = split or own_split(cells, mapped)
+    if isinstance(split, Sentence):
+        return split
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     return RawText(f"{table}:{number}", text, name, split, group, number)
+
+
+def own_split(cells: Mapping[str, Any], mapped: Mapping[str, str]) -> str | Sentence | None:
+    """The split that a row names; None where there is no such column, a Sentence where it names none."""
+    if "split" not in mapped:
+        return None
+    said = tidy_label(cells.get(mapped["split"]))
+    return split_name(said) or say("Its split is {split}; it must be train, validation or test.",
+                                   split=short(said) or "–")  # fmt: skip
 
 
 def tidy_text(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.samples import comment_topics, digits, feedback, surface_defects
+from tlcore.data.samples import comment_topics, digits, feedback, names_in_news, surface_defects
 from tlcore.data.samples.contract import Sample
 from tlcore.registry import by_id, pick
 
@@ -11,6 +11,7 @@ SAMPLES: tuple[Sample, ...] = (
     digits.SAMPLE,
     feedback.SAMPLE,
     comment_topics.SAMPLE,
+    names_in_news.SAMPLE,
 )
 _BY_ID = by_id(SAMPLES)
 

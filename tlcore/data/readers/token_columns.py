@@ -1,0 +1,86 @@
+"""Sentences as columns: a token and its tag on each line, an empty line between sentences (CoNLL)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers import tagged, text_table
+from tlcore.data.readers.contract import RawText
+from tlcore.data.tables import MAX_TEXT
+from tlcore.data.text_files import opener
+from tlcore.data.trees import Tree
+from tlcore.words import Sentence, say
+
+DOCUMENT = "-DOCSTART-"
+FEWEST_DOCUMENTS = 10  # below which sentences are split without regard to them
+Line = tuple[int, list[str]]  # its number, its cells
+NO_TAG = say("There is no tag beside the token.")
+
+
+class TokenColumns:
+    id = "token-columns"
+    title = say("Tokens and tags in columns (CoNLL)")
+    what = say(
+        "A CoNLL, BIO or TXT file with a token and its tag on each line (the last column is the tag: O, B-person, "
+        "I-person) and an empty line between sentences."
+    )
+    suffixes = (".conll", ".bio", ".iob", ".iob2", ".conll2003", ".txt")
+    example = "Ana B-person\nlives O\nin O\nLisbon B-place"
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(text_table.of_kind(tree, self.suffixes))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        splits = text_table.by_split(tree, self.suffixes)
+        for name, split in splits.items():
+            yield from _sentences(tree, name, split)
+        yield from text_table.strays(tree, splits)
+
+
+def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | SetAside | Finding]:
+    open_text = opener(tree.entries[name], MAX_TEXT)
+    with open_text() as file:
+        documents = sum(line.startswith(DOCUMENT) for line in file)
+    repaired = tagged.Repaired()
+    document = 0
+    waiting: list[Line] = []
+    with open_text() as file:
+        for number, line in enumerate(file, start=1):
+            cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
+            if any(cells) and cells[0] != DOCUMENT:
+                if (
+                    not (line.startswith("#") and not tagged.TAG.fullmatch(cells[-1]))
+                    and len(waiting) <= tagged.MOST_TOKENS
+                ):
+                    waiting.append((number, cells))
+                continue
+            yield from _flush(name, waiting, split, document if documents >= FEWEST_DOCUMENTS else None, repaired)
+            waiting = []
+            document += bool(cells) and cells[0] == DOCUMENT
+    yield from _flush(name, waiting, split, document if documents >= FEWEST_DOCUMENTS else None, repaired)
+    yield from repaired.told()
+
+
+def _flush(name: str, lines: list[Line], split: str | None, document: int | None,
+           repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+    """The sentence of these lines, or why it was set aside, with the line."""
+    if not lines:
+        return
+    first = lines[0][0]
+    for number, cells in lines:
+        if len(cells) < 2:
+            yield SetAside(file=name, row=number, reason=NO_TAG)
+            return
+    numbered = len(lines[0][1]) > 2 and [cells[0] for _, cells in lines] == [str(i + 1) for i in range(len(lines))]
+    read = tagged.from_tags([cells[numbered] for _, cells in lines], [cells[-1] for _, cells in lines])
+    if isinstance(read, tagged.Bad):
+        yield SetAside(file=name, row=lines[min(read.place, len(lines) - 1)][0], reason=read.reason)
+        return
+    text, found, count = read
+    repaired.add(count, f"{name}:{first}")
+    row = tagged.row_of(name, first, text, found, split, None if document is None else f"{name}:{document}")
+    yield SetAside(file=name, row=first, reason=row) if isinstance(row, Sentence) else row
+
+
+READER = TokenColumns()

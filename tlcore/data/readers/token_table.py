@@ -1,0 +1,102 @@
+"""Sentences as records: tokens and tags as lists, or a text and the places of its entities (JSON lines, Parquet)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers import tagged, text_table
+from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.contract import RawText, tidy_label
+from tlcore.data.tables import Table, open_table
+from tlcore.data.trees import Tree
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+REST = {name: text_table.NAMES[name] for name in ("split", "group")}
+TAGS = {
+    "tokens": ("tokens", "words", "palavras"),
+    "tags": ("tags", "nertags", "ner", "labels", "iob", "bio", "etiquetas"),
+    **REST,
+}
+PLACES = {
+    "text": text_table.NAMES["text"],
+    "entities": ("entities", "spans", "ents", "label", "labels", "annotations", "entidades"),
+    **REST,
+}
+
+
+class TokenTable:
+    id = "token-table"
+    title = say("Texts and entities as records (JSON lines, Parquet)")
+    what = say(
+        "JSON lines, a JSON list or Parquet: tokens and tags as two lists, or a text and a list of entities with "
+        "start, end and label (in characters from 0; the end is the first character behind it)."
+    )
+    suffixes = (".jsonl", ".ndjson", ".json", ".parquet")
+    example = ""
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(text_table.of_kind(tree, self.suffixes))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        splits = text_table.by_split(tree, self.suffixes)
+        for name, split in splits.items():
+            yield from _rows(tree, name, columns, group, split)
+        yield from text_table.strays(tree, splits)
+
+
+def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
+          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    table = open_table(tree.entries[name], name)
+    mapped = _mapped(table, columns, group)
+    yield told(name, mapped)
+    repaired = tagged.Repaired()
+    for number, cells, problem in table.rows():
+        row = problem or _row(name, cells, number, mapped, split, repaired)
+        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+    yield from repaired.told()
+
+
+def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
+    """The columns of tokens and tags, else of text and entities. Raises UnusableInput where neither pair is there."""
+    for names, pair in ((TAGS, ("tokens", "tags")), (PLACES, ("text", "entities"))):
+        mapped = chosen(table, {role: name for role, name in columns.items() if role in names}, group, names, {})
+        if all(role in mapped for role in pair):
+            return mapped
+    raise UnusableInput(
+        say(
+            "The table {file} needs a column of tokens and one of tags, or one of texts and one of entities; its "
+            "columns are {columns}. Say which ones they are.",
+            file=table.name,
+            columns=[short(c) for c in table.columns[:20]],
+        ),
+        code="columns", file=table.name, row=1,
+    )  # fmt: skip
+
+
+def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
+         repaired: tagged.Repaired) -> RawText | Sentence:  # fmt: skip
+    if "tokens" in mapped:
+        tokens, tags = cells.get(mapped["tokens"]), cells.get(mapped["tags"])
+        if not isinstance(tokens, list) or not isinstance(tags, list) or not tokens:
+            return say("Its tokens and tags are no lists, or they are empty.")
+        read = tagged.from_tags(tokens, tags)
+        if isinstance(read, tagged.Bad):
+            return read.reason
+        text, found, count = read
+        repaired.add(count, f"{name}:{number}")
+    else:
+        placed = tagged.from_places(cells.get(mapped["text"]), cells.get(mapped["entities"]))
+        if isinstance(placed, Sentence):
+            return placed
+        text, found = placed
+    split = split or text_table.own_split(cells, mapped)
+    if isinstance(split, Sentence):
+        return split
+    group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
+    return tagged.row_of(name, number, text, found, split, group)
+
+
+READER = TokenTable()
