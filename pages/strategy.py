@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.ui import advice_view, choices, evidence_view, further_sets, guard, learn_link, race_view, walk
-from tlcore.ui.state import draft_spec, store
+from tlcore.ui import advice_view, choices, evidence_view, further_sets, guard, learn_link, race_view, texts, walk
+from tlcore.ui.state import draft_spec, source_of, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import sentence
 from tlcore.words import t
@@ -21,6 +21,7 @@ except StudioError as error:
     st.error(sentence(error.sentence), icon=":material/error:")
     st.stop()
 
+texts.language_warning(source_of(project.draft), dataset.rows)
 advised = advice_view.show(project, dataset).strategy
 evidence_view.show(project, dataset)
 learn_link("strategies", t("The strategies explained"))

@@ -188,4 +188,4 @@ def test_the_sample_is_two_languages_and_clean(tmp_path):
     found = stage(path, task=sample.task, folder=tmp_path / "staged")
     assert found.counts == {"negative": 40, "neutral": 40, "positive": 40}
     assert not found.set_aside()
-    assert {one.code for one in found.findings} == {"columns", "polarity"}
+    assert {one.code for one in found.findings} == {"columns", "languages", "polarity"}

@@ -318,7 +318,7 @@ def _bomb(path: Path) -> UnusableInput:
     return _refuse(
         path,
         say(
-            "The zip {file} unpacks to far more than pictures would; it is refused as a zip bomb.",
+            "{file} unpacks to far more than files of its kind do; it is refused as a zip bomb.",
             file=path.name,
         ),
         "archive-bomb",

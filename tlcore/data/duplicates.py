@@ -30,6 +30,10 @@ class Words:
     leaks: Callable[..., Sentence]  # n
     copies: Callable[..., Sentence]  # n
     decide: Sentence
+    alike: Callable[..., Sentence]  # n
+    alike_leaks: Callable[..., Sentence]  # n
+    alike_conflicts: Callable[..., Sentence]  # n
+    look: Sentence
 
 
 PICTURES = Words(
@@ -46,6 +50,16 @@ PICTURES = Words(
     ),
     copies=lambda **told: say("Exact copies of other files, of which one each was kept: {n}.", **told),
     decide=say("Decide which label is right, and upload each picture once."),
+    alike=lambda **told: say(
+        "Pictures that look almost the same as another one: {n}. Where the studio cuts the split and you gave no "
+        "groups, it keeps them in the same split.",
+        **told,
+    ),
+    alike_leaks=lambda **told: say(
+        "Pictures that look almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    ),
+    alike_conflicts=lambda **told: say("Pictures that look almost the same have different labels: {n}.", **told),
+    look=say("Look at these files and decide."),
 )
 
 
@@ -110,45 +124,36 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
                 sentence=say("Near duplicates were not looked for among more than {n} pictures.", n=MOST),
             )
         ]
-    leader = clusters(hashes, thumbs)
+    return alike(rows, clusters(hashes, thumbs), PICTURES)
+
+
+def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Series, list[Finding]]:
+    """Clusters of examples that are nearly the same, as an id for each row (None where it stands alone), and what to
+    say. ``leader`` (n,) is the place of the first one of each row's cluster, or -1.
+    """
     ids = rows["id"].to_numpy()
-    found = pd.Series([ids[at] if at >= 0 else None for at in leader], index=rows.index, dtype=object)
-    members = rows.assign(near=found)[found.notna()]
+    found = pd.Series(np.where(leader >= 0, ids[np.maximum(leader, 0)], None), index=rows.index, dtype=object)
+    members = rows.assign(near=found)[leader >= 0]
     if members.empty:
-        return none, []
+        return found, []
     findings = [
         Finding(
-            level="note",
-            code="near-duplicate",
-            count=len(members),
-            examples=list(members["id"][:10]),
-            sentence=say(
-                "Pictures that look almost the same as another one: {n}. Where the studio cuts the split "
-                "and you gave no groups, it keeps them in the same split.",
-                n=len(members),
-            ),
+            level="note", code="near-duplicate", count=len(members), examples=list(members["id"][:10]),
+            sentence=words.alike(n=len(members)),
         )
-    ]
+    ]  # fmt: skip
     for code, column, sentence in (
-        (
-            "near-leakage",
-            "split",
-            say("Pictures that look almost the same are in two of your splits, so the score may be too good"),
-        ),
-        ("near-conflict", "label", say("Pictures that look almost the same have different labels")),
+        ("near-leakage", "split", words.alike_leaks),
+        ("near-conflict", "label", words.alike_conflicts),
     ):
         differ = members.groupby("near")[column].transform("nunique") > 1
         if differ.any():
             findings.append(
                 Finding(
-                    level="warning",
-                    code=code,
-                    count=int(differ.sum()),
-                    examples=list(members[differ]["id"][:10]),
-                    sentence=say("{what}: {n}.", n=int(differ.sum()), what=sentence),
-                    fix=say("Look at these files and decide."),
+                    level="warning", code=code, count=int(differ.sum()), examples=list(members[differ]["id"][:10]),
+                    sentence=sentence(n=int(differ.sum())), fix=words.look,
                 )
-            )
+            )  # fmt: skip
     return found, findings
 
 

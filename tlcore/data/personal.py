@@ -15,6 +15,7 @@ PHONE = re.compile(
     r"(?<![\w.,/-])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){1,3}\d{3,4}[ .-]?\d{3,4}"
     r"|\(?\d{2}\)? ?9?\d{4}[ -]\d{4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w/-])"
 )
+DIGIT = re.compile(r"\d")
 CPF = re.compile(r"(?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?![\w-])")
 
 
@@ -42,7 +43,7 @@ def kinds(text: str) -> list[str]:
     found = []
     if "@" in text and EMAIL.search(text):
         found.append("e-mail")
-    if any(c.isdigit() for c in text):
+    if DIGIT.search(text):
         if any(is_cpf(match[0]) for match in CPF.finditer(text)):
             found.append("cpf")
         if PHONE.search(text):

@@ -1,15 +1,15 @@
-"""Tables from anywhere: CSV or TSV in any usual encoding and separator, JSON lines, and Parquet; read row by row."""
+"""Tables from anywhere: CSV or TSV in any usual encoding and separator, JSON lines, Excel, and Parquet; row by row."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from tlcore.data import jsonl
+from tlcore.data import jsonl, other_files, sheets
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Entry, suffix
 from tlcore.errors import UnusableInput
@@ -19,9 +19,13 @@ MAX_TABLE = 2_000_000_000
 MAX_TEXT = 300_000_000
 SEPARATORS = (",", ";", "\t", "|")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
+MOST_COLUMNS = 10_000
 SAMPLE = 65_536  # characters that separator and quoting are found by
 # The reader's own limit is 128 KB, and would give up the whole table for one long cell.
 csv.field_size_limit(64_000_000)
+
+
+Rows = Iterator[tuple[int, dict[str, Any], Sentence | None]]
 
 
 @dataclass
@@ -32,70 +36,36 @@ class Table:
 
     name: str
     columns: list[str]
-    classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub's Parquet keeps
-    _open: Callable[[], TextIO] | None = None
-    _dialect: dict[str, Any] = field(default_factory=dict)
-    _parquet: Any = None
+    read: Callable[[], Rows]
+    classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub keeps them
+    sheets: list[str] = field(default_factory=list)  # of a workbook: the one that is read, then the others
 
-    def rows(self) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
-        if self._open is None:
-            yield from self._parquet_rows()
-        elif suffix(self.name) in JSON_LINES:
-            yield from jsonl.records(self._open, self.name)
-        else:
-            with self._open() as file:
-                yield from self._text_rows(file)
-
-    def _text_rows(self, file: TextIO) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
-        reader = csv.reader(file, **self._dialect)
-        next(reader)
-        number = 1
-        try:
-            for cells in reader:
-                number += 1
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) > len(self.columns) and not any(c.strip() for c in cells[len(self.columns) :]):
-                    cells = cells[: len(self.columns)]
-                problem = None
-                if len(cells) != len(self.columns):
-                    problem = say(
-                        "The row has {n} cells where the header has {columns}.",
-                        n=len(cells),
-                        columns=len(self.columns),
-                    )
-                yield number, dict(zip(self.columns, cells, strict=False)), problem
-        except csv.Error:
-            raise UnusableInput(
-                say("The table {file} cannot be read from row {row} on.", file=self.name, row=number + 1),
-                code="table",
-                file=self.name,
-                row=number + 1,
-            ) from None
-
-    def _parquet_rows(self) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
-        number = 1
-        try:
-            for batch in self._parquet.iter_batches(batch_size=64):
-                for cells in batch.to_pylist():
-                    number += 1
-                    for column, names in self.classes.items():
-                        code = cells.get(column)
-                        if isinstance(code, list):
-                            cells[column] = [_named(one, names) for one in code]
-                        else:
-                            cells[column] = _named(code, names)
-                    yield number, cells, None
-        except (OSError, ValueError, NotImplementedError):
-            raise _damaged(self.name) from None
+    def rows(self) -> Rows:
+        for number, cells, problem in self.read():
+            for column, names in self.classes.items():
+                code = cells.get(column)
+                cells[column] = [_named(c, names) for c in code] if isinstance(code, list) else _named(code, names)
+            yield number, cells, problem
 
 
-def open_table(entry: Entry, name: str, least: int = 2) -> Table:
-    """The table's header read. Raises UnusableInput with code ``table`` where it is none, or has under ``least``
-    columns (of CSV and TSV).
+def _named(code: Any, names: Sequence[str]) -> Any:
+    """The class that a code stands for; -1 is how the hub writes that none is given."""
+    if not isinstance(code, int):
+        return code
+    return names[code] if 0 <= code < len(names) else None if code < 0 else code
+
+
+def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int = 2) -> Table:
+    """The table's header read; ``sheet`` names that of a workbook, else it is the first.
+
+    Raises UnusableInput with code ``table`` where it is none, or has under ``least`` columns.
     """
     if suffix(name) == ".parquet":
         return _open_parquet(entry, name)
+    if suffix(name) in sheets.SUFFIXES:
+        book = sheets.Sheet(entry, name, sheet)
+        named = header(name, book.header, least)
+        return Table(name, named, lambda: book.rows(named), sheets=book.sheets)
     open_text = opener(entry, MAX_TEXT)
     with open_text() as file:
         text = file.read(SAMPLE)
@@ -103,36 +73,75 @@ def open_table(entry: Entry, name: str, least: int = 2) -> Table:
     if not text.strip():
         raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
     if suffix(name) in JSON_LINES:
-        return Table(name, jsonl.columns(open_text, name), _open=open_text)
+        return Table(name, jsonl.columns(open_text, name), lambda: jsonl.records(open_text, name))
+    other_files.refuse(entry, name, say("A table is text with commas, semicolons or tabs, JSON lines, or Excel."))
     dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
     try:
         with open_text() as file:
-            header = next(csv.reader(file, **dialect), [])
+            columns = header(name, next(csv.reader(file, **dialect), []), least)
     except csv.Error:
         raise _damaged(name) from None
-    columns = [cell.strip() for cell in header]
+    return Table(name, columns, lambda: _text_rows(open_text, dialect, name, columns))
+
+
+def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
+    """The columns that a header row names. Raises UnusableInput where they cannot be told apart or are too few."""
+    columns = [cell.strip() for cell in cells]
     while columns and not columns[-1]:
         columns.pop()
     if len(set(columns)) != len(columns):
         twice = next(c for c in columns if columns.count(c) > 1)
         raise UnusableInput(
-            say("The table {file} has two columns named {column}.", file=name, column=twice or "–"),
+            say("The table {file} has two columns named {column}.", file=name, column=twice[:120] or "–"),
             code="table",
             file=name,
             row=1,
         )
-    if len(columns) < least or len(columns) > 10_000:
+    if len(columns) > MOST_COLUMNS:
+        raise UnusableInput(
+            say("The table {file} has {n} columns; at most {limit} are read.", file=name, n=len(columns),
+                limit=MOST_COLUMNS),
+            code="table", file=name, row=1,
+        )  # fmt: skip
+    if len(columns) < least:
         raise UnusableInput(
             say(
-                "The table {file} needs a header row with at least two columns, one for the file and one "
-                "for the label.",
+                "The table {file} needs a header row with at least two columns, such as one for the example and one "
+                "for its label.",
                 file=name,
             ),
             code="table",
             file=name,
             row=1,
         )
-    return Table(name, columns, _open=open_text, _dialect=dialect)
+    return columns
+
+
+def _text_rows(open_text: Callable[[], TextIO], dialect: dict[str, Any], name: str, columns: list[str]) -> Rows:
+    with open_text() as file:
+        reader = csv.reader(file, **dialect)
+        next(reader)
+        number = 1
+        try:
+            for cells in reader:
+                number += 1
+                if not any(cell.strip() for cell in cells):
+                    continue
+                yield number, dict(zip(columns, cells, strict=False)), ragged(cells, len(columns))
+        except csv.Error:
+            raise UnusableInput(
+                say("The table {file} cannot be read from row {row} on.", file=name, row=number + 1),
+                code="table",
+                file=name,
+                row=number + 1,
+            ) from None
+
+
+def ragged(cells: Sequence[str], columns: int) -> Sentence | None:
+    """That a row is shorter than the header, or goes beyond it with cells that are not empty."""
+    if len(cells) == columns or (len(cells) > columns and not any(cell.strip() for cell in cells[columns:])):
+        return None
+    return say("The row has {n} cells where the header has {columns}.", n=len(cells), columns=columns)
 
 
 def _open_parquet(entry: Entry, name: str) -> Table:
@@ -142,10 +151,22 @@ def _open_parquet(entry: Entry, name: str) -> Table:
     try:
         source = pa.memory_map(str(entry.path)) if entry.path else pa.BufferReader(entry.read(MAX_TABLE))
         file = pq.ParquetFile(source)
-        return Table(name, list(file.schema_arrow.names), _classes(file.schema_arrow.metadata), _parquet=file)
+        columns = list(file.schema_arrow.names)
+        return Table(name, columns, lambda: _parquet_rows(file, name), _classes(file.schema_arrow.metadata))
     except UnusableInput:
         raise
     except (pa.ArrowException, OSError, ValueError):
+        raise _damaged(name) from None
+
+
+def _parquet_rows(file: Any, name: str) -> Rows:
+    number = 1
+    try:
+        for batch in file.iter_batches(batch_size=64):
+            for cells in batch.to_pylist():
+                number += 1
+                yield number, cells, None
+    except (OSError, ValueError, NotImplementedError):
         raise _damaged(name) from None
 
 
@@ -158,11 +179,6 @@ def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
     except (KeyError, ValueError, TypeError, AttributeError):
         return {}
     return {c: [str(n) for n in names] for c, names in found.items() if isinstance(names, list)}
-
-
-def _named(code: Any, names: list[str]) -> Any:
-    """The name of a class by its number; what is no such number stays."""
-    return names[code] if isinstance(code, int) and 0 <= code < len(names) else code
 
 
 def _damaged(name: str) -> UnusableInput:

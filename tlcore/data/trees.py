@@ -19,7 +19,7 @@ from tlcore.data.pictures import SUFFIXES
 from tlcore.errors import UnusableInput
 from tlcore.words import say
 
-TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json"})
+TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm"})
 MAX_FILE = 100_000_000
 
 

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import __version__
+from tlcore.data.languages import shares
 from tlcore.report import calibration, classes, explanation, naive, operating, slices, statistics
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
+from tlcore.sources.languages import unspoken
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -254,6 +256,7 @@ def _notes(context: RunContext) -> list[Sentence]:
             fingerprint=one["fingerprint"], n=one["n"])
         for one in context.plan.get("sets", {}).values()
     ]  # fmt: skip
+    found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
     found += [note for results in context.arms.values() for result in results for note in result.notes]
     return list({str(note): note for note in found}.values())
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.data.languages import NAMES
 from tlcore.report import statistics
 from tlcore.report.classes import payload
 from tlcore.report.multiple import holm
@@ -32,9 +33,16 @@ TYPICAL = 4  # examples that stand for a cluster
 DRAWS = 1000
 # Columns that say nothing of what is in an example. The classes have a table of their own.
 NOT_ABOUT = {"id", "file", "text", "label", "split", "sha256", "group", "cluster", "near", "row", "bytes"}
-OWN = {"width": say("width in pixels"), "height": say("height in pixels"), "grey": say("grey"),
-       "rotated": say("rotated"), "characters": say("length in characters"),
-       "converted": say("converted from another format")}  # fmt: skip
+OWN = {
+    "width": say("width in pixels"),
+    "height": say("height in pixels"),
+    "grey": say("grey"),
+    "rotated": say("rotated"),
+    "characters": say("length in characters"),
+    "converted": say("converted from another format"),
+    "language": say("language"),
+}
+VALUES = {"language": NAMES}  # fmt: skip
 YES, NO = say("yes"), say("no")
 Part = tuple[dict[str, Any], np.ndarray]
 
@@ -75,7 +83,11 @@ def by_column(rows: pd.DataFrame) -> Iterator[Part]:
                 yield _about("column", told), inside
         elif values.nunique() <= MOST_VALUES:
             for value in sorted(values.dropna().unique(), key=str):
-                shown = (YES if value else NO) if isinstance(value, bool | np.bool_) else str(value)
+                shown = (
+                    (YES if value else NO)
+                    if isinstance(value, bool | np.bool_)
+                    else VALUES.get(str(name), {}).get(value, str(value))
+                )
                 told = say("{column}: {value}", column=title, value=shown)
                 yield _about("column", told), (values == value).to_numpy()
 

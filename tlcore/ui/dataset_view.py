@@ -13,7 +13,7 @@ from tlcore.errors import StudioError
 from tlcore.ui import charts, texts
 from tlcore.ui.links import learn_link
 from tlcore.ui.pictures import data_url, gallery
-from tlcore.ui.state import change_draft, owner, store
+from tlcore.ui.state import change_draft, owner, source_of, store
 from tlcore.ui.text import plain, sentence, short
 from tlcore.words import number, read, t
 
@@ -216,6 +216,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
     st.markdown(sentence(info.split_said))
     st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))
+    texts.language_warning(source_of(project.draft), dataset.rows)
     with st.container(horizontal=True):
         st.download_button(
             t("The split as CSV"),

@@ -9,9 +9,9 @@ import streamlit as st
 from tlcore.errors import StudioError
 from tlcore.spec import Split
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import jobview, upload
+from tlcore.ui import jobview, texts, upload
 from tlcore.ui.dataset_view import class_bars, correct_labels, examples_title, findings, look, set_aside_download, sizes
-from tlcore.ui.state import CHECK, change_draft, owner, store
+from tlcore.ui.state import CHECK, change_draft, owner, source_of, store
 from tlcore.ui.text import sentence
 from tlcore.words import number, percent, t
 
@@ -89,6 +89,7 @@ def _staged(project: Project, job: Job) -> None:
         corrections, found = {}, staged.findings
     _counts(staged)
     findings(found)
+    texts.language_warning(source_of(project.draft), staged.rows)
     with st.container(horizontal=True):
         set_aside_download(staged.set_aside(), key="staged")
         _merge(project, staged, corrections)

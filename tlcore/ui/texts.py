@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.ui.text import percent_or_dash, plain
+from tlcore.errors import StudioError
+from tlcore.ui.state import store
+from tlcore.ui.text import percent_or_dash, plain, sentence
 from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def ways() -> dict[str, str]:
         "tables": t("Tables named train, validation, test"),
         "zip": t("A zip of tables"),
         "paste": t("Paste a table"),
+        "hub": t("A dataset on the hub"),
     }
 
 
@@ -58,11 +61,33 @@ def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
         st.caption(t("One table, or the files train, validation and test."))
         file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-texts-zip", help=help)
         return {"files": [file] if file else []}
+    if way == "hub":
+        return hub_name()
     first = next(reader for reader in readers if reader.example)
     st.caption(t("Copied from a spreadsheet or a file: the first row names the columns.") if "," in first.example
                else t(first.what))  # fmt: skip
     pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder=f"{first.example}\n…")
     return {"files": [Pasted(pasted, first.suffixes[0])] if pasted.strip() else []}
+
+
+def hub_name() -> dict[str, Any]:
+    """The name of a dataset on the hub, as ``path``."""
+    name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
+    return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
+
+
+def language_warning(source: str, rows: pd.DataFrame) -> None:
+    """That the chosen source model does not know the languages of the texts, where that is so."""
+    from tlcore.data.languages import shares
+    from tlcore.sources import find
+    from tlcore.sources.languages import unspoken
+
+    try:
+        said = unspoken(find(source, store()), shares(rows))
+    except StudioError:  # the Source page says what is wrong with it
+        return
+    if said:
+        st.warning(sentence(said), icon=":material/translate:")
 
 
 def short(text: object) -> str:

@@ -26,6 +26,7 @@ from tlcore.ui.text import plain, sentence
 from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
+    from tlcore.data.tables import Table
     from tlcore.store.tables import Project
 
 KEPT = 2 * 24 * 3600  # seconds
@@ -120,13 +121,12 @@ def _pictures(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
         files = st.file_uploader(t("Folder"), accept_multiple_files="directory", key="upload-folder", help=help)
         return {"files": files or []}
     if way == "table":
-        st.caption(t("A CSV or Parquet file with a column of picture names and a column of labels."))
+        st.caption(t("A CSV, Excel or Parquet file with a column of picture names and a column of labels."))
         left, right = st.columns(2)
-        table = left.file_uploader(t("Table"), type=["csv", "parquet", "tsv"], key="upload-table")
+        table = left.file_uploader(t("Table"), type=["csv", "tsv", "xlsx", "parquet"], key="upload-table")
         file = right.file_uploader(t("Zip of the pictures"), type=["zip"], key="upload-table-zip", help=help)
         return {"files": [table, file] if table and file else []}
-    name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
-    return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
+    return texts.hub_name()
 
 
 def _limit_help(limit: Any) -> str:
@@ -138,7 +138,12 @@ def _columns(way: str, file: Any, roles: Sequence[tuple[str, Sentence]]) -> tupl
     columns: dict[str, str] = {}
     if way in ("table", "tables", "paste", "hub", "large", "server"):
         st.caption(t("Leave empty what the studio should find by itself."))
-        names = _header(file) if way in ("table", "tables", "paste") and file else []
+        table = _table(file) if way in ("table", "tables", "paste") and file else None
+        if table and len(table.sheets) > 1:
+            sheet = st.selectbox(t("Sheet of the workbook"), table.sheets, key="column-sheet")
+            if sheet != table.sheets[0]:
+                columns["sheet"], table = sheet, _table(file, sheet)
+        names = table.columns if table else []
         for place, (role, title) in zip(st.columns(len(roles)), roles, strict=True):
             if column := _column(place, t(title), names, f"column-{role}"):
                 columns[role] = column
@@ -159,16 +164,16 @@ def _column(place: Any, title: str, names: list[str], key: str) -> str:
     return str(place.text_input(title, key=key)).strip()
 
 
-def _header(file: Any) -> list[str]:
-    """The columns of an uploaded table; none where it cannot be read, which the check will explain."""
+def _table(file: Any, sheet: str | None = None) -> Table | None:
+    """An uploaded table's header; None where it cannot be read, which the check will explain."""
     from tlcore.data.tables import open_table
     from tlcore.data.trees import Entry
 
     data = file.getvalue()
     try:
-        return open_table(Entry(len(data), lambda: data), file.name).columns
+        return open_table(Entry(len(data), lambda: data), file.name, sheet)
     except UnusableInput:
-        return []
+        return None
 
 
 def _settle(given: dict[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from tlcore.data import checks, duplicates, personal
+from tlcore.data import checks, duplicates, languages, near_texts, personal
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.groups import by_pattern
 from tlcore.data.materials.contract import Progress, in_a_split
@@ -32,6 +32,7 @@ SCHEMA = pa.schema([
     ("split", pa.string()), ("group", pa.string()), ("row", pa.int64()), ("characters", pa.int32()),
 ])  # fmt: skip
 NOT_WORDS = re.compile(r"[\W_]+")
+GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 read as something else
 WORDS = duplicates.Words(
     several=lambda **told: say("The same text has several labels: {labels}.", **told),
     copy=lambda **told: say("Its text is the same as that of {file}.", **told),
@@ -48,6 +49,16 @@ WORDS = duplicates.Words(
         **told,
     ),
     decide=say("Decide which label is right, and upload each text once."),
+    alike=lambda **told: say(
+        "Texts that share about 70 % of their word pairs with another one, or more: {n}. Where the studio cuts the "
+        "split and you gave no groups, it keeps them in the same split.",
+        **told,
+    ),
+    alike_leaks=lambda **told: say(
+        "Texts that are almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    ),
+    alike_conflicts=lambda **told: say("Texts that are almost the same have different labels: {n}.", **told),
+    look=say("Look at these rows and decide."),
 )
 
 
@@ -116,8 +127,11 @@ class Texts:
                     say("There is no column {group} to keep together.", group=group[:200]), code="group"
                 )
             rows["group"] = found
+        rows["near"], near_said = duplicates.alike(rows, near_texts.clusters(rows["text"]), WORDS)
+        rows["language"] = languages.column(rows["text"])
         findings += [
-            *said, *task.check(rows), *checks.groups(rows, group or checks.any_group(rows)), *_lengths(rows),
+            *said, *near_said, *languages.findings(rows), *task.check(rows),
+            *checks.groups(rows, group or checks.any_group(rows)), *_lengths(rows), *_garbled(rows),
             *personal.findings(rows["text"], rows["id"]),
         ]  # fmt: skip
         return rows, aside + copies, findings
@@ -137,6 +151,21 @@ def _row(item: RawText) -> dict[str, Any]:
         "split": item.split,
         "group": item.group, "row": item.row, "characters": len(item.text),
     }  # fmt: skip
+
+
+def _garbled(rows: pd.DataFrame) -> list[Finding]:
+    found = rows[rows["text"].str.contains(GARBLED, regex=True)]
+    if found.empty:
+        return []
+    return [
+        Finding(
+            level="warning", code="garbled", count=len(found), examples=found["id"].head(10).tolist(),
+            sentence=say(
+                "Texts with signs of a wrong encoding, such as {signs}: {n}.", signs=["Ã©", "�"], n=len(found)
+            ),
+            fix=say("Save the table as UTF-8 and upload it again."),
+        )
+    ]  # fmt: skip
 
 
 def _lengths(rows: pd.DataFrame) -> list[Finding]:

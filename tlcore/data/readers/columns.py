@@ -11,6 +11,8 @@ from tlcore.data.tables import Table
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
+SHEET = "sheet"  # among the columns that the person names, the sheet of a workbook; it is no column
+
 
 def chosen(
     table: Table,
@@ -26,6 +28,8 @@ def chosen(
     """
     mapped: dict[str, str] = {}
     for role, column in columns.items():
+        if role == SHEET:
+            continue
         if role not in names:
             raise UnusableInput(
                 say("columns may map {roles}; {role} is none of them.", roles=list(names), role=short(role)),

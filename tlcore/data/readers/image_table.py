@@ -1,4 +1,4 @@
-"""A CSV, TSV or Parquet table of picture files and labels, beside the pictures or with the pictures inside
+"""A CSV, TSV, Excel or Parquet table of picture files and labels, beside the pictures or with the pictures inside
 it.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from tlcore.data.archives import clean, outside
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import chosen, short, split_of_file, told
+from tlcore.data.readers.columns import SHEET, chosen, short, split_of_file, told
 from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, is_picture_name
@@ -72,7 +72,7 @@ class ImageTable:
         by_split = len(names) > 1
         pictures = _Pictures(tree)
         for name in names:
-            table = open_table(tree.entries[name], name)
+            table = open_table(tree.entries[name], name, columns.get(SHEET))
             mapped = _map(table, columns, group)
             yield told(name, mapped)
             for number, cells, problem in table.rows():

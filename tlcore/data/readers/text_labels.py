@@ -13,7 +13,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers import text_table
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import RawText, label_problem, tidy_label
-from tlcore.data.tables import Table, open_table
+from tlcore.data.tables import Table
 from tlcore.data.trees import Tree
 from tlcore.words import Sentence, say
 
@@ -34,25 +34,26 @@ class TextLabels:
     id = "text-labels"
     title = say("A table of texts, each with its labels")
     what = say(
-        "A CSV, TSV, JSON lines or Parquet table with a column of texts and a column of labels: several in one cell "
-        "with semicolons or bars between them, or a list; an empty cell says that none of the labels fits."
+        "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts and a column of labels: several in one "
+        "cell with semicolons or bars between them, or a list; an empty cell says that none of the labels fits."
     )
     suffixes = text_table.READ
     example = "text,labels"
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        return bool(text_table.of_kind(tree, self.suffixes))
+        return tree.hub is not None or bool(text_table.of_kind(tree, self.suffixes))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        splits = text_table.by_split(tree, self.suffixes)
-        for name, split in splits.items():
-            yield from _rows(tree, name, columns, group, split)
-        yield from text_table.strays(tree, splits)
+        for item in text_table.tables_of(tree, self.suffixes, columns):
+            if isinstance(item, SetAside | Finding):
+                yield item
+            else:
+                yield from _rows(*item, columns, group)
 
 
-def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
-          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    table = open_table(tree.entries[name], name)
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    name = table.name
     mapped = chosen(table, columns, group, NAMES, text_table.TITLES)
     yield told(name, mapped)
     separator = _separator(table, mapped["label"])

@@ -1,4 +1,4 @@
-"""A table of texts and labels: CSV, TSV, JSON lines or Parquet, alone or in files named train, validation and test."""
+"""A table of texts and labels: CSV, TSV, Excel, JSON lines, Parquet or the hub's; alone or as train and test files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from tlcore.data import hub
 from tlcore.data.checks import NOT_A_TABLE
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import chosen, short, split_of_file, told
+from tlcore.data.readers.columns import SHEET, chosen, short, split_of_file, told
 from tlcore.data.readers.contract import RawText, label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, suffix
@@ -35,37 +36,62 @@ NAMES = {
     "group": ("group", "groupid", "author", "authorid", "user", "userid", "customer", "customerid", "thread"),
 }  # fmt: skip
 TITLES = {"text": say("text"), "label": say("label")}
-READ = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
+READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json")
 
 
 class TextTable:
     id = "text-table"
     title = say("A table of texts and labels")
     what = say(
-        "A CSV, TSV, JSON lines or Parquet table with a column of texts and a column of labels, alone or as files "
-        "named train, validation and test."
+        "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts and a column of labels, alone or as "
+        "files named train, validation and test; or a dataset of the hub with such columns."
     )
     suffixes = READ
     example = "text,label"
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        return bool(of_kind(tree, READ))
+        return tree.hub is not None or bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        splits = by_split(tree, READ)
-        for name, split in splits.items():
-            yield from _rows(tree, name, columns, group, split)
-        yield from strays(tree, splits)
+        for item in tables_of(tree, READ, columns):
+            if isinstance(item, SetAside | Finding):
+                yield item
+            else:
+                yield from _rows(*item, columns, group)
 
 
-def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
-          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    table = open_table(tree.entries[name], name)
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
-    yield told(name, mapped)
+    yield told(table.name, mapped)
     for number, cells, problem in table.rows():
-        row = unclosed(problem, cells) or row_of(name, cells, number, mapped, split)
-        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+        row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
+        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def tables_of(tree: Tree, suffixes: Sequence[str],
+              columns: Mapping[str, str]) -> Iterator[tuple[Table, str | None] | SetAside | Finding]:  # fmt: skip
+    """(table, the split that it is, or None) of each table of an upload or of a dataset of the hub; what is left out,
+    and what is to be said.
+
+    ``columns`` may name the ``sheet`` of a workbook. Raises UnusableInput where it cannot be told which table is meant.
+    """
+    if tree.hub is not None:
+        yield from hub.tables(tree)
+        return
+    splits = by_split(tree, suffixes)
+    for name, split in splits.items():
+        table = open_table(tree.entries[name], name, columns.get(SHEET))
+        if len(table.sheets) > 1:
+            yield Finding(
+                level="note", code="sheets",
+                sentence=say(
+                    "The workbook {file} has several sheets, and {sheet} was read. The others are: {others}.",
+                    file=name, sheet=table.sheets[0], others=table.sheets[1:10],
+                ),
+            )  # fmt: skip
+        yield table, split
+    yield from strays(tree, splits)
 
 
 def of_kind(tree: Tree, suffixes: Sequence[str]) -> list[str]:
@@ -172,8 +198,8 @@ def _by_look(table: Table) -> dict[str, str]:
 
 
 def _stray(name: str) -> Sentence:
-    if suffix(name) in (".xlsx", ".xls", ".ods"):
-        return say("Spreadsheets are not read; save the sheet as CSV.")
+    if suffix(name) in (".xls", ".xlsb", ".ods"):
+        return say("Spreadsheets of this kind are not read; save the sheet as .xlsx or CSV.")
     if suffix(name) in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
         return say("Archives inside of the upload are not opened.")
     if suffix(name) in READ:
