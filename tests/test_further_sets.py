@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from tests.conftest import draw
+from tests.conftest import draw, write_photos
 from tlcore import data, flow, tasks
 from tlcore.data import further
 from tlcore.errors import UnusableInput
@@ -164,3 +164,26 @@ def test_options_reach_the_plan_and_another_strategy_forgets_them():
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: one.id)
 def test_every_option_has_a_default_that_it_allows(strategy):
     assert resolved(strategy, {}) == {option.id: option.default for option in strategy.options}
+
+
+def test_a_second_set_becomes_the_test_set_without_what_was_seen(photos, dataset, store, tmp_path):
+    """Whatever its split was; examples that were learned from, and labels that are not learned, are left out."""
+    other = write_photos(tmp_path / "other", 6, side=40)
+    (other / "dots").rename(other / "waves")
+    extra = further.read_set("extra", str(other), task=PICTURES, store=store, owner="local")
+    few = tmp_path / "few"
+    shutil.copytree(other / "across", few)
+    for file in sorted(few.iterdir())[2:]:
+        file.unlink()
+    seen = read(few, PICTURES, store)
+    joined = further.tested_on(dataset, extra, seen, store, "local")
+    assert joined.info.n == {**dataset.info.n, "test": 4 + 6}
+    assert set(joined.split("test")["label"]) == {"across", "down"}
+    assert not set(joined.split("test")["sha256"]) & set(seen.rows["sha256"])
+    assert joined.split("train")["id"].tolist() == dataset.split("train")["id"].tolist()
+    assert all(joined.file(file).exists() for file in joined.rows["file"])
+    assert joined.fingerprint != dataset.fingerprint
+    assert joined.info.name == "patterns → other"
+    everything = read(other, PICTURES, store)
+    with pytest.raises(UnusableInput, match="No example of other"):
+        further.tested_on(dataset, extra, everything, store, "local")

@@ -41,15 +41,16 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     task = tasks.find(spec.task)
 
     progress(0.0, say("Reading the data"))
+    sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
         dataset = store.datasets.open(run.dataset)
     else:
         dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
+        dataset = tested_on(spec, dataset, sets, store, run.owner)
         store.runs.set(run.id, dataset=dataset.fingerprint)
     progress(0.0, say("Opening the source model"))
     source = sources.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
-    sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     plan = _kept(
         folder / "plan.json",
         lambda: plan_for(
@@ -135,6 +136,14 @@ def further_sets(spec: Spec, task: Task, plan: Path, store: Store, owner: str,
                             progress=progress)  # fmt: skip
 
 
+def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: Store, owner: str) -> Dataset:
+    """The dataset with the test set that the strategy is scored on, where that is a further set."""
+    name = None if spec.strategy == "auto" else strategies.find(spec.strategy).tests_on
+    if name is None or name not in sets:
+        return dataset
+    return further.tested_on(dataset, sets[name], sets.get("unlabelled"), store, owner)
+
+
 def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
              advice: Callable[[], guidance.Advice] | None = None,
              sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
@@ -181,7 +190,11 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         fresh=getattr(task, "fresh", True),
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
     )  # fmt: skip
-    return {**make_plan(spec, strategy, context, processor, task.metrics[0]), "sets": further.told(sets or {})}
+    plan = make_plan(spec, strategy, context, processor, task.metrics[0])
+    plan["sets"] = further.told(sets or {})
+    if found.tests_on:
+        plan["tested_on"] = plan["sets"].get(found.tests_on, {}).get("name")  # None: the ordinary test set
+    return plan
 
 
 def _aside(progress: Progress) -> Progress:

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def confirm(
         refuse([problem])
     rows = _ordered(rows)
     info = _info(staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said)
-    return place(info, rows, staged.folder / "files", staged.set_aside(), store, owner)
+    return place(info, rows, [staged.folder / "files"], staged.set_aside(), store, owner)
 
 
 def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str) -> Dataset:
@@ -73,7 +73,7 @@ def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store
     if problem := checks.split_problem(rows):
         refuse([problem])
     info = _info(old.task, old.name, old.origin, rows, [*fresh, *findings], old.set_aside, old.split_said)
-    return place(info, rows, dataset.folder / "files", dataset.set_aside(), store, owner)
+    return place(info, rows, [dataset.folder / "files"], dataset.set_aside(), store, owner)
 
 
 def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
@@ -191,10 +191,10 @@ def _info(
 
 
 def place(
-    info: DatasetInfo, rows: pd.DataFrame, files: Path, aside: list[SetAside], store: Store, owner: str
+    info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], aside: list[SetAside], store: Store, owner: str
 ) -> Dataset:
     """Build the folder beside its place and move it there in one step; an identical dataset is used as it
-    is.
+    is. The payloads lie in one of the folders ``files``.
     """
     final = store.datasets.folder(info.fingerprint)
     if not (final / "dataset.json").exists():
@@ -202,7 +202,8 @@ def place(
         build.mkdir(parents=True)
         try:
             for file in rows["file"].unique() if "file" in rows else ():
-                _link(files / file, build / "files" / file)
+                held = next((folder for folder in files if (folder / file).exists()), files[0])
+                _link(held / file, build / "files" / file)
             rows.to_parquet(build / "rows.parquet", index=False)
             write(
                 build / "set_aside.json",

@@ -84,9 +84,38 @@ def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Map
             origin=origin, n={**dict.fromkeys(SPLITS, 0), "train": len(rows)}, findings=[*findings, *more],
             set_aside=len(aside), split_said=say("Without labels; all of it is trained on."),
         )  # fmt: skip
-        return place(info, rows, folder / "files", aside, store, owner)
+        return place(info, rows, [folder / "files"], aside, store, owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, store: Store, owner: str) -> Dataset:
+    """A dataset that trains and validates as ``dataset`` does and is tested on the labelled examples of ``test``,
+    whatever their split was. Left out are examples that were ``seen`` in training without their label, and labels that
+    are not learned. Raises UnusableInput where none is left.
+    """
+    own = dataset.rows[dataset.rows["split"] != "test"]
+    rows = test.rows.assign(split="test")
+    known = rows["label"].isin(set(own["label"]))
+    new = ~rows["sha256"].isin({*own["sha256"], *(seen.split("train")["sha256"] if seen else ())})
+    kept = rows[known & new]
+    if kept.empty:
+        raise UnusableInput(
+            say("No example of {name} can be used for testing: {seen} of {n} were learned from as well, and {unknown} "
+                "have labels that are not among those of the training data.", name=test.info.name,
+                seen=int((~new).sum()), n=len(rows), unknown=int((~known).sum())), code="test-set",
+        )  # fmt: skip
+    clash = set(own["id"]) & set(kept["id"])
+    kept = kept.assign(id=[f"{test.info.name}/{one}" if one in clash else one for one in kept["id"]])
+    both = pd.concat([own, kept], ignore_index=True)
+    n = {split: int((both["split"] == split).sum()) for split in SPLITS}
+    info = dataset.info.model_copy(update={
+        "fingerprint": fingerprint(dataset.info.task, both), "n": n,
+        "name": f"{dataset.info.name} → {test.info.name}"[:200],
+        "split_said": say("Trained and validated on {source}; tested on {target}, another domain.",
+                          source=dataset.info.name, target=test.info.name),
+    })  # fmt: skip
+    return place(info, both, [dataset.folder / "files", test.folder / "files"], [], store, owner)
 
 
 def told(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:

@@ -79,6 +79,7 @@ def build(context: RunContext) -> dict[str, Any]:
                     "grouped": info.grouped, "split_said": info.split_said.model_dump()},
         "source": _source(context),
         "sets": context.plan.get("sets", {}),
+        **{name: context.plan[name] for name in ("tested_on",) if name in context.plan},
         "strategy_options": context.plan.get("options", {}),
         "measured": transfer[best].measured,
         "labels": target.get("labels"),

@@ -24,6 +24,14 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
                 "one of that size is found in four cases of five, a smaller one less often.",
                 n=report["n_test"], seeds=report["seeds"], points=round(100 * report["visible_difference"], 1),
             )  # fmt: skip
+    if report.get("tested_on"):
+        told["tested_on"] = say(
+            "The score is on the target domain: {n} examples of {name}, which were not learned from and chose nothing.",
+            n=report["n_test"], name=report["tested_on"])  # fmt: skip
+    elif "tested_on" in report:
+        told["tested_on"] = say(
+            "No labelled examples of the target domain were given: the score is on the source domain, and says little "
+            "of the target domain.")  # fmt: skip
     if against := naive.sentence(report["naive"], metric):
         told["naive"] = against
     if "calibration" in report:

@@ -65,6 +65,7 @@ class Strategy(Protocol):
     options: tuple[Option, ...]  # settings that are its own
     needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of `spec.Data`): what each holds
     takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
+    tests_on: str | None  # the further set whose examples are the test set where it is given; they choose nothing
     races: bool  # whether it is among the candidates of a pilot race
     unfit: tuple[str, ...]  # beginnings of the names of architectures that it cannot work with
 

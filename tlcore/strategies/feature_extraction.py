@@ -25,6 +25,7 @@ class FeatureExtraction:
     rates = (4e-4, 1.6e-3, 6.4e-3)  # where the task has no convex head: only the head learns
     options = ()
     needs = takes = NO_SETS
+    tests_on = None
     races = True
     unfit = ()
 

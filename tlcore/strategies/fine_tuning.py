@@ -38,6 +38,7 @@ class FineTuning:
         ),
     )  # fmt: skip
     needs = takes = NO_SETS
+    tests_on = None
     races = True
     unfit = ()
 

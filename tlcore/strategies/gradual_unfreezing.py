@@ -31,6 +31,7 @@ class GradualUnfreezing:
         Option("stages", say("Stages"), say("In how many steps the layers below the head are unfrozen."), 3, 2, 6),
     )  # fmt: skip
     needs = takes = NO_SETS
+    tests_on = None
     races = False
     unfit = ()
 

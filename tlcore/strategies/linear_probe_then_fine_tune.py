@@ -25,6 +25,7 @@ class LinearProbeThenFineTune:
     rates = (1e-4, 4e-4, 1.6e-3)
     options = ()
     needs = takes = NO_SETS
+    tests_on = None
     races = True
     unfit = ()
 

@@ -34,6 +34,7 @@ class LoRA:
                0.05, 0.0, 0.5),
     )  # fmt: skip
     needs = takes = NO_SETS
+    tests_on = None
     races = False
     unfit = (
         "resnet",

@@ -23,6 +23,7 @@ class Scratch:
     rates = (4e-4, 1.6e-3, 6.4e-3)
     options = ()
     needs = takes = NO_SETS
+    tests_on = None
     races = False  # but where a race is asked to have it
     unfit = ()
 

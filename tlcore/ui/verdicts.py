@@ -46,7 +46,7 @@ def verdict(report: dict[str, Any]) -> None:
             st.markdown(sentence(told["verdict"]))
         if told.get("plain"):
             st.markdown("**" + sentence(told["plain"]) + "**")
-        notes = [sentence(told[name]) for name in ("stood_at", "twin_budget", "visible") if told.get(name)]
+        notes = [sentence(told[name]) for name in ("tested_on", "stood_at", "twin_budget", "visible") if told.get(name)]
         if notes:
             st.caption("  \n".join(notes))
         if report["verdict"] == "negative-transfer":

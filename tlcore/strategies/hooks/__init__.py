@@ -6,16 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tlcore.registry import by_id, pick
+from tlcore.strategies.hooks.adabn import AdaBn
+from tlcore.strategies.hooks.cdan import Cdan
 from tlcore.strategies.hooks.contract import At, Ended, Hook
+from tlcore.strategies.hooks.coral import Coral
+from tlcore.strategies.hooks.dan import Dan
+from tlcore.strategies.hooks.dann import Dann
 from tlcore.strategies.hooks.l2_sp import L2SP
 from tlcore.strategies.hooks.lora import Lora
+from tlcore.strategies.hooks.mcc import Mcc
+from tlcore.strategies.hooks.mean_teacher import MeanTeacher
 from tlcore.strategies.hooks.running import Running
 from tlcore.strategies.hooks.soup import Soup
+from tlcore.strategies.hooks.target_choice import TargetChoice
 
 HOOKS: tuple[type[Hook], ...] = (
     L2SP,
     Soup,
     Lora,
+    AdaBn,
+    Coral,
+    Dan,
+    Dann,
+    Cdan,
+    Mcc,
+    MeanTeacher,
+    TargetChoice,
 )
 
 _BY_ID = by_id(HOOKS)

@@ -22,11 +22,12 @@ def needed(told: Training, name: str) -> Any:
     return told.streams[name]
 
 
-def draw(examples: Any, count: int, at: At, device: str) -> Any:
+def draw(examples: Any, count: int, at: At, device: str, view: int = 0) -> Any:
     """The ``count`` examples that go with a batch of the loop: a function of the seed and of where it stands alone,
-    without repeats until all were seen in the epoch. They are augmented as training examples are.
+    without repeats until all were seen in the epoch. They are augmented as training examples are; another ``view``
+    augments the same ones differently.
     """
     n = len(examples)
     order = np.random.default_rng((at.seed, at.epoch, n)).permutation(n)
     chunk = order[(at.seen + np.arange(min(count, n))) % n]
-    return next(iter(examples.batches([chunk], (at.seed, at.epoch), device)))
+    return next(iter(examples.batches([chunk], (at.seed + view, at.epoch), device)))

@@ -113,9 +113,12 @@ def render() -> None:
     st.markdown(
         t(
             "The task stays, the surroundings change: labelled photos from the workshop, unlabelled ones "
-            "from the customer's site. The model is trained so that it cannot tell from the features which "
-            "of the two a picture comes from (Ganin and others, 2016). *Helps* with the same classes under "
-            "another camera or light. *Hurts* where the shares of the classes differ between the two."
+            "from the customer's site. The model is trained so that the features of both look alike: by their "
+            "statistics (AdaBN, CORAL, DAN), by a second network that tries to tell them apart and must not succeed "
+            "(DANN: Ganin and others, 2016; CDAN), or by answers on the target domain that are to be clear (MCC, "
+            "mean teacher). *Helps* with the same classes under another camera or light. *Hurts* where the shares of "
+            "the classes differ between the two. Nothing is chosen by labels of the target domain; where you have "
+            "some, they are kept for the score."
         )
     )
     st.subheader(t("Multi-task learning"))

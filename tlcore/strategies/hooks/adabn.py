@@ -1,0 +1,69 @@
+"""AdaBN: batch norm takes the statistics of the target domain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.errors import UnusableInput
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.streams import needed
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.training.loop import Training
+
+MOST = 2_000  # target examples that the statistics are of
+
+
+class AdaBn:
+    """After each epoch, and so in the state that is kept, the running statistics of batch norm are those of the target
+    domain (Li et al. 2016, arXiv 1603.04779). A network without batch norm is refused where it is ``needed``.
+    """
+
+    id = "adabn"
+    what = say("batch-norm statistics of the target domain (AdaBN)")
+
+    def __init__(self, needed: bool = True):
+        self.needed = needed
+
+    def begin(self, told: Training, device: str) -> None:
+        self.told, self.device = told, device
+        self.examples = needed(told, "unlabelled")
+        if self.needed and not layers(told.model):
+            raise UnusableInput(
+                say("This network has no batch norm, whose statistics AdaBN would replace. Choose another method or "
+                    "source model."), code="strategy-refused",
+            )  # fmt: skip
+
+    def judge(self, model: Any, seen: dict[str, float], at: At) -> None:
+        found = layers(model)
+        if found and at.epoch:  # before the first epoch the network is seen as it came
+            adapt(self.told, model, found, self.examples, self.device)
+
+
+def layers(model: Any) -> list[Any]:
+    """The batch-norm layers that keep running statistics."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.running_mean is not None]
+
+
+def adapt(told: Training, model: Any, found: list[Any], examples: Any, device: str) -> None:
+    """Replace the running statistics of these layers by the mean of those of target batches of equal size."""
+    from tlcore.training.loop import in_batches
+
+    size = max(2, told.batch_size // told.accumulation)
+    order = np.random.default_rng(0).permutation(len(examples))[:MOST]
+    chunks = [chunk for chunk in in_batches(order, size) if len(chunk) == min(size, len(order))]
+    momenta = [layer.momentum for layer in found]
+    for layer in found:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean of all batches
+        layer.train()
+    for batch in examples.batches(chunks, None, device):
+        told.task.features(model, batch)
+    for layer, momentum in zip(found, momenta, strict=True):
+        layer.momentum = momentum
+        layer.eval()

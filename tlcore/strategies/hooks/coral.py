@@ -1,0 +1,46 @@
+"""Deep CORAL: the features of both domains get the same covariances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.domains import Domains
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+
+class Coral:
+    """Adds ``weight`` times the distance of the covariances of source and target features (Sun & Saenko 2016, Deep
+    CORAL, arXiv 1607.01719).
+    """
+
+    id = "coral"
+    what = say("the same covariances in both domains (Deep CORAL)")
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def begin(self, told: Training, device: str) -> None:
+        self.domains = Domains(told, device)
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        seen = self.domains.see(model, batch, given, at)
+        return loss + self.weight * distance(seen.source, seen.target)
+
+    def end(self, model: Any) -> None:
+        self.domains.close()
+
+
+def distance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """‖C_s - C_t‖² / (4 d²) of features (n, d) and (m, d), with Frobenius' norm: equation 1 of the paper."""
+
+    def covariance(rows: torch.Tensor) -> torch.Tensor:
+        centred = rows - rows.mean(dim=0)
+        return centred.T @ centred / (len(rows) - 1)
+
+    return (covariance(source) - covariance(target)).square().sum() / (4 * source.shape[1] ** 2)

@@ -1,0 +1,55 @@
+"""DAN: the features of both domains get the same distribution, as kernels see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.domains import Domains
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the kernels, times the mean squared distance of all pairs
+
+
+class Dan:
+    """Adds ``weight`` times the squared maximum mean discrepancy of source and target features under a mean of Gaussian
+    kernels (Long et al. 2015, arXiv 1502.02791; the kernels weighted alike, one layer: the head's input).
+    """
+
+    id = "dan"
+    what = say("the same distribution of features in both domains (DAN)")
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def begin(self, told: Training, device: str) -> None:
+        self.domains = Domains(told, device)
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        seen = self.domains.see(model, batch, given, at)
+        return loss + self.weight * discrepancy(seen.source, seen.target)
+
+    def end(self, model: Any) -> None:
+        self.domains.close()
+
+
+def discrepancy(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The unbiased estimate of MMD² (Gretton et al. 2012, equation 3) of features (n, d) and (m, d)."""
+    import torch
+
+    n, m = len(source), len(target)
+    rows = torch.cat([source, target])
+    apart = (rows[:, None] - rows[None]).square().sum(dim=2)
+    scale = apart.detach().sum() / ((n + m) * (n + m - 1))
+    kernel = torch.stack([torch.exp(-apart / (width * scale)) for width in WIDTHS]).mean(dim=0)
+    return _off_diagonal(kernel[:n, :n]) + _off_diagonal(kernel[n:, n:]) - 2 * kernel[:n, n:].mean()
+
+
+def _off_diagonal(square: torch.Tensor) -> torch.Tensor:
+    n = len(square)
+    return (square.sum() - square.diagonal().sum()) / (n * (n - 1))

@@ -1,0 +1,56 @@
+"""DANN: the features are trained so that a second network cannot tell the domains apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.domains import Domains, discriminator, ramp, reversed_gradient
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+
+class Dann:
+    """Adds the loss of a discriminator of the domains behind a reversed gradient whose strength rises to ``weight``
+    (Ganin et al. 2016, arXiv 1505.07818).
+    """
+
+    id = "dann"
+    what = say("features by which the domains cannot be told apart (DANN)")
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def begin(self, told: Training, device: str) -> None:
+        self.domains = Domains(told, device)
+        self.net = discriminator(self.domains.width).to(device)
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.net.parameters()
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        seen = self.domains.see(model, batch, given, at)
+        strength = self.weight * ramp(at.share)
+        guesses = [self.net(reversed_gradient(rows, strength)).float() for rows in (seen.source, seen.target)]
+        return loss + told_apart(*guesses)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"net": self.net.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+
+    def end(self, model: Any) -> None:
+        self.domains.close()
+
+
+def told_apart(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The mean binary cross-entropy of a discriminator's numbers, half for each domain."""
+    from torch.nn.functional import softplus
+
+    return 0.5 * (softplus(-source).mean() + softplus(target).mean())

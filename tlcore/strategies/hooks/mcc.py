@@ -1,0 +1,49 @@
+"""MCC: on the target domain no two classes are to be taken for each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.domains import Domains
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+TEMPERATURE = 2.5
+
+
+class Mcc:
+    """Adds ``weight`` times the minimum class confusion of the target's answers (Jin et al. 2020, arXiv 1912.03699)."""
+
+    id = "mcc"
+    what = say("no classes taken for each other in the target domain (MCC)")
+
+    def __init__(self, weight: float):
+        self.weight = weight
+
+    def begin(self, told: Training, device: str) -> None:
+        self.domains = Domains(told, device)
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        return loss + self.weight * confusion(self.domains.see(model, batch, given, at).target_logits)
+
+    def end(self, model: Any) -> None:
+        self.domains.close()
+
+
+def confusion(logits: torch.Tensor) -> torch.Tensor:
+    """The confusion between classes of logits (n, classes): equations 2 to 6 of the paper, answers softened by
+    `TEMPERATURE` and weighted by how sure they are.
+    """
+    n, classes = logits.shape
+    shares = (logits / TEMPERATURE).softmax(dim=1)
+    entropy = -(shares * (shares + 1e-5).log()).sum(dim=1)
+    weight = 1 + (-entropy.detach()).exp()
+    weight = n * weight / weight.sum()
+    together = (shares * weight[:, None]).T @ shares
+    together = together / together.sum(dim=1, keepdim=True)
+    return (together.sum() - together.diagonal().sum()) / classes

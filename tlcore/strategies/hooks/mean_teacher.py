@@ -1,0 +1,78 @@
+"""Self-training with a mean teacher: on the target domain the network learns what its own running average answers."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At
+from tlcore.strategies.hooks.streams import draw, needed
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+DECAY = 0.99
+SURE = 0.9  # an answer of the teacher counts from this probability on
+OTHER_VIEW = 7_777
+
+
+class MeanTeacher:
+    """Adds ``weight`` times the squared difference of the student's probabilities from the teacher's, which sees the
+    same target examples augmented differently, where the teacher is sure (French et al. 2018, arXiv 1706.05208, after
+    Tarvainen & Valpola 2017, arXiv 1703.01780).
+    """
+
+    id = "mean-teacher"
+    what = say("a teacher, its own running average, in the target domain")
+
+    def __init__(self, weight: float):
+        self.weight = weight
+        self.steps = 0
+
+    def begin(self, told: Training, device: str) -> None:
+        self.told, self.device = told, device
+        self.examples = needed(told, "unlabelled")
+        self.teacher = copy.deepcopy(told.model).requires_grad_(False)
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        import torch
+
+        task = self.told.task
+        mine = draw(self.examples, len(given), at, self.device)
+        logits = model.classify(task.features(model, mine)).float()
+        self.teacher.train()  # its batch norm sees the target domain
+        with torch.no_grad():
+            other = draw(self.examples, len(given), at, self.device, view=OTHER_VIEW)
+            shares = self.teacher.classify(task.features(self.teacher, other)).float().softmax(dim=1)
+        return loss + self.weight * disagreement(logits.softmax(dim=1), shares)
+
+    def after_step(self, model: Any, at: At) -> None:
+        self.steps += 1
+        follow(self.teacher, model, min(DECAY, 1 - 1 / (self.steps + 1)))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"teacher": self.teacher.state_dict(), "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.teacher.load_state_dict(state["teacher"])
+        self.steps = state["steps"]
+
+
+def disagreement(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """The squared difference of probabilities (n, classes), mean over classes and over all examples, where the teacher
+    is sure.
+    """
+    sure = (teacher.max(dim=1).values >= SURE).float()
+    return ((student - teacher).square().mean(dim=1) * sure).mean()
+
+
+def follow(teacher: Any, student: Any, decay: float) -> None:
+    """One step of the running average of the weights; buffers are the teacher's own."""
+    import torch
+
+    with torch.no_grad():
+        for mine, its in zip(teacher.parameters(), student.parameters(), strict=True):
+            mine.lerp_(its, 1 - decay)
