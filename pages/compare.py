@@ -11,6 +11,7 @@ from tlcore.ui import (
     jobview,
     live,
     naive_view,
+    samples_view,
     savings_view,
     slices_view,
     verdicts,
@@ -52,6 +53,7 @@ else:
         label_visibility="collapsed",
         format_func={
             "curves": t("Curves and over-fitting"),
+            "samples": t("What it writes"),
             "classes": t("Classes"),
             "errors": t("Errors"),
             "slices": t("Where it is weak"),
@@ -61,10 +63,12 @@ else:
         }.__getitem__,
     )
     if part == "curves":
-        verdicts.curves(run)
+        verdicts.curves(run, report)
         verdicts.gap(report)
     elif part == "classes":
         verdicts.classes(report)
+    elif part == "samples":
+        samples_view.show(report)
     elif part == "slices":
         slices_view.show(run, report)
     elif part == "naive":

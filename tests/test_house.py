@@ -25,7 +25,7 @@ HEAVY = {
     "peft",
 }
 # Only imported inside functions, by modules that need a network.
-HEAVY_ALLOWED = {"tlcore/sources/opening/image_model.py", "tlcore/sources/opening/text_model.py"}
+HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal", "image", "text")}
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 MODULES = sorted((ROOT / "tlcore").rglob("*.py"))
 

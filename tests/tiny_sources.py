@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import causal_models
 import text_models
 
 
@@ -27,5 +28,6 @@ def _image(folder: Path, attention: bool) -> Path:
 SOURCES: dict[str, Callable[[Path, bool], Path]] = {
     "image": _image,
     "text": lambda folder, attention: text_models.write_model(folder),
+    "causal": lambda folder, attention: causal_models.write_model(folder),
 }
 WITHOUT_ATTENTION = ("image",)

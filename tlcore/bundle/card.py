@@ -56,7 +56,8 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
         front["base_model"] = report["source"]["hub_id"]
     front |= {
         "library_name": library, "pipeline_tag": report["task"],
-        "tags": [report["task"], "transfer-learning", report["strategy"], library, "onnx"],
+        "tags": [report["task"], "transfer-learning", report["strategy"], library,
+                 *([] if report["export"].get("skipped") else ["onnx"])],
         "dataset_fingerprint": data["fingerprint"],
         "model-index": [{
             "name": " ".join(report["name"].split()),

@@ -11,6 +11,7 @@ WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
 TEXT_WEIGHTS = (
     "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model",
+    "chat_template.jinja",
 )  # fmt: skip
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # bundles of before it was measured have none: temperature 1

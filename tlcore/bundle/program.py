@@ -11,6 +11,7 @@ from typing import Any
 MARK = "# studio: "
 END = '\n"""\n'
 REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\nPillow>=9.5\n"
+GENERATION_REQUIREMENTS = "torch>=2.2\ntransformers>=4.51\ntokenizers>=0.20\nsafetensors>=0.4\n"
 TEXT_REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\ntokenizers>=0.20\n"
 
 
@@ -39,6 +40,14 @@ def predict_tokens_py() -> str:
                  entities, shown)  # fmt: skip
     return _written("standalone_tokens.py", functions,
                     {"MOST_BYTES": texts.MOST_BYTES, "TEXT_COLUMNS": texts.TEXT_COLUMNS})  # fmt: skip
+
+
+def predict_generation_py() -> str:
+    """The text of predict.py for models that write."""
+    from tlcore.bundle.standalone import cell
+    from tlcore.bundle.standalone_text import _from_table, _place, encoding_of, gather
+
+    return _written("standalone_generation.py", (cell, gather, _from_table, _place, encoding_of))
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:

@@ -48,6 +48,26 @@ def stratified(rows: pd.DataFrame, split: Split, several: Sequence[Sequence[str]
     return pd.Series([chosen[unit] for unit in unit_of], index=rows.index, name="split")
 
 
+WHOLE = 20  # documents from which each stays whole in one set
+PIECES = 20  # contiguous pieces that fewer documents are cut into, all together
+
+
+def documents(rows: pd.DataFrame) -> pd.Series:
+    """What is never torn apart where rows are blocks of documents, as a group for each row.
+
+    The person's own group; else the document, those of one block with their near duplicates; else (where there are few
+    documents) a contiguous piece of one, so that a block has its neighbours in its own set.
+    """
+    if rows["group"].notna().any() or "document" not in rows:
+        return rows["group"]
+    if rows["document"].nunique() < WHOLE:
+        place = rows.groupby("document").cumcount()
+        return rows["document"] + "\x1f" + (place // max(1, -(-len(rows) // PIECES))).astype(str)
+    if rows["document"].is_unique and "near" in rows:
+        return rows["near"].where(rows["near"].notna(), rows["document"])
+    return rows["document"]
+
+
 def divide(
     rows: pd.DataFrame,
     split: Split,
@@ -69,6 +89,16 @@ def divide(
                 "Cut at random, groups kept together: {validation} % for validation, {test} % for the "
                 "test (seed {seed}).",
                 **shares,
+            )
+        if "document" in rows:
+            return done, say(
+                "Cut at random; neighbouring blocks of a text stay in one set: {validation} % for validation, {test} % "
+                "for the test (seed {seed}).",
+                **shares,
+            )
+        if not rows["label"].any():
+            return done, say(
+                "Cut at random: {validation} % for validation, {test} % for the test (seed {seed}).", **shares
             )
         return done, say(
             "Cut at random, each class in the same shares: {validation} % for validation, {test} % for "

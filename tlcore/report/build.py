@@ -111,6 +111,8 @@ def build(context: RunContext) -> dict[str, Any]:
             other = records["twin"][best_seed(twin, headline)]
             report["confusion_baseline"] = classes.confusion(other, target["labels"])
     if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
+        report["samples"] = task.samples(answers, context.dataset, context.processor, context.source,
+                                         transfer[best].weights)  # fmt: skip
         write_answers(context.folder / "predictions.csv", answers)
         report["worst"] = worst_answers(answers, WORST)
         report |= task.by_label(records["transfer"][best], target)
@@ -231,13 +233,19 @@ def _cost(results: Sequence[ArmResult]) -> dict[str, Any]:
 
 
 def _gap(results: Sequence[ArmResult], metric: Metric) -> dict[str, Any] | None:
-    """Over-fitting: the headline metric on training data minus that on validation data, mean over seeds."""
+    """Over-fitting: by how much the headline metric is better on training data than on validation data, mean over
+    seeds.
+    """
     pairs = [(r.train[metric.id], r.validation[metric.id]) for r in results
              if metric.id in r.train and metric.id in r.validation]  # fmt: skip
     if not pairs:
         return None
     train, validation = (float(np.mean(values)) for values in zip(*pairs, strict=True))
-    return {"train": train, "validation": validation, "gap": train - validation}
+    return {
+        "train": train,
+        "validation": validation,
+        "gap": (train - validation) * (1 if metric.higher_is_better else -1),
+    }
 
 
 def _source(context: RunContext) -> dict[str, Any]:

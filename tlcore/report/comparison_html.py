@@ -6,7 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tlcore.words import number, percent, read, t
+from tlcore.report import units
+from tlcore.words import number, read, t
 
 PARTS = 10  # parts of the test set that are listed
 
@@ -34,13 +35,13 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
     entries = report.get("naive")
     if not entries:
         return []
-    rows = []
+    rows, share = [], units.share(report)
     for one in entries:
         if one["value"] is None:
             rows.append([read(one["title"]), read(one["reason"]), "–", "–"])
         else:
             rows.append([
-                read(one["title"]), _share(one["value"], one["interval"]), _points(one["difference"]),
+                read(one["title"]), _score(one["value"], one["interval"], share), _apart(one["difference"], share),
                 t("yes") if one["beaten"] else t("not clearly"),
             ])  # fmt: skip
     told = report["sentences"].get("naive")
@@ -56,7 +57,7 @@ def _calibration(report: dict[str, Any]) -> list[Markup]:
         return []
     names = {"ece": t("Expected calibration error"), "debiased": t("The same, chance taken off")}
     rows = [
-        [title, *(_share(told[side][key]["value"], told[side][key]["interval"]) for side in ("before", "after"))]
+        [title, *(_score(told[side][key]["value"], told[side][key]["interval"]) for side in ("before", "after"))]
         for key, title in names.items()
     ]
     brier = [
@@ -78,8 +79,10 @@ def _calibration(report: dict[str, Any]) -> list[Markup]:
 
 
 def _slices(report: dict[str, Any]) -> list[Markup]:
+    share = units.share(report)
     rows = [
-        [read(one["name"]), number(one["n"]), _share(one["score"], one["interval"]), _points(one["difference"]),
+        [read(one["name"]), number(one["n"]), _score(one["score"], one["interval"], share),
+         _apart(one["difference"], share),
          number(one["adjusted"], 3), t("yes") if one["weak"] else "–"]
         for one in (report.get("slices") or {"rows": []})["rows"][:PARTS]
     ]  # fmt: skip
@@ -106,13 +109,9 @@ def _table(head: list[str], rows: list[list[str]]) -> Markup:
     return Markup('<div class="scroll"><table>{}{}</table></div>').format(line("th", head), body)
 
 
-def _share(value: float, interval: list[float]) -> str:
-    bounds = t("{low} to {high}", low=percent(interval[0]), high=percent(interval[1]))
-    return f"{percent(value)} ({bounds})"
+def _score(value: float, interval: list[float], share: bool = True) -> str:
+    return f"{units.value(value, share)} ({units.span(interval, share)})"
 
 
-def _points(difference: dict[str, Any]) -> str:
-    value, (low, high) = difference["value"], difference["interval"]
-    points = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
-    bounds = t("{low} to {high}", low=number(100 * low, 1), high=number(100 * high, 1))
-    return f"{points} ({bounds})"
+def _apart(difference: dict[str, Any], share: bool) -> str:
+    return f"{units.apart(difference['value'], share)} ({units.apart_span(difference['interval'], share)})"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import guidance
+from tlcore.report import units
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tlcore.guidance import Evidence
     from tlcore.report.context import RunContext
+    from tlcore.tasks.contract import Metric
 
 LOW = 0.5  # similarity (0-1) below which the source's data count as far away
 APART = 0.05  # share: scores further apart than this are called different
@@ -91,7 +93,8 @@ def training_signs(report: dict[str, Any], points: pd.DataFrame,
     """What the trainings showed: features that cannot fit, a loss that stood still, over-fitting, being overtaken."""
     found: list[tuple[str, Sentence]] = []
     ours, its = report["gap"].get("transfer"), report["gap"].get("twin")
-    if ours and its:
+    metric = _metric(report)
+    if ours and its and units.usual(metric):
         if ours["train"] < its["train"] - APART:
             told = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
             found.append(("cannot-fit", say(
@@ -108,7 +111,8 @@ def training_signs(report: dict[str, Any], points: pd.DataFrame,
         found.append(("stuck", say(
             "Its training loss hardly moved: it ended {percent} % below where it began.",
             percent=round(100 * stuck))))  # fmt: skip
-    seconds = overtaken(points, f"validation_{report['metric']}", _validation(report, "transfer"))
+    seconds = overtaken(points, f"validation_{report['metric']}", _validation(report, "transfer"),
+                        metric.higher_is_better)  # fmt: skip
     if seconds is not None:
         found.append(("overtaken", say(
             "The twin passed the transfer run's final validation score after {seconds} seconds of training.",
@@ -116,8 +120,8 @@ def training_signs(report: dict[str, Any], points: pd.DataFrame,
     return [(name, "training", told) for name, told in found]
 
 
-def overtaken(points: pd.DataFrame, column: str, final: float | None) -> float | None:
-    """Seconds of training after which the twin's best validation score, mean over seeds, was above ``final``.
+def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bool = True) -> float | None:
+    """Seconds of training after which the twin's best validation score, mean over seeds, was better than ``final``.
 
     None where it never was.
     """
@@ -126,9 +130,9 @@ def overtaken(points: pd.DataFrame, column: str, final: float | None) -> float |
     twin = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
     if twin.empty:
         return None
-    table = twin.pivot_table(index="seconds", columns="seed", values=column).sort_index().ffill().cummax()
-    above = table.dropna().mean(axis=1)
-    above = above[above > final]
+    table = twin.pivot_table(index="seconds", columns="seed", values=column).sort_index().ffill()
+    above = (table.cummax() if higher else table.cummin()).dropna().mean(axis=1)
+    above = above[above > final if higher else above < final]
     return float(above.index[0]) if len(above) else None
 
 
@@ -156,11 +160,24 @@ def suggestions(report: dict[str, Any], source: str, ranking: Sequence[dict[str,
         if strategy in titles:
             add("strategy", strategy, say("Another strategy with the same source: {title}.", title=titles[strategy]),
                 strategy=strategy)  # fmt: skip
-    if report["strategy"] != "scratch":
+    best = report.get("reference") or {"id": "twin"}
+    if best["id"] != "twin":
+        add("reference", None, say("What does best here takes no training of yours: {reference}.",
+                                   reference=best["title"]))  # fmt: skip
+    elif report["strategy"] != "scratch" and not units.usual(_metric(report)):
+        add("scratch", "scratch", say("Train from scratch and keep that model: here it did better."),
+            strategy="scratch")  # fmt: skip
+    elif report["strategy"] != "scratch":
         add("scratch", "scratch", say(
             "Train from scratch and keep that model: here it scored {points} points higher.",
             points=round(-100 * report["difference"]["value"], 1)), strategy="scratch")  # fmt: skip
     return out
+
+
+def _metric(report: dict[str, Any]) -> Metric:
+    from tlcore import tasks
+
+    return next(one for one in tasks.find(report["task"]).metrics if one.id == report["metric"])
 
 
 def _frozen(plan: dict[str, Any]) -> bool:

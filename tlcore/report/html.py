@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
-from tlcore.report import comparison_html, label_savings_html, svg
+from tlcore.report import comparison_html, label_savings_html, svg, units
 from tlcore.report.curves import series
 from tlcore.words import number, percent, read, t
 
@@ -37,12 +37,13 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        "percent": _percent, "number": _number, "read": read, "points": _points, "range": _range,
-        "duration": _duration,
+        "percent": _percent, "number": _number, "read": read, "duration": _duration, "score": units.value,
+        "span": units.span, "apart": units.apart, "apart_span": units.apart_span,
     }  # fmt: skip
     with _in_language(language):
         return environment.get_template("report.html.j2").render(
             r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
+            shares=units.shares(report), share=units.share(report),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
                 {**error, "text": error.get("text"), "shown": _inline(figures, error["picture"]),
@@ -51,7 +52,7 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
             matrices=_matrices(report), comparison=comparison_html.section(report),
-            savings=label_savings_html.section(report, share=_share(report)),
+            savings=label_savings_html.section(report, share=units.share(report)),
             metrics=_metrics(report), strategy=_strategy(report["strategy"]),
         )  # fmt: skip
 
@@ -70,23 +71,25 @@ def _in_language(language: str) -> Iterator[None]:
 def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, Any]]:
     names = {"transfer": t("transfer"), "baseline": t("from scratch")}
     titles = _metrics(report)
-    rows = [
-        (f"{names[key]}, {titles[metric]}", arm, report[key]["metrics"][metric], report[key]["intervals"][metric])
-        for metric in report["transfer"]["metrics"]
-        for arm, key in ARM_KEYS
-        if report[key]
-    ]
-    metric = report["metric"]
-    told = [{"title": t("Scores on the test set"), "svg": svg.estimates(rows, title=t("Scores on the test set"),
-                                                                        share=True)}]  # fmt: skip
+    metric, shares = report["metric"], units.shares(report)
+    told: list[dict[str, Any]] = []
+    # Shares stand on one axis; any other metric has its own.
+    for these in ([m for m in shares if shares[m]], *([m] for m in shares if not shares[m])):
+        rows = [
+            (f"{names[key]}, {titles[m]}", arm, report[key]["metrics"][m], report[key]["intervals"][m])
+            for m in these for arm, key in ARM_KEYS if report[key]
+        ]  # fmt: skip
+        drawn = svg.estimates(rows, title=t("Scores on the test set"), share=shares[these[0]]) if rows else None
+        if drawn:
+            told.append({"kind": "scores", "title": t("Scores on the test set"), "svg": drawn})
     for column, title, share in (
-        (f"validation_{metric}", t("Validation {metric}", metric=titles[metric]), True),
+        (f"validation_{metric}", t("Validation {metric}", metric=titles[metric]), shares[metric]),
         ("train_loss", t("Training loss"), False),
     ):
         for against, x_title in (("epoch", t("epoch")), ("seconds", t("seconds of training"))):
             drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
             if drawn and not (column == "train_loss" and against == "seconds"):
-                told.append({"title": title, "svg": drawn})
+                told.append({"kind": "curve", "title": title, "svg": drawn})
     return told
 
 
@@ -116,21 +119,6 @@ def _percent(value: float | None) -> str:
     return "–" if value is None else percent(value)
 
 
-def _points(value: float | None) -> str:
-    """A difference of two shares."""
-    return "–" if value is None else t("{points} points", points=_signed(value))
-
-
-def _range(pair: list[float], share: bool = True) -> str:
-    """An interval in brackets; of shares, or of a difference in points."""
-    low, high = (percent(end) if share else _signed(end) for end in pair)
-    return t("{low} to {high}", low=low, high=high)
-
-
-def _signed(value: float) -> str:
-    return ("+" if value > 0 else "") + number(100 * value, 1)
-
-
 def _duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
@@ -143,13 +131,6 @@ def _metrics(report: dict[str, Any]) -> dict[str, str]:
 
     known = {metric.id: t(metric.title) for metric in tasks.find(report["task"]).metrics}
     return {metric: known.get(metric, metric) for metric in report["transfer"]["metrics"]}
-
-
-def _share(report: dict[str, Any]) -> bool:
-    """Whether the headline metric is a share."""
-    from tlcore import tasks
-
-    return next((m.share for m in tasks.find(report["task"]).metrics if m.id == report["metric"]), True)
 
 
 def _strategy(strategy: str) -> str:
@@ -186,6 +167,9 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         if any("score" in error for error in report.get("worst", [])) else t("Errors the model was surest of"),
         "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")
         if any(error.get("picture") for error in report.get("worst", [])) else "",
+        "samples": t("What it writes"), "before": t("The source model as it is"), "after": t("The trained model"),
+        "samples_how": t("Beginnings from the test set, which training never saw; both models with the same settings "
+                         "and seeds."),
         "confidence": t("Confidence"), "data": t("Data"), "fingerprint": t("Fingerprint"),
         "train": t("Training"), "validation": t("Validation"), "test": t("Test"), "set_aside": t("Set aside"),
         "source": t("Source model"), "licence": t("Licence"), "revision": t("Revision"), "plan": t("Plan"),

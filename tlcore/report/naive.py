@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import statistics
+from tlcore.report import statistics, units
 from tlcore.words import Sentence, say
 
 TWIN = say("training from scratch")
@@ -55,7 +55,9 @@ def reference(task: Task, report: dict[str, Any], baselines: Sequence[Naive],
     best = sign * report["baseline"]["value"]
     for one, told in zip(baselines, report["naive"], strict=True):
         if one.records is not None and sign * told["value"] > best:
-            best, chosen = sign * told["value"], ({"id": one.id, "title": told["title"]}, [one.records])
+            # Nothing in it is random: every seed would give the same records.
+            best = sign * told["value"]
+            chosen = {"id": one.id, "title": told["title"]}, [one.records] * len(twin)
     return chosen
 
 
@@ -70,10 +72,11 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
     closest = hardest(entries)
     if closest is None:
         return None
-    scale = 100 if metric.share else 1
-    value = round(scale * closest["difference"]["value"], 1)
-    low, high = (round(scale * end, 1) for end in closest["difference"]["interval"])
-    told = {"title": closest["title"], "percent": round(scale * closest["value"], 1), "metric": metric.title,
+    if not units.usual(metric):
+        return _in_its_units(closest, metric)
+    value = round(100 * closest["difference"]["value"], 1)
+    low, high = (round(100 * end, 1) for end in closest["difference"]["interval"])
+    told = {"title": closest["title"], "percent": round(100 * closest["value"], 1), "metric": metric.title,
             "low": low, "high": high}  # fmt: skip
     if closest["beaten"]:
         return say(
@@ -87,3 +90,26 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
     return say(
         "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
         "which chance may explain (95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip
+
+
+def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
+    """The same where the metric is no share, or where less of it is better."""
+    difference = closest["difference"]
+    low, high = (units.rounded(end, metric.share) for end in difference["interval"])
+    told = {"title": closest["title"], "score": units.rounded(closest["value"], metric.share), "metric": metric.title,
+            "amount": units.amount(difference["value"], metric), "way": units.way(difference["value"], metric),
+            "low": low, "high": high}  # fmt: skip
+    if closest["beaten"]:
+        return say(
+            "It beats the naive too: its {metric} is {amount} {way} than that of the closest of them ({title}: "
+            "{score}; 95 % interval of the improvement {low} to {high}).", **told)  # fmt: skip
+    if difference["value"] < 0:
+        return say(
+            "What needs no training of a network does better: {title} reaches a {metric} of {score}; the trained "
+            "model's is {amount} {way} (95 % interval of the improvement {low} to {high}). Look at the data before you "
+            "use this model.",
+            **told)  # fmt: skip
+    return say(
+        "What needs no training of a network does as well: {title} reaches a {metric} of {score}; the trained model's "
+        "is {amount} {way}, which chance may explain (95 % interval of the improvement {low} to {high}).",
+        **told)  # fmt: skip

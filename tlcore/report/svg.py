@@ -7,6 +7,7 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup, escape
 
+from tlcore.report import units
 from tlcore.report.curves import ARMS, Series
 from tlcore.words import number, percent, t
 
@@ -55,7 +56,7 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
     for tick in x_ticks:
         parts.append(Markup('<line x1="{0:.1f}" y1="8" x2="{0:.1f}" y2="{1}" stroke="#ddd"/><text x="{0:.1f}" y="{2}" '
                             'text-anchor="middle">{3}</text>').format(x_of(tick), high - 28, high - 10,
-                                                                      said(tick, share)))  # fmt: skip
+                                                                      _tick(tick, share)))  # fmt: skip
     for i, (name, arm, value, (low, top)) in enumerate(rows):
         y = 24 + 34 * i
         _, colour, dash = ARMS[arm]
@@ -70,6 +71,10 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
 
 
 def said(value: float, share: bool) -> str:
+    return percent(value) if share else number(value, units.digits(value))
+
+
+def _tick(value: float, share: bool) -> str:
     return percent(value) if share else number(value)
 
 
@@ -90,7 +95,7 @@ def _axes(x_ticks: list[float], y_ticks: list[float], x_of: Callable[[float], fl
           share: bool, x_title: str) -> Markup:  # fmt: skip
     parts = [
         Markup('<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
-               'text-anchor="end">{}</text>').format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4, said(tick, share),
+               'text-anchor="end">{}</text>').format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4, _tick(tick, share),
                                                      y=y_of(tick))
         for tick in y_ticks
     ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import calibration, naive, statistics
+from tlcore.report import calibration, naive, statistics, units
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
     if "calibration" in report:
         told["calibration"] = calibration.sentence(report["calibration"])
     stood = report["stood_at"]
-    if stood and stood["validation"] is not None and metric.share:
+    if stood and stood["validation"] is not None and not metric.share:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at a {metric} of "
+            "{value} on validation data.", seconds=round(stood["seconds"], 1),
+            value=units.rounded(stood["validation"], False), metric=metric.title)  # fmt: skip
+    elif stood and stood["validation"] is not None:
         told["stood_at"] = say(
             "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
             "{metric} on validation data.", seconds=round(stood["seconds"], 1),
@@ -47,7 +52,14 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
             "epoch.", seconds=round(stood["seconds"], 1))  # fmt: skip
     longer = report["twin_budget"]
-    if longer and longer["ordinary"] is not None and metric.share:
+    if longer and longer["ordinary"] is not None and not metric.share:
+        told["twin_budget"] = say(
+            "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached a "
+            "{metric} of {ordinary} on validation data, in the end {longer}; the scores here are those of the longer "
+            "training.",
+            times=longer["times"], epochs=longer["epochs"], ordinary=units.rounded(longer["ordinary"], False),
+            longer=units.rounded(longer["longer"], False), metric=metric.title)  # fmt: skip
+    elif longer and longer["ordinary"] is not None:
         told["twin_budget"] = say(
             "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached "
             "{ordinary} % {metric} on validation data, in the end {longer} %; the scores here are those of the longer "
@@ -61,9 +73,10 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     """The verdict in one sentence with its n."""
     if report["difference"] is None:
         return say("There is no from-scratch twin to compare with, so there is no verdict.")
-    scale = 100 if metric.share else 1
-    low, high = (round(scale * end, 1) for end in report["difference"]["interval"])
-    value = round(scale * report["difference"]["value"], 1)
+    if not units.usual(metric):
+        return _in_its_units(report, metric)
+    low, high = (round(100 * end, 1) for end in report["difference"]["interval"])
+    value = round(100 * report["difference"]["value"], 1)
     told = {"metric": metric.title, "low": low, "high": high, "n": report["n_test"], "seeds": report["seeds"],
             "reference": (report.get("reference") or {}).get("title") or naive.TWIN}  # fmt: skip
     match report["verdict"]:
@@ -100,3 +113,32 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
             return say(
                 "No clear difference: {metric} is the same as with {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+
+
+def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
+    """The verdict where the metric is no share, or where less of it is better: how far apart, and which way."""
+    difference = report["difference"]
+    low, high = (units.rounded(end, metric.share) for end in difference["interval"])
+    told = {"metric": metric.title, "amount": units.amount(difference["value"], metric),
+            "way": units.way(difference["value"], metric), "low": low, "high": high, "n": report["n_test"],
+            "seeds": report["seeds"],
+            "reference": (report.get("reference") or {}).get("title") or naive.TWIN}  # fmt: skip
+    match report["verdict"]:
+        case None:
+            return say(
+                "One seed gives no verdict on the recipe: this model's {metric} is {amount} {way} than with "
+                "{reference} (95 % interval of the improvement {low} to {high}, n = {n}), and training again with "
+                "another seed moves it.", **told)  # fmt: skip
+        case "transfer-helps":
+            return say(
+                "Transfer helps: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
+                "{low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+        case "negative-transfer":
+            return say(
+                "Negative transfer: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
+                "{low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+        case _:
+            return say(
+                "No clear difference: {metric} is {amount} {way} than with {reference}, but the 95 % interval of the "
+                "improvement, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                **told)  # fmt: skip

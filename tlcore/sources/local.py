@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_text, tokens
+from tlcore.sources.opening import files, from_causal, from_text, tokens
 from tlcore.sources.source_model import Library, SourceModel, serving
 from tlcore.words import Sentence, say
 
@@ -28,7 +28,8 @@ def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | Non
     Raises UnusableInput where it cannot be a source.
     """
     config, weights = files.read_config(folder), files.read_weights(folder)
-    modality = "text" if config.get("model_type") in from_text.KINDS else "image"
+    kinds = {"text": from_text.KINDS, "causal": from_causal.KINDS}
+    modality = next((name for name, kind in kinds.items() if config.get("model_type") in kind), "image")
     return SourceModel(
         id=id_,
         title=title,
@@ -41,7 +42,7 @@ def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | Non
         source_task=_task(config),
         source_data=say("not known; the folder does not say"),
         licence=_licence(folder),
-        input_size=tokens.longest(folder, config) if modality == "text" else _input_size(config),
+        input_size=tokens.longest(folder, config) if modality != "image" else _input_size(config),
         tasks=serving(modality) if tasks is None else tasks,
         modality=modality,
         library=_library(config),

@@ -100,6 +100,13 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
                strategy=strategy.title, model=source.title, architecture=source.architecture)  # fmt: skip
 
 
+def nothing_new(task: Task) -> Sentence | None:
+    """Why a task refuses strategies that begin with a head alone, where it puts none on the source model."""
+    if task.fresh:
+        return None
+    return say("This task puts nothing new on the source model, so that there is no head to train alone.")
+
+
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
     """The head on the frozen backbone: solved on kept features, or trained where the task has no convex head (then for
     that share of the epochs; where other layers follow, at rates for a fresh head, which would take them apart).

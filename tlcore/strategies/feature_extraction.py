@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases
-from tlcore.words import say
+from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, nothing_new
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.spec import Data
@@ -29,8 +29,8 @@ class FeatureExtraction:
     races = True
     unfit = ()
 
-    def refuse(self, task: Task, data: Data | None) -> None:
-        return None
+    def refuse(self, task: Task, data: Data | None) -> Sentence | None:
+        return nothing_new(task)
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         return head_phases(context)

@@ -6,6 +6,7 @@ from tlcore.tasks.image_classification import ImageClassification
 from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
 from tlcore.tasks.sentiment_analysis import SentimentAnalysis
 from tlcore.tasks.text_classification import TextClassification
+from tlcore.tasks.text_generation import TextGeneration
 from tlcore.tasks.token_classification import TokenClassification
 
 TASKS: tuple[Task, ...] = (
@@ -14,6 +15,7 @@ TASKS: tuple[Task, ...] = (
     SentimentAnalysis(),
     MultiLabelTextClassification(),
     TokenClassification(),
+    TextGeneration(),
 )
 
 _BY_ID = by_id(TASKS)

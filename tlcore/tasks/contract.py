@@ -84,6 +84,7 @@ class Task(Protocol):
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
     roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
     labelled: bool  # each example has one of some labels: counts, balance and corrections mean something
+    fresh: bool  # something new is put on the source model (a head), which can be trained alone
     solves: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
     against: Literal["twin", "best"]  # what the verdict compares with: the twin, or the best of twin and the naive
     judged: int | None  # examples of the validation set that are scored after each epoch at most; None: all
@@ -188,6 +189,13 @@ class Task(Protocol):
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]] | None:
         """Each test example as a person reads it: ``id``, ``text`` (or ``file``), ``truth``, ``prediction`` and
         ``score`` (0-1, 1 is right). None where the answers are classes, which the report tells by class.
+        """
+
+    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
+                weights: Path) -> list[dict[str, Any]] | None:  # fmt: skip
+        """What the source as it is and the trained model (its packed ``weights``) write from the same test examples
+        with the same seeds: {id, prompt, truth, written: [{how, before, after}]}. May fill in ``prediction`` of the
+        answers. None where models do not write.
         """
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:

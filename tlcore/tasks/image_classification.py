@@ -35,7 +35,7 @@ class ImageClassification:
     reads = ("image",)
     formats = ("image-folder", "image-table", "hub")
     roles = (("image", say("Column of the picture")), ("label", say("Column of the label")))
-    labelled = solves = True
+    labelled = fresh = solves = True
     against = "twin"
     judged = None
     metrics = (
@@ -166,6 +166,10 @@ class ImageClassification:
         return class_scores.evaluate(outputs, examples)
 
     def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
+
+    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
+                weights: Path) -> None:  # fmt: skip
         return None
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:

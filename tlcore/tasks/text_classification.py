@@ -41,7 +41,7 @@ class TextClassification:
     reads = ("text",)
     formats = ("text-table",)
     roles = (("text", say("Column of the text")), ("label", say("Column of the label")))
-    labelled = solves = True
+    labelled = fresh = solves = True
     against = "twin"
     judged = None
     metrics = (
@@ -174,6 +174,10 @@ class TextClassification:
         return class_scores.evaluate(outputs, examples)
 
     def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
+
+    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
+                weights: Path) -> None:  # fmt: skip
         return None
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:

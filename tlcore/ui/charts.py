@@ -196,7 +196,7 @@ def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
     return figure
 
 
-def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str) -> Any:
+def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str, share: bool = True) -> Any:
     """Both arms' scores with their intervals, one row a run."""
     import plotly.graph_objects as go
 
@@ -223,7 +223,7 @@ def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str) ->
         margin={"l": 8, "r": 8, "t": 36, "b": 8},
         title={"text": title, "font_size": 14},
         yaxis={"type": "category", "autorange": "reversed"},
-        xaxis={"tickformat": ".0%"},
+        xaxis={"tickformat": ".0%"} if share else {},
         legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
     )
     return figure

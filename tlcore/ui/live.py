@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED
+from tlcore.tasks import find
 from tlcore.ui import charts, jobview
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import distinct, duration, plain, sentence, short, size, when
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tlcore.store.tables import Job, Project, Run
+    from tlcore.tasks.contract import Metric
 
 LOOK, CURVES = 1.0, 3.0  # seconds between two looks at a living run, and two drawings of its curves
 
@@ -73,7 +75,7 @@ def watch(run: Run, job: Job) -> None:
     def draw() -> None:
         points = store().runs.points(run_id)
         if not points.empty and (points["trial"] == "final").any():
-            _curves(points)
+            _curves(points, find(run.task).metrics[0])
         elif not points.empty and alive:
             st.caption(t("Learning rates are being tried; the curves begin with the training itself."))
 
@@ -137,17 +139,16 @@ def _phase(phase: Any) -> str:
     return names.get(str(phase), "" if phase is None else str(phase))
 
 
-def _curves(points: pd.DataFrame) -> None:
+def _curves(points: pd.DataFrame, metric: Metric) -> None:
     """Loss and score of both arms, each pair on one picture."""
     left, right = st.columns(2)
-    columns = [name for name in ("validation_accuracy", "validation_loss") if name in points]
     with left:
-        name = next((c for c in points.columns if c.startswith("validation_") and c != "validation_loss"), None)
-        if name:
+        name = f"validation_{metric.id}"
+        if name in points:
             title = t("Score on validation data")
-            charts.show(charts.curves(points, name, title=title), "live-score", title)
+            charts.show(charts.curves(points, name, title=title, share=metric.share), "live-score", title)
     with right:
-        if "train_loss" in points or "validation_loss" in columns:
+        if "train_loss" in points or "validation_loss" in points:
             name = "train_loss" if "train_loss" in points else "validation_loss"
             title = t("Training loss") if name == "train_loss" else t("Validation loss")
             charts.show(charts.curves(points, name, title=title, share=False), "live-loss", title)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore import tasks
 from tlcore.errors import StudioError
+from tlcore.report import units
 from tlcore.ui.state import store
 from tlcore.ui.text import plain
 from tlcore.words import number, t
@@ -20,7 +22,6 @@ MOST = 8  # runs: 28 pairs
 @st.cache_data(max_entries=32, show_spinner=False)
 def _compared(run_ids: tuple[str, ...]) -> tuple[dict[str, Any] | None, list[str]]:
     """The comparison of finished runs, whose records never change, and the runs that have none any more."""
-    from tlcore import tasks
     from tlcore.report import multiple
 
     found, gone = [], []
@@ -48,11 +49,15 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
         st.caption(t("Without stored predictions, so not compared: {runs}.", runs=[names[one] for one in gone]))
     if told is None:
         return
+    share = tasks.find(runs[0].task).metrics[0].share
     words = {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer")}
     if told["twins"]:
         st.markdown("**" + t("Each run against its twin") + "**")
         st.table(
-            [_row({t("Run"): plain(names[one["run"]])}, one, words.get(str(one["verdict"]))) for one in told["twins"]],
+            [
+                _row({t("Run"): plain(names[one["run"]])}, one, words.get(str(one["verdict"])), share)
+                for one in told["twins"]
+            ],
             border="horizontal",
             hide_index=True,
         )
@@ -63,7 +68,7 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
             better = {"run": one["run"], "other": one["other"]}.get(str(one["verdict"]))
             verdict = t("“{run}” is better", run=plain(names[better])) if better else None
             pair = {t("Run"): plain(names[one["run"]]), t("Minus"): plain(names[one["other"]])}
-            rows.append(_row(pair, one, verdict))
+            rows.append(_row(pair, one, verdict, share))
         st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         t(
@@ -76,14 +81,11 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
     )
 
 
-def _row(first: dict[str, str], one: dict[str, Any], verdict: str | None) -> dict[str, str]:
-    low, high = (number(100 * end, 1) for end in one["interval"])
-    value = t("{points} points", points=f"{'+' if one['value'] > 0 else ''}{number(100 * one['value'], 1)}")
+def _row(first: dict[str, str], one: dict[str, Any], verdict: str | None, share: bool) -> dict[str, str]:
     told = verdict or (t("No verdict: one seed") if one["seeds"] < 2 else t("No clear difference"))
-    bounds = t("{low} to {high}", low=low, high=high)
     return {
         **first,
-        t("Difference"): f"**{value}** ({bounds})",
+        t("Difference"): f"**{units.apart(one['value'], share)}** ({units.apart_span(one['interval'], share)})",
         t("p, adjusted"): number(one["adjusted"], 3),
         t("Verdict"): told,
     }

@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.ui.text import interval, score, sentence
-from tlcore.words import number, t
+from tlcore.report import units
+from tlcore.ui.text import sentence
+from tlcore.words import t
 
 
 def line(report: dict[str, Any]) -> None:
@@ -28,15 +29,14 @@ def show(report: dict[str, Any]) -> None:
     if not entries:
         st.caption(t("This report is older than the comparison with naive baselines; run again to see it."))
         return
-    rows = []
+    rows, share = [], units.share(report)
     for one in entries:
         row = {t("Baseline"): sentence(one["title"]), t("Score"): "–", t("Trained model minus baseline"): "–",
                t("Beaten"): "–"}  # fmt: skip
         if one["value"] is not None:
-            low, high = one["difference"]["interval"]
             row |= {
-                t("Score"): f"**{score(one['value'])}** ({interval(one['interval'])})",
-                t("Trained model minus baseline"): _points(one["difference"]["value"], low, high),
+                t("Score"): f"**{units.value(one['value'], share)}** ({units.span(one['interval'], share)})",
+                t("Trained model minus baseline"): _apart(one["difference"], share),
                 t("Beaten"): t("yes") if one["beaten"] else ":red[" + t("not clearly") + "]",
             }
         rows.append(row)
@@ -44,16 +44,16 @@ def show(report: dict[str, Any]) -> None:
     for one in entries:
         if one["reason"]:
             st.caption(sentence(one["title"]) + ": " + sentence(one["reason"]))
-    st.caption(
-        t(
-            "Scores on the same {n} test examples; 95 % intervals from the bootstrap nested in seeds. Colours alone: a "
-            "logistic regression on how often each of 64 colours occurs, its strength chosen on validation data.",
-            n=report["n_test"],
-        )
+    how = t(
+        "Scores on the same {n} test examples; 95 % intervals from the bootstrap nested in seeds.", n=report["n_test"]
     )
+    if any(one["id"] == "colours" for one in entries):
+        how += " " + t(
+            "Colours alone: a logistic regression on how often each of 64 colours occurs, its strength chosen on "
+            "validation data."
+        )
+    st.caption(how)
 
 
-def _points(value: float, low: float, high: float) -> str:
-    bounds = t("{low} to {high}", low=number(100 * low, 1), high=number(100 * high, 1))
-    points = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
-    return f"**{points}** ({bounds})"
+def _apart(difference: dict[str, Any], share: bool) -> str:
+    return f"**{units.apart(difference['value'], share)}** ({units.apart_span(difference['interval'], share)})"

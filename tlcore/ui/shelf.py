@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.report import units
 from tlcore.ui.state import change_draft, go, owner, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import interval, plain, score, short, size, when
@@ -56,6 +57,18 @@ def _searchable(model: Model) -> str:
     return " ".join([model.name, *map(str, about.get("labels") or []), str(about.get("source") or "")]).lower()
 
 
+def _scored(task: str, about: dict[str, Any]) -> str:
+    """A score that is no accuracy, by its name."""
+    from tlcore import tasks
+
+    metric = next((one for known in tasks.TASKS if known.id == task for one in known.metrics
+                   if one.id == about["metric"]), None)  # fmt: skip
+    share = metric.share if metric else True
+    return t("{metric} {score} on {n} test examples ({interval})", metric=metric.title if metric else about["metric"],
+             score=units.value(about["value"], share), n=about.get("n_test"),
+             interval=units.span(about["interval"], share) if about.get("interval") else units.NOTHING)  # fmt: skip
+
+
 def _card(model: Model) -> None:
     from tlcore import tasks
 
@@ -77,6 +90,8 @@ def _card(model: Model) -> None:
                 n=about.get("n_test"),
                 interval=interval(about.get("interval")),
             )
+            if about.get("metric") in (None, "accuracy")
+            else _scored(model.task, about)
         )
     labels = [plain(short(str(label), 24)) for label in about.get("labels") or []]
     if labels:

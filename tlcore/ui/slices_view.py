@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import UnusableInput
+from tlcore.report import units
 from tlcore.ui import texts
 from tlcore.ui.pictures import gallery
 from tlcore.ui.state import store
-from tlcore.ui.text import interval, plain, score, sentence, short
+from tlcore.ui.text import plain, sentence, short
 from tlcore.words import number, read, t
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
         )
     else:
         st.markdown(t("On no part of the test set is the model clearly weaker than on all of it."))
-    st.table([_row(row) for row in rows[:SHOWN]], border="horizontal", hide_index=True)
+    st.table([_row(row, units.share(report)) for row in rows[:SHOWN]], border="horizontal", hide_index=True)
     how = {
         "features": t("Clusters are made by k-means on the source model's features of the test examples."),
         "outputs": t("Clusters are made by k-means on the model's outputs, since no features are kept."),
@@ -56,18 +57,15 @@ def show(run: Run, report: dict[str, Any]) -> None:
     _typical(run, [row for row in rows[:SHOWN] if row["examples"]])
 
 
-def _row(row: dict[str, Any]) -> dict[str, str]:
-    low, high = (number(100 * end, 1) for end in row["difference"]["interval"])
-    value = row["difference"]["value"]
-    points = t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
-    bounds = t("{low} to {high}", low=low, high=high)
+def _row(row: dict[str, Any], share: bool) -> dict[str, str]:
+    apart = row["difference"]
     kinds = {"column": t("column"), "cluster": t("cluster")}
     return {
         t("Part"): plain(short(read(row["name"]), 44)),
         t("Kind"): kinds[row["kind"]],
         "n": number(row["n"]),
-        t("Score"): f"**{score(row['score'])}** ({interval(row['interval'])})",
-        t("Against all"): f"{points} ({bounds})",
+        t("Score"): f"**{units.value(row['score'], share)}** ({units.span(row['interval'], share)})",
+        t("Against all"): f"{units.apart(apart['value'], share)} ({units.apart_span(apart['interval'], share)})",
         t("p, adjusted"): number(row["adjusted"], 3),
         t("Weak"): ":red[" + t("yes") + "]" if row["weak"] else "–",
     }

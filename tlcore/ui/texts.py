@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
-NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities")
-OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities")}
+NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities",
+             "turns", "ends")  # fmt: skip
+OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities"), "completion": say("Completion"),
+                            "document": say("Document")}  # fmt: skip
 
 
 class Pasted(io.BytesIO):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.report import units
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts, multiple_view
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import owner, store
-from tlcore.ui.text import duration, interval, plain, score, sentence, size, when
+from tlcore.ui.text import duration, plain, score, sentence, size, when
 from tlcore.ui.walk import runs_of
 from tlcore.words import Sentence, language, number, say, t
 
@@ -58,21 +60,27 @@ def verdict(report: dict[str, Any]) -> None:
 def parts(report: dict[str, Any]) -> list[str]:
     """The parts of a report that there are: classes and calibration only where the answers are classes."""
     always = {"curves", "errors", "naive", "savings"}
-    has = {"classes": report.get("per_class"), "slices": report.get("slices"), "calibration": report.get("calibration")}
-    order = ("curves", "classes", "errors", "slices", "naive", "calibration", "savings")
+    has = {
+        "classes": report.get("per_class"),
+        "slices": report.get("slices"),
+        "calibration": report.get("calibration"),
+        "samples": report.get("samples"),
+    }
+    order = ("curves", "samples", "classes", "errors", "slices", "naive", "calibration", "savings")
     return [part for part in order if part in always or has[part]]
 
 
 def scores(report: dict[str, Any]) -> None:
     """Both arms side by side, every metric with its interval; what it cost."""
     transfer, baseline, difference = report["transfer"], report.get("baseline"), report.get("difference")
-    rows = []
+    rows, shares = [], units.shares(report)
     for metric in transfer["metrics"]:
-        row = {t("Metric"): metric_title(report, metric), t("Transfer"): _cell(transfer, metric)}
+        share = shares[metric]
+        row = {t("Metric"): metric_title(report, metric), t("Transfer"): _cell(transfer, metric, share)}
         if baseline:
-            row[t("From scratch")] = _cell(baseline, metric)
+            row[t("From scratch")] = _cell(baseline, metric, share)
         if difference:
-            row[t("Difference")] = _difference(difference, metric)
+            row[t("Difference")] = _difference(difference, metric, share)
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
@@ -110,27 +118,19 @@ def _what_was_run(report: dict[str, Any]) -> str:
     )
 
 
-def _cell(arm: dict[str, Any], metric: str) -> str:
-    value = score(arm["metrics"].get(metric))
+def _cell(arm: dict[str, Any], metric: str, share: bool) -> str:
+    value = units.value(arm["metrics"].get(metric), share)
     pair = (arm.get("intervals") or {}).get(metric)
-    return f"**{value}** ({interval(pair)})" if pair else f"**{value}**"
+    return f"**{value}** ({units.span(pair, share)})" if pair else f"**{value}**"
 
 
-def _difference(difference: dict[str, Any], metric: str) -> str:
+def _difference(difference: dict[str, Any], metric: str, share: bool) -> str:
     value = (difference.get("metrics") or {}).get(metric)
     pair = (difference.get("intervals") or {}).get(metric)
     if value is None:
         return "–"
-    text = _points(value)
-    if pair:
-        bounds = t("{low} to {high}", low=number(100 * pair[0], 1), high=number(100 * pair[1], 1))
-        return f"**{text}** ({bounds})"
-    return f"**{text}**"
-
-
-def _points(value: float) -> str:
-    """A difference of two shares in percentage points, with its sign."""
-    return t("{points} points", points=f"{'+' if value > 0 else ''}{number(100 * value, 1)}")
+    text = units.apart(value, share)
+    return f"**{text}** ({units.apart_span(pair, share)})" if pair else f"**{text}**"
 
 
 def _count(value: float) -> str:
@@ -157,7 +157,7 @@ def notes(report: dict[str, Any]) -> None:
         st.caption(":material/info: " + sentence(note))
 
 
-def curves(run: Run) -> None:
+def curves(run: Run, report: dict[str, Any]) -> None:
     """Validation score and losses of both arms, against epochs or against seconds."""
     columns = _curve_columns(run.id)
     if not columns:
@@ -172,11 +172,11 @@ def curves(run: Run) -> None:
         format_func={"epoch": t("epochs"), "seconds": t("seconds")}.__getitem__,
     )
     left, right = st.columns(2)
-    metric = next((c for c in columns if c.startswith("validation_") and c != "validation_loss"), None)
+    metric, share = f"validation_{report['metric']}", units.share(report)
     with left:
-        if metric:
+        if metric in columns:
             title = t("Score on validation data")
-            charts.show(_curve(run.id, metric, str(against), language(), title), "cmp-score", title)
+            charts.show(_curve(run.id, metric, str(against), language(), title, share=share), "cmp-score", title)
     with right:
         if "train_loss" in columns:
             title = t("Training loss")
@@ -201,16 +201,16 @@ def _curve(run_id: str, column: str, against: str, spoken: str, title: str, shar
 
 def gap(report: dict[str, Any]) -> None:
     """Over-fitting: the score on training data beside that on validation data."""
-    rows = []
+    rows, share = [], units.share(report)
     for title, arm in ((t("Transfer"), "transfer"), (t("From scratch"), "twin")):
         told = (report.get("gap") or {}).get(arm)
         if told:
             rows.append(
                 {
                     t("Arm"): title,
-                    t("On training data"): score(told["train"]),
-                    t("On validation data"): score(told["validation"]),
-                    t("Gap"): t("{points} points", points=number(100 * told["gap"], 1)),
+                    t("On training data"): units.value(told["train"], share),
+                    t("On validation data"): units.value(told["validation"], share),
+                    t("Gap"): units.apart(told["gap"], share),
                 }
             )
     if rows:
@@ -310,9 +310,7 @@ def all_runs(project: Project) -> None:
     column = st.column_config
     table = pd.DataFrame(rows)
     event: Any = st.dataframe(
-        table.style.format({"transfer": score, "baseline": score, "difference": _points, "n_test": _count}, na_rep="–")
-        if rows
-        else table,
+        _styled(table, [bool(run.report and not units.share(run.report)) for run, _ in pairs]) if rows else table,
         hide_index=True,
         placeholder="–",
         key="all-runs",
@@ -343,10 +341,22 @@ def all_runs(project: Project) -> None:
             t("These runs used different data, so their scores are not comparable."),
             icon=":material/warning:",
         )
-    names = [f"{run.name} · {when(run.created)}" for run in chosen]
+    names, told = [f"{run.name} · {when(run.created)}" for run in chosen], [run.report or {} for run in chosen]
     title = t("Scores of the ticked runs with their 95 % intervals")
-    charts.show(charts.intervals(names, [run.report or {} for run in chosen], title=title), "ticked", title)
+    charts.show(charts.intervals(names, told, title=title, share=all(map(units.share, told))), "ticked", title)
     multiple_view.show(chosen, dict(zip((run.id for run in chosen), names, strict=True)))
+
+
+def _styled(table: Any, plainly: list[bool]) -> Any:
+    """The table with its numbers as people read them; ``plainly`` says which rows' scores are no shares."""
+    import pandas as pd
+
+    told = table.style.format({"n_test": _count}, na_rep="–")
+    for share in (True, False):
+        rows = [place for place, plain_ in enumerate(plainly) if plain_ != share]
+        for columns, shown in ((["transfer", "baseline"], units.value), (["difference"], units.apart)):
+            told = told.format(functools.partial(shown, share=share), na_rep="–", subset=pd.IndexSlice[rows, columns])
+    return told
 
 
 def _row(run: Run, job: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.bundle.kinds import pictures, texts, tokens
+from tlcore.bundle.kinds import generation, pictures, texts, tokens
 from tlcore.bundle.kinds.contract import Kind, Knob
 from tlcore.registry import by_id, pick
 
@@ -10,6 +10,7 @@ KINDS: tuple[Kind, ...] = (
     pictures.KIND,
     texts.KIND,
     tokens.KIND,
+    generation.KIND,
 )
 _BY_ID = by_id(KINDS)
 

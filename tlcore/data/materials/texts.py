@@ -127,7 +127,7 @@ class Texts:
                     say("There is no column {group} to keep together.", group=group[:200]), code="group"
                 )
             rows["group"] = found
-        rows["near"], near_said = duplicates.alike(rows, near_texts.clusters(rows["text"]), WORDS)
+        rows["near"], near_said = duplicates.alike(rows, near_texts.clusters(_whole(rows)), WORDS)
         rows["language"] = languages.column(rows["text"])
         findings += [
             *said, *near_said, *languages.findings(rows), *task.check(rows),
@@ -140,6 +140,11 @@ class Texts:
 def normalised(text: str) -> str:
     """The words of a text in a row: case, blanks and punctuation play no part. A text without words stays itself."""
     return NOT_WORDS.sub(" ", text.casefold()).strip() or text
+
+
+def _whole(rows: pd.DataFrame) -> pd.Series:
+    """What an example says: a prompt with its completion, where there is one."""
+    return rows["text"] + "\n" + rows["completion"] if "completion" in rows else rows["text"]
 
 
 def _row(item: RawText) -> dict[str, Any]:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tlcore.data.readers import hub, image_folder, image_table, text_labels, text_table, token_columns, token_table
+from tlcore.data.readers import (
+    chats,
+    hub,
+    image_folder,
+    image_table,
+    plain_text,
+    prompts,
+    text_column,
+    text_labels,
+    text_table,
+    token_columns,
+    token_table,
+)
 from tlcore.data.readers.contract import RawRow, RawText, Reader
 from tlcore.registry import by_id
 
@@ -14,6 +26,10 @@ READERS: tuple[Reader, ...] = (
     text_labels.READER,
     token_table.READER,
     token_columns.READER,
+    chats.READER,
+    prompts.READER,
+    text_column.READER,
+    plain_text.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 

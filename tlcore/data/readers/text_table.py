@@ -69,19 +69,21 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
         yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
-def tables_of(tree: Tree, suffixes: Sequence[str],
-              columns: Mapping[str, str]) -> Iterator[tuple[Table, str | None] | SetAside | Finding]:  # fmt: skip
+def tables_of(
+    tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], least: int = 2
+) -> Iterator[tuple[Table, str | None] | SetAside | Finding]:
     """(table, the split that it is, or None) of each table of an upload or of a dataset of the hub; what is left out,
     and what is to be said.
 
-    ``columns`` may name the ``sheet`` of a workbook. Raises UnusableInput where it cannot be told which table is meant.
+    ``columns`` may name the ``sheet`` of a workbook; a table has ``least`` columns. Raises UnusableInput where it
+    cannot be told which table is meant.
     """
     if tree.hub is not None:
         yield from hub.tables(tree)
         return
     splits = by_split(tree, suffixes)
     for name, split in splits.items():
-        table = open_table(tree.entries[name], name, columns.get(SHEET))
+        table = open_table(tree.entries[name], name, columns.get(SHEET), least=least)
         if len(table.sheets) > 1:
             yield Finding(
                 level="note", code="sheets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.samples import comment_topics, digits, feedback, names_in_news, surface_defects
+from tlcore.data.samples import comment_topics, digits, feedback, names_in_news, shop_window, surface_defects
 from tlcore.data.samples.contract import Sample
 from tlcore.registry import by_id, pick
 
@@ -10,6 +10,7 @@ SAMPLES: tuple[Sample, ...] = (
     surface_defects.SAMPLE,
     digits.SAMPLE,
     feedback.SAMPLE,
+    shop_window.SAMPLE,
     comment_topics.SAMPLE,
     names_in_news.SAMPLE,
 )

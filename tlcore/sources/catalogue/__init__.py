@@ -3,6 +3,7 @@
 from tlcore.registry import by_id
 from tlcore.sources.catalogue import (
     bundled,
+    causal,
     convnext,
     dino,
     efficientnet,
@@ -15,6 +16,6 @@ from tlcore.sources.catalogue import (
     vit,
 )
 
-FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text)
+FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text, causal)
 
 CATALOGUE = by_id([entry for family in FAMILIES for entry in family.ENTRIES])

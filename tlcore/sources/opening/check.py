@@ -42,7 +42,8 @@ def check(folder: Path) -> dict[str, Any]:
         size = opened.preprocess["input_size"]
         with torch.inference_mode():
             logits = model.eval()(*model.example(size))
-        if tuple(logits.shape) != (1, 2) or not bool(logits.isfinite().all()):
+        outputs = 2 if hasattr(model, "classify") else logits.shape[-1]  # a network that writes keeps its own words
+        if (logits.shape[0], logits.shape[-1]) != (1, outputs) or not bool(logits.isfinite().all()):
             raise UnusableInput(
                 say("The network runs, but its outputs are not usable numbers. Its weights may be damaged."),
                 code="source-unusable",

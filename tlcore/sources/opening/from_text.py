@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,17 @@ LARGEST = {"hidden_size": 8_192, "dim": 8_192, "num_hidden_layers": 96, "n_layer
 
 def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """How a text becomes the network's input. Raises UnusableInput where sizes or tokenizer cannot be."""
-    for name, most in LARGEST.items():
+    check_sizes(config, LARGEST)
+    pad = config.get("pad_token_id")
+    return {
+        "modality": "text", "input_size": tokens.longest(folder, config), "resizable": True, "multiple": 1,
+        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0, "folder": str(folder),
+    }  # fmt: skip
+
+
+def check_sizes(config: dict[str, Any], largest: Mapping[str, int]) -> None:
+    """Refuse sizes that no network of these architectures has, before anything is built."""
+    for name, most in largest.items():
         value = config.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most):
             raise UnusableInput(
@@ -33,11 +44,6 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
                     value=str(value)[:40]),
                 code="source-config", file=files.CONFIG,
             )  # fmt: skip
-    pad = config.get("pad_token_id")
-    return {
-        "modality": "text", "input_size": tokens.longest(folder, config), "resizable": True, "multiple": 1,
-        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0, "folder": str(folder),
-    }  # fmt: skip
 
 
 def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> TextModel:
@@ -68,13 +74,13 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
                     )  # fmt: skip
             else:
                 encoder = AutoModel.from_config(config, dtype=torch.float32)
-            _vocabulary(opened, encoder)
+            check_vocabulary(opened, encoder)
         except BUILD_ERRORS as error:
             if isinstance(error, UnusableInput):
                 raise
             raise does_not_fit(kind, error) from None
         if info is not None:
-            _complete(info, kind)
+            check_complete(info, kind)
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # made for another task; the mean of all tokens takes its place
         width = encoder.config.hidden_size
@@ -106,7 +112,7 @@ def with_masked_head(opened: OpenSource) -> Any:
                 opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
                 trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
             )  # fmt: skip
-        _complete(info, str(opened.config["model_type"]))
+        check_complete(info, str(opened.config["model_type"]))
     except (*BUILD_ERRORS, UnusableInput):
         return None
     return model.eval()
@@ -127,7 +133,7 @@ def _own_head(opened: OpenSource, width: int) -> Any:
     return head
 
 
-def _vocabulary(opened: OpenSource, encoder: Any) -> None:
+def check_vocabulary(opened: OpenSource, encoder: Any) -> None:
     """Refuse a tokenizer with more tokens than the network has vectors."""
     have = encoder.get_input_embeddings().num_embeddings
     wanted = tokens.open_tokenizer(tokens.read(opened.folder), 8).get_vocab_size(with_added_tokens=True)
@@ -139,7 +145,7 @@ def _vocabulary(opened: OpenSource, encoder: Any) -> None:
         )  # fmt: skip
 
 
-def _complete(info: Any, kind: str) -> None:
+def check_complete(info: Any, kind: str) -> None:
     """Refuse where layers other than a pooler (which is not used) were not in the file."""
 
     def get(name: str) -> Any:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_text
+from tlcore.sources.opening import files, from_causal, from_text
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import say
 
 if TYPE_CHECKING:
+    from tlcore.sources.opening.causal_model import CausalModel
     from tlcore.sources.opening.image_model import ImageModel
     from tlcore.sources.opening.text_model import TextModel
 
@@ -26,7 +27,8 @@ class OpenSource:
     0-1), ``interpolation`` (bilinear, bicubic …), ``crop_pct`` (share of the resized picture's side that is
     kept), ``resizable`` (other sizes can be built) and ``multiple`` (a size must be a multiple of it). For a text
     model ``modality`` is ``text``, ``input_size`` the most tokens it reads, ``pad`` the padding's token, ``folder``
-    where its tokenizer is.
+    where its tokenizer is; one that goes on writing has ``bos`` and ``end`` beside it, the tokens that begin and end a
+    text (None where it has none).
     ``revision`` is the commit of the hub that was opened, where there is one.
     """
 
@@ -40,7 +42,7 @@ class OpenSource:
 
     @property
     def modality(self) -> str:
-        """What it reads: ``image`` or ``text``."""
+        """What it reads, and writes: ``image``, ``text`` or ``causal``."""
         return str(self.preprocess.get("modality", "image"))
 
     @property
@@ -50,8 +52,9 @@ class OpenSource:
 
     def build(
         self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
-    ) -> ImageModel | TextModel:
-        """The network with a fresh head of ``num_classes`` outputs; ``None`` keeps the source's own head.
+    ) -> ImageModel | TextModel | CausalModel:
+        """The network with a fresh head of ``num_classes`` outputs; ``None`` keeps the source's own head, and so does
+        a network that writes.
 
         With ``pretrained`` the weights come from the folder, else from the library's own initialisation;
         everything random is drawn from ``seed``. ``image_size`` (pixels a side) builds for another size than
@@ -59,6 +62,8 @@ class OpenSource:
         built.
         """
         size = self._size(image_size)
+        if self.modality == "causal":
+            return from_causal.build(self, pretrained, size, seed)
         if self.library == "timm":
             from tlcore.sources.opening.from_timm import build
         elif self.modality == "text":
@@ -105,7 +110,7 @@ class OpenSource:
         return image_size
 
 
-def load(folder: Path, source: SourceModel, size: int | None) -> ImageModel | TextModel:
+def load(folder: Path, source: SourceModel, size: int | None) -> Any:
     """The network that ``save`` packed into a folder, its own head on. Raises UnusableInput."""
     return open_folder(folder, source).build(None, True, image_size=size)
 
@@ -127,6 +132,8 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
     library: Library
     if config.get("model_type") in from_text.KINDS:
         preprocess, library = from_text.preprocess(folder, config), "transformers"
+    elif config.get("model_type") in from_causal.KINDS:
+        preprocess, library = from_causal.preprocess(folder, config), "transformers"
     elif "model_type" in config or "architectures" in config:
         from tlcore.sources.opening import from_transformers
 

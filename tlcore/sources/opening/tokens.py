@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 TOKENIZER = "tokenizer.json"
 # What a folder may hold of a tokenizer; the first alone is enough, the others are for transformers' own use.
 FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
-         "sentencepiece.bpe.model", "spiece.model", "spm.model", "sentence_bert_config.json")  # fmt: skip
+         "sentencepiece.bpe.model", "spiece.model", "spm.model", "sentence_bert_config.json",
+         "chat_template.jinja")  # fmt: skip
 OLDER = FILES[3:9]
 LARGEST = 100_000_000  # bytes of tokenizer.json
 

@@ -1,0 +1,76 @@
+"""How scores are told that are no shares, or of which less is better: never in points, never the wrong way round."""
+
+from __future__ import annotations
+
+import pytest
+
+from tlcore.report import naive, telling, units
+from tlcore.tasks.contract import Metric
+from tlcore.words import follow, say
+
+PERPLEXITY = Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1)
+ERRORS = Metric("errors", say("perplexity"), higher_is_better=False)
+BITS = Metric("bits", say("perplexity"), share=False)
+VERDICTS = ("transfer-helps", "negative-transfer", "no-clear-difference", None)
+
+
+def report(value: float, verdict: str | None) -> dict:
+    return {"difference": {"value": value, "interval": [value - 1, value + 1]}, "verdict": verdict, "n_test": 50,
+            "seeds": 3, "reference": {"id": "x", "title": say("the source model as it is").model_dump()}}  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+@pytest.mark.parametrize("value", [3.25, -3.25])
+def test_a_worse_perplexity_never_reads_as_above(verdict, value):
+    """A difference above 0 means better: of a perplexity, lower."""
+    told = str(telling.verdict_sentence(report(value, verdict), PERPLEXITY))
+    assert ("3.25 lower than" if value > 0 else "3.25 higher than") in told
+    for word in ("points", "above", "below", "%-", "twin"):
+        assert word not in told
+    assert "the source model as it is" in told
+
+
+def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
+    assert "3.2 points lower" in str(telling.verdict_sentence(report(0.032, "transfer-helps"), ERRORS))
+    assert "0.8 points higher" in str(telling.verdict_sentence(report(-0.008, "no-clear-difference"), ERRORS))
+    assert "3.25 higher" in str(telling.verdict_sentence(report(3.25, "transfer-helps"), BITS))
+
+
+@pytest.mark.parametrize(("value", "beaten", "says"), [
+    (2.0, True, "beats the naive too: its perplexity is 2 lower"),
+    (-2.0, False, "does better: counting reaches a perplexity of 24.8; the trained model's is 2 higher"),
+    (0.5, False, "does as well: counting reaches a perplexity of 24.8; the trained model's is 0.5 lower"),
+])  # fmt: skip
+def test_the_naive_is_told_the_right_way_round(value, beaten, says):
+    entry = {"title": say("counting").model_dump(), "value": 24.84, "beaten": beaten,
+             "difference": {"value": value, "interval": [value - 1, value + 1]}}  # fmt: skip
+    assert says in str(naive.sentence([entry], PERPLEXITY))
+
+
+def test_numbers_and_their_differences_in_both_languages():
+    assert units.value(0.1234, True) == "12.3 %"
+    assert [units.value(x, False) for x in (0.01234, 1.234, 12.34, 1234.5)] == ["0.012", "1.23", "12.3", "1,234"]
+    assert units.apart(0.0123, True) == "+1.2 points"
+    assert units.apart(-2.345, False) == "-2.34"
+    assert units.apart_span([-0.5, 12.25], False) == "-0.50 to 12.2"
+    assert units.value(None, True) == "–"
+    follow(lambda: "pt_BR")
+    try:
+        assert units.value(12.34, False) == "12,3"
+        assert units.apart(0.0123, True) == "+1,2 pontos"
+    finally:
+        follow(lambda: "en")
+
+
+def test_the_twin_is_told_without_per_cent():
+    from tlcore import tasks
+
+    task = tasks.find("text-generation")
+    found = telling.sentences({
+        **report(3.0, "transfer-helps"), "packed": {"value": 20.0, "interval": [18, 22]}, "naive": [],
+        "stood_at": {"seconds": 4.0, "validation": 31.53, "seeds": 3, "of": 3},
+        "twin_budget": {"times": 2, "epochs": 8, "ordinary": 40.06, "longer": 33.0}, "visible_difference": None,
+    }, task)  # fmt: skip
+    assert "stood at a perplexity of 31.5 on" in str(found["stood_at"])
+    assert "reached a perplexity of 40.1 on validation data, in the end 33;" in str(found["twin_budget"])
+    assert "plain" not in found

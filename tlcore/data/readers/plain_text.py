@@ -1,0 +1,97 @@
+"""Plain text: one file or many, in blocks of paragraphs; files or folders named train, validation and test are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.blocks import blocks
+from tlcore.data.readers.contract import RawText, split_name
+from tlcore.data.readers.text_table import of_kind, tidy_text
+from tlcore.data.text_files import opener
+from tlcore.data.trees import Entry, Tree
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+LONGEST_LINE = 100_000  # characters
+LARGEST = 300_000_000  # bytes of a file inside of a zip
+LOOKED_AT = 20_000  # characters by which text is told from something else
+STRANGE = 0.02  # share of control characters and of bytes that are no text from which it is something else
+NOT_PLAIN = say("It is not a plain text.")
+
+
+class PlainText:
+    id = "plain-text"
+    title = say("Plain text files")
+    what = say(
+        "One plain text file (TXT, Markdown) or many; it is read in blocks of paragraphs. Files or folders named "
+        "train, validation and test keep that split."
+    )
+    suffixes = (".txt", ".md", ".text")
+    example = ""
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(of_kind(tree, self.suffixes))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        names = of_kind(tree, self.suffixes)
+        splits = {name: _split(name) for name in names}
+        kept = "train" in splits.values() and len(names) > 1
+        n = 0
+        for name in names:
+            problem = _problem(tree.entries[name])
+            if problem:
+                yield SetAside(file=name, reason=problem)
+                continue
+            aside: list[SetAside] = []
+            for row, text, ends in blocks(_lines(tree.entries[name], name, aside)):
+                n += 1
+                more = {"document": name, "ends": "yes" if ends else ""}
+                yield RawText(f"{name}:{row}", text, "", splits[name] if kept else None, None, row, more)
+            yield from aside
+        for name in tree.entries:
+            if name not in names:
+                yield SetAside(file=name, reason=NOT_PLAIN)
+        if n:
+            yield Finding(
+                level="note", code="blocks", count=n,
+                sentence=say("The texts were read as {n} blocks of whole paragraphs; files: {files}.", n=n,
+                             files=len(names)),
+            )  # fmt: skip
+
+
+def _split(name: str) -> str | None:
+    """The split of a file by its own name or by a folder that it lies in."""
+    path = PurePosixPath(name)
+    return next((split for part in (path.stem, *path.parts[:-1]) if (split := split_name(part))), None)
+
+
+def _problem(entry: Entry) -> Sentence | None:
+    """Why a file is no text, from its beginning."""
+    try:
+        with opener(entry, LARGEST)() as file:
+            start = file.read(LOOKED_AT)
+    except UnusableInput as error:
+        return error.sentence
+    if not start.strip("\x00\ufeff \r\n\t"):
+        return say("The file is empty.")
+    strange = sum(c == "\ufffd" or (c < " " and c not in "\n\r\t\f") for c in start)
+    return say("It is not text, whatever its name says.") if strange > STRANGE * len(start) else None
+
+
+def _lines(entry: Entry, name: str, aside: list[SetAside]) -> Iterator[tuple[int, str]]:
+    """Numbered lines; those that are far too long go to ``aside``."""
+    with opener(entry, LARGEST)() as file:
+        for number, line in enumerate(file, start=1):
+            if len(line) > LONGEST_LINE:
+                reason = say("The line is longer than {limit} characters; texts are expected in lines and paragraphs.",
+                             limit=LONGEST_LINE)  # fmt: skip
+                aside.append(SetAside(file=name, row=number, reason=reason))
+                yield number, ""
+            else:
+                indent = line[: len(line) - len(line.lstrip(" \t"))] if line.strip() else ""
+                yield number, indent + tidy_text(line.lstrip("\ufeff"))
+
+
+READER = PlainText()

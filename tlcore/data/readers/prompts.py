@@ -1,0 +1,85 @@
+"""A table of prompts and completions: what is asked, and what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.columns import chosen, told
+from tlcore.data.readers.contract import RawText
+from tlcore.data.readers.text_column import whose
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, of_kind, tables_of, tidy_text, unclosed
+from tlcore.data.tables import open_table
+from tlcore.data.trees import Tree
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+# The names of each column, best first; ``input`` is what an instruction is about.
+COLUMNS = {
+    "text": ("prompt", "instruction", "instrução", "instrucao", "query", "question", "pergunta", "input", "entrada",
+             "source"),
+    "completion": ("completion", "response", "resposta", "output", "saída", "saida", "answer", "continuation",
+                   "continuação", "continuacao", "reply", "chosen"),
+    "input": ("input", "entrada", "context", "contexto"),
+    "split": NAMES["split"],
+    "group": NAMES["group"],
+}  # fmt: skip
+TITLES = {"text": say("prompt"), "completion": say("completion")}
+
+
+class Prompts:
+    id = "prompt-completion"
+    title = say("Prompts and completions")
+    what = say(
+        'JSON lines such as {{"prompt": "…", "completion": "…"}}, or a table with these columns (also instruction, '
+        "input and output). The model is trained on the completions alone."
+    )
+    suffixes = READ
+    example = '{"prompt": "…", "completion": "…"}'
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        if "completion" in columns:
+            return bool(of_kind(tree, READ))
+        try:
+            name = next(iter(by_split(tree, READ)), None)
+            return name is not None and bool(
+                chosen(open_table(tree.entries[name], name), columns, None, COLUMNS, TITLES)
+            )
+        except UnusableInput:
+            return False
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        for item in tables_of(tree, READ, columns):
+            if isinstance(item, SetAside | Finding):
+                yield item
+                continue
+            table, split = item
+            mapped = chosen(table, columns, group, COLUMNS, TITLES)
+            yield told(table.name, mapped)
+            for number, cells, problem in table.rows():
+                row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
+                yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],
+         split: str | None) -> RawText | Sentence:  # fmt: skip
+    given = [cells.get(mapped[role]) for role in ("text", "input", "completion") if role in mapped]
+    if any(isinstance(value, dict | list | tuple | bytes) for value in given):
+        return say("Its prompt or its completion is not text but a list or a record.")
+    *asked, completion = (tidy_text(value) for value in given)
+    prompt = "\n".join(part for part in asked if part)
+    if not prompt:
+        return say("It has no prompt.")
+    if not completion:
+        return say("It has no completion, so there is nothing to learn from it.")
+    if len(prompt) + len(completion) > MAX_CELL:
+        return say("Prompt and completion together are longer than {limit} characters.", limit=MAX_CELL)
+    found = whose(cells, mapped, split)
+    if isinstance(found, Sentence):
+        return found
+    return RawText(f"{table}:{number}", prompt, "", *found, number, {"completion": completion},
+                   same=f"{prompt}\n{completion}")  # fmt: skip
+
+
+READER = Prompts()

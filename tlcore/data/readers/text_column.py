@@ -1,0 +1,91 @@
+"""A table with a column of texts alone: what a model is to go on writing like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers.blocks import blocks
+from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.contract import RawText, split_name, tidy_label
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, of_kind, tables_of, tidy_text, unclosed
+from tlcore.data.tables import Table
+from tlcore.data.trees import Tree
+from tlcore.words import Sentence, say
+
+COLUMNS = {role: names for role, names in NAMES.items() if role != "label"}
+TITLES = {"text": say("text")}
+
+
+class TextColumn:
+    id = "text-column"
+    title = say("A table with a column of texts")
+    what = say(
+        "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts, alone or as files named train, "
+        "validation and test; or a dataset of the hub with such a column. A long text is read in blocks of paragraphs."
+    )
+    suffixes = READ
+    example = "text"
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return tree.hub is not None or bool(of_kind(tree, READ))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+        for item in tables_of(tree, READ, columns, least=1):
+            if isinstance(item, SetAside | Finding):
+                yield item
+            else:
+                yield from _rows(*item, columns, group)
+
+
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    given = columns if len(table.columns) > 1 else {"text": table.columns[0]}
+    mapped = chosen(table, given, group, COLUMNS, TITLES)
+    yield told(table.name, mapped)
+    for number, cells, problem in table.rows():
+        rows = unclosed(problem, cells) or rows_of(table.name, cells, number, mapped, split)
+        if isinstance(rows, Sentence):
+            yield SetAside(file=table.name, row=number, reason=rows)
+        else:
+            yield from rows
+
+
+def rows_of(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],
+            split: str | None) -> list[RawText] | Sentence:  # fmt: skip
+    """The blocks of one row of the table, or why it cannot be used."""
+    given = cells.get(mapped["text"])
+    if isinstance(given, dict | list | tuple | bytes):
+        return say("Its text is not text but a list or a record.")
+    text = tidy_text(given)
+    if not text:
+        return say("It has no text.")
+    if len(text) > MAX_CELL:
+        return say(
+            "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
+            "closed.", limit=MAX_CELL,
+        )  # fmt: skip
+    found = whose(cells, mapped, split)
+    if isinstance(found, Sentence):
+        return found
+    document = f"{table}:{number}"
+    return [
+        RawText(document if place == 1 else f"{document}#{place}", block, "", *found, number,
+                {"document": document, "ends": "yes" if ends else ""})
+        for place, (_, block, ends) in enumerate(blocks(enumerate(text.split("\n"))), start=1)
+    ]  # fmt: skip
+
+
+def whose(cells: Mapping[str, Any], mapped: Mapping[str, str],
+          split: str | None) -> tuple[str | None, str | None] | Sentence:  # fmt: skip
+    """Split and group of a row, or why its split is none."""
+    if split is None and "split" in mapped:
+        said = tidy_label(cells.get(mapped["split"]))
+        split = split_name(said)
+        if split is None:
+            return say("Its split is {split}; it must be train, validation or test.", split=short(said) or "–")
+    return split, (tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None)
+
+
+READER = TextColumn()

@@ -1,0 +1,100 @@
+"""Little descriptions of things in a shop, in English and Portuguese, put together by this code: nobody sells them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tlcore.words import say
+
+EACH, SEED = 90, 2026
+# English, Portuguese, whether the Portuguese word is feminine.
+THINGS = (
+    ("teapot", "bule", False), ("blanket", "manta", True), ("lamp", "luminária", True), ("notebook", "caderno", False),
+    ("backpack", "mochila", True), ("mug", "caneca", True), ("vase", "vaso", False), ("cushion", "almofada", True),
+    ("basket", "cesto", False), ("candle", "vela", True), ("apron", "avental", False), ("tray", "bandeja", True),
+)  # fmt: skip
+MADE_OF = (
+    ("stoneware", "cerâmica"), ("wool", "lã"), ("linen", "linho"), ("oak", "carvalho"),
+    ("recycled glass", "vidro reciclado"), ("bamboo", "bambu"), ("cotton", "algodão"), ("brass", "latão"),
+)  # fmt: skip
+COLOURS = (
+    ("sand", "areia"), ("moss green", "verde-musgo"), ("navy blue", "azul-marinho"), ("brick red", "vermelho-tijolo"),
+    ("charcoal", "carvão"), ("ivory", "marfim"),
+)  # fmt: skip
+GOOD_FOR = (
+    ("slow breakfasts", "cafés da manhã sem pressa"), ("small flats", "apartamentos pequenos"),
+    ("rainy evenings", "noites de chuva"), ("a long journey", "uma longa viagem"),
+    ("a friend's birthday", "o aniversário de um amigo"),
+    ("a busy desk", "uma mesa cheia"),
+)  # fmt: skip
+CARE = (
+    ("Wash it by hand in lukewarm water.", "Lave à mão com água morna."),
+    ("Wipe it with a damp cloth.", "Limpe com um pano úmido."),
+    ("Keep it away from direct sunlight.", "Mantenha longe da luz direta do sol."),
+    ("Machine wash at thirty degrees.", "Lave à máquina a trinta graus."),
+)  # fmt: skip
+ENGLISH = (
+    "This {thing} is made of {stuff} and comes in {colour}. It is {size} centimetres wide and just right for {use}. "
+    "{care}",
+    "A {colour} {thing} of {stuff}, made by hand. At {size} centimetres it fits anywhere, and it is a fine choice for "
+    "{use}. {care}",
+    "New in the shop: our {thing} of {stuff}. Choose it in {colour} for {use}. It measures {size} centimetres. {care}",
+)
+PORTUGUESE = (
+    "{Este} {thing} de {stuff} vem na cor {colour}. Mede {size} centímetros e combina com {use}. {care}",
+    "{Um} {thing} de {stuff}, {feito} à mão, na cor {colour}. Com {size} centímetros, cabe em qualquer lugar e é uma "
+    "boa escolha para {use}. {care}",
+    "Novidade na loja: {nosso} {thing} de {stuff}. Escolha na cor {colour} para {use}. Mede {size} centímetros. {care}",
+)
+ENDINGS = {"Este": ("Este", "Esta"), "Um": ("Um", "Uma"), "feito": ("feito", "feita"), "nosso": ("nosso", "nossa")}
+
+
+class ShopWindow:
+    id = "shop-window"
+    title = say("Descriptions of things in a shop")
+    what = say(
+        "180 short product descriptions, half of them English, half Portuguese. A program put them together for this "
+        "studio; no shop sells these things. A model learns to write more of them."
+    )
+    task = "text-generation"
+    spec = {"source": "bundled/studio-writer", "budget": {"epochs": 8}}  # noqa: RUF012
+
+    def write(self, folder: Path) -> Path:
+        """A CSV with the columns text and language."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["text", "language"])
+        writer.writerows(_texts())
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "shop-window.csv"
+        part = path.with_name(path.name + ".part")
+        part.write_text(out.getvalue(), encoding="utf-8")
+        os.replace(part, path)
+        return path
+
+
+def _texts() -> list[tuple[str, str]]:
+    """Different descriptions, the languages in turn."""
+    rng = np.random.default_rng(SEED)
+    found: dict[str, str] = {}
+    while len(found) < 2 * EACH:
+        language = len(found) % 2
+        english, portuguese, feminine = THINGS[rng.integers(len(THINGS))]
+        stuff, colour, use, care = (
+            these[rng.integers(len(these))][language] for these in (MADE_OF, COLOURS, GOOD_FOR, CARE)
+        )
+        shape = (ENGLISH, PORTUGUESE)[language][rng.integers(3)]
+        text = shape.format(
+            thing=(english, portuguese)[language], stuff=stuff, colour=colour, use=use, care=care,
+            size=int(rng.integers(8, 60)), **{word: ends[feminine] for word, ends in ENDINGS.items()},
+        )  # fmt: skip
+        found.setdefault(text, ("en", "pt")[language])
+    return list(found.items())
+
+
+SAMPLE = ShopWindow()

@@ -1,0 +1,75 @@
+"""Networks that go on writing, in transformers' layout, untrusted: known architectures, never code of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening import from_text, tokens
+from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening.causal_model import CausalModel
+    from tlcore.sources.opening.opened import OpenSource
+
+KINDS = frozenset(
+    {"gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3", "gpt_neox"}
+)
+LARGEST = {**from_text.LARGEST, "max_position_embeddings": 2_000_000, "n_positions": 131_072, "n_embd": 8_192,
+           "n_layer": 96, "n_head": 256, "n_inner": 65_536, "num_key_value_heads": 256, "head_dim": 1_024}  # fmt: skip
+
+
+def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """How a text becomes the network's input. Raises UnusableInput where sizes or tokenizer cannot be."""
+    from_text.check_sizes(config, LARGEST)
+    positions = config.get("max_position_embeddings") or config.get("n_positions")
+    bos, eos = (_first(config.get(name)) for name in ("bos_token_id", "eos_token_id"))
+    return {
+        "modality": "causal", "input_size": tokens.longest(folder, {**config, "max_position_embeddings": positions}),
+        "resizable": True, "multiple": 1, "pad": eos or 0, "bos": eos if bos is None else bos, "end": eos,
+        "folder": str(folder),
+    }  # fmt: skip
+
+
+def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> CausalModel:
+    """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it.
+
+    ``size`` is in tokens and changes nothing of the network.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from tlcore.sources.opening.causal_model import CausalModel
+    from tlcore.sources.opening.from_transformers import plain, quietly
+
+    kind = str(opened.config["model_type"])
+    told = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            config = AutoConfig.for_model(kind, **told)
+            check_size(opened, lambda: AutoModelForCausalLM.from_config(config))
+            info = None
+            if pretrained:
+                with quietly():
+                    net, info = AutoModelForCausalLM.from_pretrained(
+                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
+                    )  # fmt: skip
+            else:
+                net = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+            from_text.check_vocabulary(opened, net)
+        except BUILD_ERRORS as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise does_not_fit(kind, error) from None
+        if info is not None:
+            from_text.check_complete(info, kind)
+    return CausalModel(net, opened.config, opened.folder, size)
+
+
+def _first(value: Any) -> int | None:
+    """A token's id, of which a config may name several."""
+    value = value[0] if isinstance(value, list) and value else value
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

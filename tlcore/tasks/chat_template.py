@@ -1,0 +1,105 @@
+"""How a chat becomes one text: by the template that came with the tokenizer, in a sandbox, else by a plain one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+Turns = Sequence[dict[str, str]]
+Text = tuple[str, list[tuple[int, int]]]  # a text, and the stretches of it that are scored: begin, end in characters
+LARGEST = 200_000  # characters of a template
+TITLES = {"system": "System", "user": "User", "assistant": "Assistant"}
+TODAY = "01 Jan 2026"  # for templates that ask for the day: a run that goes on tomorrow must be the same run
+MARK = "\x02here\x03"
+
+
+def plain(turns: Turns, end: str, opened: bool = False) -> str:
+    """The plain template: ``User: …`` and ``Assistant: …``, a line each, ``end`` behind what the assistant says.
+
+    ``opened``: ends where the assistant is to speak.
+    """
+    said = [
+        f"{TITLES[turn['role']]}: {turn['content']}{end if turn['role'] == 'assistant' else ''}\n" for turn in turns
+    ]
+    return "".join(said) + ("Assistant:" if opened else "")
+
+
+def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | None:
+    """The template of a tokenizer's folder as a function of (turns, opened); None where there is none that works.
+
+    It runs in jinja's sandbox, which lets it read what it is given and nothing else, as transformers does it.
+    ``tokens``: bos_token and eos_token.
+    """
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    program = told(folder)
+    if program is None:
+        return None
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: TODAY}
+    # Marks of what the assistant wrote, which transformers adds to the language.
+    program = re.sub(r"(\{%-?\s*)generation(\s*-?%\})", r"\1if true\2", program)
+    program = re.sub(r"(\{%-?\s*)endgeneration(\s*-?%\})", r"\1endif\2", program)
+    try:
+        template = environment.from_string(program)
+    except TemplateError:
+        return None
+
+    def render(turns: Turns, opened: bool) -> str:
+        return template.render(messages=[dict(turn) for turn in turns], add_generation_prompt=opened, **tokens)
+
+    return render
+
+
+def spans(turns: Turns, render: Callable[[Turns, bool], str]) -> Text | None:
+    """A chat as text, and what the assistant says in it; None where the template does not let that be told.
+
+    What a turn adds to the text before it is that turn's, and its words must be in it.
+    """
+    try:
+        whole, found = render(turns, False), []
+        for place, turn in enumerate(turns):
+            if turn["role"] == "assistant":
+                before, after = render(turns[:place], True), render(turns[: place + 1], False)
+                told = after.startswith(before) and whole.startswith(after)
+                if not told or turn["content"].strip() not in after[len(before) :]:
+                    return None
+                found.append((len(before), len(after)))
+        return whole, found
+    except Exception:  # a stranger's program: whatever it does wrong
+        return None
+
+
+def around(render: Callable[[Turns, bool], str]) -> tuple[str, str]:
+    """What stands before and behind a person's words in a chat that begins with them."""
+    before, _, after = render([{"role": "user", "content": MARK}], True).partition(MARK)
+    return before, after
+
+
+def told(folder: Path) -> str | None:
+    """The template's text: a file of its own, or a field of ``tokenizer_config.json``."""
+    alone = folder / "chat_template.jinja"
+    if alone.is_file():
+        return alone.read_text(encoding="utf-8", errors="replace")[:LARGEST]
+    config = folder / "tokenizer_config.json"
+    if not config.is_file() or config.stat().st_size > 50 * LARGEST:
+        return None
+    try:
+        found: Any = json.loads(config.read_text(encoding="utf-8"))["chat_template"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if isinstance(found, list):
+        named = {one.get("name"): one.get("template") for one in found if isinstance(one, dict)}
+        found = named.get("default")
+    return found[:LARGEST] if isinstance(found, str) and found else None
+
+
+def _refuse(reason: str) -> None:
+    raise ValueError(reason)
