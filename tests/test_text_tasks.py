@@ -244,6 +244,7 @@ def test_the_command_line_tells_the_whole_story(finished):
     assert {one["id"] for one in report["naive"]} == {"majority", "words"}
     assert report["export"]["agrees"] is True
     assert all("text" in one and one["gradcam"] is None for one in report["worst"])
+    assert all("".join(piece for piece, _ in one["words"]).strip() == one["text"] for one in report["worst"])
 
 
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, table, tmp_path):

@@ -14,6 +14,7 @@ import yaml
 from streamlit.testing.v1 import AppTest
 
 from tlcore.data.staging import stage
+from tlcore.report.job import explain
 from tlcore.store import Store
 from tlcore.store.tables import SUCCEEDED
 
@@ -149,7 +150,7 @@ def test_errors_are_a_table_to_search(project, home):
     store, made = project
     run = store.runs.get(home[1])
     words = [{"id": f"t.csv:{i}", "text": text, "truth": "positive", "prediction": "negative", "confidence": 0.9,
-              "confidence_truth": 0.1, "picture": None, "gradcam": None}
+              "confidence_truth": 0.1, "picture": None, "gradcam": None, "words": [[text, 0.5], [" x", -0.4]]}
              for i, text in enumerate(("the food was fine", "slow train"), 2)]  # fmt: skip
     kept = run.report["worst"]
     store.runs.set(run.id, report={**run.report, "worst": words})
@@ -160,6 +161,22 @@ def test_errors_are_a_table_to_search(project, home):
         next(box for box in at.text_input if box.key == f"errors-{run.id}-search").set_value("SLOW").run()
         assert "slow train" in tables(at)
         assert "the food was fine" not in tables(at)
+        marked = "".join(one.proto.body for one in at.get("html"))
+        assert "slow train<sup>+</sup>" in marked
+        assert "x<sup>−</sup>" in marked
+        first = store.datasets.open(run.dataset).rows.iloc[0]
+        asked = {**words[1], "id": first["id"]}
+        del asked["words"]  # as where a model is large: the worker is asked
+        store.runs.set(run.id, report={**run.report, "worst": [asked]})
+        at.run()
+        next(one for one in at.button if one.label == "Show which words moved the answer").click().run()
+        assert not at.exception, at.exception
+        (job,) = [job for job in store.jobs.queue() if job.kind == "explain"]
+        assert job.input == {"run": run.id, "text": first["text"], "label": "negative"}
+        told = explain(store, job, lambda *_, **__: None)
+        assert "".join(piece for piece, _ in told["words"]) == first["text"]
+        assert told["explained"] == "negative"
+        store.jobs.cancel(job.id)
         for part in ("classes", "slices", "naive", "calibration", "savings"):
             at.segmented_control(key="compare-part").set_value(part).run()
             assert not at.exception, (part, at.exception)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
-from tlcore.report import comparison_html, label_savings_html, svg, units
+from tlcore.report import comparison_html, label_savings_html, svg, units, word_weights
 from tlcore.report.curves import series
 from tlcore.words import number, percent, read, t
 
@@ -46,8 +46,9 @@ def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan:
             shares=units.shares(report), share=units.share(report),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
-                {**error, "text": error.get("text"), "shown": _inline(figures, error["picture"]),
-                 "why": _inline(figures, error["gradcam"]), "sure": error.get("score", error.get("confidence"))}
+                {**error, "text": error.get("text"), "words": word_weights.marked(error.get("words") or []),
+                 "shown": _inline(figures, error["picture"]), "why": _inline(figures, error["gradcam"]),
+                 "sure": error.get("score", error.get("confidence"))}
                 for error in report.get("worst", [])
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
@@ -166,7 +167,10 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "worst": t("The worst answers, with their scores")
         if any("score" in error for error in report.get("worst", [])) else t("Errors the model was surest of"),
         "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")
-        if any(error.get("picture") for error in report.get("worst", [])) else "",
+        if any(error.get("picture") for error in report.get("worst", []))
+        else t("Words with + and a solid line spoke for its answer, words with − and a dashed line against it; the "
+               "stronger the ground, the more.")
+        if any(error.get("words") for error in report.get("worst", [])) else "",
         "samples": t("What it writes"), "before": t("The source model as it is"), "after": t("The trained model"),
         "samples_how": t("Beginnings from the test set, which training never saw; both models with the same settings "
                          "and seeds."),

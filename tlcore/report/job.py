@@ -1,4 +1,4 @@
-"""Explain one picture of a finished run, as a job of the worker."""
+"""Explain one answer of a finished run or of a model, as a job of the worker."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
+MOST = 100_000  # characters of a text
+
 if TYPE_CHECKING:
     from tlcore.sources.source_model import SourceModel
     from tlcore.store import Store
@@ -16,6 +18,33 @@ if TYPE_CHECKING:
 
 
 def explain(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Where in a picture, or which words of a text (``text`` in ``job.input``), spoke for an answer."""
+    return (_words if "text" in job.input else _picture)(store, job, progress)
+
+
+def _words(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
+    """Integrated gradients: the output's ``words`` are [[piece, weight], …] for ``explained``.
+
+    ``job.input``: the bundle as ``run`` or ``model`` (ids) or ``bundle`` (a path), ``text``, and ``label`` if wanted,
+    else the predicted one is explained.
+    """
+    from tlcore.bundle.job import bundle_path
+    from tlcore.bundle.open import Bundle
+    from tlcore.report import word_weights
+    from tlcore.sources.local import from_folder
+
+    progress(0.1, say("Opening the model"))
+    bundle = Bundle.open(bundle_path(store, job.input))
+    labels = bundle.labels
+    model, tokenizer = word_weights.opened(
+        bundle.folder, from_folder(bundle.folder, "bundle", bundle.manifest.name), bundle.manifest.processor
+    )
+    progress(0.5, say("Looking at the words"))
+    label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
+    return word_weights.explain(model, tokenizer, str(job.input["text"])[:MOST], labels, label)
+
+
+def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
     """Grad-CAM of a test picture: writes ``picture.jpg`` and ``gradcam.jpg`` into the job's folder.
 
     ``job.input``: ``run``, ``id`` (of the picture in the dataset) and, if wanted, ``label`` to explain (else the

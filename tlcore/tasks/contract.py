@@ -218,4 +218,6 @@ class Task(Protocol):
         self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
         processor: dict[str, Any], labels: list[str],
     ) -> None:  # fmt: skip
-        """Pictures of the worst errors into ``folder``, named in each as ``picture`` and ``gradcam`` (or None)."""
+        """What explains the worst errors: pictures in ``folder``, named in each as ``picture`` and ``gradcam`` (or
+        None), or ``words``, [[piece of the text, weight], …] of those that moved the answer.
+        """

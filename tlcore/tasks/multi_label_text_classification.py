@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
     from tlcore.spec import Split
     from tlcore.tasks.text_examples import TextExamples
 
@@ -125,6 +126,12 @@ class MultiLabelTextClassification:
         from tlcore.tasks.naive_texts import naive_sets
 
         return naive_sets(self, examples, target)
+
+    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
+                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+        """Nothing: several labels were given at once, each moved by words of its own."""
+        for error in worst:
+            error["picture"] = error["gradcam"] = None
 
 
 def _sets(rows: pd.DataFrame) -> list[list[str]]:

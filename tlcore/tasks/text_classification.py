@@ -195,9 +195,12 @@ class TextClassification:
 
     def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
                    weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
-        """A text needs no picture: its words stand in the report."""
+        """Which words moved the answer; a text needs no picture."""
+        from tlcore.report import word_weights
+
         for error in worst:
             error["picture"] = error["gradcam"] = None
+        word_weights.illustrate(worst, dataset, source, weights, processor, labels)
 
 
 def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:

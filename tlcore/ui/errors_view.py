@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore.errors import UnusableInput
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import jobview, texts
+from tlcore.ui import jobview, texts, words_view
 from tlcore.ui.pictures import gallery, thumbnail
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short
@@ -28,7 +28,9 @@ def show(run: Run, report: dict[str, Any]) -> None:
         st.caption(t("The packed model made no error on the test set."))
         return
     if "text" in worst[0]:
-        texts.errors(worst, key=f"errors-{run.id}")
+        left = texts.errors(worst, key=f"errors-{run.id}")
+        if left and report.get("confusion"):
+            _words(run, left)
         return
     try:
         dataset = store().datasets.open(str(run.dataset))
@@ -47,6 +49,30 @@ def show(run: Run, report: dict[str, Any]) -> None:
         format_func=lambda i: f"{i + 1}. {short(worst[i]['id'], 40)}: {captions[i]}",
     )
     _closer(run, worst[chosen], dataset.file(worst[chosen]["file"]))
+
+
+def _words(run: Run, errors: list[dict[str, Any]]) -> None:
+    """One error is chosen, and which of its words moved the answer is shown."""
+    chosen = st.selectbox(
+        t("Look closer at"),
+        list(range(len(errors))),
+        key=f"words-of-{run.id}",
+        width=520,
+        format_func=lambda i: f"{short(errors[i]['text'], 50)}: {errors[i]['truth']} → {errors[i]['prediction']}",
+    )
+    error = errors[chosen]
+    if "words" in error:
+        words_view.show(error["words"], str(error["prediction"]))
+        return
+    try:
+        rows = store().datasets.open(str(run.dataset)).rows
+    except UnusableInput as problem:
+        st.error(sentence(problem.sentence), icon=":material/error:")
+        return
+    text = rows.loc[rows["id"] == error["id"], "text"]
+    if len(text):
+        given = {"run": run.id, "text": text.iloc[0], "label": error["prediction"]}
+        words_view.on_demand(given, f"{run.id}-{error['id']}")
 
 
 def _closer(run: Run, error: dict[str, Any], path: Path) -> None:

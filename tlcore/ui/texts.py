@@ -130,8 +130,8 @@ def examples(rows: Sequence[dict[str, Any]]) -> None:
         st.caption(plain(str(one["id"])))
 
 
-def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
-    """The errors the model was surest of, as a table to search."""
+def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]:
+    """The errors the model was surest of, as a table to search; those that the search left."""
     import pandas as pd
 
     graded = "score" in worst[0]
@@ -148,7 +148,7 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
     ]  # fmt: skip
     if not kept:
         st.caption(t("No error holds these words."))
-        return
+        return []
     shown = pd.DataFrame({
         "text": [" ".join(one["text"].split()) for one in kept], "truth": [one["truth"] for one in kept],
         "prediction": [one["prediction"] for one in kept],
@@ -162,6 +162,7 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> None:
         },
     )  # fmt: skip
     st.caption(t("If a label is wrong, correct it on the Data page and run again."))
+    return kept
 
 
 def asked(key: str) -> list[tuple[str, str]]:

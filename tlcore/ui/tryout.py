@@ -11,7 +11,7 @@ import streamlit as st
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
-from tlcore.ui import asking, charts, entities, jobview, texts
+from tlcore.ui import asking, charts, entities, jobview, texts, words_view
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -121,6 +121,8 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
             title = t("Probability of each class")
             figure = charts.bars([name for name, _ in shares], [p for _, p in shares], title=title, share=True)
             charts.show(figure, f"try-{key}", title)
+            if isinstance(given, str):
+                words_view.on_demand({"bundle": str(path), "text": given}, f"{key}-{hash(given)}")
 
 
 TRY = {"image": _pictures, "text": _texts, "tokens": entities.try_it}
