@@ -238,7 +238,9 @@ def test_the_sample_is_bilingual_and_always_the_same(tmp_path):
     assert first.read_bytes() == shop_window.SAMPLE.write(tmp_path / "b").read_bytes()
     made = staged(first, tmp_path)
     assert len(made.rows) == 180
+    assert made.info.reader == "prompt-completion"
     assert made.set_aside() == []
+    assert made.rows["completion"].str.contains("centímetros").sum() == 90
     split = TASK.split(made.rows, Split())["split"]
     assert split.value_counts().to_dict() == pytest.approx({"train": 117, "test": 36, "validation": 27}, abs=1)
 

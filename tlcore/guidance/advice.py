@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from tlcore.errors import UnusableInput
 from tlcore.guidance import rule
 from tlcore.guidance.evidence import Evidence, measure
 from tlcore.guidance.keeping import kept
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # everything is fine-tuned at once (arXiv 1805.08974, 2202.10054).
 FEW, MANY = 25, 400
 AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
+LARGE, LORA = 300_000_000, "lora"  # parameters above which adapters are trained where all layers would be
 MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
 STRANGE = (
     0.6  # similarity of texts below which another source is suggested: English ones have 0.87 to 0.99, docs/guidance.md
@@ -85,8 +87,19 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
 def kept_advice(store: Store, dataset: Dataset, source_id: str) -> Advice:
     """The advice as far as something was measured on these data with that source and kept. No torch."""
     evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
+    if evidence.parameters is None:
+        evidence = evidence.model_copy(update={"parameters": _parameters(store, source_id)})
     ranking = kept_ranking(store, dataset.fingerprint)
     return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id))
+
+
+def _parameters(store: Store, source_id: str) -> int | None:
+    from tlcore import sources
+
+    try:
+        return sources.find(source_id, store).parameters
+    except UnusableInput:  # a page says elsewhere that this source is none
+        return None
 
 
 def title(strategy: str) -> Sentence:
@@ -278,6 +291,12 @@ def _by_amount(evidence: Evidence) -> Advice:
         reasons.append(say(
             "With under {few} of them, training the whole network mostly learns them by heart; what is new is trained "
             "on a frozen network.", few=AMOUNT))  # fmt: skip
+    elif (evidence.parameters or 0) > LARGE:
+        strategy = LORA
+        reasons.append(say(
+            "The source model has {millions} million parameters: small matrices beside its attention layers are "
+            "trained instead of all of them, which takes far less memory.",
+            millions=round((evidence.parameters or 0) / 1e6)))  # fmt: skip
     else:
         strategy = "fine-tuning"
         reasons.append(say("With so many, or with nothing new to train alone, all layers are trained."))

@@ -36,6 +36,7 @@ class Evidence(BaseModel):
     fewest: int  # in the smallest class; all of them where the task has no classes
     imbalance: float  # largest class over smallest
     strategies: list[str] = Field(default_factory=list)  # ids of those that are advised among
+    parameters: int | None = None  # of the source model, where it is known
     set_aside: int
     size: Size | None = None
     similarity: float | None = None  # 0-1
@@ -94,7 +95,8 @@ def measure_with(
         alike = mean_of(_read(source, dataset))
         return measure(dataset).model_copy(update={
             "source": {"id": source.source.id, "title": source.source.title},
-            "relevance": relevance(source.source, task, dataset), "similarity": alike.value,
+            "parameters": source.source.parameters, "relevance": relevance(source.source, task, dataset),
+            "similarity": alike.value,
             "similarity_interval": alike.interval, "similarity_parts": alike.parts,
         })  # fmt: skip
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)

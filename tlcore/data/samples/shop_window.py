@@ -1,9 +1,8 @@
-"""Little descriptions of things in a shop, in English and Portuguese, put together by this code: nobody sells them."""
+"""Facts about things in a shop and descriptions made of them, in two languages, by this code: nobody sells them."""
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import os
 from pathlib import Path
 
@@ -54,47 +53,49 @@ PORTUGUESE = (
 ENDINGS = {"Este": ("Este", "Esta"), "Um": ("Um", "Uma"), "feito": ("feito", "feita"), "nosso": ("nosso", "nossa")}
 
 
+PROMPTS = ("{thing}, {stuff}, {colour}, {size} cm, for {use}", "{thing}, {stuff}, {colour}, {size} cm, para {use}")
+
+
 class ShopWindow:
     id = "shop-window"
     title = say("Descriptions of things in a shop")
     what = say(
-        "180 short product descriptions, half of them English, half Portuguese. A program put them together for this "
-        "studio; no shop sells these things. A model learns to write more of them."
+        "180 lists of facts about a thing in a shop, each with a short description made of them, half of it English, "
+        "half Portuguese. A program put them together for this studio; no shop sells these things. A model learns to "
+        "write the description."
     )
     task = "text-generation"
-    spec = {"source": "bundled/studio-writer", "budget": {"epochs": 8}}  # noqa: RUF012
+    spec = {"source": "bundled/studio-writer", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns text and language."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["text", "language"])
-        writer.writerows(_texts())
+        """JSON lines of prompt, completion and language."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "shop-window.csv"
+        path = folder / "shop-window.jsonl"
         part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
+        told = [json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()]
+        part.write_text("".join(told), encoding="utf-8")
         os.replace(part, path)
         return path
 
 
-def _texts() -> list[tuple[str, str]]:
-    """Different descriptions, the languages in turn."""
+def _rows() -> list[dict[str, str]]:
+    """Different prompts, the languages in turn."""
     rng = np.random.default_rng(SEED)
-    found: dict[str, str] = {}
+    found: dict[str, dict[str, str]] = {}
     while len(found) < 2 * EACH:
         language = len(found) % 2
         english, portuguese, feminine = THINGS[rng.integers(len(THINGS))]
         stuff, colour, use, care = (
             these[rng.integers(len(these))][language] for these in (MADE_OF, COLOURS, GOOD_FOR, CARE)
         )
+        facts = {"thing": (english, portuguese)[language], "stuff": stuff, "colour": colour, "use": use,
+                 "size": int(rng.integers(8, 60))}  # fmt: skip
         shape = (ENGLISH, PORTUGUESE)[language][rng.integers(3)]
-        text = shape.format(
-            thing=(english, portuguese)[language], stuff=stuff, colour=colour, use=use, care=care,
-            size=int(rng.integers(8, 60)), **{word: ends[feminine] for word, ends in ENDINGS.items()},
-        )  # fmt: skip
-        found.setdefault(text, ("en", "pt")[language])
-    return list(found.items())
+        prompt = PROMPTS[language].format(**facts)
+        text = shape.format(care=care, **facts, **{word: ends[feminine] for word, ends in ENDINGS.items()})
+        row = {"prompt": prompt, "completion": text, "language": ("en", "pt")[language]}
+        found.setdefault(prompt, row)
+    return list(found.values())
 
 
 SAMPLE = ShopWindow()

@@ -24,11 +24,11 @@ MAYBE_PICKLED = say(
     "model.safetensors on a machine of yours and bring the folder."
 )
 LLAMA = say(
-    "Meta's Llama 3.2 licence applies: read it before use. The hub asks you to sign in and accept it, so bring the "
-    "folder; a model made from it must carry Llama in its name."
+    "Larger than the 800 million weights that can be trained here today. Meta's Llama 3.2 licence applies: read it "
+    "before use; the hub asks you to sign in and accept it, and a model made from it must carry Llama in its name."
 )
-LARGE = say("Over 300 million parameters: training all of them on a CPU takes very long.")
-TOO_LARGE = say("Larger than the 600 million weights that can be trained here today; listed for when that changes.")
+LARGE = say("Over 300 million parameters: LoRA is advised, and a GPU; its from-scratch twin takes very long on a CPU.")
+TOO_LARGE = say("Larger than the 800 million weights that can be trained here today; listed for when that changes.")
 
 
 def _entry(id_: str, title: str, provider: str, architecture: str, millions: float, licence: str, data: Sentence,

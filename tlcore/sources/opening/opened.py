@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tlcore.sources.opening.image_model import ImageModel
     from tlcore.sources.opening.text_model import TextModel
 
+MAX_CAUSAL = 800_000_000  # such files may hold a table of tokens twice that the network has once
 MAX_VALUES = 600_000_000  # 2.4 GB in float32, three times that while it trains
 
 
@@ -119,12 +120,13 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
     """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
     config = files.read_config(folder)
     weights = files.read_weights(folder)
-    if weights.values > MAX_VALUES:
+    most = MAX_CAUSAL if config.get("model_type") in from_causal.KINDS else MAX_VALUES
+    if weights.values > most:
         raise UnusableInput(
             say(
                 "This model has {millions} million weights; at most {most} million can be fine-tuned here.",
                 millions=round(weights.values / 1e6),
-                most=MAX_VALUES // 1_000_000,
+                most=most // 1_000_000,
             ),
             code="source-too-large",
             file=files.WEIGHTS,
