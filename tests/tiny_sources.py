@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import causal_models
+import pair_models
 import text_models
 
 
@@ -29,5 +30,6 @@ SOURCES: dict[str, Callable[[Path, bool], Path]] = {
     "image": _image,
     "text": lambda folder, attention: text_models.write_model(folder),
     "causal": lambda folder, attention: causal_models.write_model(folder),
+    "seq2seq": lambda folder, attention: pair_models.write_model(folder, "t5"),
 }
 WITHOUT_ATTENTION = ("image",)

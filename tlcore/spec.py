@@ -101,6 +101,16 @@ class Options(_Part):
     max_length: int | Auto = Field(
         "auto", description="Tokens (parts of words) that the model reads of a text at most; what follows is cut off."
     )
+    source_language: str = Field(
+        "auto",
+        max_length=40,
+        description="Language of the sources as a model of many languages writes it, such as en or eng_Latn.",
+    )
+    target_language: str = Field(
+        "auto",
+        max_length=40,
+        description="Language of the targets as a model of many languages writes it, such as pt or por_Latn.",
+    )
     batch_size: int | Auto = Field("auto", description="Examples in one step of training.")
     learning_rate: float | Auto = Field("auto", description="Learning rate, or auto for a small search.")
     augmentation: Literal["auto", "standard", "no-flip", "none"] = Field(

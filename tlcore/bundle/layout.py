@@ -13,6 +13,10 @@ TEXT_WEIGHTS = (
     "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model",
     "chat_template.jinja",
 )  # fmt: skip
+PAIR_WEIGHTS = (
+    "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "target_tokenizer.json",
+    "tokenizer_config.json",
+)  # fmt: skip
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # bundles of before it was measured have none: temperature 1
 PICTURES = (
@@ -30,8 +34,8 @@ PICTURES = (
     ".jp2",
 )
 KNOWN = frozenset((
-    *WEIGHTS, *TEXT_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json", "report.html",
-    "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
+    *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json",
+    "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
     *(f"example/picture{suffix}" for suffix in PICTURES),
 ))  # fmt: skip
 LARGE = ("model.safetensors", "model.onnx")

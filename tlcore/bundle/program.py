@@ -13,6 +13,7 @@ END = '\n"""\n'
 REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\nPillow>=9.5\n"
 GENERATION_REQUIREMENTS = "torch>=2.2\ntransformers>=4.51\ntokenizers>=0.20\nsafetensors>=0.4\n"
 TEXT_REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\ntokenizers>=0.20\n"
+TORCH_REQUIREMENTS = "torch>=2.4\ntransformers>=5.0\ntokenizers>=0.20\nnumpy>=1.24\nsafetensors>=0.4\n"
 
 
 def predict_py() -> str:
@@ -48,6 +49,16 @@ def predict_generation_py() -> str:
     from tlcore.bundle.standalone_text import _from_table, _place, encoding_of, gather
 
     return _written("standalone_generation.py", (cell, gather, _from_table, _place, encoding_of))
+
+
+def predict_sequences_py() -> str:
+    """The text of predict.py for texts that are answered by texts."""
+    from tlcore.bundle import standalone_text as text
+    from tlcore.bundle.standalone import cell
+
+    functions = (cell, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
+    constants = {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
+    return _written("standalone_sequences.py", functions, constants)
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:

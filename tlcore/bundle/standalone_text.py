@@ -27,7 +27,7 @@ MOST_BYTES = 2_000_000_000  # of one file
 TEXT_COLUMNS = (
     "text", "texto", "sentence", "frase", "content", "conteúdo", "conteudo", "review", "avaliação", "avaliacao",
     "comment", "comentário", "comentario", "message", "mensagem", "tweet", "tweettext", "utterance", "document",
-    "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título",
+    "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título", "source",
 )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def reference(task: Task, report: dict[str, Any], baselines: Sequence[Naive],
               twin: Sequence[Records]) -> tuple[dict[str, Any], Sequence[Records]]:  # fmt: skip
     """What the verdict compares with, {id, title}, and its records: the twin, or for a task that is compared with the
     best, whichever of twin and baselines scores best. Taking the best on the test set is hard on transfer, never kind.
+    A baseline has no seed: it is the same with every seed of the twin.
     """
     chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": TWIN.model_dump()}, twin
     if task.against == "twin":

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_causal, from_text, tokens
+from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text, pair_tokens, tokens
 from tlcore.sources.source_model import Library, SourceModel, serving
 from tlcore.words import Sentence, say
 
 KEPT = (files.CONFIG, files.WEIGHTS, "preprocessor_config.json", "README.md", "labels.json",
-        *tokens.FILES)  # fmt: skip
-LIMITS = {files.WEIGHTS: 4_000_000_000, tokens.TOKENIZER: tokens.LARGEST}  # bytes; the other files are short
+        "generation_config.json", *tokens.FILES, *pair_tokens.FILES)  # fmt: skip
+LIMITS = {
+    files.WEIGHTS: 4_000_000_000,
+    tokens.TOKENIZER: tokens.LARGEST,
+    pair_tokens.TARGET: tokens.LARGEST,
+}  # bytes; the other files are short
 SHORT = 10_000_000
 
 
@@ -28,7 +32,7 @@ def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | Non
     Raises UnusableInput where it cannot be a source.
     """
     config, weights = files.read_config(folder), files.read_weights(folder)
-    kinds = {"text": from_text.KINDS, "causal": from_causal.KINDS}
+    kinds = {"text": from_text.KINDS, "seq2seq": from_seq2seq.KINDS, "causal": from_causal.KINDS}
     modality = next((name for name, kind in kinds.items() if config.get("model_type") in kind), "image")
     return SourceModel(
         id=id_,

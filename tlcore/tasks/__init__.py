@@ -5,9 +5,11 @@ from tlcore.tasks.contract import Task
 from tlcore.tasks.image_classification import ImageClassification
 from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
 from tlcore.tasks.sentiment_analysis import SentimentAnalysis
+from tlcore.tasks.summarization import Summarization
 from tlcore.tasks.text_classification import TextClassification
 from tlcore.tasks.text_generation import TextGeneration
 from tlcore.tasks.token_classification import TokenClassification
+from tlcore.tasks.translation import Translation
 
 TASKS: tuple[Task, ...] = (
     ImageClassification(),
@@ -16,6 +18,8 @@ TASKS: tuple[Task, ...] = (
     MultiLabelTextClassification(),
     TokenClassification(),
     TextGeneration(),
+    Translation(),
+    Summarization(),
 )
 
 _BY_ID = by_id(TASKS)

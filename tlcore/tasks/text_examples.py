@@ -23,23 +23,30 @@ AT_ONCE = 10_000  # texts cut into tokens at once
 class Tokens:
     """The token ids of a whole dataset, cut after ``length`` tokens: one flat array and where each text begins in it.
 
-    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and labels alone are known.
+    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and labels alone are known. ``told``
+    is the tokenizer itself, where it is not the folder's. Each text of ``column`` is read with ``prefix`` before it.
     """
 
-    def __init__(self, dataset: Dataset, model: Path | None, length: int, folder: Path | None):
+    def __init__(self, dataset: Dataset, model: Path | None, length: int, folder: Path | None, *,
+                 told: str | None = None, column: str = "text", prefix: str = ""):  # fmt: skip
         self.dataset, self.model, self.length, self.folder = dataset, model, length, folder
+        self.told, self.column, self.prefix = told, column, prefix
 
     @cached_property
     def _kept(self) -> tuple[np.ndarray, np.ndarray]:
         """``ids`` (all tokens,) int32 and ``starts`` (n + 1,) int64."""
-        if self.model is None:
-            raise ValueError("these examples were asked for without a source model: they have no tokens")
-        told = tokens.read(self.model)
+        told = self.told
+        if told is None:
+            if self.model is None:
+                raise ValueError("these examples were asked for without a source model: they have no tokens")
+            told = tokens.read(self.model)
 
         def make() -> dict[str, np.ndarray]:
-            return dict(zip(("ids", "starts"), encode(told, self.dataset.rows["text"], self.length), strict=True))
+            texts = self.prefix + self.dataset.rows[self.column]
+            return dict(zip(("ids", "starts"), encode(told, texts, self.length), strict=True))
 
-        name = f"{self.dataset.cached_as}-{tokens.digest(told)}-{self.length}.npz"
+        what = tokens.digest("\x1f".join([told, self.column, self.prefix]))
+        name = f"{self.dataset.cached_as}-{what}-{self.length}.npz"
         kept = arrays(self.folder / name if self.folder else None, make)
         return kept["ids"], kept["starts"]
 

@@ -32,7 +32,8 @@ SIZES: dict[str, tuple[Sentence, float, float]] = {
 }
 
 
-INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": say("at most {n} tokens of a text")}
+TOKENS = say("at most {n} tokens of a text")
+INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": TOKENS, "seq2seq": TOKENS}
 
 
 def _languages(model: SourceModel) -> str:

@@ -24,7 +24,7 @@ ROWS = 25  # rows of a table at once
 NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities",
              "turns", "ends")  # fmt: skip
 OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities"), "completion": say("Completion"),
-                            "document": say("Document")}  # fmt: skip
+                            "document": say("Document"), "target": say("Target")}  # fmt: skip
 
 
 class Pasted(io.BytesIO):

@@ -130,12 +130,12 @@ TABLE_OF_TEXTS = (
     say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
     ["csv", "tsv", "txt"],
 )
-BATCHES = {"image": (say("Zip of pictures"), ["zip"]), "text": TABLE_OF_TEXTS, "tokens": TABLE_OF_TEXTS}
+BATCHES = {"image": (say("Zip of pictures"), ["zip"])}  # all others read texts
 
 
 def batch(run: Run) -> None:
     """A zip of pictures or a file of texts becomes a CSV of predictions, by a job."""
-    title, types = BATCHES[find(run.task).bundle]
+    title, types = BATCHES.get(find(run.task).bundle, TABLE_OF_TEXTS)
     file = st.file_uploader(t(title), type=types, key=f"batch-{run.id}")
     job_key = f"batch-job-{run.id}"
     if st.button(t("Predict them all"), icon=":material/table_view:", disabled=file is None, key="batch-go"):

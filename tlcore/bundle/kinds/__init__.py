@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.bundle.kinds import generation, pictures, texts, tokens
+from tlcore.bundle.kinds import generation, pictures, sequences, texts, tokens
 from tlcore.bundle.kinds.contract import Kind, Knob
 from tlcore.registry import by_id, pick
 
@@ -11,6 +11,7 @@ KINDS: tuple[Kind, ...] = (
     texts.KIND,
     tokens.KIND,
     generation.KIND,
+    sequences.KIND,
 )
 _BY_ID = by_id(KINDS)
 

@@ -7,6 +7,7 @@ from tlcore.data.readers import (
     hub,
     image_folder,
     image_table,
+    pairs,
     plain_text,
     prompts,
     text_column,
@@ -30,6 +31,7 @@ READERS: tuple[Reader, ...] = (
     prompts.READER,
     text_column.READER,
     plain_text.READER,
+    pairs.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 

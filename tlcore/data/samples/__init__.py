@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tlcore.data.samples import comment_topics, digits, feedback, names_in_news, shop_window, surface_defects
+from tlcore.data.samples import (
+    comment_topics,
+    digits,
+    feedback,
+    names_in_news,
+    notices,
+    phrases,
+    shop_window,
+    surface_defects,
+)
 from tlcore.data.samples.contract import Sample
 from tlcore.registry import by_id, pick
 
@@ -13,6 +22,8 @@ SAMPLES: tuple[Sample, ...] = (
     shop_window.SAMPLE,
     comment_topics.SAMPLE,
     names_in_news.SAMPLE,
+    phrases.SAMPLE,
+    notices.SAMPLE,
 )
 _BY_ID = by_id(SAMPLES)
 

@@ -11,11 +11,14 @@ from tlcore.sources.catalogue import (
     mobilenet,
     resnet,
     satellite,
+    seq2seq,
     siglip,
     text,
     vit,
 )
 
-FAMILIES = (bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text, causal)
+FAMILIES = (
+    bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text, seq2seq, causal,
+)  # fmt: skip
 
 CATALOGUE = by_id([entry for family in FAMILIES for entry in family.ENTRIES])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tlcore.tasks.contract import Part
@@ -18,11 +18,13 @@ STEM: Key = (-1.0,)
 NECK: Key = (float("inf"),)
 
 
-def group(net: nn.Module, head_name: str | None, matcher: Callable[[str], Key] | None, root: str) -> list[Part]:
+def group(
+    net: nn.Module, head_name: str | Sequence[str] | None, matcher: Callable[[str], Key] | None, root: str
+) -> list[Part]:
     """4 to 14 parts that hold every parameter and buffer once; the first is the stem, the last the head.
 
     ``matcher`` orders a tensor's name (timm's own grouping); without it the numbered blocks of the network
-    are found. Names in the parts begin with ``root``, the attribute that holds ``net``.
+    are found. Names in the parts begin with ``root``, the attribute that holds ``net``. A head may be several modules.
     """
     counts = {name: parameter.numel() for name, parameter in net.named_parameters()}
     own = {
@@ -30,7 +32,8 @@ def group(net: nn.Module, head_name: str | None, matcher: Callable[[str], Key] |
         *(name for name, _ in net.named_buffers()),
     }  # a tied tensor is listed once, by its first name
     tensors = [name for path, module in net.named_modules() for name in _own(path, module) if name in own]
-    in_head = [name for name in tensors if head_name is not None and name.startswith(f"{head_name}.")]
+    heads = [head_name] if isinstance(head_name, str) else head_name or []
+    in_head = [name for name in tensors if any(name == head or name.startswith(f"{head}.") for head in heads)]
     body = [name for name in tensors if name not in set(in_head)]
     find = matcher or _blocks(body, counts)
     ordered: dict[Key, list[str]] = defaultdict(list)

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_causal, from_text
+from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.causal_model import CausalModel
     from tlcore.sources.opening.image_model import ImageModel
+    from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
     from tlcore.sources.opening.text_model import TextModel
 
 MAX_CAUSAL = 800_000_000  # such files may hold a table of tokens twice that the network has once
-MAX_VALUES = 600_000_000  # 2.4 GB in float32, three times that while it trains
+MAX_VALUES = 620_000_000  # 2.5 GB in float32, three times that while it trains
 
 
 @dataclass
@@ -43,7 +44,7 @@ class OpenSource:
 
     @property
     def modality(self) -> str:
-        """What it reads, and writes: ``image``, ``text`` or ``causal``."""
+        """What it reads, and writes: ``image``, ``text``, ``seq2seq`` or ``causal``."""
         return str(self.preprocess.get("modality", "image"))
 
     @property
@@ -53,7 +54,7 @@ class OpenSource:
 
     def build(
         self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
-    ) -> ImageModel | TextModel | CausalModel:
+    ) -> ImageModel | TextModel | CausalModel | Seq2SeqModel:
         """The network with a fresh head of ``num_classes`` outputs; ``None`` keeps the source's own head, and so does
         a network that writes.
 
@@ -65,6 +66,8 @@ class OpenSource:
         size = self._size(image_size)
         if self.modality == "causal":
             return from_causal.build(self, pretrained, size, seed)
+        if self.modality == "seq2seq":
+            return from_seq2seq.build(self, pretrained, size, seed)
         if self.library == "timm":
             from tlcore.sources.opening.from_timm import build
         elif self.modality == "text":
@@ -136,6 +139,8 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
         preprocess, library = from_text.preprocess(folder, config), "transformers"
     elif config.get("model_type") in from_causal.KINDS:
         preprocess, library = from_causal.preprocess(folder, config), "transformers"
+    elif config.get("model_type") in from_seq2seq.KINDS:
+        preprocess, library = from_seq2seq.preprocess(folder, config), "transformers"
     elif "model_type" in config or "architectures" in config:
         from tlcore.sources.opening import from_transformers
 

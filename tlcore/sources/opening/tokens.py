@@ -31,7 +31,7 @@ def read(folder: Path) -> str:
     path = folder / TOKENIZER
     if path.is_file():
         if path.stat().st_size > LARGEST:
-            raise _unusable()
+            raise unusable()
         return path.read_text(encoding="utf-8", errors="replace")
     if not any((folder / name).is_file() for name in OLDER):
         raise UnusableInput(
@@ -47,7 +47,7 @@ def read(folder: Path) -> str:
         made: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         return made.backend_tokenizer.to_str()
     except Exception:  # whatever the library raises on files of another kind
-        raise _unusable() from None
+        raise unusable() from None
 
 
 def open_tokenizer(told: str, length: int) -> Tokenizer:
@@ -59,7 +59,7 @@ def open_tokenizer(told: str, length: int) -> Tokenizer:
         tokenizer.no_padding()
         tokenizer.enable_truncation(length)
     except Exception:  # the library raises plain Exception
-        raise _unusable() from None
+        raise unusable() from None
     return tokenizer
 
 
@@ -90,7 +90,7 @@ def _whole(value: Any) -> int | None:
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 8 <= value <= 1e6 else None
 
 
-def _unusable() -> UnusableInput:
+def unusable() -> UnusableInput:
     return UnusableInput(
         say("The tokenizer of this model cannot be read. Save the model again with transformers, or choose another."),
         code="source-tokenizer", file=TOKENIZER,

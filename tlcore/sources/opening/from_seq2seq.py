@@ -1,0 +1,149 @@
+"""Networks that read a text and write one, in transformers' layout, untrusted; and fresh decoders on text encoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.sources.opening import from_text, pair_tokens, tokens
+from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
+
+WARM = "encoder-decoder"  # a text encoder and a decoder of the studio's own
+KINDS = frozenset({"t5", "mt5", "marian", "bart", "m2m_100", WARM})
+LARGEST = {**from_text.LARGEST, "d_model": 8_192, "d_ff": 65_536, "d_kv": 1_024, "num_layers": 96, "num_heads": 256,
+           "num_decoder_layers": 96, "encoder_layers": 96, "decoder_layers": 96, "encoder_ffn_dim": 65_536,
+           "decoder_ffn_dim": 65_536, "encoder_attention_heads": 256, "decoder_attention_heads": 256}  # fmt: skip
+LAYERS = 3  # of a fresh decoder
+POSITIONS = 512  # that a fresh decoder knows
+# Settings of generation that old configs carry; the studio has its own, and no hidden ones.
+GENERATION = ("num_beams", "min_length", "max_length", "no_repeat_ngram_size", "length_penalty", "early_stopping",
+              "bad_words_ids", "task_specific_params", "forced_bos_token_id", "forced_eos_token_id", "prefix",
+              "num_return_sequences", "do_sample", "top_k", "top_p", "temperature", "repetition_penalty")  # fmt: skip
+
+
+def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
+    """How a text becomes the network's input. Raises UnusableInput where a size cannot be."""
+    parts = [config]
+    if config.get("model_type") == WARM:
+        parts = [config.get("encoder"), config.get("decoder")]
+        if (
+            not all(isinstance(part, dict) for part in parts)
+            or parts[0].get("model_type") not in from_text.KINDS
+            or (parts[1].get("model_type") != "bert")
+        ):
+            raise does_not_fit(WARM, ValueError("its encoder or its decoder is not known here"))
+    for part in parts:
+        from_text.check_sizes(part, LARGEST)
+    pad = config.get("pad_token_id")
+    if config.get("model_type") == WARM:
+        pad = config.get("studio_source_pad")
+    return {
+        "modality": "seq2seq", "input_size": tokens.longest(folder, {**parts[0], **config}), "resizable": True,
+        "multiple": 1, "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0,
+        "folder": str(folder),
+    }  # fmt: skip
+
+
+def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
+    """The network as transformers builds it, its saved weights loaded and checked.
+
+    ``size`` is in tokens and changes nothing of the network. Its tokenizers are those of any two languages, where it
+    knows many: examples have their own.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+
+    from tlcore.sources.opening.from_transformers import plain, quietly
+    from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
+
+    kind = str(opened.config["model_type"])
+    told = {
+        key: _inner(value) if kind == WARM and key in ("encoder", "decoder") else value
+        for key, value in plain(opened.config).items()
+        if not key.startswith("studio_") and key not in GENERATION
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            config = AutoConfig.for_model(kind, **told)
+            check_size(opened, lambda: AutoModelForSeq2SeqLM.from_config(config))
+            info = None
+            if pretrained:
+                with quietly():
+                    net, info = AutoModelForSeq2SeqLM.from_pretrained(
+                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
+                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
+                    )  # fmt: skip
+            else:
+                net = AutoModelForSeq2SeqLM.from_config(config, dtype=torch.float32)
+            pair = pair_tokens.read(opened.folder, opened.config, _any_languages(opened))
+            _vocabularies(net, pair)
+        except BUILD_ERRORS as error:
+            if isinstance(error, UnusableInput):
+                raise
+            raise does_not_fit(kind, error) from None
+        if info is not None:
+            from_text.check_complete(info, kind)
+    return Seq2SeqModel(net, pair, opened.config, opened.folder, size, int(opened.preprocess["pad"]))
+
+
+def on_encoder(opened: OpenSource, vocabulary: str, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
+    """A text encoder as a source of knowledge (Rothe et al. 2020, arXiv 1907.12461), and a fresh decoder that looks at
+    all of its token vectors and writes in the tokens of ``vocabulary``.
+    """
+    import torch
+    from transformers import BertConfig, BertLMHeadModel, EncoderDecoderConfig, EncoderDecoderModel
+
+    from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
+
+    encoder = opened.build(None, pretrained, image_size=size, seed=seed).net.encoder
+    written = tokens.open_tokenizer(vocabulary, 8)
+    width, heads = encoder.config.hidden_size, getattr(encoder.config, "num_attention_heads", 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        decoder = BertLMHeadModel(BertConfig(
+            vocab_size=written.get_vocab_size(with_added_tokens=True), hidden_size=width, num_hidden_layers=LAYERS,
+            num_attention_heads=heads if heads and width % heads == 0 else max(1, width // 64),
+            intermediate_size=4 * width, max_position_embeddings=POSITIONS, type_vocab_size=1, is_decoder=True,
+            add_cross_attention=True, pad_token_id=written.token_to_id(pair_tokens.PAD),
+            bos_token_id=written.token_to_id(pair_tokens.START), eos_token_id=written.token_to_id(pair_tokens.END),
+        ))  # fmt: skip
+        config = EncoderDecoderConfig.from_encoder_decoder_configs(encoder.config, decoder.config)
+        config.pad_token_id = decoder.config.pad_token_id
+        config.decoder_start_token_id = decoder.config.bos_token_id
+        config.eos_token_id = decoder.config.eos_token_id
+        net = EncoderDecoderModel(encoder=encoder, decoder=decoder, config=config)
+    told = {**opened.config, "model_type": WARM}
+    pair = tokens.read(opened.folder), vocabulary
+    return Seq2SeqModel(net, pair, told, opened.folder, size, int(opened.preprocess["pad"]))
+
+
+def _inner(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of a part, its kind kept, and nothing that could choose other code."""
+    from tlcore.sources.opening.from_transformers import plain
+
+    return {**plain(config), "model_type": config["model_type"]}
+
+
+def _any_languages(opened: OpenSource) -> tuple[str | None, str | None]:
+    """Two languages that a model of many surely knows."""
+    return ("eng_Latn", "por_Latn") if opened.config["model_type"] == "m2m_100" else (None, None)
+
+
+def _vocabularies(net: Any, pair: tuple[str, str]) -> None:
+    """Refuse a tokenizer with more tokens than the network has vectors on that side."""
+    out = net.get_output_embeddings()
+    for told, have in zip(pair, (net.get_input_embeddings().num_embeddings, out.weight.shape[0]), strict=True):
+        wanted = tokens.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
+        if wanted > have:
+            raise UnusableInput(
+                say("The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
+                    wanted=wanted, have=have),
+                code="source-tokenizer", file=tokens.TOKENIZER,
+            )  # fmt: skip

@@ -1,0 +1,283 @@
+"""What tasks that answer a text with a text have in common: translation, summarization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.errors import UnusableInput
+from tlcore.tasks import modality
+from tlcore.tasks.contract import Naive, Part, Records
+from tlcore.tasks.pair_scores import Scoring
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.data.findings import Finding
+    from tlcore.sources.opening import OpenSource
+    from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
+    from tlcore.sources.source_model import SourceModel
+    from tlcore.spec import Options, Split
+    from tlcore.tasks.contract import Task
+    from tlcore.tasks.pair_examples import PairExamples
+
+LOOKED_AT = 2_000  # training pairs whose lengths decide how much of a text is read and written
+LEARNED_FROM = 100_000  # training targets that a vocabulary is learned from
+TOKENS_A_WORD = 1.4  # a guess, for what is told before the source model is open
+PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
+SMOOTHING = 0.1  # of the truth's share in the training loss: Szegedy et al. 2016, arXiv 1512.00567
+BEAMS = {"cpu": 1, "cuda": 4}  # by which the test set is written
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Methods of a `Task`; ``duty`` is what sources of many duties call it, ``longest`` and ``most`` the tokens that
+    are read and written at most by device, ``naive_answers`` its own baselines: (id, title, texts of the test set).
+    """
+
+    task: Task
+    duty: str
+    scoring: Scoring
+    longest: Mapping[str, int]
+    most: Mapping[str, int]
+    naive_answers: Callable[[Mapping[str, PairExamples]], list[tuple[str, Sentence, list[str]]]]
+    checks: Callable[[pd.DataFrame], list[Finding]]
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        return self.checks(rows)
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        from tlcore.data.splits import stratified
+
+        return rows.assign(split=stratified(rows, split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """``vocabulary``: the tokenizer in which a fresh decoder writes, learned from the training targets. A source
+        that has a decoder keeps its own.
+        """
+        from tlcore.sources.opening.pair_tokens import vocabulary
+
+        return {"vocabulary": vocabulary(_some(dataset.split("train")["target"], LEARNED_FROM))}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.task.reads[0]
+        return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """``size`` and ``target``: tokens that are read and written at most; ``mean``: of both in the mean; ``cut`` and
+        ``cut_target``: shares of the training texts that are longer; ``pad``: the source's padding; ``prefix``: what is
+        put before each source; ``languages``; ``beams`` by which the test set is written. ``auto`` takes the 95th
+        percentile.
+        """
+        modality.fits(told, self.task)
+        kind = "cpu" if device == "cpu" else "cuda"
+        own = int(told["input_size"])
+        languages = [None if code == "auto" else code for code in (options.source_language, options.target_language)]
+        prefix, sources, targets = self._lengths(dataset, told, languages)
+        size = options.max_length
+        if size == "auto":
+            size = min(own, self.longest[kind], _percentile(sources))
+        elif size > own:
+            raise UnusableInput(
+                say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
+                    asked=size),
+                code="source-size",
+            )  # fmt: skip
+        target = min(self.most[kind], _percentile(targets))
+        mean = np.minimum(sources, size).mean() + np.minimum(targets, target).mean()
+        return {
+            "size": int(size), "target": int(target), "mean": int(np.ceil(mean)), "pad": int(told["pad"]),
+            "cut": round(float((sources > size).mean()), 4), "cut_target": round(float((targets > target).mean()), 4),
+            "prefix": prefix, "languages": languages, "beams": BEAMS[kind],
+        }  # fmt: skip
+
+    def _lengths(self, dataset: Dataset, told: Mapping[str, Any],
+                 languages: list[str | None]) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
+        """The prefix, and tokens of some training texts on both sides; guessed where no tokenizer is there."""
+        from tlcore.sources.opening import files, pair_tokens, tokens
+        from tlcore.tasks.text_examples import encode
+
+        train = dataset.split("train")
+        sides = [_some(train[side], LOOKED_AT) for side in ("text", "target")]
+        if told.get("folder") is None:
+            return "", *(np.array([2 + TOKENS_A_WORD * len(text.split()) for text in side]) for side in sides)
+        folder, written = Path(told["folder"]), None
+        if told["modality"] == "text":
+            prefix, pair = "", (tokens.read(folder), self.fit_target(dataset)["vocabulary"])
+        else:
+            config = files.read_config(folder)
+            both = (languages[0], languages[1])
+            prefix, pair = pair_tokens.prefix(config, self.duty, both), pair_tokens.read(folder, config, both)
+        read, written = (np.diff(encode(one, side, 8_192)[1]) for one, side in zip(pair, sides, strict=True))
+        return prefix, read + 2 * len(prefix.split()), written
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {"max_length": processor["size"], "languages": processor["languages"]}
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Texts of at most {n} tokens, answered by at most {m}", n=processor["size"], m=processor["target"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        how = say("The test set is written by the likeliest token each time (greedy).")
+        if processor["beams"] > 1:
+            how = say("The test set is written by beam search with {n} beams; validation data greedily.",
+                      n=processor["beams"])  # fmt: skip
+        found = [how]
+        if processor["cut"]:
+            found.append(say("Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                             n=processor["size"], percent=round(100 * processor["cut"], 1)))  # fmt: skip
+        if processor["cut_target"]:
+            found.append(say("Answers end after {n} tokens at the latest; about {percent} % of the training answers "
+                             "are longer.", n=processor["target"],
+                             percent=round(100 * processor["cut_target"], 1)))  # fmt: skip
+        if processor["prefix"]:
+            found.append(say("Each text is read with this before it, as the source model learned it: {prefix}",
+                             prefix=processor["prefix"].strip()))  # fmt: skip
+        return found
+
+    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
+              seed: int = 0) -> Seq2SeqModel:  # fmt: skip
+        """A source that writes texts as it is; a text encoder with a fresh decoder in the tokens of ``target``."""
+        from tlcore.sources.opening import from_seq2seq
+
+        length = size or int(source.preprocess["input_size"])
+        if source.modality == "seq2seq":
+            return from_seq2seq.build(source, pretrained, length, seed)
+        return from_seq2seq.on_encoder(source, target["vocabulary"], pretrained, length, seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> Seq2SeqModel:
+        from tlcore.sources.opening import load
+
+        return load(folder, source, size)
+
+    def parts(self, model: Seq2SeqModel) -> list[Part]:
+        return model.parts()
+
+    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
+                 source: OpenSource | None = None) -> dict[str, PairExamples]:  # fmt: skip
+        from tlcore.sources.opening import pair_tokens, tokens
+        from tlcore.tasks.pair_examples import PairExamples, PairTokens
+
+        pair = None
+        if source is not None and source.modality == "seq2seq":
+            pair = pair_tokens.read(source.folder, source.config, tuple(processor["languages"]))
+        elif source is not None:
+            pair = tokens.read(source.folder), target["vocabulary"]
+        held = PairTokens(dataset, pair, processor, cache.with_name("tokens") if cache else None)
+        return {split: PairExamples(dataset, split, processor, held) for split in ("train", "validation", "test")}
+
+    def features(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> None:
+        return None
+
+    def source_model(self, source: OpenSource, target: dict[str, Any], *,
+                     size: int | None = None) -> tuple[Seq2SeqModel, bool]:  # fmt: skip
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> None:
+        return None
+
+    def classes(self, examples: PairExamples) -> None:
+        return None
+
+    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, PairExamples],
+              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+        raise NotImplementedError("a decoder has no convex head")
+
+    def loss(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Cross entropy a target token by teacher forcing, smoothed while the model trains; and each text's sum (k,)
+        and number of tokens (k,), not smoothed.
+        """
+        from torch.nn import functional
+
+        labels = batch["labels"]
+        logits = model(batch["ids"], batch["mask"], labels).float()
+        flat = logits.flatten(0, 1), labels.flatten()
+        if model.training:
+            return functional.cross_entropy(*flat, label_smoothing=SMOOTHING), ()
+        each = functional.cross_entropy(*flat, reduction="none").view(labels.shape).sum(dim=1)
+        count = (labels >= 0).sum(dim=1)
+        return each.sum() / count.sum(), (each, count)
+
+    def outputs(self, model: Seq2SeqModel, batch: Mapping[str, Any], given: tuple[torch.Tensor, ...]) -> np.ndarray:
+        """``loss`` (the sum over the reference's tokens), ``tokens`` (their number) and ``ids`` (what was written)."""
+        loss, count = given
+        ids = model.write(batch["ids"], batch["mask"], batch["most"], batch["beams"], batch["first"])
+        out = np.empty(len(ids), [("loss", "f4"), ("tokens", "i4"), ("ids", "i4", (batch["most"],))])
+        out["loss"], out["tokens"], out["ids"] = (one.cpu().numpy() for one in (loss.float(), count, ids))
+        return out
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Counts of each written text against its reference; a group (a document) is one unit."""
+        return self.judge(examples.read(outputs["ids"]), examples)
+
+    def judge(self, written: list[str], examples: Any) -> Records:
+        counts = self.scoring.counts(written, examples.references)
+        columns = {"counts": counts, "prediction": np.array(written, dtype=object)}
+        return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
+
+    def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
+        """Source, reference, what was written, and the headline score of that text alone."""
+        rows = dataset.split("test")
+        scores = self.scoring.metrics(records.columns["counts"])[self.task.metrics[0].id]
+        return [
+            {"id": name, "text": text, "truth": truth, "prediction": written, "score": float(score)}
+            for name, text, truth, written, score in zip(
+                records.ids, rows["text"], rows["target"], records.columns["prediction"], scores, strict=True
+            )
+        ]
+
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Each metric of the corpus that each row of weights (draws, n) describes."""
+        return self.scoring.metrics(np.atleast_2d(weights).astype(np.float64) @ records.columns["counts"])
+
+    def naive(self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any],
+              source: OpenSource) -> list[Naive]:  # fmt: skip
+        """The task's own one-liners, the answer of the most similar training source, and the source as it is."""
+        from tlcore.tasks import naive_pairs
+
+        test = examples["test"]
+        answers = [*self.naive_answers(examples), ("nearest", naive_pairs.NEAREST, naive_pairs.nearest(examples))]
+        found = [Naive(name, title, self.judge(texts, test)) for name, title, texts in answers]
+        return [*found, naive_pairs.as_it_is(self.task, source, test, target)]
+
+    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
+                weights: Path) -> None:  # fmt: skip
+        return None
+
+    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
+                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+        """A text needs no picture: its words stand in the report."""
+        for error in worst:
+            error["picture"] = error["gradcam"] = None
+
+
+def _some(texts: pd.Series, most: int) -> pd.Series:
+    """Texts drawn at random where there are more."""
+    if len(texts) <= most:
+        return texts
+    return texts.iloc[np.sort(np.random.default_rng(0).permutation(len(texts))[:most])]
+
+
+def _percentile(lengths: np.ndarray) -> int:
+    return max(16, -(-int(np.ceil(np.quantile(lengths, 0.95))) // 8) * 8)

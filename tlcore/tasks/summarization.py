@@ -1,0 +1,41 @@
+"""Summarization: a long text becomes a short one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.tasks import naive_pairs, pair_checks, pair_scores
+from tlcore.tasks.contract import Metric
+from tlcore.tasks.sequences import Sequences
+from tlcore.words import say
+
+
+class Summarization:
+    """ROUGE-L first; what is not here is `Sequences`."""
+
+    id = "summarization"
+    title = say("Summarization")
+    what = say("Write the short form of a text: summaries of reports, headlines, subjects of messages.")
+    icon = ":material/short_text:"
+    material = "text"
+    bundle = "seq2seq"
+    reads = ("seq2seq", "text")
+    formats = ("pairs",)
+    roles = (("source", say("Column of the text")), ("target", say("Column of the summary")))
+    labelled = solves = False
+    fresh = True  # a decoder, where the source has none; else its own goes on learning
+    against = "best"
+    judged = 64
+    metrics = (Metric("rouge-l", say("ROUGE-L")), Metric("rouge-1", say("ROUGE-1")), Metric("rouge-2", say("ROUGE-2")))
+    default_source = "bundled/minilm-l6"
+    options = ("max_length",)
+    rate = 0.5  # as for translation
+
+    def __init__(self) -> None:
+        self._shared = Sequences(
+            task=self, duty=self.id, scoring=pair_scores.SUMMARY, longest={"cpu": 256, "cuda": 512},
+            most={"cpu": 64, "cuda": 128}, naive_answers=naive_pairs.leading, checks=pair_checks.summarization,
+        )  # fmt: skip
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_shared"), name)
