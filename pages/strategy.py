@@ -44,8 +44,8 @@ st.subheader(t("Pilot race"), anchor=False)
 race_view.show(project, spec, dataset)
 
 st.subheader(t("The plan"), anchor=False)
-choices.plan(spec, dataset)
+ready = choices.plan(spec, dataset)
 learn_link("verdict", t("Why a twin from scratch?"))
-choices.start(project)
+choices.start(project, ready)
 with st.expander(t("The spec as YAML, and the command line"), icon=":material/code:"):
     choices.as_text(spec)

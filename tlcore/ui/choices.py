@@ -237,8 +237,8 @@ def _help(field: Any) -> str:
     return t(field.description or "")
 
 
-def plan(spec: Spec, dataset: Dataset) -> None:
-    """What will be done, before it is done."""
+def plan(spec: Spec, dataset: Dataset) -> bool:
+    """What will be done, before it is done; whether it can be."""
     from tlcore.data.further import opened
     from tlcore.flow import preview
     from tlcore.guidance import kept_advice
@@ -251,7 +251,7 @@ def plan(spec: Spec, dataset: Dataset) -> None:
         told = preview(spec, dataset, _source(spec), lambda: kept_advice(store(), dataset, spec.source), sets)
     except StudioError as error:
         st.warning(sentence(error.sentence), icon=":material/warning:")
-        return
+        return False
     task = find_task(spec.task)
     titles = {"transfer": t("Transfer"), "twin": t("From-scratch twin")}
     for name, arm in told["arms"].items():
@@ -273,6 +273,7 @@ def plan(spec: Spec, dataset: Dataset) -> None:
     n_test = dataset.info.n.get("test", 0)
     if "twin" in told["arms"] and spec.seeds > 1 and n_test:
         st.caption(":material/visibility: " + sentence(foreseen(n_test, spec.seeds)))
+    return True
 
 
 def _phase(place: int, phase: dict[str, Any]) -> dict[str, str]:
@@ -312,9 +313,10 @@ def as_text(spec: Spec) -> None:
     st.code(f"tlcore run spec.yaml --workspace {store().home}", language="bash")
 
 
-def start(project: Project) -> None:
+def start(project: Project, ready: bool) -> None:
     """The run is queued, and Train shows it."""
-    if st.button(t("Start the run"), type="primary", icon=":material/play_arrow:", key="start-run"):
+    icon = ":material/play_arrow:"
+    if st.button(t("Start the run"), type="primary", icon=icon, key="start-run", disabled=not ready):
         try:
             spec = draft_spec(project)
         except StudioError as error:

@@ -178,4 +178,4 @@ def _what(name: str, task: Any) -> Sentence:
 
     if name == "unlabelled":
         return KINDS[task.material].what
-    return next(reader.what for reader in READERS if reader.id in task.formats)
+    return next(reader.what for reader in READERS if reader.id == task.formats[0])
