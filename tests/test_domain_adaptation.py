@@ -15,6 +15,7 @@ from tlcore.strategies import find
 from tlcore.strategies.hooks import adabn, cdan, coral, dan, dann, domains, mcc, mean_teacher, target_choice
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.words import read
 
 METHODS = [name for name, _ in find("domain-adaptation").options[0].choices]
 
@@ -214,13 +215,13 @@ def target(tmp_path):
     return parts
 
 
-def run_of(store, photos, tiny_source, target, **data):
+def run_of(store, photos, tiny_source, target, *, baseline="none", seeds=1, **data):
     from tlcore.jobs.foreground import run_here
     from tlcore.spec import from_dict
 
     spec = from_dict({
-        "task": "image-classification", "strategy": "domain-adaptation", "source": str(tiny_source), "seeds": 1,
-        "baseline": "none", "data": {"path": str(photos), "unlabelled": str(target[0]), **data},
+        "task": "image-classification", "strategy": "domain-adaptation", "source": str(tiny_source), "seeds": seeds,
+        "baseline": baseline, "data": {"path": str(photos), "unlabelled": str(target[0]), **data},
         "budget": {"epochs": 1}, "options": {"image_size": 32, "batch_size": 16, "learning_rate": 1e-3},
     })  # fmt: skip
     run = store.runs.create(spec, "local")
@@ -229,13 +230,15 @@ def run_of(store, photos, tiny_source, target, **data):
     return store.runs.get(run.id)
 
 
-def test_a_run_is_scored_on_the_target_domain_and_says_so(store, photos, tiny_source, target):
+@pytest.mark.parametrize("given", ["path", "dataset"])
+def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, dataset, tiny_source, target):
     import shutil
 
     from tlcore import flow, tasks
     from tlcore.spec import Spec
 
-    run = run_of(store, photos, tiny_source, target, extra=str(target[1]))
+    place = {"path": None, "dataset": dataset.fingerprint} if given == "dataset" else {}
+    run = run_of(store, photos, tiny_source, target, extra=str(target[1]), **place)
     report = run.report
     assert report["n_test"] == 12
     assert report["tested_on"] == "lit-test"
@@ -250,6 +253,31 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(store, photos, tiny_so
     kept = flow.further_sets(Spec.model_validate(run.spec), tasks.find("image-classification"), plan, store, "local",
                              lambda *told, **more: None)  # fmt: skip
     assert kept["unlabelled"].fingerprint == report["sets"]["unlabelled"]["fingerprint"]
+
+
+def test_the_plainer_arm_says_what_adapting_brought(store, photos, tiny_source, target):
+    from tlcore.strategies.plan import work_of
+
+    run = run_of(store, photos, tiny_source, target, extra=str(target[1]), baseline="scratch", seeds=2)
+    told = run.report["plainer"]
+    assert {hook["id"] for hook in run.plan["arms"]["plainer"]["phases"][0]["hooks"]} == {"target-choice"}
+    expected = run.report["transfer"]["value"] - told["value"]
+    assert told["difference"]["value"] == pytest.approx(expected)
+    low, high = told["difference"]["interval"]
+    assert low <= expected <= high
+    assert told["verdict"] in ("transfer-helps", "no-clear-difference", "negative-transfer")
+    assert "source only" in str(read(run.report["sentences"]["plainer"]))
+    assert set(run.report["cost"]) == {"transfer", "plainer", "twin"}
+    assert work_of(run.plan, "plainer") == work_of(run.plan, "transfer")
+    page = (store.runs.folder(run.id) / "report.html").read_text()
+    assert "source only" in page
+
+
+def test_source_only_has_nothing_plainer():
+    from tests.test_strategies_plan import plan
+
+    assert "plainer" not in plan("domain-adaptation", strategy_options={"method": "source-only"})["arms"]
+    assert "plainer" in plan("domain-adaptation")["arms"]
 
 
 def test_without_labels_of_the_target_the_report_says_what_its_score_is_not(store, photos, tiny_source, target):

@@ -46,6 +46,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
         dataset = store.datasets.open(run.dataset)
     else:
         dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
+    if not (folder / "plan.json").exists():
         dataset = tested_on(spec, dataset, sets, store, run.owner)
         store.runs.set(run.id, dataset=dataset.fingerprint)
     progress(0.0, say("Opening the source model"))
@@ -187,7 +188,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
-        fresh=getattr(task, "fresh", True),
+        fresh=task.fresh,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
     )  # fmt: skip
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])

@@ -97,14 +97,16 @@ def build(context: RunContext) -> dict[str, Any]:
     if twin:
         report["reference"], others = naive.reference(task, report, baselines, records["twin"])
         found = statistics.difference(task, records["transfer"], others, target)
-        report["difference"] = {
-            "value": found.value, "interval": list(found.interval),
-            "metrics": {m: e.value for m, e in found.estimates.items()},
-            "intervals": {m: list(e.interval) for m, e in found.estimates.items()},
-        }  # fmt: skip
+        report["difference"] = found.to_json()
         report["verdict"] = found.verdict
         if task.labelled:
             report["visible_difference"] = statistics.visible(records["transfer"], records["twin"])
+    if "plainer" in context.arms:
+        found = statistics.difference(task, records["transfer"], records["plainer"], target)
+        report["plainer"] = {
+            **_arm(task, context.arms["plainer"], records["plainer"], target, headline),
+            "title": context.plan["arms"]["plainer"]["title"], "difference": found.to_json(), "verdict": found.verdict,
+        }  # fmt: skip
     if "probability" in records["transfer"][best].columns and target.get("labels"):
         report |= _classes(context, every, transfer[best])
         if twin:

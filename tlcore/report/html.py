@@ -153,6 +153,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "packed": t("The model in the bundle is seed {seed}, chosen on validation data.",
                     seed=report["packed"]["seed"]),
         "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
+        "plainer": t("Plainer training"),
         "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
         "n": t("{n} test examples, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
         "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),

@@ -44,7 +44,8 @@ def drawing(told: dict[str, Any], *, share: bool) -> Markup:
         return HIGH - BOTTOM - (HIGH - BOTTOM - TOP) * (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
 
     parts = [_axes(y_ticks, y_of, x_of, [p["labels"] for p in arms["twin"]["points"]] + [last], share)]
-    for place, (name, (title, colour, dash)) in enumerate(ARMS.items()):
+    for place, name in enumerate(told["arms"]):
+        title, colour, dash = ARMS[name]
         curve = arms[name]["curve"]
         there = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["high"], strict=True)]
         back = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["low"], strict=True)][::-1]
@@ -76,7 +77,7 @@ def table(told: dict[str, Any], *, share: bool) -> Markup:
     rows = [Markup("<tr>{}</tr>").format(Markup("").join(Markup("<th>{}</th>").format(head) for head in heads))]
     for place, one in enumerate(told["sizes"]):
         cells = [number(one["labels"], 0)]
-        cells += [_score(told["arms"][name]["points"][place], share) for name in ARMS]
+        cells += [_score(told["arms"][name]["points"][place], share) for name in told["arms"]]
         cells.append(f"{_labels(one['needed'], told)} ({_labels(one['interval'][0], told)} – "
                      f"{_labels(one['interval'][1], told)})")  # fmt: skip
         rows.append(

@@ -154,7 +154,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         device=plan["device"],
         epochs=None if budget.epochs == "auto" else budget.epochs,
         batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
-        rate=task.rate, solves=task.solves, fresh=getattr(task, "fresh", True),
+        rate=task.rate, solves=task.solves, fresh=task.fresh,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
     )  # fmt: skip
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,14 @@ class Difference:
     headline: str
     verdict: Verdict | None
     p: float = 1.0  # two-sided, of the headline difference: below 0.05 where its 95 % interval leaves out 0
+
+    def to_json(self) -> dict[str, Any]:
+        """What a report says of it."""
+        return {
+            "value": self.value, "interval": list(self.interval),
+            "metrics": {name: estimate.value for name, estimate in self.estimates.items()},
+            "intervals": {name: list(estimate.interval) for name, estimate in self.estimates.items()},
+        }  # fmt: skip
 
     @property
     def value(self) -> float:

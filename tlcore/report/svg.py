@@ -13,7 +13,7 @@ from tlcore.words import number, percent, t
 
 WIDE, HIGH = 620, 280
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 28, 40
-DASH = {"solid": "", "dash": "7 4"}
+DASH = {"solid": "", "dash": "7 4", "dot": "2 4"}
 
 
 def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) -> Markup:
@@ -111,8 +111,11 @@ def _axes(x_ticks: list[float], y_ticks: list[float], x_of: Callable[[float], fl
 
 
 def mark(arm: str, x: float, y: float) -> Markup:
-    """A disc for transfer, a square for its twin."""
+    """A disc for transfer, a square for its twin, a diamond for what stands between them."""
     colour = ARMS[arm][1]
+    if arm == "plainer":
+        return Markup('<rect x="{0:.1f}" y="{1:.1f}" width="8" height="8" fill="{2}" transform="rotate(45 {3:.1f} '
+                      '{4:.1f})"/>').format(x - 4, y - 4, colour, x, y)  # fmt: skip
     if arm == "transfer":
         return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4.5" fill="{}"/>').format(x, y, colour)
     return Markup('<rect x="{:.1f}" y="{:.1f}" width="8" height="8" fill="{}"/>').format(x - 4, y - 4, colour)

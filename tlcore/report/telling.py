@@ -32,6 +32,8 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
         told["tested_on"] = say(
             "No labelled examples of the target domain were given: the score is on the source domain, and says little "
             "of the target domain.")  # fmt: skip
+    if "plainer" in report:
+        told["plainer"] = plainer_sentence(report, metric)
     if against := naive.sentence(report["naive"], metric):
         told["naive"] = against
     if "calibration" in report:
@@ -67,6 +69,32 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             times=longer["times"], epochs=longer["epochs"], ordinary=round(100 * longer["ordinary"], 1),
             longer=round(100 * longer["longer"], 1), metric=metric.title)  # fmt: skip
     return told
+
+
+def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+    """What the strategy's own addition brought, against the same training without it."""
+    from tlcore.strategies import find
+
+    found, scale = report["plainer"], 100 if metric.share else 1
+    value = round(scale * found["difference"]["value"], 1)
+    low, high = (round(scale * end, 1) for end in found["difference"]["interval"])
+    told = {"strategy": find(report["strategy"]).title, "plainer": Sentence.model_validate(found["title"]),
+            "metric": metric.title, "value": abs(value), "low": low, "high": high, "n": report["n_test"],
+            "seeds": report["seeds"]}  # fmt: skip
+    match found["verdict"]:
+        case "transfer-helps":
+            return say("{strategy} helps: {metric} is {value} points better than with “{plainer}” (95 % interval {low} "
+                       "to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+        case "negative-transfer":
+            return say("{strategy} hurts here: {metric} is {value} points worse than with “{plainer}” (95 % interval "
+                       "of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+        case _ if value < 0:
+            return say("{strategy} makes no clear difference: {metric} is {value} points worse than with “{plainer}” "
+                       "(95 % interval of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                       **told)  # fmt: skip
+        case _:
+            return say("{strategy} makes no clear difference: {metric} is {value} points better than with “{plainer}” "
+                       "(95 % interval {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
 
 
 def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:

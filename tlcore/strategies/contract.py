@@ -51,6 +51,15 @@ class PlanContext:
         return int(min(most, max(8, 2 ** int(max(1, self.n_train // 4)).bit_length() // 2)))
 
 
+@dataclass(frozen=True)
+class Plainer:
+    """What a strategy is compared with besides the twin: the same without what is special about it."""
+
+    title: Sentence
+    strategy: str
+    options: Mapping[str, Any]  # beside those that the person chose
+
+
 class Strategy(Protocol):
     """How it is transferred. One file in ``tlcore/strategies``, one line in its ``__init__``."""
 
@@ -67,6 +76,7 @@ class Strategy(Protocol):
     takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
     tests_on: str | None  # the further set whose examples are the test set where it is given; they choose nothing
     races: bool  # whether it is among the candidates of a pilot race
+    plainer: Plainer | None  # trained as an arm of its own where the twin is
     unfit: tuple[str, ...]  # beginnings of the names of architectures that it cannot work with
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.contract import PlanContext, train_phase
+from tlcore.strategies.contract import Plainer, PlanContext, train_phase
 from tlcore.strategies.options import Option
 from tlcore.words import Sentence, say
 
@@ -47,6 +47,7 @@ class DomainAdaptation:
     needs = MappingProxyType({"unlabelled": say("Examples of the target domain, without labels")})
     takes = MappingProxyType({"extra": say("Labelled examples of the target domain, for the final score alone")})
     tests_on = "extra"
+    plainer = Plainer(say("source only"), "domain-adaptation", {"method": "source-only"})
     races = False
     unfit = ()
 

@@ -26,6 +26,7 @@ class FeatureExtraction:
     options = ()
     needs = takes = NO_SETS
     tests_on = None
+    plainer = None
     races = True
     unfit = ()
 

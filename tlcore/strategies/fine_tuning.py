@@ -39,6 +39,7 @@ class FineTuning:
     )  # fmt: skip
     needs = takes = NO_SETS
     tests_on = None
+    plainer = None
     races = True
     unfit = ()
 

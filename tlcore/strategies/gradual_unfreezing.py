@@ -32,6 +32,7 @@ class GradualUnfreezing:
     )  # fmt: skip
     needs = takes = NO_SETS
     tests_on = None
+    plainer = None
     races = False
     unfit = ()
 

@@ -35,6 +35,7 @@ class LoRA:
     )  # fmt: skip
     needs = takes = NO_SETS
     tests_on = None
+    plainer = None
     races = False
     unfit = (
         "resnet",

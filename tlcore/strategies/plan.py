@@ -26,6 +26,7 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
     compared = spec.baseline == "scratch" and strategy.id != "scratch"
     arms = {"transfer": _arm(strategy, replace(context, options=options), spec.budget.minutes)}
     if compared:
+        arms |= _plainer(strategy, context, options, spec.budget.minutes)
         arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.twin)
     return {
         "version": VERSION,
@@ -46,18 +47,32 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
 
 def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
     phases = strategy.phases(context)
-    trained = any(phase["kind"] == "train" for phase in phases)
-    body = any(phase["kind"] == "train" and phase["trainable"] != "head" for phase in phases)
+    gradient = [phase for phase in phases if phase["kind"] == "train"]
+    body = any(phase["trainable"] != "head" or phase.get("hooks") for phase in gradient)
     scale = context.rate if strategy.pretrained and body else 1.0  # a head alone is fresh, whatever the encoder bears
     rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
     return {
         "strategy": strategy.id,
         "pretrained": strategy.pretrained,
         "phases": phases,
-        "rates": list(rates) if trained else [],
-        "trial_epochs": max(2, round(context.most_epochs / 4)) if trained and len(rates) > 1 else 0,
+        "rates": list(rates) if gradient else [],
+        "trial_epochs": max(2, round(context.most_epochs / 4)) if gradient and len(rates) > 1 else 0,
         "minutes": minutes,
     }
+
+
+def _plainer(strategy: Strategy, context: PlanContext, options: dict[str, Any],
+             minutes: float | None) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """The arm without what is special about a strategy; none where it has no such thing, or is that already."""
+    if strategy.plainer is None:
+        return {}
+    other = find(strategy.plainer.strategy)
+    chosen = {name: value for name, value in options.items() if other.id == strategy.id}
+    less = resolved(other, {**chosen, **strategy.plainer.options})
+    if (other.id, less) == (strategy.id, options):
+        return {}
+    arm = _arm(other, replace(context, options=less), minutes)
+    return {"plainer": {**arm, "title": strategy.plainer.title.model_dump()}}
 
 
 def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:

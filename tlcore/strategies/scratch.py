@@ -24,6 +24,7 @@ class Scratch:
     options = ()
     needs = takes = NO_SETS
     tests_on = None
+    plainer = None
     races = False  # but where a race is asked to have it
     unfit = ()
 

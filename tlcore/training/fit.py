@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
 
 T = TypeVar("T")
-ARM_TITLES = {"transfer": say("transfer"), "twin": say("from-scratch twin")}
+ARM_TITLES = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
 
 
 @dataclass

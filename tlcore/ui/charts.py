@@ -17,6 +17,7 @@ WHITE_FROM = 0.74  # the share where black and white letters can be read equally
 TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (say("transfer"), TRANSFER, "solid"),
+    "plainer": (say("plainer training"), "#009e73", "dot"),
     "twin": (say("from scratch"), TWIN, "dash"),
 }
 CONFIG = {

@@ -12,7 +12,7 @@ from tlcore.spec import Budget, Data, Options, Spec
 from tlcore.tasks import find as find_task
 from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, source_of, store
 from tlcore.ui.text import duration, plain, sentence
-from tlcore.words import number, t
+from tlcore.words import number, read, t
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -253,9 +253,9 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
         st.warning(sentence(error.sentence), icon=":material/warning:")
         return False
     task = find_task(spec.task)
-    titles = {"transfer": t("Transfer"), "twin": t("From-scratch twin")}
+    titles = {"transfer": t("Transfer"), "plainer": t("Plainer training"), "twin": t("From-scratch twin")}
     for name, arm in told["arms"].items():
-        st.markdown(f"**{titles[name]}**")
+        st.markdown(f"**{titles[name]}**" + (f": {read(arm['title'])}" if "title" in arm else ""))
         rows = [_phase(place, phase) for place, phase in enumerate(phases_in_words(arm), 1)]
         st.table(rows, border="horizontal", hide_index=True)
     st.caption(

@@ -107,7 +107,7 @@ def _state(job: Job) -> None:
 
 def _pace(told: dict[str, Any]) -> None:
     """What the training says of itself, as small figures."""
-    arms = {"transfer": t("transfer"), "twin": t("from scratch")}
+    arms = {name: t(arm[0]) for name, arm in charts.ARMS.items()}
     figures = [
         (t("Arm"), arms.get(str(told.get("arm")), "")),
         (t("Phase"), _phase(told.get("phase"))),

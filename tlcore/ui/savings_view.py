@@ -152,7 +152,8 @@ def figure(told: dict[str, Any], title: str, *, share: bool) -> Any:
     import plotly.graph_objects as go
 
     drawn = go.Figure()
-    for name, (arm, colour, dash) in charts.ARMS.items():
+    for name in told["arms"]:
+        arm, colour, dash = charts.ARMS[name]
         curve, points = told["arms"][name]["curve"], told["arms"][name]["points"]
         drawn.add_scatter(
             x=curve["labels"] + curve["labels"][::-1], y=curve["high"] + curve["low"][::-1], fill="toself",

@@ -48,7 +48,11 @@ def verdict(report: dict[str, Any]) -> None:
             st.markdown(sentence(told["verdict"]))
         if told.get("plain"):
             st.markdown("**" + sentence(told["plain"]) + "**")
-        notes = [sentence(told[name]) for name in ("tested_on", "stood_at", "twin_budget", "visible") if told.get(name)]
+        notes = [
+            sentence(told[name])
+            for name in ("tested_on", "plainer", "stood_at", "twin_budget", "visible")
+            if told.get(name)
+        ]
         if notes:
             st.caption("  \n".join(notes))
         if report["verdict"] == "negative-transfer":
@@ -92,7 +96,7 @@ def scores(report: dict[str, Any]) -> None:
     )
     st.caption(_what_was_run(report))
     with st.container(horizontal=True):
-        arms = [(t("Transfer"), "transfer"), (t("From scratch"), "twin")]
+        arms = [(t("Transfer"), "transfer"), (t("Plainer training"), "plainer"), (t("From scratch"), "twin")]
         for title, arm in arms:
             cost = (report.get("cost") or {}).get(arm)
             if cost:
