@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -12,7 +11,6 @@ import zipfile
 import numpy as np
 import pytest
 import text_models
-import yaml
 from sources_models import source as nameless
 
 from tlcore import data, tasks
@@ -169,16 +167,12 @@ def test_a_head_alone_is_tried_at_rates_for_a_head(bert):
 def finished(tmp_path_factory, bert, file):
     """A whole run by the command line, both arms, and where it lies."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "names", "task": TASK.id, "data": {"path": str(file)}, "source": str(bert), "strategy": "fine-tuning",
-        "seeds": 2, "budget": {"epochs": 12}, "options": {"batch_size": 8, "learning_rate": 0.01},
-    }))  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
+    report = text_models.run(
+        folder,
+        name="names", task=TASK.id, data={"path": str(file)}, source=str(bert), strategy="fine-tuning",
+        seeds=2, budget={"epochs": 12}, options={"batch_size": 8, "learning_rate": 0.01},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder, json.loads(done.stdout)
+    return folder, report
 
 
 def test_the_command_line_tells_the_whole_story(finished):

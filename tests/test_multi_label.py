@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -13,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import text_models
-import yaml
 from sources_models import source as nameless
 
 from tlcore import data, tasks
@@ -273,17 +271,12 @@ def test_words_alone_find_what_words_tell(bert, texts):
 
 def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     """By the command line; predict.py of the bundle gives the report's answers without the studio."""
-    (tmp_path / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "labels", "task": TASK.id, "data": {"path": str(table)}, "source": str(bert),
-        "strategy": "feature-extraction", "seeds": 2, "budget": {"epochs": 2},
-        "options": {"batch_size": 16, "learning_rate": 0.01},
-    }))  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(tmp_path / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(tmp_path / "home")}, timeout=280,
+    report = text_models.run(
+        tmp_path,
+        name="labels", task=TASK.id, data={"path": str(table)}, source=str(bert),
+        strategy="feature-extraction", seeds=2, budget={"epochs": 2},
+        options={"batch_size": 16, "learning_rate": 0.01},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout)
     assert report["metric"] == "macro-f1"
     assert {one["label"] for one in report["per_class"]} == {"bad", "good", "travel"}
     assert report["export"]["agrees"] is True

@@ -218,22 +218,14 @@ def test_the_source_of_a_task_is_its_own():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, bert, table):
     """A whole run by the command line, both arms, and where it lies."""
-    import os
-
-    import yaml
-
     folder = tmp_path_factory.mktemp("text-run")
-    (folder / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "texts", "task": "text-classification", "data": {"path": str(table)}, "source": str(bert),
-        "strategy": "linear-probe-then-fine-tune", "seeds": 2, "budget": {"epochs": 3},
-        "options": {"batch_size": 16, "learning_rate": 0.01},
-    }))  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
+    report = text_models.run(
+        folder,
+        name="texts", task="text-classification", data={"path": str(table)}, source=str(bert),
+        strategy="linear-probe-then-fine-tune", seeds=2, budget={"epochs": 3},
+        options={"batch_size": 16, "learning_rate": 0.01},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder, json.loads(done.stdout)
+    return folder, report
 
 
 def test_the_command_line_tells_the_whole_story(finished):

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import text_models
-import yaml
-from streamlit.testing.v1 import AppTest
+from text_pages import opened, said, tables
 
 from tlcore.data.staging import stage
 from tlcore.report.job import explain
@@ -30,17 +25,13 @@ def home(tmp_path_factory):
     rows = [(text, names[label]) for text, label in text_models.sentences(60)]
     text_models.write_table(folder / "t.csv", rows)
     bert = text_models.write_model(folder / "bert")
-    (folder / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "texts", "task": TASK, "data": {"path": str(folder / "t.csv")}, "source": str(bert),
-        "strategy": "feature-extraction", "seeds": 2, "budget": {"epochs": 1},
-        "options": {"batch_size": 16, "learning_rate": 0.01},
-    }))  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
+    report = text_models.run(
+        folder,
+        name="texts", task=TASK, data={"path": str(folder / "t.csv")}, source=str(bert),
+        strategy="feature-extraction", seeds=2, budget={"epochs": 1},
+        options={"batch_size": 16, "learning_rate": 0.01},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder, json.loads(done.stdout)["run"]
+    return folder, report["run"]
 
 
 @pytest.fixture
@@ -56,29 +47,6 @@ def project(home, monkeypatch):
     store.runs.set(run_id, project_id=made)
     yield store, made
     store.close()
-
-
-def opened(page: str, locale: str = "en-US", **params: str) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=30)
-    at.context = {"locale": locale, "timezone": "America/Sao_Paulo"}
-    for name, value in params.items():
-        at.query_params[name] = value
-    at.run()
-    at.switch_page(f"pages/{page}.py")
-    for name, value in params.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
-
-
-def said(at: AppTest) -> str:
-    kinds = ("markdown", "caption", "title", "header", "subheader", "info", "warning", "error", "success", "metric")
-    return "\n".join(str(getattr(one, "label", "")) + str(one.value) for kind in kinds for one in getattr(at, kind))
-
-
-def tables(at: AppTest) -> str:
-    return "\n".join(one.value.to_string() for one in at.dataframe)
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])

@@ -115,3 +115,20 @@ def conll(rows: list[tuple[list[str], list[str]]], columns: str = "{token} {tag}
     return "\n\n".join(
         "\n".join(columns.format(token=token, tag=tag) for token, tag in zip(*row, strict=True)) for row in rows
     ) + "\n"  # fmt: skip
+
+
+def run(folder: Path, **spec: object) -> dict:
+    """A whole run by the command line in the workspace ``folder/home``; its report."""
+    import os
+    import subprocess
+    import sys
+
+    import yaml
+
+    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
+        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)

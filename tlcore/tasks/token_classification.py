@@ -12,7 +12,7 @@ from tlcore.data.readers.tagged import spans_of
 from tlcore.data.spans import shown
 from tlcore.tasks import entity_scores
 from tlcore.tasks.contract import Metric, Naive, Records
-from tlcore.tasks.text_classification import TextClassification
+from tlcore.tasks.text_classification import MOST_TOKENS, TextClassification
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
-    from tlcore.spec import Split
+    from tlcore.spec import Options, Split
     from tlcore.tasks.token_examples import TokenExamples
 
 
@@ -74,6 +74,13 @@ class TokenClassification:
         return {"labels": ["O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI")], "entities": kinds}
 
     # --- the model -----------------------------------------------------------------------------------------------
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """As for whole texts, but ``auto`` reads all that it may: an entity behind the cut cannot be found."""
+        if options.max_length == "auto":
+            most = min(int(told["input_size"]), MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
+            options = options.model_copy(update={"max_length": most})
+        return self._text.processor(told, options, dataset, device)
+
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"], "pooling": "none"}
 

@@ -20,7 +20,7 @@ def marked(text: str, spans: Sequence[tuple[int, int, str]], labels: Sequence[st
     out, at = [], 0
     for start, end, label in spans:
         colour = COLOURS[labels.index(label) % len(COLOURS)] if label in labels else "gray"
-        out += [plain(text[at:start]), f":{colour}-background[{plain(text[start:end])} **{plain(label)}**]"]
+        out += [plain(text[at:start]), f":{colour}-background[{plain(text[start:end])} (**{plain(label)}**)]"]
         at = end
     return "".join([*out, plain(text[at:])])
 

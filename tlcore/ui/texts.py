@@ -157,11 +157,14 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
     st.dataframe(
         shown, hide_index=True, row_height=70, alt=t("Errors of the model"),
         column_config={
-            "text": st.column_config.TextColumn(t("Text"), width="large"), "truth": truth,
-            "prediction": t("Prediction"), "sure": t("Score") if graded else t("How sure"), "row": t("Row"),
+            "text": st.column_config.TextColumn(t("Text"), width=320 if graded else "large"),
+            "truth": st.column_config.TextColumn(truth, width=200 if graded else None),
+            "prediction": st.column_config.TextColumn(t("Prediction"), width=200 if graded else None),
+            "sure": t("Score") if graded else t("How sure"), "row": t("Row"),
         },
     )  # fmt: skip
-    st.caption(t("If a label is wrong, correct it on the Data page and run again."))
+    if not graded:
+        st.caption(t("If a label is wrong, correct it on the Data page and run again."))
     return kept
 
 

@@ -44,11 +44,7 @@ class TextLabels:
         return tree.hub is not None or bool(text_table.of_kind(tree, self.suffixes))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        for item in text_table.tables_of(tree, self.suffixes, columns):
-            if isinstance(item, SetAside | Finding):
-                yield item
-            else:
-                yield from _rows(*item, columns, group)
+        return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
 def _rows(table: Table, split: str | None, columns: Mapping[str, str],

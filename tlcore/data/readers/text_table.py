@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -38,6 +38,8 @@ NAMES = {
 TITLES = {"text": say("text"), "label": say("label")}
 READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json")
 
+Item = RawText | SetAside | Finding
+
 
 class TextTable:
     id = "text-table"
@@ -53,11 +55,7 @@ class TextTable:
         return tree.hub is not None or bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        for item in tables_of(tree, READ, columns):
-            if isinstance(item, SetAside | Finding):
-                yield item
-            else:
-                yield from _rows(*item, columns, group)
+        return every_row(tree, READ, columns, group, _rows)
 
 
 def _rows(table: Table, split: str | None, columns: Mapping[str, str],
@@ -67,6 +65,16 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
     for number, cells, problem in table.rows():
         row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
         yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], group: str | None,
+              rows: Callable[..., Iterator[Item]]) -> Iterator[Item]:  # fmt: skip
+    """What ``rows(table, split, columns, group)`` gives of each table of an upload, and what `tables_of` says."""
+    for item in tables_of(tree, suffixes, columns):
+        if isinstance(item, SetAside | Finding):
+            yield item
+        else:
+            yield from rows(*item, columns, group)
 
 
 def tables_of(

@@ -9,7 +9,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers import tagged, text_table
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import RawText, tidy_label
-from tlcore.data.tables import Table, open_table
+from tlcore.data.tables import Table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -31,25 +31,22 @@ class TokenTable:
     id = "token-table"
     title = say("Texts and entities as records (JSON lines, Parquet)")
     what = say(
-        "JSON lines, a JSON list or Parquet: tokens and tags as two lists, or a text and a list of entities with "
-        "start, end and label (in characters from 0; the end is the first character behind it)."
+        "JSON lines, a JSON list, Parquet or a dataset of the hub: tokens and tags as two lists, or a text and a list "
+        "of entities with start, end and label (in characters from 0; the end is the first character behind it)."
     )
     suffixes = (".jsonl", ".ndjson", ".json", ".parquet")
     example = ""
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        return bool(text_table.of_kind(tree, self.suffixes))
+        return tree.hub is not None or bool(text_table.of_kind(tree, self.suffixes))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        splits = text_table.by_split(tree, self.suffixes)
-        for name, split in splits.items():
-            yield from _rows(tree, name, columns, group, split)
-        yield from text_table.strays(tree, splits)
+        return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
-def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
-          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    table = open_table(tree.entries[name], name)
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    name = table.name
     mapped = _mapped(table, columns, group)
     yield told(name, mapped)
     repaired = tagged.Repaired()

@@ -17,10 +17,12 @@ LAST = ("Almeida", "Barros", "Carter", "Duarte", "Evans", "Ferreira", "Gomes", "
         "Okafor", "Pereira", "Quinn", "Rocha", "Silveira", "Turner", "Vaz", "Walsh", "Zanetti")  # fmt: skip
 PLACES = ("Lisbon", "Porto", "São Paulo", "Recife", "Belo Horizonte", "Curitiba", "London", "Leeds", "Dublin", "Boston",
           "Chicago", "Nairobi", "Luanda", "Maputo", "Madrid", "Berlin", "Toronto", "Santiago", "Rio de Janeiro",
-          "Cape Town")  # fmt: skip
+          "Cape Town", "Braga", "Évora", "Faro", "Manaus", "Salvador", "Fortaleza", "Goiânia", "Natal", "Bristol",
+          "Glasgow", "Cardiff", "Seattle", "Denver", "Austin", "Lagos", "Beira", "Praia", "Rome", "Vienna",
+          "Lima")  # fmt: skip
 KINDS = ("Foods", "Energia", "Bank", "Airlines", "Motors", "Saúde", "Press", "Textil", "Systems", "Museum")
 ROOTS = ("Aurora", "Horizonte", "Northfield", "Vale Verde", "Bluewater", "Atlântica", "Redwood", "Nova", "Summit",
-         "Ipê")  # fmt: skip
+         "Ipê", "Oakland", "Serrana", "Ribeira", "Brightwell", "Estrela", "Ironbridge")  # fmt: skip
 # {p} a person, {l} a place, {o} an organisation. English first, then Portuguese.
 SENTENCES = (
     (
@@ -55,7 +57,7 @@ class NamesInNews:
         "organisations are invented, nothing in them happened, and they are much easier than real news."
     )
     task = "token-classification"
-    spec = {"source": "bundled/minilm-l6", "budget": {"epochs": 8}}  # noqa: RUF012
+    spec = {"source": "bundled/minilm-l6", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
         """JSON lines of texts with the places of their entities, and the language."""

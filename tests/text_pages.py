@@ -1,0 +1,32 @@
+"""Pages of the studio opened in a test, and what stands on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def opened(page: str, locale: str = "en-US", **params: str) -> AppTest:
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=30)
+    at.context = {"locale": locale, "timezone": "America/Sao_Paulo"}
+    for name, value in params.items():
+        at.query_params[name] = value
+    at.run()
+    at.switch_page(f"pages/{page}.py")
+    for name, value in params.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def said(at: AppTest) -> str:
+    kinds = ("markdown", "caption", "title", "header", "subheader", "info", "warning", "error", "success", "metric")
+    return "\n".join(str(getattr(one, "label", "")) + str(one.value) for kind in kinds for one in getattr(at, kind))
+
+
+def tables(at: AppTest) -> str:
+    return "\n".join(one.value.to_string() for one in at.dataframe)
