@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tlcore.registry import by_id, pick
 from tlcore.strategies.contract import Strategy
+from tlcore.strategies.contrastive_then_head import ContrastiveThenHead
 from tlcore.strategies.domain_adaptation import DomainAdaptation
 from tlcore.strategies.feature_extraction import FeatureExtraction
 from tlcore.strategies.fine_tuning import FineTuning
@@ -24,6 +25,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     LinearProbeThenFineTune(),
     GradualUnfreezing(),
     LoRA(),
+    ContrastiveThenHead(),
     DomainAdaptation(),
     Scratch(),
 )

@@ -47,22 +47,23 @@ def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any]) -> str
 
 
 def extract(
-    task: Task, model: Any, examples: Mapping[str, Any], folder: Path, key: str, *, device: str, batch_size: int,
+    task: Task, model: Any, examples: Mapping[str, Any], folder: Path | None, key: str, *, device: str, batch_size: int,
     step: Any = lambda n: None,
 ) -> tuple[dict[str, np.ndarray], float]:  # fmt: skip
     """Features (n, d) float32 of every split in ``examples``, from disk or by one forward pass, and the seconds that
     those passes took, whoever made them.
 
-    ``step(n)`` is called after each batch. Each file is written whole or not at all.
+    ``step(n)`` is called after each batch. Each file is written whole or not at all; without ``folder`` nothing is.
     """
     found: dict[str, np.ndarray] = {}
     total = 0.0
     for split, these in examples.items():
-        path = folder / f"{key}-{split}.npz"
-        told = _read(path, len(these))
+        path = folder / f"{key}-{split}.npz" if folder else None
+        told = _read(path, len(these)) if path else None
         if told is None:
             told = _pass(task, model, split, these, folder, key, device, batch_size, step)
-            _write(path, features=told[0], seconds=np.float64(told[1]))
+            if path:
+                _write(path, features=told[0], seconds=np.float64(told[1]))
         found[split] = told[0]
         total += told[1]
     return found, total
@@ -77,15 +78,15 @@ def moments(folder: Path, key: str) -> Moments | None:
         return Moments(**{name: kept[name] for name in Moments.__dataclass_fields__})
 
 
-def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path, key: str, device: str, batch_size: int,
-          step: Callable[[int], None]) -> tuple[np.ndarray, float]:  # fmt: skip
+def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path | None, key: str, device: str,
+          batch_size: int, step: Callable[[int], None]) -> tuple[np.ndarray, float]:  # fmt: skip
     """One split through the network. Training examples go in a random order, so that the first are a fair draw."""
     started = time.perf_counter()
     n = len(examples)
     order = np.random.default_rng(0).permutation(n) if split == "train" else np.arange(n)
     if hasattr(examples, "arrange"):
         order = examples.arrange(order)
-    watch = Watch(model) if split == "train" else None
+    watch = Watch(model) if split == "train" and folder else None
     out = np.zeros((n, 1), np.float32)
     chunks = in_batches(order, batch_size)
     for chunk, rows in zip(chunks, forward(task, model, examples, chunks, device), strict=True):
@@ -97,6 +98,7 @@ def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path, key: 
         step(len(chunk))
     if watch:
         watch.stop()
+        assert folder is not None
         if kept := watch.moments(MOMENTS_OF):
             _write(folder / f"{key}-moments.npz", **vars(kept))
     return out, time.perf_counter() - started

@@ -114,7 +114,7 @@ def trial(told: Fitting, name: str, rate: float | None, epochs: int,
 def frozen(told: Fitting, name: str) -> dict[str, np.ndarray]:
     """The frozen features that an arm begins with, from the cache or by one pass; empty where it has no such phase."""
     arm = _Arm(told, name)
-    if any(phase["kind"] == "extract" for phase in arm.plan["phases"]):
+    if arm.plan["phases"][0]["kind"] == "extract":
         arm._within_memory(lambda: arm._extract(told.model(True, 0)))
     return arm.kept
 
@@ -183,8 +183,14 @@ class _Arm:
         whole = epochs_of(self.plan)
         for number, phase in enumerate(self.plan["phases"]):
             now = {"arm": self.name, "seed": seed, "trial": trial, "phase": phase["kind"]}
+            moved = any(one["kind"] == "train" for one in self.plan["phases"][:number])
+            if trial != "final" and moved and phase["kind"] != "train":
+                continue  # a rate is judged by its training; no training follows a head that is fitted on its features
             if phase["kind"] == "extract":
-                if not self.kept:
+                if moved:
+                    watch.say(say("Looking at every example once with the tuned model"), **now)
+                    self._extract(model, moved=True)
+                elif not self.kept:
                     watch.say(say("Looking at every example once with the frozen source model"), **now)
                     self._extract(model)
             elif phase["kind"] == "solve":
@@ -201,14 +207,20 @@ class _Arm:
                 done = self._gradient(model, number, phase, seed, trial, rate, share, patience, now, done)
         return model, done
 
-    def _extract(self, model: Any) -> None:
+    def _extract(self, model: Any, moved: bool = False) -> None:
+        """The features of every example; those of a network that has ``moved`` from the source are nobody else's, so
+        that they are neither taken from the cache nor put into it, and a head is fitted on them anew.
+        """
         told = self.told
-        key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
         model.to(told.machine.device)
+        key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
         self.kept, self.extract_seconds = features.extract(
-            told.task, model, told.examples, told.cache / "features", key, device=told.machine.device,
-            batch_size=self._evaluation_batch(), step=lambda n: told.watch.step(n, 0.4),
+            told.task, model, told.examples, None if moved else told.cache / "features", key,
+            device=told.machine.device, batch_size=self._evaluation_batch(),
+            step=lambda n: told.watch.step(n, 0.4),
         )  # fmt: skip
+        if moved:
+            self.solved = None
 
     def _solve(self, model: Any, told: Fitting) -> None:
         import torch
@@ -241,7 +253,7 @@ class _Arm:
             epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
             batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
             checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"], streams=told.streams,
-            sets=told.sets, keep=any(later["kind"] == "train" for later in self.plan["phases"][number + 1 :]),
+            sets=told.sets, keep=number + 1 < len(self.plan["phases"]),
             on_step=told.watch.step, on_epoch=on_epoch,
         ))  # fmt: skip
         told.watch.finish(start + epochs)

@@ -9,6 +9,7 @@ from tlcore.registry import by_id, pick
 from tlcore.strategies.hooks.adabn import AdaBn
 from tlcore.strategies.hooks.cdan import Cdan
 from tlcore.strategies.hooks.contract import At, Ended, Hook
+from tlcore.strategies.hooks.contrastive import Contrastive
 from tlcore.strategies.hooks.coral import Coral
 from tlcore.strategies.hooks.dan import Dan
 from tlcore.strategies.hooks.dann import Dann
@@ -24,6 +25,7 @@ HOOKS: tuple[type[Hook], ...] = (
     L2SP,
     Soup,
     Lora,
+    Contrastive,
     AdaBn,
     Coral,
     Dan,

@@ -1,0 +1,88 @@
+"""Examples of one class drawn together, those of different classes driven apart: what few labels teach best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.strategies.hooks.contract import At, Ended
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.loop import Training
+
+CENTRES_OF = 1_000  # training examples, drawn at random, that the centres of the classes are taken from
+SHARPNESS = 10.0  # what a cosine is multiplied by, as a logit
+
+
+class Contrastive:
+    """Takes the place of the task's loss: the cosine of the features of each pair of a batch is to be 1 within a class
+    and 0 across, squared error, as much weight for the pairs of either kind (Tunstall et al. 2022, SetFit, arXiv
+    2209.11055; all pairs of a batch instead of drawn ones). The head plays no part.
+
+    States are judged on validation data by the nearest class centre, the mean direction of training examples.
+    """
+
+    id = "contrastive"
+    what = say("examples of one class drawn together, others driven apart (contrastive pairs)")
+
+    def begin(self, told: Training, device: str) -> None:
+        self.told, self.device = told, device
+        self.seen: Any = None
+        self.handle = told.model.head.register_forward_pre_hook(self._look)
+        train = told.examples["train"]
+        self.some = np.sort(np.random.default_rng(told.seed).permutation(len(train))[:CENTRES_OF])
+
+    def _look(self, _module: Any, inputs: tuple[Any, ...]) -> None:
+        self.seen = inputs[0]
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        import torch
+        from torch.nn import functional
+
+        direction = functional.normalize(self.seen.float(), dim=1)
+        labels = batch["labels"]
+        one, other = torch.triu_indices(len(labels), len(labels), 1, device=direction.device)
+        cosine, same = (direction[one] * direction[other]).sum(dim=1), labels[one] == labels[other]
+        wrong = (cosine - same.float()).square()
+        kinds = [wrong[kind].mean() for kind in (same, ~same) if kind.any()]
+        return torch.stack(kinds).mean() if kinds else 0.0 * cosine.sum() + 0.0 * direction.sum()
+
+    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
+        """The head has learned nothing: in the place of its scores stand those of the nearest centre."""
+        from tlcore.training.loop import metrics
+
+        task, examples, target = self.told.task, self.told.examples, self.told.target
+        labels = task.classes(examples["train"])[self.some]
+        rows = self._directions(model, examples["train"], self.some)
+        centres = np.stack([rows[labels == label].sum(axis=0) for label in range(len(target["labels"]))])
+        centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
+        validation = examples["validation"]
+        logits = SHARPNESS * self._directions(model, validation, np.arange(len(validation))) @ centres.T
+        truth = task.classes(validation)
+        known = truth >= 0
+        log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        missed = -float(log[known, truth[known]].mean()) if known.any() else 0.0
+        seen.clear()
+        seen.update(metrics(task, logits, validation, target), loss=missed)
+        metric = self.told.metric
+        return seen[metric.id] * (1 if metric.higher_is_better else -1), -missed
+
+    def end(self, model: Any) -> Ended:
+        self.handle.remove()
+        return Ended()
+
+    def _directions(self, model: Any, examples: Any, order: np.ndarray) -> np.ndarray:
+        """The features of some examples, of length one each; ``order`` rises."""
+        from tlcore.training.features import forward
+        from tlcore.training.loop import in_batches
+
+        places = examples.arrange(order) if hasattr(examples, "arrange") else order
+        chunks = in_batches(places, self.told.batch_size)
+        rows = np.concatenate(list(forward(self.told.task, model, examples, chunks, self.device)))
+        out = np.empty_like(rows)
+        out[np.searchsorted(order, places)] = rows
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
