@@ -8,7 +8,7 @@ import pytest
 from tlcore import words
 from tlcore.guidance import advise, rule
 from tlcore.guidance.evidence import Evidence
-from tlcore.guidance.rule import BASE, Expected, Situation
+from tlcore.guidance.rule import BASE, Expected, Raced, Situation
 
 RULE = {
     "mean_similarity": 0.5, "cells": 6, "sets": 2, "points": [],
@@ -67,10 +67,16 @@ def test_scratch_is_never_advised_and_its_chance_is_told(known):
     assert rule.risk(expected, strategy) == pytest.approx(np.mean(drawn[1] > drawn[0]), abs=0.005)
 
 
+def raced(scores, n, error=None, dropped=()):
+    """Scores and, of every two, the error of a discordance of 0.2, which is what is taken for granted anyway."""
+    one = np.sqrt(0.2 / n) if error is None else error
+    return Raced(scores, {a: {b: 0.0 if a == b else one for b in scores} for a in scores}, n, dropped)
+
+
 def test_a_race_moves_the_expectation_by_its_precision():
     prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
              "fine-tuning": Expected("fine-tuning", 0.6, (0.5, 0.7), -0.1, 0.05)}  # fmt: skip
-    joined = rule.join(prior, {BASE: 0.6, "fine-tuning": 0.7}, 80)
+    joined, strategy = rule.join(prior, raced({BASE: 0.6, "fine-tuning": 0.7}, 80), RULE)
     # The posterior of a normal mean: a grid over the gain, prior times likelihood.
     gain = np.linspace(-1, 1, 20_001)
     weight = np.exp(-0.5 * ((gain + 0.1) / 0.05) ** 2 - 0.5 * (0.1 - gain) ** 2 / (0.2 / 80))
@@ -79,7 +85,58 @@ def test_a_race_moves_the_expectation_by_its_precision():
     assert joined["fine-tuning"].gain == pytest.approx(mean, abs=1e-4)
     assert joined["fine-tuning"].gain_deviation == pytest.approx(deviation, abs=1e-4)
     assert joined["fine-tuning"].value == pytest.approx(0.7 + mean, abs=1e-4)
-    assert rule.join(prior, {"fine-tuning": 0.9}, 80) == prior, "without the reference there is no difference to join"
+    assert strategy == BASE
+    one = raced({"fine-tuning": 0.9}, 80)
+    assert rule.join(prior, one, RULE) == (prior, BASE), "without another one there is no difference to join"
+
+
+def test_three_strategies_are_joined_together():
+    """Against the posterior by sampling: draws of all gains, weighed by how well they explain the scores."""
+    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0), "fine-tuning": Expected("fine-tuning", 0.7, (0.6, 0.8),
+             0.0, 0.08), "linear-probe-then-fine-tune": Expected("linear-probe-then-fine-tune", 0.74, (0.6, 0.8), 0.04,
+             0.05)}  # fmt: skip
+    scores = {BASE: 0.6, "fine-tuning": 0.75, "linear-probe-then-fine-tune": 0.62}
+    told = {**RULE, "correlation": {"fine-tuning": {"linear-probe-then-fine-tune": 0.4},
+                                    "linear-probe-then-fine-tune": {"fine-tuning": 0.4}}}  # fmt: skip
+    joined, _ = rule.join(prior, raced(scores, 60), told)
+    rng = np.random.default_rng(0)
+    cov = np.array([[0.08**2, 0.4 * 0.08 * 0.05], [0.4 * 0.08 * 0.05, 0.05**2]])
+    drawn = rng.multivariate_normal([0.0, 0.04], cov, 400_000)
+    noise = 0.2 / 60 * np.array([[1.0, 0.5], [0.5, 1.0]])  # the same discordance between every two
+    off = np.array([0.15, 0.02]) - drawn
+    weight = np.exp(-0.5 * np.einsum("ij,jk,ik->i", off, np.linalg.inv(noise), off))
+    mean = (drawn * weight[:, None]).sum(axis=0) / weight.sum()
+    found = [joined[name].gain for name in ("fine-tuning", "linear-probe-then-fine-tune")]
+    assert found == pytest.approx(mean, abs=0.002)
+
+
+def test_the_advice_changes_only_beyond_one_standard_error():
+    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
+             "fine-tuning": Expected("fine-tuning", 0.69, (0.6, 0.8), -0.01, 0.05)}  # fmt: skip
+    found = {}
+    for score in (0.66, 0.9):
+        joined, found[score] = rule.join(prior, raced({BASE: 0.6, "fine-tuning": score}, 50), RULE)
+        lead = joined["fine-tuning"].gain
+        assert lead > 0, "it leads in both cases"
+        assert (lead > joined["fine-tuning"].gain_deviation) == (found[score] == "fine-tuning")
+    assert found == {0.66: BASE, 0.9: "fine-tuning"}
+
+
+def test_few_examples_that_agree_do_not_make_two_models_the_same():
+    one = raced({BASE: 0.5, "fine-tuning": 0.5}, 6, error=0.0)
+    many = raced({BASE: 0.5, "fine-tuning": 0.5}, 600, error=0.0)
+    assert one.variance(BASE, "fine-tuning") ** 0.5 == pytest.approx((10 * 0.2 / 16 / 6) ** 0.5)
+    assert many.variance(BASE, "fine-tuning") ** 0.5 < 0.003
+    assert one.variance(BASE, BASE) == 0
+
+
+def test_who_fell_behind_in_the_race_is_not_expected_to_lead(known):
+    expected = rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))
+    assert rule.best(expected) == "fine-tuning"
+    scores = {BASE: 0.7, "linear-probe-then-fine-tune": 0.7}
+    joined, strategy = rule.join(expected, raced(scores, 50, dropped=("fine-tuning",)), RULE)
+    assert strategy in scores
+    assert joined["fine-tuning"].gain <= max(joined[name].gain for name in scores)
 
 
 def test_the_map_agrees_with_the_advice(known):
@@ -133,9 +190,10 @@ def test_a_clearly_better_source_is_named(known):
 
 def test_a_race_can_turn_the_advice(known):
     here = evidence(per_class=64, probe=0.6)
-    race = {"metric": "accuracy", "n_validation": 2000, "candidates": [
-        {"strategy": BASE, "rungs": [{"score": 0.9}]}, {"strategy": "fine-tuning", "rungs": [{"score": 0.5}]},
-        {"strategy": "linear-probe-then-fine-tune", "rungs": [{"score": 0.6}]}]}  # fmt: skip
+    names = (BASE, "fine-tuning", "linear-probe-then-fine-tune")
+    race = {"metric": "accuracy", "n_validation": 2000, "errors": {a: {b: 0.01 for b in names} for a in names},
+            "candidates": [{"strategy": name, "rungs": [{"score": score}]}
+                           for name, score in zip(names, (0.9, 0.5, 0.6), strict=True)]}  # fmt: skip
     assert advise(here).strategy == "fine-tuning"
     told = advise(here, race=race)
     assert told.strategy == BASE

@@ -111,10 +111,9 @@ def title(strategy: str) -> Sentence:
 def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
     fitted = rule.fitted()
     expected = rule.expect(here)
-    scores = _raced(race)
-    if scores:
-        expected = rule.join(expected, scores, int(race["n_validation"]))  # type: ignore[index]
-    strategy = rule.best(expected)
+    strategy, raced = rule.best(expected), _raced(race)
+    if raced:
+        expected, strategy = rule.join(expected, raced)
     risk = rule.risk(expected, strategy)
     low, high = here.probe_interval
     reasons = [
@@ -137,12 +136,18 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
             say("{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
                 "trainings on {sets} data sets of pictures with as many examples and as much left to gain.", **told)
         )  # fmt: skip
-    if scores:
+    if raced:
         reasons.append(
             say("The pilot race on your data has been counted in: {scores} on validation data.",
                 scores=[say("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
-                        for name, value in scores.items()])
+                        for name, value in raced.scores.items()])
         )  # fmt: skip
+        ahead = max(rule.ordered(raced.scores.keys() & expected.keys()), key=lambda name: expected[name].gain)
+        if expected[ahead].gain > chosen.gain:
+            reasons.append(
+                say("{strategy} leads after the race, but by less than one standard error: the advice stays.",
+                    strategy=title(ahead))
+            )  # fmt: skip
     if here.similarity is not None:
         reasons.append(_alike(here.similarity, fitted["mean_similarity"]))
     reasons.extend(_read(evidence))
@@ -163,15 +168,16 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
     order = sorted(expected.values(), key=lambda one: (one.strategy != strategy, -one.gain))
     choices = [Choice(strategy=one.strategy, expected=one.value, interval=list(one.interval)) for one in order]
     return Advice(strategy=strategy, reasons=reasons, evidence=evidence, choices=choices, risk=risk, more_labels=more,
-                  raced=bool(scores))  # fmt: skip
+                  raced=raced is not None)  # fmt: skip
 
 
-def _raced(race: Mapping[str, Any] | None) -> dict[str, float]:
-    """The last validation accuracy of each candidate that went as far as the winner of a race."""
-    if not race or race.get("metric", "accuracy") != "accuracy":
-        return {}
-    found = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
-    return found if rule.BASE in found else {}
+def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
+    """What a race measured of those who were left at its end; None without one, or where it is of another kind."""
+    if not race or race.get("metric", "accuracy") != "accuracy" or "errors" not in race:
+        return None
+    last = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
+    scores = {name: score for name, score in last.items() if name in race["errors"]}
+    return rule.Raced(scores, race["errors"], int(race["n_validation"]), tuple(set(last) - set(scores)))
 
 
 def _alike(similarity: float, usual: float) -> Sentence:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("rule.json")
 BASE = "feature-extraction"
+DISCORDANCE, SUPPOSED = 0.2, 10  # of two strategies' models, and the examples' worth of it that is taken for granted
 NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
 
 
@@ -129,25 +130,61 @@ def regions(here: Situation, per_class: list[float], similarity: list[float]) ->
     return [[names[i] for i in row] for row in top]
 
 
-def join(expected: dict[str, Expected], scores: dict[str, float], n: int) -> dict[str, Expected]:
-    """The expectation joined with validation scores of trained candidates (a race), by their precisions.
+@dataclass(frozen=True)
+class Raced:
+    """What a race measured of the strategies that were left at its end, on the same ``n`` validation examples."""
 
-    ``scores``: accuracy on the same ``n`` validation examples; the deviation of a difference of two of them is taken
-    from a discordance of 0.2, as `statistics.visible_difference` does. A candidate without a score keeps what the rule
-    said.
+    scores: dict[str, float]  # accuracy, 0-1
+    errors: dict[str, dict[str, float]]  # the standard error of the paired difference of every two
+    n: int
+    dropped: tuple[str, ...] = ()  # raced too, and fell behind
+
+    def variance(self, one: str, other: str) -> float:
+        """Of the paired difference of two, as if `SUPPOSED` more examples had been seen, with the usual discordance:
+        a handful of examples on which two models agree does not make them the same.
+        """
+        seen = self.n**2 * self.errors[one][other] ** 2
+        return (seen + SUPPOSED * DISCORDANCE) / (self.n + SUPPOSED) / self.n if one != other else 0.0
+
+
+def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any] | None = None) -> tuple[
+    dict[str, Expected], str]:  # fmt: skip
+    """The expectation joined with a race, and the strategy to advise.
+
+    The rule is the prior of all gains together (with the correlation that they had in the grid), the paired differences
+    of validation scores are the measurement: a normal posterior. The advice changes only where another strategy leads
+    by more than one standard error of that posterior, since a wrong change costs more than a missed one gains. Who fell
+    behind in the race is expected to do as well as the best that was left at most.
     """
-    if BASE not in scores or n < 1:
-        return expected
-    noise = sqrt(0.2 / n)
+    names = [name for name in expected if name in raced.scores]
+    if len(names) < 2:
+        return expected, best(expected)
+    told = (rule or fitted()).get("correlation", {})
+    deviation = np.array([expected[name].gain_deviation for name in names])
+    alike = np.array([[1.0 if a == b else told.get(a, {}).get(b, 0.0) for b in names] for a in names])
+    gain, prior = np.array([expected[name].gain for name in names]), alike * np.outer(deviation, deviation)
+    contrast = np.eye(len(names))[1:] - np.eye(len(names))[0]
+    scores = np.array([raced.scores[name] for name in names])
+    apart = np.array([[raced.variance(a, b) for b in names] for a in names])
+    noise = (apart[1:, :1] + apart[:1, 1:] - apart[1:, 1:]) / 2
+    trust = prior @ contrast.T @ np.linalg.inv(contrast @ prior @ contrast.T + noise)
+    after = gain + trust @ contrast @ (scores - gain)
+    left = prior - trust @ contrast @ prior
     out = dict(expected)
-    for name, one in expected.items():
-        if name == BASE or name not in scores:
-            continue
-        trust = one.gain_deviation**2 / (one.gain_deviation**2 + noise**2)
-        gain = one.gain + trust * (scores[name] - scores[BASE] - one.gain)
-        deviation = one.gain_deviation * sqrt(1 - trust)
-        moved = gain - one.gain
-        low, high = (min(1.0, max(0.0, end + moved)) for end in one.interval)
-        value = min(1.0, max(0.0, one.value + moved))
-        out[name] = Expected(name, value, (min(low, value), max(high, value)), gain, deviation)
-    return out
+    for name, now, variance in zip(names, after, np.diag(left), strict=True):
+        out[name] = _moved(expected[name], float(now), sqrt(max(0.0, float(variance))))
+    top = max(float(now) for now in after)
+    for name in raced.dropped:
+        if name in out and out[name].gain > top:
+            out[name] = _moved(out[name], top, out[name].gain_deviation)
+    ahead, before = best({name: out[name] for name in names}), best({name: expected[name] for name in names})
+    i, j = names.index(ahead), names.index(before)
+    lead, error = after[i] - after[j], sqrt(max(0.0, left[i, i] + left[j, j] - 2 * left[i, j]))
+    return out, ahead if lead > error else before
+
+
+def _moved(one: Expected, gain: float, deviation: float) -> Expected:
+    """The same strategy with another expected gain."""
+    by = gain - one.gain
+    value, low, high = (min(1.0, max(0.0, end + by)) for end in (one.value, *one.interval))
+    return Expected(one.strategy, value, (min(low, value), max(high, value)), gain, deviation)
