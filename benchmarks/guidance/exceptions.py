@@ -30,8 +30,8 @@ def measures(cell, parts: dict[str, float]) -> dict[str, float]:
     headroom = (1 - told["probe"]["value"]) / (1 - chance)
     size = np.log2(cell.here.per_class)
     return {
-        "examples a class, log2": size, "examples, log2": np.log2(cell.evidence.n_train), "classes, log2": np.log2(count),
-        "headroom": headroom, "size x headroom": size * headroom,
+        "examples a class, log2": size, "examples, log2": np.log2(cell.evidence.n_train),
+        "classes, log2": np.log2(count), "headroom": headroom, "size x headroom": size * headroom,
         "neighbours above probe": told["neighbours"]["value"] - told["probe"]["value"], "log_me": told["log_me"],
         "h_score a class": told["h_score"] / (count - 1), "leep": (told["leep"] or 0.0) / np.log(count),
         "similarity": cell.evidence.similarity, "similarity x size": cell.evidence.similarity * size,
@@ -104,8 +104,9 @@ def main() -> None:
         explained = 1 - ((guess - y) ** 2).sum(axis=0) / ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         chosen = [max((USUAL, *OTHERS), key={USUAL: 0.0, **dict(zip(OTHERS, row, strict=True))}.get) for row in guess]
         one = lost(chosen)
-        print(f"{title}: explains {', '.join(f'{100 * r:+.0f} %' for r in explained)} of the variance on sets left out; "
-              f"advises something else in {np.mean([c != USUAL for c in chosen]):.2f} of the cells; regret "
+        shares = ", ".join(f"{100 * share:+.0f} %" for share in explained)
+        print(f"{title}: explains {shares} of the variance on sets left out; advises "
+              f"something else in {np.mean([c != USUAL for c in chosen]):.2f} of the cells; regret "
               f"{interval(one)}, minus that of the usual {interval(one - usual)}")  # fmt: skip
 
 
