@@ -38,6 +38,13 @@ def test_jobs_are_taken_in_order_with_interrupted_ones_first(store):
     assert store.jobs.get(first).attempt == 2
 
 
+def test_several_jobs_at_once(store):
+    first, second, _ = (submit(store) for _ in range(3))
+    found = store.jobs.several([second, first, "nobody"])
+    assert {name: job.id for name, job in found.items()} == {first: first, second: second}
+    assert store.jobs.several([]) == {}
+
+
 def test_an_attempt_that_lost_the_job_writes_nothing(store):
     job = submit(store)
     store.jobs.claim("quick", "one")

@@ -67,6 +67,7 @@ def test_features_follow_their_examples(tmp_path):
         told = turns.rearranged(kept, dataset, one)
         for split, rows in told.items():
             assert rows[:, 0].tolist() == [number[i] for i in one.split(split)["id"]]
+    assert turns.rearranged({**kept, "validation": kept["validation"][:5]}, dataset, dataset) == {}
 
 
 def test_with_validation_refuses_test_examples(tmp_path):

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +169,8 @@ def regrets(all_cells: list[Cell]) -> tuple[dict[str, dict[tuple, float]], dict[
         for cell in group:
             expected = rule.expect(cell.here, rules[cell.set])
             chosen["advised"].append(found[rule.best(expected)])
-            for turns, title in ((False, "own validation set"), (True, "in turn where trained")):
-                raced = cell.raced(apart[cell.set], turns)
-                chosen[f"advised, with race ({title})"].append(found[rule.join(expected, raced, rules[cell.set])[1]])
-                free = max(TRANSFER, key=lambda name: (raced.scores[name], TRANSFER.index(name)))
-                chosen[f"best of the race ({title})"].append(found[free])
+            raced = cell.raced(apart[cell.set], turns=True)
+            chosen["advised, with race"].append(found[rule.join(expected, raced, rules[cell.set])[1]])
             for times in (1, 3, 5):
                 drawn = [found[_ideal(cell, times * cell.n_validation, expected, rules[cell.set], rng)]
                          for _ in range(SIMULATED)]  # fmt: skip
@@ -192,6 +190,41 @@ def _ideal(cell: Cell, n: int, expected: dict, told: dict, rng: np.random.Genera
     hits = {name: cell.right[name][columns] for name in TRANSFER}
     raced = rule.Raced({name: float(one.mean()) for name, one in hits.items()}, errors(variances(hits), n), n)
     return rule.best(rule.join(expected, raced, told)[0])
+
+
+def first(raced: rule.Raced) -> str:
+    """Who has the highest score, whatever the rule says; the later one of equals."""
+    return max(TRANSFER, key=lambda name: (raced.scores[name], TRANSFER.index(name)))
+
+
+def in_turn(all_cells: list[Cell]) -> None:
+    """What further turns change, over the cells where they were trained: the race's own choice, and the posterior's."""
+    some = [c for c in all_cells if c.turns]
+    sets, reached = sorted({c.set for c in some}), {}
+    for cell in some:
+        reached[cell.place] = means([c for c in all_cells if c.place == cell.place])
+    rest = {name: [c for c in all_cells if c.set != name] for name in sets}
+    rules, apart = {n: fit(cells) for n, cells in rest.items()}, {n: usual(cells) for n, cells in rest.items()}
+    print(f"\n{len(some)} cells with further turns ({len(sets)} sets)\n")
+    print("| choice | own validation set | in turn | in turn minus own |\n|---|---|---|---|")
+
+    def lost(choose: Callable[[Cell], str]) -> np.ndarray:
+        told = {c.place: 100 * (max(reached[c.place].values()) - reached[c.place][choose(c)]) for c in some}
+        return by_set(told, sets)
+
+    def joined(cell: Cell, turns: bool) -> tuple[dict[str, rule.Expected], str]:
+        told = rules[cell.set]
+        return rule.join(rule.expect(cell.here, told), cell.raced(apart[cell.set], turns), told)
+
+    ways: dict[str, Callable[[Cell, bool], str]] = {
+        "always linear-probe-then-fine-tune": lambda c, _: TRANSFER[-1],
+        "highest score of the race": lambda c, turns: first(c.raced(apart[c.set], turns)),
+        "highest expectation, race joined": lambda c, turns: rule.best(joined(c, turns)[0]),
+        "advised (one standard error)": lambda c, turns: joined(c, turns)[1],
+    }
+    for name, way in ways.items():
+        own, turned = (lost(lambda c, turns=turns, way=way: way(c, turns)) for turns in (False, True))
+        print(f"| {name} | {interval(own)} | {interval(turned)} | {interval(turned - own)} |")
 
 
 def by_set(values: dict[tuple, float], sets: list[str]) -> np.ndarray:
@@ -256,6 +289,7 @@ def main() -> None:
         worst = sets[int(one.argmax())]
         print(f"| {name} | {interval(one)} | {interval(one - ours)} | {worst} {one.max():.2f} |")
     print(f"| noise floor | {interval(by_set(floors, sets))} | | |")
+    in_turn(every)
     sources(every)
     if told.write:
         final = fit(every)

@@ -26,9 +26,7 @@ FEW, MANY = 25, 400
 AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
 LARGE, LORA = 300_000_000, "lora"  # parameters above which adapters are trained where all layers would be
 MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
-STRANGE = (
-    0.6  # similarity of texts below which another source is suggested: English ones have 0.87 to 0.99, docs/guidance.md
-)
+STRANGE = 0.6  # similarity of texts below which another source is suggested; docs/guidance.md has those of real texts
 RISKY = 0.2  # chance of negative transfer from which it is said as a warning
 
 

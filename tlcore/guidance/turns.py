@@ -44,9 +44,14 @@ def turns(task: Task, dataset: Dataset) -> list[Dataset]:
 
 
 def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Dataset) -> dict[str, np.ndarray]:
-    """Frozen features (n, d) of train and validation of ``dataset``, as they stand in one of its turns."""
-    of = {name: rows for split, rows in features.items() for name, rows in
-          zip(dataset.split(split)["id"], rows, strict=True)}  # fmt: skip
+    """Frozen features (n, d) of train and validation of ``dataset``, as they stand in one of its turns.
+
+    Nothing where not every example has some: a task may look at a part of the validation data alone.
+    """
+    if any(len(rows) != len(dataset.split(split)) for split, rows in features.items()):
+        return {}
+    of = {name: rows for split, told in features.items() for name, rows in
+          zip(dataset.split(split)["id"], told, strict=True)}  # fmt: skip
     return {split: np.stack([of[name] for name in turn.split(split)["id"]]) for split in features}
 
 

@@ -7,6 +7,7 @@ and exactly one of them wins, on SQLite and on PostgreSQL.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +35,11 @@ class Jobs:
     def get(self, job_id: str) -> Job | None:
         with self._store.transaction() as session:
             return session.get(Job, job_id)
+
+    def several(self, ids: Sequence[str]) -> dict[str, Job]:
+        """Those of these jobs that there are, by id, in one question to the database."""
+        with self._store.transaction() as session:
+            return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
 
     def folder(self, job_id: str) -> Path:
         """Where a job keeps its files (a run's folder is ``runs/<id>``, of the same id)."""

@@ -66,8 +66,9 @@ def next_step(behind: set[str]) -> Step:
 
 def runs_of(project_id: str) -> list[tuple[Run, Job]]:
     """The project's runs with their jobs, newest first."""
-    pairs = [(run, store().jobs.get(run.id)) for run in store().runs.of_project(project_id)]
-    return [(run, job) for run, job in pairs if job is not None]
+    runs = store().runs.of_project(project_id)
+    jobs = store().jobs.several([run.id for run in runs])
+    return [(run, jobs[run.id]) for run in runs if run.id in jobs]
 
 
 def heading(title: str, what: str) -> None:
