@@ -5,6 +5,7 @@ import streamlit as st
 from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.ui import (
     calibration_view,
+    domains_view,
     errors_view,
     explanation_view,
     guard,
@@ -54,6 +55,7 @@ else:
         format_func={
             "curves": t("Curves and over-fitting"),
             "samples": t("What it writes"),
+            "domains": t("The two domains"),
             "classes": t("Classes"),
             "errors": t("Errors"),
             "slices": t("Where it is weak"),
@@ -69,6 +71,8 @@ else:
         verdicts.classes(report)
     elif part == "samples":
         samples_view.show(report)
+    elif part == "domains":
+        domains_view.show(report)
     elif part == "slices":
         slices_view.show(run, report)
     elif part == "naive":

@@ -248,6 +248,11 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
     )
     assert 0 <= report["measured"]["target-choice"]["proxy_a_before"] <= 2
     assert report["strategy_options"]["method"] == "mcc"
+    for name in ("before", "after"):
+        assert len(report["domains"][name]["target"]) == 24
+        assert len(report["domains"][name]["source"]) == min(200, report["dataset"]["n"]["train"])
+        assert np.ptp(np.array(report["domains"][name]["source"]), axis=0).min() > 0
+    assert (report["domains"]["source"], report["domains"]["target"]) == ("patterns", "lit")
     shutil.rmtree(target[0])  # a run that goes on has its sets by fingerprint
     plan = store.runs.folder(run.id) / "plan.json"
     kept = flow.further_sets(Spec.model_validate(run.spec), tasks.find("image-classification"), plan, store, "local",

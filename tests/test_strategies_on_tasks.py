@@ -172,3 +172,44 @@ def test_lora_is_refused_by_name_and_by_the_network_itself(cases, workspace, tmp
     told.plan["arms"]["transfer"]["phases"][0]["hooks"] = [{"id": "lora", "rank": 2, "alpha": 4, "dropout": 0.0}]
     with pytest.raises(UnusableInput, match="no attention"):
         fit.fit(told)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: one.id)
+def test_a_run_killed_in_any_of_its_phases_ends_the_same_and_repeats_no_phase(strategy, cases, workspace, monkeypatch):
+    from safetensors.torch import load_file
+
+    task = next(one for one in TASKS if "image" in one.reads)
+    calm = fit.fit(prepared(task, strategy, cases(task), workspace))["transfer"][0]
+    expected = load_file(calm.weights / "model.safetensors")
+    phases = prepared(task, strategy, cases(task), workspace).plan["arms"]["transfer"]["phases"]
+    for fatal in [place for place, phase in enumerate(phases) if phase["kind"] == "train"]:
+        told = prepared(task, strategy, cases(task), workspace)
+        seen = _Deadly(told, fatal)
+        monkeypatch.setattr(loop, "train", seen.train)
+        with pytest.raises(KeyboardInterrupt):
+            fit.fit(told)
+        seen.fatal, seen.places = None, []
+        result = fit.fit(told)["transfer"][0]
+        assert min(seen.places) == fatal, "a phase before it was repeated"
+        found = load_file(result.weights / "model.safetensors")
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+        monkeypatch.undo()
+
+
+class _Deadly:
+    """Trains, notes the phases that were really trained, and dies after the first epoch of one of them."""
+
+    def __init__(self, told, fatal):
+        self.phases = told.plan["arms"]["transfer"]["phases"]
+        self.fatal, self.places, self.original = fatal, [], loop.train
+
+    def train(self, training):
+        place = next(at for at, phase in enumerate(self.phases) if phase is training.phase)
+
+        def on_epoch(epoch, **values):
+            self.places.append(place)
+            if place == self.fatal and epoch == 1:
+                raise KeyboardInterrupt
+
+        training.on_epoch = on_epoch
+        return self.original(training)

@@ -16,7 +16,7 @@ import numpy as np
 
 from tlcore import __version__
 from tlcore.data.languages import shares
-from tlcore.report import calibration, classes, explanation, naive, operating, slices, statistics
+from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
@@ -119,6 +119,8 @@ def build(context: RunContext) -> dict[str, Any]:
         report["worst"] = worst_answers(answers, WORST)
         report |= task.by_label(records["transfer"][best], target)
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
+    if (map_of := domains.build(context, every, transfer[best])) is not None:
+        report["domains"] = map_of
     report["explanation"] = explanation.explain(context, report, points)
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     report = plain(report)

@@ -91,6 +91,10 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
             drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
             if drawn and not (column == "train_loss" and against == "seconds"):
                 told.append({"kind": "curve", "title": title, "svg": drawn})
+    if found := report.get("domains"):
+        for name, title in (("before", t("Before: the source model")), ("after", t("After: this model"))):
+            drawn = svg.scatter(found[name], (found["source"], found["target"]), title=title)
+            told.append({"kind": "domains", "title": title, "svg": drawn})
     return told
 
 

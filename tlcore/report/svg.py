@@ -74,6 +74,18 @@ def said(value: float, share: bool) -> str:
     return percent(value) if share else number(value, units.digits(value))
 
 
+def scatter(told: dict[str, list[list[float]]], names: tuple[str, str], *, title: str) -> Markup:
+    """Two kinds of point, each between 0 and 1: discs and squares, in transfer's and its twin's colours."""
+    parts = []
+    for place, (kind, arm, name) in enumerate((("source", "transfer", names[0]), ("target", "twin", names[1]))):
+        x = LEFT + 200 * place
+        parts.append(mark(arm, x, 14))
+        parts.append(Markup('<text x="{}" y="18">{}</text>').format(x + 12, name))
+        parts += [mark(arm, LEFT + (WIDE - LEFT - RIGHT) * one[0], TOP + (HIGH - TOP - 10) * (1 - one[1]))
+                  for one in told[kind]]  # fmt: skip
+    return _drawing(parts, title, HIGH)
+
+
 def _tick(value: float, share: bool) -> str:
     return percent(value) if share else number(value)
 

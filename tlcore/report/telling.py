@@ -75,25 +75,25 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     """What the strategy's own addition brought, against the same training without it."""
     from tlcore.strategies import find
 
-    found, scale = report["plainer"], 100 if metric.share else 1
-    value = round(scale * found["difference"]["value"], 1)
-    low, high = (round(scale * end, 1) for end in found["difference"]["interval"])
+    found = report["plainer"]
+    value = found["difference"]["value"]
+    low, high = (units.rounded(end, metric.share) for end in found["difference"]["interval"])
     told = {"strategy": find(report["strategy"]).title, "plainer": Sentence.model_validate(found["title"]),
-            "metric": metric.title, "value": abs(value), "low": low, "high": high, "n": report["n_test"],
-            "seeds": report["seeds"]}  # fmt: skip
+            "metric": metric.title, "amount": units.amount(value, metric), "low": low, "high": high,
+            "n": report["n_test"], "seeds": report["seeds"]}  # fmt: skip
     match found["verdict"]:
         case "transfer-helps":
-            return say("{strategy} helps: {metric} is {value} points better than with “{plainer}” (95 % interval {low} "
+            return say("{strategy} helps: {metric} is {amount} better than with “{plainer}” (95 % interval {low} "
                        "to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
         case "negative-transfer":
-            return say("{strategy} hurts here: {metric} is {value} points worse than with “{plainer}” (95 % interval "
+            return say("{strategy} hurts here: {metric} is {amount} worse than with “{plainer}” (95 % interval "
                        "of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
         case _ if value < 0:
-            return say("{strategy} makes no clear difference: {metric} is {value} points worse than with “{plainer}” "
+            return say("{strategy} makes no clear difference: {metric} is {amount} worse than with “{plainer}” "
                        "(95 % interval of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
                        **told)  # fmt: skip
         case _:
-            return say("{strategy} makes no clear difference: {metric} is {value} points better than with “{plainer}” "
+            return say("{strategy} makes no clear difference: {metric} is {amount} better than with “{plainer}” "
                        "(95 % interval {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
 
 

@@ -68,9 +68,10 @@ def parts(report: dict[str, Any]) -> list[str]:
         "classes": report.get("per_class"),
         "slices": report.get("slices"),
         "calibration": report.get("calibration"),
+        "domains": report.get("domains"),
         "samples": report.get("samples"),
     }
-    order = ("curves", "samples", "classes", "errors", "slices", "naive", "calibration", "savings")
+    order = ("curves", "samples", "domains", "classes", "errors", "slices", "naive", "calibration", "savings")
     return [part for part in order if part in always or has[part]]
 
 

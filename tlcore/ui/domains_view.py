@@ -1,0 +1,52 @@
+"""The two domains of a domain adaptation, before and after, as maps of their features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from tlcore.ui import charts
+from tlcore.ui.text import plain, sentence
+from tlcore.words import number, t
+
+
+def show(report: dict[str, Any]) -> None:
+    """Two maps side by side, and how well the domains can be told apart by all the features."""
+    told = report["domains"]
+    measured = (report.get("measured") or {}).get("target-choice") or {}
+    titles = {"before": t("Before: the source model"), "after": t("After: this model")}
+    names = plain(told["source"]), plain(told["target"])
+    for place, (name, title) in zip(st.columns(2), titles.items(), strict=True):
+        with place:
+            charts.show(figure(told[name], names, title), f"domains-{name}", title)
+            if (distance := measured.get(f"proxy_a_{name}")) is not None:
+                st.caption(t("Proxy-A-distance: {distance}", distance=number(distance, 2)))
+    st.caption(
+        t(
+            "Each point is a training example, placed by t-SNE so that examples with like features lie together; the "
+            "axes mean nothing. Where the two kinds of point are mixed, the features no longer tell the domains apart. "
+            "The proxy-A-distance says the same of all features: 0 not at all, 2 perfectly."
+        )
+    )
+    if "plainer" in (report.get("sentences") or {}):
+        st.markdown(sentence(report["sentences"]["plainer"]))
+
+
+def figure(told: dict[str, list[list[float]]], names: tuple[str, str], title: str) -> Any:
+    """The source domain as discs, the target domain as open diamonds."""
+    import plotly.graph_objects as go
+
+    drawn = go.Figure()
+    looks = (("source", charts.TRANSFER, "circle"), ("target", charts.TWIN, "diamond-open"))
+    for (domain, colour, symbol), name in zip(looks, names, strict=True):
+        drawn.add_scatter(
+            x=[x for x, _ in told[domain]], y=[y for _, y in told[domain]], mode="markers", name=name,
+            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75}, hoverinfo="name",
+        )  # fmt: skip
+    hidden = {"visible": False}
+    drawn.update_layout(
+        height=380, margin={"l": 8, "r": 8, "t": 40, "b": 8}, title={"text": title, "font_size": 14}, xaxis=hidden,
+        yaxis=hidden, legend={"orientation": "h"},
+    )  # fmt: skip
+    return drawn
