@@ -74,3 +74,28 @@ def test_the_twin_is_told_without_per_cent():
     assert "stood at a perplexity of 31.5 on" in str(found["stood_at"])
     assert "reached a perplexity of 40.1 on validation data, in the end 33;" in str(found["twin_budget"])
     assert "plain" not in found
+
+
+def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
+    """Seeds far apart, as a twin has them on few examples: no perplexity lies below 1. No strategy that is refused."""
+    import numpy as np
+
+    from tlcore import tasks
+    from tlcore.report import explanation, statistics
+    from tlcore.tasks.contract import Records
+
+    task = tasks.find("text-generation")
+
+    def seed(nats):
+        ones = np.ones(20)
+        columns = {"loss": nats * 10 * ones, "tokens": 10 * ones, "hits": ones, "characters": 30 * ones}
+        return Records([str(i) for i in range(20)], np.arange(20), columns)
+
+    found = statistics.intervals(task, [seed(0.5), seed(0.6), seed(2.5)], {})
+    assert found["perplexity"].interval[0] == 1.0
+    assert found["perplexity"].interval[1] > 10
+    told = {"task": task.id, "metric": "perplexity", "strategy": "fine-tuning", "difference": {"value": -1.0},
+            "reference": {"id": "n-gram", "title": say("the source model as it is").model_dump()}}  # fmt: skip
+    kinds = [(one["kind"], one["id"]) for one in explanation.suggestions(told, "bundled/studio-writer", [], True)]
+    assert ("reference", None) in kinds
+    assert not {"feature-extraction", "linear-probe-then-fine-tune", "scratch"} & {name for _, name in kinds}

@@ -139,9 +139,9 @@ def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bo
 def suggestions(report: dict[str, Any], source: str, ranking: Sequence[dict[str, Any]],
                 measured: bool) -> list[dict[str, Any]]:  # fmt: skip
     """What to try next, the most promising first."""
-    from tlcore.strategies import STRATEGIES
+    from tlcore import strategies, tasks
 
-    titles = {one.id: one.title for one in STRATEGIES}
+    titles = {one.id: one.title for one in strategies.serving(tasks.find(report["task"]))}
     out: list[dict[str, Any]] = []
 
     def add(kind: str, name: str | None, told: Sentence, **draft: Any) -> None:

@@ -98,6 +98,8 @@ def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: in
         low, high = ends(_nested(drawn[metric.id], each, rng, _freedom(each)))
         if metric.share:
             low, high = never_certain(low, high, units)
+        if metric.least is not None:  # the seeds' part of the interval is drawn evenly to both sides
+            low = max(low, metric.least)
         out[metric.id] = Estimate(float(each.mean()), (low, high))
     return out
 

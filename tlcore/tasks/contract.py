@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Metric:
     """A score. Differences are always taken so that above 0 means transfer is better.
 
-    ``smallest`` is the smallest difference of interest, in the metric's own units.
+    ``smallest`` is the smallest difference of interest, in the metric's own units; no score lies below ``least``.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Metric:
     higher_is_better: bool = True
     share: bool = True
     smallest: float = 0.01
+    least: float | None = None
 
 
 @dataclass(frozen=True)

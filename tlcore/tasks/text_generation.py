@@ -50,8 +50,15 @@ class TextGeneration:
     against = "best"
     judged = None
     metrics = (
-        Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1),
-        Metric("bits-per-character", say("bits per character"), higher_is_better=False, share=False, smallest=0.02),
+        Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1, least=1.0),
+        Metric(
+            "bits-per-character",
+            say("bits per character"),
+            higher_is_better=False,
+            share=False,
+            smallest=0.02,
+            least=0.0,
+        ),
         Metric("next-token-accuracy", say("accuracy of the next token")),
     )
     default_source = "bundled/studio-writer"

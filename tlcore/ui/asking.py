@@ -78,5 +78,5 @@ def _answers(job: Job) -> None:
 
 def _lines(answer: Any) -> None:
     """An answer as it was written, its lines kept."""
-    lines = [plain(line) for line in str(answer).splitlines()] or [""]
+    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [""]  # beside a blank, ** is no bold
     st.markdown("**" + "**  \n**".join(short(line, 2_000) or "–" for line in lines) + "**")
