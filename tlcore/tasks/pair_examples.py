@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.sources.opening.pair_tokens import first
+from tlcore.sources.opening.pair_tokens import IGNORED, first
 from tlcore.tasks.text_examples import Tokens
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-
-IGNORED = -100  # in labels: padding
 
 
 class PairTokens:

@@ -160,7 +160,7 @@ class Phrases:
     )
     task = "translation"
     spec = {  # noqa: RUF012
-        "source": "bundled/minilm-l6", "strategy": "fine-tuning", "seeds": 2, "budget": {"epochs": 16},
+        "source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 12},
         "options": {"batch_size": 16, "learning_rate": 8e-4},
     }  # fmt: skip
 

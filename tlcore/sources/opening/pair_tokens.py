@@ -20,6 +20,7 @@ FILES = (TARGET, *MARIAN[:2])
 BYTES = 3  # ByT5: ids of bytes begin behind padding, end and unknown
 WORDS = 4_000  # tokens of a vocabulary of one's own at most
 PAD, START, END = "[PAD]", "[START]", "[END]"
+IGNORED = -100  # in labels, and behind the end of what was written: padding
 NEVER = -1e6  # log-probability of a piece that the side's own model does not have
 
 

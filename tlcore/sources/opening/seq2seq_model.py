@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from tlcore.sources.opening import files, pair_tokens, tokens
+from tlcore.sources.opening.from_seq2seq import WARM
 from tlcore.sources.opening.grouping import NECK, STEM, Key, group
 from tlcore.sources.opening.image_model import set_training
+from tlcore.sources.opening.pair_tokens import IGNORED
 from tlcore.tasks.contract import Part
 
 LAYER = re.compile(r"\.(?:block|layer|layers|albert_layers)\.(\d+)\.")
 HEADS = ("decoder", "enc_to_dec_proj", "model.decoder", "lm_head", "final_logits_bias")
-IGNORED = -100  # in labels: padding
-WARM = "encoder-decoder"  # the kind of a text encoder with a decoder of the studio's own
 
 
 class Seq2SeqModel(nn.Module):
