@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np  # noqa: F401
 
 # studio: the next line becomes the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone_text import cell, encoding_of, gather, padded  # noqa: F401
+from tlcore.bundle.standalone_text import TEXT_COLUMNS, cell, encoding_of, gather, padded  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
+SOURCES = (*TEXT_COLUMNS, "source", "src", "document", "article", "origem")  # names of the column of texts
 
 
 def writer(beams):
@@ -83,7 +84,7 @@ def main():
         waiting.clear()
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column)):
+    for name, text, reason in chain(given, gather(asked.input, asked.column, SOURCES)):
         if reason is None:
             waiting.append((name, text))
             predicted += 1

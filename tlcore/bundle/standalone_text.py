@@ -27,12 +27,13 @@ MOST_BYTES = 2_000_000_000  # of one file
 TEXT_COLUMNS = (
     "text", "texto", "sentence", "frase", "content", "conteúdo", "conteudo", "review", "avaliação", "avaliacao",
     "comment", "comentário", "comentario", "message", "mensagem", "tweet", "tweettext", "utterance", "document",
-    "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título", "source",
+    "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título",
 )  # fmt: skip
 
 
-def gather(inputs, column):
-    """Every text of the inputs as (file:row, text or None, reason or None), in order."""
+def gather(inputs, column, names=TEXT_COLUMNS):
+    """Every text of the inputs as (file:row, text or None, reason or None), in order. Tables have it in the column that
+    is named, else in one of ``names``."""
     for given in inputs:
         path = Path(given)
         kind = path.suffix.lower()
@@ -48,10 +49,10 @@ def gather(inputs, column):
                     if line.strip():
                         yield f"{path.name}:{number}", line.strip(), None
         else:
-            yield from _from_table(path, kind, column)
+            yield from _from_table(path, kind, column, names)
 
 
-def _from_table(path, kind, column):
+def _from_table(path, kind, column, names):
     csv.field_size_limit(64_000_000)
     with path.open(encoding=encoding_of(path), errors="replace", newline="") as file:
         sample = file.readline()
@@ -59,7 +60,7 @@ def _from_table(path, kind, column):
         separator = "\t" if kind == ".tsv" else max(",;\t|", key=sample.count)
         table = csv.reader(file, delimiter=separator)
         header = [name.strip() for name in next(table, [])]
-        place = _place(header, column)
+        place = _place(header, column, names)
         if place is None:
             yield path.name, None, "It has no column of texts; name the column text."
             return
@@ -71,10 +72,10 @@ def _from_table(path, kind, column):
                 yield f"{path.name}:{number}", None, "It has no text."
 
 
-def _place(header, column):
+def _place(header, column, names):
     """The place of the column of texts: the one named, else by its name, else the only one there is."""
     plain = ["".join(c for c in name.lower() if c.isalnum()) for name in header]
-    for name in [column] if column else TEXT_COLUMNS:
+    for name in [column] if column else names:
         if name in header:
             return header.index(name)
         if not column and name in plain:

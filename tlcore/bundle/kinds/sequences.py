@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from tlcore.bundle import layout, program
 from tlcore.bundle.kinds import texts
-from tlcore.bundle.kinds.contract import Feed, Knob, Row
-from tlcore.bundle.standalone_text import padded
+from tlcore.bundle.kinds.contract import Feed, Input, Knob, Row
+from tlcore.bundle.standalone_sequences import SOURCES
+from tlcore.bundle.standalone_text import gather, padded
 from tlcore.sources.opening import pair_tokens, tokens
 from tlcore.sources.opening.tokens import open_tokenizer
 from tlcore.words import say
@@ -82,7 +83,6 @@ class Sequences:
     )  # fmt: skip
     requirements = program.TORCH_REQUIREMENTS
     named = staticmethod(texts.KIND.named)
-    found_in = staticmethod(texts.KIND.found_in)
     done = staticmethod(texts.KIND.done)
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
@@ -117,6 +117,10 @@ class Sequences:
         written = _write(prepared, network, [ready for _, ready in waiting], int(bundle.settings["beams"]))
         for (name, _), text in zip(waiting, written, strict=True):
             yield Row(name, text)
+
+    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
+        for name, text, reason in gather([str(path) for path in paths], None, SOURCES):
+            yield name, text, None if reason is None else texts.translated(reason)
 
     def predict_py(self) -> str:
         return program.predict_sequences_py()

@@ -89,7 +89,7 @@ class Texts:
 
     def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
         for name, text, reason in gather([str(path) for path in paths], None):
-            yield name, text, None if reason is None else _translated(reason)
+            yield name, text, None if reason is None else translated(reason)
 
     def done(self, n: int) -> Sentence:
         return say("{n} texts predicted", n=n)
@@ -148,7 +148,7 @@ def traced(model: Any) -> tuple[Any, Any]:
     return ids, mask
 
 
-def _translated(reason: str) -> Sentence:
+def translated(reason: str) -> Sentence:
     """The reasons that `standalone_text` gives, which must not know of the studio's words, as Sentences."""
     known = {
         "There is no such file.": say("There is no such file."),
