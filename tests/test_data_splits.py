@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tlcore.data import splits
 from tlcore.data.splits import divide, stratified
 from tlcore.spec import Split
 
@@ -117,3 +118,25 @@ def test_twenty_thousand_rows_are_quick():
     began = time.process_time()
     stratified(frame, SPLIT)
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_examples_alone_are_dealt_out_as_one_by_one(seed):
+    """What is done at once for a class is what taking each example in turn to where it fits best would do."""
+    rng = np.random.default_rng(seed)
+    frame = rows({f"c{k}": int(rng.integers(1, 120)) for k in range(5)})
+    frame["near"] = [f"n{x}" if x < 15 else None for x in rng.integers(0, 90, len(frame))]
+    split = Split(seed=seed, validation=0.1, test=0.25)
+    shares = np.array([0.65, 0.1, 0.25])
+    unit_of = splits.units(frame)
+    members = pd.DataFrame({"unit": unit_of, "label": frame["label"]}).groupby("unit")["label"].agg(list)
+    turns = sorted(members.index, key=lambda unit: (-len(members[unit]), splits._draw(seed, unit)))
+    labels = sorted(frame["label"].unique())
+    wanted = np.stack([splits._quota(int((frame["label"] == one).sum()), shares) for one in labels], 1).astype(float)
+    have, chosen = np.zeros_like(wanted), {}
+    for unit in turns:
+        classes, sizes = np.unique([labels.index(one) for one in members[unit]], return_counts=True)
+        best = int(np.argmin(splits._cost(wanted[:, classes], have[:, classes], sizes, shares)))
+        have[best, classes] += sizes
+        chosen[unit] = ("train", "validation", "test")[best]
+    assert stratified(frame, split).tolist() == [chosen[unit] for unit in unit_of]
