@@ -26,7 +26,7 @@ HEAVY = {
     "peft",
 }
 # Only imported inside functions, by modules that need a network.
-HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal", "image", "seq2seq", "text")}
+HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal", "image", "seq2seq", "span", "text")}
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 MODULES = sorted((ROOT / "tlcore").rglob("*.py"))
 

@@ -40,7 +40,7 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     # As real ones have it: padding and cutting that the studio must not keep.
     tokenizer.enable_padding(length=40, pad_id=0, pad_token="[PAD]")
@@ -132,3 +132,46 @@ def run(folder: Path, **spec: object) -> dict:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
+
+
+def questions(contexts: int, seed: int = 0) -> list[dict[str, object]]:
+    """Questions on contexts of the tokenizer's words, two on each: which good word is in it, and which bad one, if any.
+
+    Each has ``context``, ``question``, ``answer`` ('' where there is none) and ``answer_start``.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    found: list[dict[str, object]] = []
+    for place in range(contexts):
+        words = [*rng.choice(REST, int(rng.integers(6, 26))), str(rng.choice(GOOD))]
+        bad = [str(rng.choice(BAD))] if place % 2 else []
+        context = " ".join(rng.permutation([*words, *bad]))
+        for question, known in (("was it good", GOOD), ("was it bad", BAD)):
+            answer = next((word for word in context.split() if word in known), "")
+            found.append({"context": context, "question": question, "answer": answer,
+                          "answer_start": context.find(answer) if answer else ""})  # fmt: skip
+    return found
+
+
+def write_questions(path: Path, rows: list[dict[str, object]]) -> Path:
+    """As a CSV, or as SQuAD's JSON with one article for each context."""
+    import csv
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+        return path
+    articles: dict[object, list[dict[str, object]]] = {}
+    for row in rows:
+        answers = [{"text": row["answer"], "answer_start": row["answer_start"]}] if row["answer"] else []
+        articles.setdefault(row["context"], []).append(
+            {"question": row["question"], "answers": answers, "is_impossible": not answers}
+        )
+    told = [{"title": f"t{i}", "paragraphs": [{"context": context, "qas": asked}]}
+            for i, (context, asked) in enumerate(articles.items())]  # fmt: skip
+    path.write_text(json.dumps({"version": "v2.0", "data": told}), encoding="utf-8")
+    return path

@@ -19,7 +19,7 @@ LICENCES = (
     "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
     "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
 )  # fmt: skip
-TYPES = {"macro-f1": "f1"}
+TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
 
 
 def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
@@ -184,7 +184,7 @@ def _export(export: dict[str, Any], kind: Kind) -> str:
     return (
         f"`model.onnx` (opset {onnx.OPSET}, any batch size) against torch on {export['n']} test "
         f"{kind.things}: largest difference of a logit {export['max_difference']:.1e} (allowed "
-        f"{export['tolerance']:.0e}), same class on {export['same_class']}. "
+        f"{export['tolerance']:.0e}), same answer on {export['same_class']}. "
         f"One of them through the network took {export['milliseconds']:.1f} ms "
         "with onnxruntime on the CPU of the machine that trained it, decoding not counted.\n"
     )

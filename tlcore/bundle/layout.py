@@ -19,6 +19,7 @@ PAIR_WEIGHTS = (
 )  # fmt: skip
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # bundles of before it was measured have none: temperature 1
+ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
 PICTURES = (
     ".jpg",
     ".jpeg",
@@ -36,6 +37,7 @@ PICTURES = (
 KNOWN = frozenset((
     *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json",
     "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
+    "example/questions.csv", ANSWERING,
     *(f"example/picture{suffix}" for suffix in PICTURES),
 ))  # fmt: skip
 LARGE = ("model.safetensors", "model.onnx")

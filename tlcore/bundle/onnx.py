@@ -19,12 +19,13 @@ INPUT, OUTPUT = "pixels", "logits"
 
 
 def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, dict[int, str]],
-           out: Mapping[int, str] | None = None) -> None:  # fmt: skip
+           outputs: Mapping[str, dict[int, str]] | None = None) -> None:  # fmt: skip
     """Write the network as one ONNX file of a fixed opset, traced on ``example``.
 
-    ``free`` names the inputs in order, each with its axes that may be of any length; the output is logits (n, classes),
-    unless ``out`` names other axes of any length.
+    ``free`` names the inputs in order, each with its axes that may be of any length; ``outputs`` likewise, which is
+    logits (n, classes) where it is not given.
     """
+    outputs = outputs or {OUTPUT: {0: "n"}}
     import torch
 
     model = model.to("cpu").eval()
@@ -32,7 +33,7 @@ def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, 
         warnings.simplefilter("ignore")
         torch.onnx.export(
             model, example, str(path), dynamo=False, opset_version=OPSET, input_names=list(free),
-            output_names=[OUTPUT], dynamic_axes={**free, OUTPUT: dict(out or {0: "n"})},
+            output_names=list(outputs), dynamic_axes={**free, **outputs},
         )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def session(model: str | bytes) -> Any:
 
 
 def run(session: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Logits (n, classes) of the network's inputs by name."""
+    """The first output of the network, logits (n, …), of its inputs by name; those it does not have are left out."""
     known = [one.name for one in session.get_inputs()]
     return session.run(None, {name: np.ascontiguousarray(feed[name]) for name in known})[0]
 

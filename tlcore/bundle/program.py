@@ -1,4 +1,4 @@
-"""The bundle's predict.py: `standalone` (or `standalone_text`) with the studio's own functions written into it."""
+"""The bundle's predict.py: `standalone` (or one of its kin) with the studio's own functions written into it."""
 
 from __future__ import annotations
 
@@ -59,6 +59,15 @@ def predict_sequences_py() -> str:
     functions = (cell, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
     constants = {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
     return _written("standalone_sequences.py", functions, constants)
+
+
+def predict_questions_py() -> str:
+    """The text of predict.py for questions on contexts."""
+    from tlcore.bundle.standalone import cell
+    from tlcore.bundle.standalone_text import encoding_of
+    from tlcore.tasks.answer_spans import best_answer, padded, said, windows
+
+    return _written("standalone_questions.py", (windows, padded, best_answer, said, encoding_of, cell))
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:

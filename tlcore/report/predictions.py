@@ -48,7 +48,8 @@ def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str
     """The answers with the lowest scores below 1, as the page of errors reads them."""
     order = sorted((one for one in answers if one["score"] < 1), key=lambda one: one["score"])[:most]
     return [
-        {**one, **{key: excerpt(one[key]) for key in ("text", "truth", "prediction") if key in one}} for one in order
+        {**one, **{key: excerpt(one[key]) or "–" for key in ("text", "truth", "prediction") if key in one}}
+        for one in order
     ]
 
 

@@ -32,7 +32,22 @@ EACH, MOST_CLUSTERS = 25, 8
 TYPICAL = 4  # examples that stand for a cluster
 DRAWS = 1000
 # Columns that say nothing of what is in an example. The classes have a table of their own.
-NOT_ABOUT = {"id", "file", "text", "label", "split", "sha256", "group", "cluster", "near", "row", "bytes"}
+NOT_ABOUT = {
+    "id",
+    "file",
+    "text",
+    "label",
+    "split",
+    "sha256",
+    "group",
+    "cluster",
+    "near",
+    "row",
+    "bytes",
+    "spans",
+    "question",
+    "answer",
+}
 OWN = {
     "width": say("width in pixels"),
     "height": say("height in pixels"),
@@ -41,9 +56,11 @@ OWN = {
     "characters": say("length in characters"),
     "converted": say("converted from another format"),
     "language": say("language"),
+    "answerable": say("answerable"),
+    "title": say("article"),
 }
-VALUES = {"language": NAMES}  # fmt: skip
 YES, NO = say("yes"), say("no")
+VALUES = {"language": NAMES, "answerable": {"yes": YES, "no": NO}}
 Part = tuple[dict[str, Any], np.ndarray]
 
 

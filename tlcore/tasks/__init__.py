@@ -4,6 +4,7 @@ from tlcore.registry import by_id, pick
 from tlcore.tasks.contract import Task
 from tlcore.tasks.image_classification import ImageClassification
 from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
+from tlcore.tasks.question_answering import QuestionAnswering
 from tlcore.tasks.sentiment_analysis import SentimentAnalysis
 from tlcore.tasks.summarization import Summarization
 from tlcore.tasks.text_classification import TextClassification
@@ -20,6 +21,7 @@ TASKS: tuple[Task, ...] = (
     TextGeneration(),
     Translation(),
     Summarization(),
+    QuestionAnswering(),
 )
 
 _BY_ID = by_id(TASKS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -181,6 +181,11 @@ class Task(Protocol):
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: Any) -> np.ndarray:
         """What is kept of a batch for `evaluate`, (k, …), from what `loss` gave: the logits, or what follows from them
         (spans, generated tokens) as a structured array. Without gradients, in evaluation mode.
+        """
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        """What validation data decide about a trained model before its weights are packed (a threshold), kept in the
+        model itself, which saves it. ``outputs()`` gives what the model says of the ``validation`` examples.
         """
 
     # --- scores --------------------------------------------------------------------------------------------------

@@ -223,6 +223,9 @@ class Sequences:
         out["loss"], out["tokens"], out["ids"] = (one.cpu().numpy() for one in (loss.float(), count, ids))
         return out
 
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
+
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Counts of each written text against its reference; a group (a document) is one unit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +167,9 @@ class TextClassification:
 
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
         return given.float().cpu().numpy()
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
 
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +208,9 @@ class TextGeneration:
         out["loss"], out["tokens"] = np.bincount(rows, losses, n), np.bincount(rows, minlength=n)
         out["hits"], out["characters"] = np.bincount(rows, hits, n), batch["characters"].cpu().numpy()
         return out
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
 
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:

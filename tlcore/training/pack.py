@@ -31,6 +31,8 @@ def pack_and_score(
     """
     import torch
 
+    validation = examples["validation"]
+    task.settle(model, validation, lambda: loop.outputs(task, model, validation, batch_size, device))
     weights = folder / "weights"
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()

@@ -22,9 +22,11 @@ EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
 NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities",
-             "turns", "ends")  # fmt: skip
+             "turns", "ends", "spans")  # fmt: skip
 OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities"), "completion": say("Completion"),
-                            "document": say("Document"), "target": say("Target")}  # fmt: skip
+                            "document": say("Document"), "target": say("Target"), "question": say("Question"),
+                            "answer": say("Answer"), "answerable": say("Answerable"),
+                            "title": say("Article")}  # fmt: skip
 
 
 class Pasted(io.BytesIO):
@@ -113,7 +115,7 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
     if pages > 1:
         page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
     part = rows.iloc[(page - 1) * ROWS : page * ROWS]
-    own = [name for name in rows.columns if name not in NOT_SHOWN]
+    own = [name for name in rows.columns if name not in NOT_SHOWN and (rows[name] != "").any()]
     told = {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own}
     shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
     st.dataframe(

@@ -11,7 +11,7 @@ import streamlit as st
 from tlcore.errors import StudioError, UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
-from tlcore.ui import asking, charts, entities, jobview, texts, words_view
+from tlcore.ui import answers, asking, charts, entities, jobview, texts, words_view
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -125,12 +125,17 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
                 words_view.on_demand({"bundle": str(path), "text": given}, f"{key}-{hash(given)}")
 
 
-TRY = {"image": _pictures, "text": _texts, "tokens": entities.try_it}
+TRY = {"image": _pictures, "text": _texts, "tokens": entities.try_it, "question-answering": answers.try_it}
 TABLE_OF_TEXTS = (
     say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
     ["csv", "tsv", "txt"],
 )
-BATCHES = {"image": (say("Zip of pictures"), ["zip"])}  # all others read texts
+BATCHES = {  # all others read texts
+    "image": (say("Zip of pictures"), ["zip"]),
+    "question-answering": (
+        say("Questions: a CSV, TSV or JSON lines with the columns context and question"), ["csv", "tsv", "jsonl"],
+    ),
+}  # fmt: skip
 
 
 def batch(run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.bundle.kinds import generation, pictures, sequences, texts, tokens
+from tlcore.bundle.kinds import generation, pictures, questions, sequences, texts, tokens
 from tlcore.bundle.kinds.contract import Kind, Knob
 from tlcore.registry import by_id, pick
 
@@ -12,6 +12,7 @@ KINDS: tuple[Kind, ...] = (
     tokens.KIND,
     generation.KIND,
     sequences.KIND,
+    questions.KIND,
 )
 _BY_ID = by_id(KINDS)
 

@@ -30,7 +30,7 @@ class Row:
     confidence: float | None = None
     probability: tuple[float, ...] = ()  # of each label; empty where the model has none
     reason: Sentence | None = None
-    spans: tuple[tuple[int, int, str], ...] = ()  # what was found in a text: start, end, label
+    spans: tuple[tuple[int, int, str], ...] = ()  # what was found in a text, or in a context: start, end, label
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,7 @@ def _export(model: Any, path: Path) -> None:
             return self.model.each(ids, mask)
 
     free = {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}}
-    onnx.export(Each(), texts.traced(model), path, free, {0: "n", 1: "t"})
+    onnx.export(Each(), texts.traced(model), path, free, {onnx.OUTPUT: {0: "n", 1: "t"}})
 
 
 def _by_torch(model: Any, feed: Feed) -> np.ndarray:

@@ -127,7 +127,10 @@ class Texts:
                     say("There is no column {group} to keep together.", group=group[:200]), code="group"
                 )
             rows["group"] = found
-        rows["near"], near_said = duplicates.alike(rows, near_texts.clusters(_whole(rows)), WORDS)
+        whole = _whole(rows)
+        once = ~whole.duplicated()  # a context of several questions is no copy of itself
+        near, near_said = duplicates.alike(rows[once], near_texts.clusters(whole[once]), WORDS)
+        rows["near"] = whole.map(dict(zip(whole[once], near, strict=True)))
         rows["language"] = languages.column(rows["text"])
         findings += [
             *said, *near_said, *languages.findings(rows), *task.check(rows),
@@ -181,8 +184,8 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
         Finding(
             level="note", code="long-texts", count=len(long), examples=long["id"].head(10).tolist(),
             sentence=say(
-                "Texts longer than {limit} characters: {n}. Models read the beginning of a long text only; the plan "
-                "says how much.", limit=LONG, n=len(long),
+                "Texts longer than {limit} characters: {n}. The plan says how much of a long text is read.", limit=LONG,
+                n=len(long),
             ),
         )
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from tlcore.data.readers import (
     pairs,
     plain_text,
     prompts,
+    question_answering,
     text_column,
     text_labels,
     text_table,
@@ -32,6 +33,7 @@ READERS: tuple[Reader, ...] = (
     text_column.READER,
     plain_text.READER,
     pairs.READER,
+    question_answering.READER,
 )
 by_id(READERS)  # a duplicate id fails here, at import
 

@@ -9,6 +9,7 @@ from tlcore.data.samples import (
     names_in_news,
     notices,
     phrases,
+    questions,
     shop_window,
     surface_defects,
 )
@@ -24,6 +25,7 @@ SAMPLES: tuple[Sample, ...] = (
     names_in_news.SAMPLE,
     phrases.SAMPLE,
     notices.SAMPLE,
+    questions.SAMPLE,
 )
 _BY_ID = by_id(SAMPLES)
 

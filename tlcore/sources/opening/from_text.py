@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,45 +53,63 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     """
     import torch
     from torch import nn
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
+
+    from tlcore.sources.opening.text_model import TextModel
+
+    encoder = network(opened, AutoModel, pretrained, seed, lambda key: "pooler" in key)
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None  # made for another task; the mean of all tokens takes its place
+    width = encoder.config.hidden_size
+    head: nn.Linear | None = None
+    if num_classes is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            head = nn.Linear(width, num_classes)
+            fresh_head(head)
+    elif pretrained:
+        head = _own_head(opened, width)
+    return TextModel(encoder, head, opened.config, opened.folder, size)
+
+
+def network(opened: OpenSource, auto: Any, pretrained: bool, seed: int, may_lack: Callable[[str], bool],
+            **changes: Any) -> Any:  # fmt: skip
+    """The folder's network as a class ``auto`` of transformers builds it, with ``changes`` of its config.
+
+    With ``pretrained`` its weights are loaded and checked: none is missing but those that it ``may_lack``. Everything
+    random is drawn from ``seed``. Raises UnusableInput.
+    """
+    import torch
+    from transformers import AutoConfig
 
     from tlcore.sources.opening.from_transformers import plain, quietly
-    from tlcore.sources.opening.text_model import TextModel
 
     kind = str(opened.config["model_type"])
     told = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
+    if "num_labels" in changes:
+        told = {key: value for key, value in told.items() if key not in ("id2label", "label2id")}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            config = AutoConfig.for_model(kind, **told)
-            check_size(opened, lambda: AutoModel.from_config(config))
+            config = AutoConfig.for_model(kind, **{**told, **changes})
+            check_size(opened, lambda: auto.from_config(config))
             info = None
             if pretrained:
                 with quietly():
-                    encoder, info = AutoModel.from_pretrained(
+                    made, info = auto.from_pretrained(
                         opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
                         trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
                     )  # fmt: skip
             else:
-                encoder = AutoModel.from_config(config, dtype=torch.float32)
-            check_vocabulary(opened, encoder)
+                made = auto.from_config(config, dtype=torch.float32)
+            check_vocabulary(opened, made)
         except BUILD_ERRORS as error:
             if isinstance(error, UnusableInput):
                 raise
             raise does_not_fit(kind, error) from None
         if info is not None:
-            check_complete(info, kind)
-        if getattr(encoder, "pooler", None) is not None:
-            encoder.pooler = None  # made for another task; the mean of all tokens takes its place
-        width = encoder.config.hidden_size
-        head: nn.Linear | None = None
-        if num_classes is not None:
-            torch.manual_seed(seed)
-            head = nn.Linear(width, num_classes)
-            fresh_head(head)
-        elif pretrained:
-            head = _own_head(opened, width)
-    return TextModel(encoder, head, opened.config, opened.folder, size)
+            check_complete(info, kind, may_lack)
+    return made
 
 
 def with_masked_head(opened: OpenSource) -> Any:
@@ -145,14 +163,14 @@ def check_vocabulary(opened: OpenSource, encoder: Any) -> None:
         )  # fmt: skip
 
 
-def check_complete(info: Any, kind: str) -> None:
-    """Refuse where layers other than a pooler (which is not used) were not in the file."""
+def check_complete(info: Any, kind: str, may_lack: Callable[[str], bool] = lambda key: "pooler" in key) -> None:
+    """Refuse where layers were not in the file, but for those that it ``may_lack``: a pooler is not used."""
 
     def get(name: str) -> Any:
         return info[name] if isinstance(info, dict) else getattr(info, name)
 
     def used(key: str) -> bool:
-        return "pooler" not in key and not key.endswith("position_ids")
+        return not may_lack(key) and not key.endswith("position_ids")
 
     if mismatched := [key[0] for key in get("mismatched_keys") if used(key[0])]:
         raise does_not_fit(kind, ValueError(f"size mismatch for {mismatched[0]}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ class TextModel(nn.Module):
     def parts(self) -> list[Part]:
         """Embeddings first, then the layers, the head last; each parameter and buffer in exactly one."""
         if self._parts is None:
-            self._parts = group(self.net, None if self.head is None else "head", _matcher(self.net), "net")
+            self._parts = group(self.net, None if self.head is None else "head", matcher(self.net), "net")
         return self._parts
 
     def set_training(self, trainable_parts: set[str]) -> None:
@@ -114,13 +113,10 @@ class TextModel(nn.Module):
         if self.head is not None:
             weights |= {f"head.{name}": tensor for name, tensor in untied(self.head).items()}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        (folder / tokens.TOKENIZER).write_text(tokens.read(self.folder), encoding="utf-8")
-        for name in tokens.FILES[1:]:
-            if (self.folder / name).is_file():
-                shutil.copyfile(self.folder / name, folder / name)
+        tokens.copy(self.folder, folder)
 
 
-def _matcher(net: nn.Module) -> Any:
+def matcher(net: nn.Module) -> Any:
     """The order of a tensor's name: embeddings, numbered layers, what follows them."""
     names = [name for name, _ in net.named_parameters()]
     numbered = [place for place, name in enumerate(names) if LAYER.search(name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,14 @@ def read(folder: Path) -> str:
         return made.backend_tokenizer.to_str()
     except Exception:  # whatever the library raises on files of another kind
         raise unusable() from None
+
+
+def copy(folder: Path, into: Path) -> None:
+    """The tokenizer of one folder as ``tokenizer.json`` of another, and the files that transformers reads beside it."""
+    (into / TOKENIZER).write_text(read(folder), encoding="utf-8")
+    for name in FILES[1:]:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
 
 
 def open_tokenizer(told: str, length: int) -> Tokenizer:

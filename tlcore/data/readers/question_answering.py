@@ -1,0 +1,218 @@
+"""Questions on texts, and where in the text the answer stands: SQuAD's JSON, or a table with a row a question."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tlcore.data.findings import Finding, SetAside
+from tlcore.data.readers import answer_places, squad
+from tlcore.data.readers.columns import SHEET, chosen, short, told
+from tlcore.data.readers.contract import RawText, tidy_label
+from tlcore.data.readers.text_table import by_split, of_kind, own_split, strays, unclosed
+from tlcore.data.tables import open_table
+from tlcore.data.trees import Tree
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+READ = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xlsm", ".parquet")
+ARTICLES = 100  # from so many on each article stays within one split, and below that each context
+ARTICLE = "title"
+NAMES = {
+    "context": ("context", "contexto", "passage", "passagem", "paragraph", "parágrafo", "paragrafo", "text", "texto",
+                "document", "documento"),
+    "question": ("question", "pergunta", "questão", "questao", "query", "q"),
+    "answer": ("answers", "answer", "resposta", "respostas", "answertext", "a"),
+    "answer_start": ("answerstart", "start", "início", "inicio", "offset", "startposition"),
+    "is_impossible": ("isimpossible", "impossible", "unanswerable", "semresposta"),
+    "split": ("split", "set", "subset", "partition", "fold"),
+    "article": (ARTICLE, "título", "titulo", "article", "artigo"),
+    "group": ("group", "groupid", "grupo"),
+}  # fmt: skip
+TITLES = {"context": say("context"), "question": say("question"), "answer": say("answer")}
+RANKS = {"test": 0, "validation": 1, "train": 2}  # where a context is in two splits, the first of these keeps it
+YES = ("1", "true", "yes", "y", "sim", "s", "verdadeiro")
+Item = RawText | SetAside | Finding
+
+
+@dataclass
+class _Seen:
+    """What a first look at an upload found: for each context its article, its group and its splits, and what was
+    noticed of answers.
+    """
+
+    rank: dict[str, int] = field(default_factory=dict)
+    unit: dict[str, str | None] = field(default_factory=dict)  # of the first row with the context
+    articles: set[str] = field(default_factory=set)
+    moved: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One question as the upload has it."""
+
+    context: str
+    question: str
+    answers: list[tuple[str, Any]] | Sentence  # text and start; or why there are none to be read
+    impossible: bool | None
+    article: str | None
+    group: str | None
+    split: str | Sentence | None
+
+
+class QuestionAnswering:
+    id = "question-answering"
+    title = say("Questions and answers on texts")
+    what = say(
+        "SQuAD's JSON (version 1 or 2), or a CSV, TSV, Excel, JSON lines or Parquet table with the columns context, "
+        "question and answer, alone or as files named train, validation and test. No answer means that the context "
+        "gives none."
+    )
+
+    suffixes = READ
+    example = "context,question,answer"
+
+    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+        return bool(of_kind(tree, READ))
+
+    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[Item]:
+        """Two passes: the first finds in which splits and articles each context lies."""
+        names = by_split(tree, READ)
+        seen = _Seen()
+        for item in _found(tree, names, columns, group, None):
+            if isinstance(item, RawText):
+                key = _key(item.text)
+                rank = RANKS.get(item.split or "", 2)
+                seen.rank[key] = min(rank, seen.rank.get(key, rank))
+                seen.unit.setdefault(key, item.group)
+                if item.more[ARTICLE]:
+                    seen.articles.add(item.more[ARTICLE])
+        for item in _found(tree, names, columns, group, seen):
+            yield _settled(item, seen, group) if isinstance(item, RawText) else item
+        yield from _noticed(seen)
+        yield from strays(tree, names)
+
+
+def _found(tree: Tree, names: Mapping[str, str | None], columns: Mapping[str, str], group: str | None,
+           seen: _Seen | None) -> Iterator[Item]:  # fmt: skip
+    """Every question of the upload with the place of its answers; ``group`` is still the person's own, if any."""
+    for name, split in names.items():
+        articles = squad.articles(tree.entries[name], name)
+        rows: Iterator[tuple[int, _Row | Sentence] | SetAside | Finding]
+        if articles is None:
+            rows = _of_table(tree, name, columns, group)
+        else:
+            if group not in (None, ARTICLE):
+                raise UnusableInput(
+                    say("There is no column {group} to keep together.", group=short(group)), code="group", file=name
+                )
+            rows = _of_articles(articles, name)
+        for item in rows:
+            if not isinstance(item, tuple):
+                yield item
+                continue
+            number, row = item
+            made = row if isinstance(row, Sentence) else _example(name, number, row, split, seen)
+            yield SetAside(file=name, row=number, reason=made) if isinstance(made, Sentence) else made
+
+
+def _of_table(tree: Tree, name: str, columns: Mapping[str, str],
+              group: str | None) -> Iterator[tuple[int, _Row | Sentence] | Finding]:  # fmt: skip
+    table = open_table(tree.entries[name], name, columns.get(SHEET))
+    mapped = chosen(table, columns, group, NAMES, TITLES)
+    if group and mapped.get("group") != group:
+        raise UnusableInput(
+            say("There is no column {group} to keep together.", group=short(group)), code="group", file=name, row=1
+        )
+    yield told(name, mapped)
+    for number, cells, problem in table.rows():
+        given = {role: cells.get(column) for role, column in mapped.items()}
+        marked = tidy_label(given.get("is_impossible")).lower()
+        yield number, unclosed(problem, cells) or _Row(
+            given["context"], given["question"], answer_places.listed(given["answer"], given.get("answer_start")),
+            marked in YES if marked else None, tidy_label(given.get("article")) or None,
+            tidy_label(given.get("group")) or None, own_split(cells, mapped),
+        )  # fmt: skip
+
+
+def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | SetAside]:
+    """The questions of SQuAD's articles, numbered as they come."""
+    number = 0
+    for item in squad.questions(articles):
+        if isinstance(item, Sentence):
+            yield SetAside(file=name, reason=item)
+            continue
+        number += 1
+        title, context, asked = item
+        marked = asked.get("is_impossible")
+        answers = answer_places.listed(asked.get("answers", asked.get("answer")), None)
+        if marked is False and answers == []:
+            answers = say("It has no answer, and is not marked as impossible to answer.")
+        yield number, _Row(context, asked.get("question"), answers, marked if isinstance(marked, bool) else None,
+                           tidy_label(title) or None, None, None)  # fmt: skip
+
+
+def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen | None) -> RawText | Sentence:
+    """One question with the places of its answers in the context, or why it cannot be used."""
+    if isinstance(row.split, Sentence):
+        return row.split
+    if isinstance(row.answers, Sentence):
+        return row.answers
+    if row.impossible and row.answers:
+        return say("It is marked as impossible to answer, and has an answer.")
+    made = answer_places.placed(row.context, row.question, row.answers)
+    if isinstance(made, Sentence):
+        return made
+    place = f"{name}:{number}"
+    if seen is not None:
+        for noticed, where in ((made.moved, seen.moved), (made.dropped, seen.dropped), (made.several, seen.several)):
+            if noticed:
+                where.append(place)
+    more = {
+        "question": made.question, "answer": made.context[slice(*made.spans[0])] if made.spans else "",
+        "answerable": "yes" if made.spans else "no", "spans": json.dumps(made.spans), ARTICLE: row.article or "",
+    }  # fmt: skip
+    return RawText(place, made.context, "", split or row.split, row.group, number, more,
+                   f"{made.question}\x1f{made.context}")  # fmt: skip
+
+
+def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | SetAside:
+    """The example in its group: never one context in two splits, nor in two groups."""
+    key = _key(item.text)
+    if item.split and RANKS[item.split] > seen.rank[key]:
+        other = next(split for split, rank in RANKS.items() if rank == seen.rank[key])
+        return SetAside(file=item.id.rpartition(":")[0], row=item.row, reason=say(
+            "Its context is in the {split} set too; there it stays.", split=other))  # fmt: skip
+    by_article = group == ARTICLE or len(seen.articles) >= ARTICLES
+    article = item.more[ARTICLE] if by_article else ""
+    unit = seen.unit[key] or article or f"context {key[:8]}"
+    return RawText(item.id, item.text, "", item.split, unit, item.row, item.more, item.same)
+
+
+def _noticed(seen: _Seen) -> Iterator[Finding]:
+    for code, level, where, sentence in (
+        ("answers-moved", "warning", seen.moved, say(
+            "Questions with an answer that does not stand where the data say; the nearest place in the context where "
+            "it does stand was taken: {n}.", n=len(seen.moved))),
+        ("answers-dropped", "warning", seen.dropped, say(
+            "Questions of whose several answers some stand nowhere in the context; the others are used: {n}.",
+            n=len(seen.dropped))),
+        ("answers-several-places", "note", seen.several, say(
+            "Questions without a place of the answer, which stands in several places of the context; the first was "
+            "taken: {n}.", n=len(seen.several))),
+    ):  # fmt: skip
+        if where:
+            yield Finding(level=level, code=code, count=len(where), examples=where[:10], sentence=sentence)
+
+
+def _key(context: str) -> str:
+    """A name for a context; case and blanks play no part."""
+    return hashlib.blake2b(" ".join(context.casefold().split()).encode(), digest_size=8).hexdigest()
+
+
+READER = QuestionAnswering()

@@ -1,0 +1,49 @@
+"""Text encoders as networks for question answering, built from the same folders that `from_text` opens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlcore.sources.opening import files
+from tlcore.sources.opening.fitting import fresh_head
+from tlcore.sources.opening.from_text import network
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.span_model import SpanModel
+
+
+def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> SpanModel:
+    """The encoder with the source's own head for question answering where it has one, else a fresh one.
+
+    ``size`` is in tokens and changes nothing of the network. Raises UnusableInput where weights and architecture do not
+    fit.
+    """
+    import torch
+    from transformers import AutoModelForQuestionAnswering
+
+    from tlcore.sources.opening.span_model import HEADS, SpanModel
+
+    own = pretrained and has_head(opened)
+
+    def may_lack(key: str) -> bool:
+        return not own and key.partition(".")[0] in (*HEADS, "head")
+
+    net = network(opened, AutoModelForQuestionAnswering, pretrained, seed, may_lack, num_labels=2)
+    model = SpanModel(net, opened.config, opened.folder, size)
+    if not own:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            fresh_head(model.head)
+    return model
+
+
+def has_head(opened: OpenSource) -> bool:
+    """Whether the folder is one of a network for question answering, its head in it."""
+    from tlcore.sources.opening.span_model import HEADS
+
+    named = opened.config.get("architectures")
+    if not (isinstance(named, list) and any(str(one).endswith("ForQuestionAnswering") for one in named)):
+        return False
+    shapes = files.read_weights(opened.folder).shapes
+    return any(shapes.get(f"{name}.weight", (0,))[0] == 2 for name in HEADS)

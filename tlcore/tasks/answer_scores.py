@@ -1,0 +1,88 @@
+"""How answers in a context are scored: exact match and F1 of words, as SQuAD's own program has them (Rajpurkar et al.
+2016, arXiv 1606.05250; 2018, arXiv 1806.03822), articles of Portuguese left out too where a question is Portuguese.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tlcore.tasks.contract import Records
+
+ARTICLES = {"en": ("a", "an", "the"), "pt": ("a", "an", "the", "o", "os", "as", "um", "uma", "uns", "umas")}
+PUNCTUATION = str.maketrans("", "", string.punctuation)
+# Words that tell the two languages apart; those that both have ("a", "do", "as", "no") are in neither list.
+TELLING = {
+    "pt": frozenset(("o", "os", "um", "uma", "de", "da", "dos", "das", "em", "na", "nos", "nas", "que", "qual", "quais",
+                     "quem", "quando", "quanto", "quantos", "quantas", "onde", "como", "por", "para", "com", "é", "foi",
+                     "são", "não", "ao", "à", "pelo", "pela", "seu", "sua", "e", "ou", "se", "mais", "até")),
+    "en": frozenset(("the", "an", "of", "in", "is", "was", "were", "are", "what", "which", "who", "when", "where",
+                     "how", "why", "to", "and", "or", "not", "did", "does", "for", "with", "by", "on", "at", "from",
+                     "it", "many", "much", "be", "been", "that", "this")),
+}  # fmt: skip
+
+
+def language(text: str) -> str:
+    """``pt`` or ``en``, by the little words in a text; ``en`` where they do not tell."""
+    words = re.findall(r"\w+", text.lower())
+    portuguese, english = (sum(word in TELLING[name] for word in words) for name in ("pt", "en"))
+    return "pt" if portuguese > english else "en"
+
+
+def normalised(text: str, told: str = "en") -> str:
+    """An answer as it is compared: lower case, no punctuation, no articles, single blanks."""
+    return " ".join(_articles(told).sub(" ", text.lower().translate(PUNCTUATION)).split())
+
+
+def exact(said: str, true: str, told: str = "en") -> float:
+    """1 where both are the same once `normalised`."""
+    return float(normalised(said, told) == normalised(true, told))
+
+
+def f1(said: str, true: str, told: str = "en") -> float:
+    """Harmonic mean of precision and recall of words; where one has none, 1 if neither has, else 0."""
+    ours, theirs = normalised(said, told).split(), normalised(true, told).split()
+    if not ours or not theirs:
+        return float(ours == theirs)
+    common = sum((Counter(ours) & Counter(theirs)).values())
+    return 2 * common / (len(ours) + len(theirs))
+
+
+def best(said: str, truths: Sequence[str], told: str = "en") -> tuple[float, float]:
+    """(F1, exact match) against the true answer that is most like it; without a true answer none is the right one."""
+    kept = [one for one in truths if normalised(one, told)] or [""]
+    return max(f1(said, one, told) for one in kept), max(exact(said, one, told) for one in kept)
+
+
+def records(said: Sequence[str], examples: Any) -> Records:
+    """Per question its scores, what was said, and whether the context gives an answer; a group is one unit."""
+    scores = [
+        best(one, truths, told)
+        for one, truths, told in zip(said, examples.truths, examples.languages, strict=True)
+    ]  # fmt: skip
+    told = np.array(scores, dtype=np.float64).reshape(-1, 2)
+    columns = {
+        "f1": told[:, 0], "exact": told[:, 1], "said": np.array(list(said), dtype=object),
+        "answerable": np.array([bool(truths) for truths in examples.truths]),
+    }  # fmt: skip
+    return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
+
+
+def aggregate(told: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The mean of each score for each row of weights (draws, n)."""
+    weights = np.atleast_2d(weights).astype(np.float64)
+    total = weights.sum(axis=1)
+    columns: Mapping[str, np.ndarray] = told.columns
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {"f1": (weights @ columns["f1"]) / total, "exact-match": (weights @ columns["exact"]) / total}
+
+
+@cache
+def _articles(told: str) -> re.Pattern[str]:
+    return re.compile(rf"\b({'|'.join(ARTICLES[told])})\b")
