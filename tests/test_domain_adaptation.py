@@ -243,6 +243,10 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
     assert report["n_test"] == 12
     assert report["tested_on"] == "lit-test"
     assert report["sets"]["unlabelled"]["n"] == 24
+    notes = [str(read(note)) for note in report["notes"]]
+    assert [note for note in notes if "Learned from besides" in note and "lit (" in note]
+    assert not [note for note in notes if "lit-test" in note], "nothing was learned from the test set"
+    assert "0 not at all" in report["sentences"]["domains"]["text"]
     assert "12 examples of lit-test" in report["sentences"]["tested_on"]["text"].format(
         **report["sentences"]["tested_on"]["params"]
     )

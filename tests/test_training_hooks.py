@@ -207,6 +207,38 @@ def test_l2_sp_keeps_the_weights_nearer_to_the_source(told, tmp_path):
     assert ends[10.0] < 0.5 * ends[0.0]
 
 
+def test_the_gradient_of_each_weight_is_clipped_once(told, monkeypatch):
+    """Also where a hook trains weights that it put into the network itself."""
+    from accelerate import Accelerator
+
+    class Inside:
+        id, what = "inside", say("inside")
+
+        def begin(self, told, device):
+            told.model.more = torch.nn.Parameter(torch.ones(()))
+            self.weight = told.model.more
+
+        def parameters(self):
+            return [self.weight]
+
+        def loss(self, model, batch, given, loss, at):
+            return loss + self.weight
+
+        def end(self, model):
+            del model.more
+
+    clipped, original = [], Accelerator.clip_grad_norm_
+    monkeypatch.setattr(hooks, "_BY_ID", {"inside": Inside})
+
+    def clip(self, these, most):
+        clipped.append(list(these))
+        return original(self, these, most)
+
+    monkeypatch.setattr(Accelerator, "clip_grad_norm_", clip)
+    loop.train(with_hooks(told, [{"id": "inside"}], epochs=1))
+    assert all(len({id(one) for one in these}) == len(these) for these in clipped)
+
+
 def test_a_soup_is_kept_only_where_it_is_better(told):
     """The uniform average of the best states, scored on validation data like any other state."""
     training = with_hooks(told, [{"id": "soup", "most": 2}], epochs=4)

@@ -194,7 +194,9 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
     plan["sets"] = further.told(sets or {})
     if found.tests_on:
-        plan["tested_on"] = plan["sets"].get(found.tests_on, {}).get("name")  # None: the ordinary test set
+        tests = plan["sets"].get(found.tests_on, {})
+        plan["tested_on"] = tests.get("name")  # None: the ordinary test set
+        tests["tests"] = True
     return plan
 
 

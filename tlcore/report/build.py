@@ -267,7 +267,7 @@ def _notes(context: RunContext) -> list[Sentence]:
     found += [
         say("Learned from besides: {name} ({fingerprint}), {n} examples.", name=one["name"],
             fingerprint=one["fingerprint"], n=one["n"])
-        for one in context.plan.get("sets", {}).values()
+        for one in context.plan.get("sets", {}).values() if not one.get("tests")
     ]  # fmt: skip
     found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
     found += [note for results in context.arms.values() for result in results for note in result.notes]

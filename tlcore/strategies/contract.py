@@ -147,6 +147,7 @@ def train_phase(
     share: float = 1.0,
     hooks: Sequence[Mapping[str, Any]] = (),
     stream: str | None = None,
+    cost: float = 1.0,
 ) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
@@ -156,11 +157,14 @@ def train_phase(
     training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.strategies.hooks`, each as
     ``{"id": …, **settings}``; with a ``stream`` (``unlabelled``, ``extra``) the phase goes through that set instead of
     the training examples, and its hooks alone make the loss and choose the best state.
+    ``cost`` is how much longer its hooks make an epoch, for the guess of the time.
     """
     epochs = max(1, round(share * context.most_epochs))
     more: dict[str, Any] = {"hooks": [dict(hook) for hook in hooks]} if hooks else {}
     if stream:
         more["stream"] = stream
+    if cost != 1:
+        more["cost"] = cost
     return {
         "kind": "train",
         "trainable": trainable,

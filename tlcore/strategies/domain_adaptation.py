@@ -62,8 +62,9 @@ class DomainAdaptation:
         """
         method, weight = context.options["method"], context.options["weight"]
         hooks: list[dict[str, Any]] = []
+        cost = {"source-only": 1.0, "adabn": 1.3, "mean-teacher": 2.5}.get(method, 2.0)
         if method not in ("source-only", "adabn"):
             hooks.append({"id": method, "weight": weight})
         if method != "source-only":
             hooks.append({"id": "adabn", "needed": method == "adabn"})
-        return [train_phase(context, layer_decay=0.75, hooks=[*hooks, {"id": "target-choice"}])]
+        return [train_phase(context, layer_decay=0.75, cost=cost, hooks=[*hooks, {"id": "target-choice"}])]

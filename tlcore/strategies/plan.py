@@ -113,5 +113,7 @@ def guess_seconds(plan: dict[str, Any], cores: int) -> float:
     """
     speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
     each = (plan.get("side", plan["processor"]["size"]) / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5
-    passes = sum(work_of(plan, arm) for arm in plan["arms"])
+    passes = 0.0
+    for name, arm in plan["arms"].items():
+        passes += work_of(plan, name) * max((phase.get("cost", 1.0) for phase in arm["phases"]), default=1.0)
     return 15 + passes * plan["n_train"] * each / speed

@@ -89,6 +89,9 @@ def train(told: Training) -> Trained:
     hooks.begin(told, device)
     if extra := hooks.parameters():
         groups.append({"params": extra, "lr": top, "top": top, "weight_decay": phase["weight_decay"]})
+    clipped = list(
+        {id(one): one for one in (*model.parameters(), *extra)}.values()
+    )  # some of extra may lie in the model
     modes = [(module, module.training) for module in model.modules()]
     optimizer = accelerator.prepare(torch.optim.AdamW(groups, fused=True))
     examples = told.streams[phase["stream"]] if phase.get("stream") else told.examples["train"]
@@ -141,7 +144,7 @@ def train(told: Training) -> Trained:
                 accelerator.backward(loss * (len(piece) / size))
                 losses += loss.detach() * len(piece)
                 at = replace(at, seen=at.seen + len(piece))
-            accelerator.clip_grad_norm_([*model.parameters(), *extra], 1.0)
+            accelerator.clip_grad_norm_(clipped, 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             hooks.after_step(model, at)

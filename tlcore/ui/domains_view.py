@@ -8,29 +8,26 @@ import streamlit as st
 
 from tlcore.ui import charts
 from tlcore.ui.text import plain, sentence
-from tlcore.words import number, t
+from tlcore.words import t
 
 
 def show(report: dict[str, Any]) -> None:
     """Two maps side by side, and how well the domains can be told apart by all the features."""
     told = report["domains"]
-    measured = (report.get("measured") or {}).get("target-choice") or {}
     titles = {"before": t("Before: the source model"), "after": t("After: this model")}
     names = plain(told["source"]), plain(told["target"])
     for place, (name, title) in zip(st.columns(2), titles.items(), strict=True):
         with place:
             charts.show(figure(told[name], names, title), f"domains-{name}", title)
-            if (distance := measured.get(f"proxy_a_{name}")) is not None:
-                st.caption(t("Proxy-A-distance: {distance}", distance=number(distance, 2)))
     st.caption(
         t(
             "Each point is a training example, placed by t-SNE so that examples with like features lie together; the "
-            "axes mean nothing. Where the two kinds of point are mixed, the features no longer tell the domains apart. "
-            "The proxy-A-distance says the same of all features: 0 not at all, 2 perfectly."
+            "axes mean nothing. Where the two kinds of point are mixed, the features no longer tell the domains apart."
         )
     )
-    if "plainer" in (report.get("sentences") or {}):
-        st.markdown(sentence(report["sentences"]["plainer"]))
+    for name in ("domains", "plainer"):
+        if name in report["sentences"]:
+            st.markdown(sentence(report["sentences"][name]))
 
 
 def figure(told: dict[str, list[list[float]]], names: tuple[str, str], title: str) -> Any:

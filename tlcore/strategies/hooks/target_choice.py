@@ -56,12 +56,9 @@ class TargetChoice:
     def end(self, model: Any) -> Ended:
         after = self._apart(model, self._look(model, self.target, TOLD_APART)[0])
         n = min(TOLD_APART, len(self.target), len(self.told.examples["train"]))
-        note = say("How well the two domains can be told apart by the features (proxy-A-distance: 0 not at all, 2 "
-                   "perfectly; {n} examples of each): {before} before, {after} after.", n=n,
-                   before=round(self.before or 0.0, 2), after=round(after, 2))  # fmt: skip
         chosen = say("The learning rate and the epoch were chosen without target labels: by the score on the source "
                      "domain's validation data plus the information in the answers on the target domain.")  # fmt: skip
-        return Ended([note, chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after,
+        return Ended([chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after,
                                        "n": n})  # fmt: skip
 
     def _apart(self, model: Any, target: np.ndarray) -> float:
