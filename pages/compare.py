@@ -15,6 +15,7 @@ from tlcore.ui import (
     samples_view,
     savings_view,
     slices_view,
+    tasks_view,
     verdicts,
     walk,
 )
@@ -56,6 +57,7 @@ else:
             "curves": t("Curves and over-fitting"),
             "samples": t("What it writes"),
             "domains": t("The two domains"),
+            "tasks": t("Task by task"),
             "classes": t("Classes"),
             "errors": t("Errors"),
             "slices": t("Where it is weak"),
@@ -67,6 +69,8 @@ else:
     if part == "curves":
         verdicts.curves(run, report)
         verdicts.gap(report)
+    elif part == "tasks":
+        tasks_view.show(report)
     elif part == "classes":
         verdicts.classes(report)
     elif part == "samples":

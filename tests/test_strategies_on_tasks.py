@@ -83,13 +83,14 @@ def few(whole: Dataset) -> Dataset:
 def prepared(task, strategy, case, store, **options):
     """The run of a strategy on a task's few examples, ready to be trained."""
     dataset, folder = case
-    given = {"data": {"dataset": dataset.fingerprint, **dict.fromkeys(strategy.needs, dataset.fingerprint)}}
+    names = [*strategy.needs, *strategy.takes]
+    given = {"data": {"dataset": dataset.fingerprint, **dict.fromkeys(names, dataset.fingerprint)}}
     spec = from_dict({
         "task": task.id, "source": str(folder), "strategy": strategy.id, "baseline": "none", "seeds": 1, **given,
         "budget": {"epochs": 1}, "options": {"batch_size": 8, "learning_rate": 1e-3}, "strategy_options": options,
     })  # fmt: skip
     source = sources.open_source(spec.source, store)
-    sets = dict.fromkeys(strategy.needs, dataset)
+    sets = dict.fromkeys(names, dataset)
     plan = flow.plan_for(spec, task, dataset, source, sets=sets)
     run = store.runs.create(spec, "local")
     watch = Watch(lambda *told, **more: None, store, run.id, plan)

@@ -30,6 +30,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.words import Sentence
 
 SPLITS = ("train", "validation", "test")
+SIDE = "also:"  # what the columns with further labels begin with
 LEFT_OUT = "left-out"  # the split of training rows that a view does without
 
 
@@ -111,6 +112,25 @@ class Dataset:
         view.cached_as = self.cached_as
         return view
 
+    @functools.cached_property
+    def sides(self) -> list[str]:
+        """The names of the further columns of labels: what else can be learned from the same examples."""
+        return [str(name).removeprefix(SIDE) for name in self.rows if str(name).startswith(SIDE)]
+
+    def with_labels(self, side: str) -> Dataset:
+        """A view whose labels are those of a further column; examples without one have the split ``left-out``."""
+        column = self.rows[SIDE + side].fillna("")
+        view = Dataset(self.folder)
+        view.rows = self.rows.assign(label=column, split=self.rows["split"].mask(column == "", LEFT_OUT))
+        told = "\x1f".join([self.fingerprint, SIDE, side])
+        view.info = self.info.model_copy(update={
+            "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16],
+            "n": {name: int((view.rows["split"] == name).sum()) for name in SPLITS},
+            "labels": sorted({*column} - {""}),
+        })  # fmt: skip
+        view.cached_as = self.cached_as
+        return view
+
     def split(self, name: str) -> pd.DataFrame:
         """The rows of one split, in the stored order, with a fresh index."""
         return self.rows[self.rows["split"] == name].reset_index(drop=True)
@@ -153,6 +173,7 @@ def fingerprint(task: str, rows: pd.DataFrame) -> str:
     """
     digest = hashlib.sha256(task.encode())
     columns = [c for c in ("id", "sha256", "label", "group", "split") if c in rows]
+    columns += [str(c) for c in rows if str(c).startswith(SIDE)]
     for values in _sorted_tuples(rows, columns):
         digest.update("\x1f".join(values).encode())
         digest.update(b"\x1e")

@@ -117,7 +117,7 @@ def keep(row: RawRow, files: Path) -> Kept:
     small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = np.packbits(small[:, 1:] > small[:, :-1])
     return Kept(
-        raw=RawRow(row.id, b"", row.label, row.split, row.group, row.row),
+        raw=RawRow(row.id, b"", row.label, row.split, row.group, row.row, row.more),
         file=file,
         sha256=digest,
         width=width,

@@ -16,7 +16,7 @@ import numpy as np
 
 from tlcore import __version__
 from tlcore.data.languages import shares
-from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics
+from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics, tasks
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 PACKAGES = ("torch", "timm", "transformers", "scikit-learn", "numpy", "Pillow", "onnxruntime")
 WORST = 12
+SCORED = ("transfer", "plainer", "twin")  # the arms that learn the target task
 
 
 def build(context: RunContext) -> dict[str, Any]:
@@ -49,8 +50,8 @@ def build(context: RunContext) -> dict[str, Any]:
     examples = every["test"]
     records = {
         arm: [task.evaluate(result.outputs("test"), examples, target) for result in results]
-        for arm, results in context.arms.items()
-    }
+        for arm, results in context.arms.items() if arm in SCORED
+    }  # fmt: skip
     transfer, twin = context.arms["transfer"], context.arms.get("twin")
     points = context.store.runs.points(context.run_id)
     best = best_seed(transfer, headline)
@@ -86,8 +87,8 @@ def build(context: RunContext) -> dict[str, Any]:
         "processor": context.processor,
         "stood_at": stood_at(points, transfer, twin, headline),
         "twin_budget": twin_budget(points, context.plan.get("arms", {}).get("twin") or {}, twin, headline),
-        "cost": {arm: _cost(results) for arm, results in context.arms.items()},
-        "gap": {arm: _gap(results, headline) for arm, results in context.arms.items()},
+        "cost": {arm: _cost(results) for arm, results in context.arms.items() if arm in SCORED},
+        "gap": {arm: _gap(results, headline) for arm, results in context.arms.items() if arm in SCORED},
         "notes": [note.model_dump() for note in _notes(context)],
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,6 +108,8 @@ def build(context: RunContext) -> dict[str, Any]:
             **_arm(task, context.arms["plainer"], records["plainer"], target, headline),
             "title": context.plan["arms"]["plainer"]["title"], "difference": found.to_json(), "verdict": found.verdict,
         }  # fmt: skip
+    if rows := tasks.build(context, records):
+        report["tasks"] = rows
     if "probability" in records["transfer"][best].columns and target.get("labels"):
         report |= _classes(context, every, transfer[best])
         if twin:

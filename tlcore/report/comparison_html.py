@@ -14,7 +14,9 @@ PARTS = 10  # parts of the test set that are listed
 
 def section(report: dict[str, Any]) -> Markup:
     """What of it the report has; a report of before has none."""
-    return Markup("\n").join([*_explanation(report), *_naive(report), *_calibration(report), *_slices(report)])
+    return Markup("\n").join(
+        [*_explanation(report), *_tasks(report), *_naive(report), *_calibration(report), *_slices(report)]
+    )
 
 
 def _explanation(report: dict[str, Any]) -> list[Markup]:
@@ -29,6 +31,25 @@ def _explanation(report: dict[str, Any]) -> list[Markup]:
         Markup("<h3>{}</h3>").format(t("What to try next")),
         _list([read(one["sentence"]) for one in told["suggestions"]]),
     ]
+
+
+def _tasks(report: dict[str, Any]) -> list[Markup]:
+    """Multi-task learning, task by task."""
+    told = report.get("tasks")
+    if not told:
+        return []
+    words = {"gains": t("gains"), "loses": t("loses"), "unclear": t("no clear difference")}
+    rows = [
+        [
+            one["title"] if isinstance(one["title"], str) else read(one["title"]),
+            _score(**one["together"]), _score(**one["alone"]), _apart(one["difference"], True), words[one["change"]],
+            number(one["n"], 0),
+        ]
+        for one in told
+    ]  # fmt: skip
+    head = [t("Task"), t("Together"), t("Alone"), t("Difference"), t("Change"), "n"]
+    said = Markup("<p>{}</p>").format(read(report["sentences"]["tasks"]))
+    return [_heading(t("Task by task")), said, _table(head, rows)]
 
 
 def _naive(report: dict[str, Any]) -> list[Markup]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import calibration, domains, naive, statistics, units
+from tlcore.report import calibration, domains, naive, statistics, tasks, units
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
         told["tested_on"] = say(
             "No labelled examples of the target domain were given: the score is on the source domain, and says little "
             "of the target domain.")  # fmt: skip
+    if report.get("tasks"):
+        told["tasks"] = tasks.sentence(report["tasks"])
     if apart := report.get("measured", {}).get("target-choice"):
         told["domains"] = domains.sentence(apart)
     if "plainer" in report:

@@ -13,6 +13,7 @@ from tlcore.strategies.fine_tuning import FineTuning
 from tlcore.strategies.gradual_unfreezing import GradualUnfreezing
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
 from tlcore.strategies.lora import LoRA
+from tlcore.strategies.multi_task_learning import MultiTaskLearning
 from tlcore.strategies.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     LoRA(),
     ContrastiveThenHead(),
     DomainAdaptation(),
+    MultiTaskLearning(),
     Scratch(),
 )
 

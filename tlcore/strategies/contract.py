@@ -32,6 +32,7 @@ class PlanContext:
     fresh: bool = True  # whether the task puts a head of its own on the source model
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
+    sides: tuple[str, ...] = ()  # further columns of labels that the data have
 
     @property
     def most_epochs(self) -> int:

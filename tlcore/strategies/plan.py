@@ -27,6 +27,7 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
     arms = {"transfer": _arm(strategy, replace(context, options=options), spec.budget.minutes)}
     if compared:
         arms |= _plainer(strategy, context, options, spec.budget.minutes)
+        arms |= _alone(strategy, context, arms["transfer"], spec.budget.minutes)
         arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.twin)
     return {
         "version": VERSION,
@@ -73,6 +74,17 @@ def _plainer(strategy: Strategy, context: PlanContext, options: dict[str, Any],
         return {}
     arm = _arm(other, replace(context, options=less), minutes)
     return {"plainer": {**arm, "title": strategy.plainer.title.model_dump()}}
+
+
+def _alone(strategy: Strategy, context: PlanContext, transfer: dict[str, Any],
+           minutes: float | None) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """One arm for each side task of a strategy: that task learned alone, as the plainer arm learns the target's."""
+    sides = [name for phase in transfer["phases"] for hook in phase.get("hooks", ()) for name in hook.get("sides", ())]
+    if not sides or strategy.plainer is None:
+        return {}
+    other = find(strategy.plainer.strategy)
+    arm = _arm(other, replace(context, options=resolved(other, strategy.plainer.options)), minutes)
+    return {f"alone-{number}": {**arm, "side": name} for number, name in enumerate(sides)}
 
 
 def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:

@@ -77,7 +77,8 @@ class PictureExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last and ``labels`` (k,).
+        """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last, ``labels`` (k,), and
+        ``places``, the indices themselves.
 
         ``key`` is None for evaluation, else (seed, epoch) for augmentation. The pictures of the next batch are read
         while the present one is worked on; tensors are made here, where torch has its threads.
@@ -103,7 +104,7 @@ class PictureExamples:
             numbers = augmentation.uniform(*key, self.rows[chunk])
             view = augmentation.augment(whole, size, numbers, flip=kind == "standard")
         pixels = augmentation.normalise(view, self.processor).contiguous(memory_format=torch.channels_last)
-        return {"pixels": pixels, "labels": torch.from_numpy(self.labels[chunk]).to(device)}
+        return {"pixels": pixels, "labels": torch.from_numpy(self.labels[chunk]).to(device), "places": chunk}
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -135,5 +135,5 @@ class TextExamples:
             ids, mask = self.held.padded(self.rows[chunk], self.processor["pad"])
             yield {
                 "ids": torch.from_numpy(ids).to(device), "mask": torch.from_numpy(mask).to(device),
-                "labels": torch.from_numpy(self.labels[chunk]).to(device),
+                "labels": torch.from_numpy(self.labels[chunk]).to(device), "places": chunk,
             }  # fmt: skip

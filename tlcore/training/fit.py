@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,9 +16,10 @@ import numpy as np
 from tlcore.errors import RunFailed
 from tlcore.strategies.plan import epochs_of, work_of
 from tlcore.tasks.contract import Metric, Task
-from tlcore.training import features, loop, machine, pack
+from tlcore.training import features, loop, machine, pack, sides
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.result import ArmResult
+from tlcore.training.sides import Side
 from tlcore.training.watch import Watch
 from tlcore.words import Sentence, say
 
@@ -60,6 +61,18 @@ class Fitting:
             name: self.task.examples(dataset, self.processor, self.target, cache, self.source)["train"]
             for name, dataset in self.sets.items()
         }
+
+    @functools.cached_property
+    def sides(self) -> dict[str, Side]:
+        """What is learned beside the target task, by name."""
+        return sides.opened(self.plan, self.task, self.dataset, self.sets, self.cache / "pictures", self.source)
+
+    def beside(self, side: str | None) -> Fitting:
+        """The same for a side task learned alone: its examples, its classes."""
+        if side is None:
+            return self
+        one = self.sides[side]
+        return replace(self, dataset=one.dataset, target=one.target, sets={})
 
     def model(self, pretrained: bool, seed: int) -> Any:
         return self.task.model(self.source, self.target, pretrained, size=self.processor["size"], seed=seed)
@@ -123,8 +136,9 @@ class _Arm:
     """One arm: its learning rate is searched on the first seed and used for all."""
 
     def __init__(self, told: Fitting, name: str):
-        self.told, self.name, self.plan = told, name, told.plan["arms"][name]
-        self.title = ARM_TITLES[name]
+        self.name, self.plan = name, told.plan["arms"][name]
+        self.told = told.beside(self.plan.get("side"))
+        self.title = ARM_TITLES.get(name) or say("{task} learned alone", task=self.plan["side"])
         self.folder = told.folder / "arms" / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.accumulation = _read(self.folder / "memory.json", {"accumulation": 1})["accumulation"]
@@ -253,7 +267,7 @@ class _Arm:
             epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
             batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
             checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"], streams=told.streams,
-            sets=told.sets, keep=number + 1 < len(self.plan["phases"]),
+            sets=told.sets, sides=told.sides, keep=number + 1 < len(self.plan["phases"]),
             on_step=told.watch.step, on_epoch=on_epoch,
         ))  # fmt: skip
         told.watch.finish(start + epochs)

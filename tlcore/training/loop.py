@@ -40,6 +40,7 @@ class Training:
     minutes: float | None = None
     streams: Mapping[str, Any] = field(default_factory=dict)  # further examples, for the phase or its hooks, by name
     sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets that the streams are of
+    sides: Mapping[str, Any] = field(default_factory=dict)  # further tasks, for hooks (`training.sides.Side`)
     keep: bool = False  # the state at the end stays in the checkpoint, for the phases that come after
     on_step: Callable[[int], None] = lambda n: None
     on_epoch: Callable[..., None] = lambda **values: None

@@ -23,11 +23,12 @@ from tlcore.tasks import find
 from tlcore.ui import large, texts
 from tlcore.ui.state import CHECK, SAMPLE, change_draft, owner, signed_in, store
 from tlcore.ui.text import plain, sentence
-from tlcore.words import Sentence, say, t
+from tlcore.words import say, t
 
 if TYPE_CHECKING:
     from tlcore.data.tables import Table
     from tlcore.store.tables import Project
+    from tlcore.tasks.contract import Task
 
 KEPT = 2 * 24 * 3600  # seconds
 FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
@@ -65,7 +66,7 @@ def form(project: Project) -> None:
         return
     given = _inputs(str(way), kind, [reader for reader in READERS if reader.id in task.formats])
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
-        columns, group = _columns(str(way), (given.get("files") or [None])[0], task.roles)
+        columns, group = _columns(str(way), (given.get("files") or [None])[0], task)
     ready = bool(given.get("files") or given.get("path"))
     if st.button(
         t("Check the data"),
@@ -133,7 +134,7 @@ def _limit_help(limit: Any) -> str:
     return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
 
 
-def _columns(way: str, file: Any, roles: Sequence[tuple[str, Sentence]]) -> tuple[dict[str, str], str]:
+def _columns(way: str, file: Any, task: Task) -> tuple[dict[str, str], str]:
     fields = Data.model_fields
     columns: dict[str, str] = {}
     if way in ("table", "tables", "paste", "hub", "large", "server"):
@@ -144,9 +145,16 @@ def _columns(way: str, file: Any, roles: Sequence[tuple[str, Sentence]]) -> tupl
             if sheet != table.sheets[0]:
                 columns["sheet"], table = sheet, _table(file, sheet)
         names = table.columns if table else []
-        for place, (role, title) in zip(st.columns(len(roles)), roles, strict=True):
+        for place, (role, title) in zip(st.columns(len(task.roles)), task.roles, strict=True):
             if column := _column(place, t(title), names, f"column-{role}"):
                 columns[role] = column
+        if task.labelled:
+            also = st.text_input(
+                t("Further columns of labels"),
+                key="column-also",
+                help=t("Separated by commas: other things to learn from the same examples, by multi-task learning."),
+            )
+            columns |= {"also": also.strip()} if also.strip() else {}
     group = st.text_input(
         t("Keep together"),
         key="column-group",

@@ -70,8 +70,9 @@ def parts(report: dict[str, Any]) -> list[str]:
         "calibration": report.get("calibration"),
         "domains": report.get("domains"),
         "samples": report.get("samples"),
+        "tasks": report.get("tasks"),
     }
-    order = ("curves", "samples", "domains", "classes", "errors", "slices", "naive", "calibration", "savings")
+    order = ("curves", "samples", "domains", "tasks", "classes", "errors", "slices", "naive", "calibration", "savings")
     return [part for part in order if part in always or has[part]]
 
 

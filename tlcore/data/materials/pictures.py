@@ -92,7 +92,9 @@ def _rows(kept: list[Kept]) -> pd.DataFrame:
         columns=list(COLUMNS),
     ).astype({"split": object, "group": object, "near": object, "row": "Int64"})  # fmt: skip
     rows = rows.astype({c: object for c in ("split", "group", "near")}).where(rows.notna(), None)
-    return rows.astype({"row": "Int64", "grey": bool, "rotated": bool, "converted": bool})
+    rows = rows.astype({"row": "Int64", "grey": bool, "rotated": bool, "converted": bool})
+    also = list(kept[0].raw.more) if kept else []
+    return rows.assign(**{name: [k.raw.more.get(name, "") for k in kept] for name in also})
 
 
 MATERIAL = Pictures()

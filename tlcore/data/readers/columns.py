@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from tlcore.data.dataset import SIDE
 from tlcore.data.findings import Finding
-from tlcore.data.readers.contract import split_name
+from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables import Table
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
 SHEET = "sheet"  # among the columns that the person names, the sheet of a workbook; it is no column
+ALSO = "also"  # likewise further columns of labels, separated by commas: what else is learned from the same examples
 
 
 def chosen(
@@ -28,7 +31,7 @@ def chosen(
     """
     mapped: dict[str, str] = {}
     for role, column in columns.items():
-        if role == SHEET:
+        if role in (SHEET, ALSO):
             continue
         if role not in names:
             raise UnusableInput(
@@ -60,6 +63,24 @@ def chosen(
                 row=1,
             )
     return mapped
+
+
+def further_labels(table: Table, columns: Mapping[str, str]) -> list[str]:
+    """The further columns of labels that the person named. Raises UnusableInput for one that the table has not."""
+    names = [name.strip() for name in columns.get(ALSO, "").split(",") if name.strip()]
+    for name in names:
+        if name not in table.columns:
+            raise _no_column(table, name)
+    return names
+
+
+def side_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """A row's labels in those columns, '' where there is none or no single one."""
+    found = {}
+    for name in names:
+        label = "" if isinstance(cells.get(name), dict | list | tuple | bytes) else tidy_label(cells.get(name))
+        found[SIDE + name] = "" if label_problem(label) else label
+    return found
 
 
 def told(name: str, mapped: dict[str, str]) -> Finding:

@@ -39,6 +39,7 @@ class RawRow:
     split: str | None = None  # train | validation | test, as the person gave it
     group: str | None = None
     row: int | None = None  # as a spreadsheet counts: the header is row 1
+    more: dict[str, str] = field(default_factory=dict)  # further columns of labels
 
 
 @dataclass(frozen=True, slots=True)

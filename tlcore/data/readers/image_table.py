@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tlcore.data.archives import clean, outside
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import SHEET, chosen, short, split_of_file, told
+from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
 from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, is_picture_name
@@ -74,6 +75,7 @@ class ImageTable:
         for name in names:
             table = open_table(tree.entries[name], name, columns.get(SHEET))
             mapped = _map(table, columns, group)
+            also = further_labels(table, columns)
             yield told(name, mapped)
             for number, cells, problem in table.rows():
                 row = problem or _row(name, cells, number, mapped, pictures, stems[name] if by_split else None)
@@ -81,7 +83,7 @@ class ImageTable:
                     file = short(str(cells.get(mapped["image"], "")))
                     yield SetAside(file=file or name, row=number, reason=row)
                 else:
-                    yield row
+                    yield replace(row, more=side_labels(cells, also)) if also else row
         for name in tree.entries:
             if name not in names and name not in pictures.asked and tree.table is None:
                 yield SetAside(file=name, reason=say("No row of the table names it."))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from tlcore.data import hub
 from tlcore.data.checks import NOT_A_TABLE
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import SHEET, chosen, short, split_of_file, told
+from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
 from tlcore.data.readers.contract import RawText, label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, suffix
@@ -61,10 +62,14 @@ class TextTable:
 def _rows(table: Table, split: str | None, columns: Mapping[str, str],
           group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
+    also = further_labels(table, columns)
     yield told(table.name, mapped)
     for number, cells, problem in table.rows():
         row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
-        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        if isinstance(row, Sentence):
+            yield SetAside(file=table.name, row=number, reason=row)
+        else:
+            yield replace(row, more=side_labels(cells, also)) if also else row
 
 
 def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], group: str | None,

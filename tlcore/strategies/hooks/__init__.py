@@ -18,6 +18,7 @@ from tlcore.strategies.hooks.lora import Lora
 from tlcore.strategies.hooks.mcc import Mcc
 from tlcore.strategies.hooks.mean_teacher import MeanTeacher
 from tlcore.strategies.hooks.running import Running
+from tlcore.strategies.hooks.side_tasks import SideTasks
 from tlcore.strategies.hooks.soup import Soup
 from tlcore.strategies.hooks.target_choice import TargetChoice
 
@@ -34,6 +35,7 @@ HOOKS: tuple[type[Hook], ...] = (
     Mcc,
     MeanTeacher,
     TargetChoice,
+    SideTasks,
 )
 
 _BY_ID = by_id(HOOKS)
