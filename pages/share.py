@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import decision_view, guard, live, tryout, walk
+from tlcore.ui import decision_view, guard, live, pretrained_view, tryout, walk
 from tlcore.ui.state import store
 from tlcore.words import t
 
@@ -29,4 +29,5 @@ st.subheader(t("Predict many"), anchor=False)
 tryout.batch(run)
 st.subheader(t("Publish"), anchor=False)
 tryout.publish(run, path)
+pretrained_view.publish(run)
 walk.forward("library", t("See the library"), "secondary")

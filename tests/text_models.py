@@ -42,6 +42,7 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
+    tokenizer.add_special_tokens(list(SPECIAL))
     # As real ones have it: padding and cutting that the studio must not keep.
     tokenizer.enable_padding(length=40, pad_id=0, pad_token="[PAD]")
     tokenizer.enable_truncation(12)

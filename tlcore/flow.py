@@ -81,6 +81,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     told = report.build(context)
     watch.say(say("Packing the model for download"))
     bundle.pack(context, told)
+    bundle.pack_pretrained(context, told)
     store.runs.set(run.id, report=told)
     report.mirror(context, told)
     progress(1.0, say("Done"))
@@ -190,6 +191,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
         fresh=task.fresh,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()}, sides=tuple(dataset.sides),
+        modality=str(preprocess.get("modality", "image")),
     )  # fmt: skip
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
     plan["sets"] = further.told(sets or {})

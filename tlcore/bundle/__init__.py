@@ -2,5 +2,6 @@
 
 from tlcore.bundle.open import Bundle, predictions_csv, set_aside_csv
 from tlcore.bundle.pack import pack
+from tlcore.bundle.pretrained import pack as pack_pretrained
 
-__all__ = ["Bundle", "pack", "predictions_csv", "set_aside_csv"]
+__all__ = ["Bundle", "pack", "pack_pretrained", "predictions_csv", "set_aside_csv"]

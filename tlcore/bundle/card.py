@@ -28,9 +28,9 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
         f"---\n{head}---\n",
-        f"# {_line(report['name'])}\n",
+        f"# {line(report['name'])}\n",
         _what(report),
-        "## Verdict\n", _english(report["sentences"]["verdict"]) + "\n",
+        "## Verdict\n", english(report["sentences"]["verdict"]) + "\n",
         "## Scores on the test set\n", _scores(report, kind),
         "## Against the naive\n", _naive(report),
         *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
@@ -45,13 +45,9 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -
 
 
 def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
-    licence = (report["source"]["licence"] or "").strip()
-    known = licence.lower() if licence.lower() in LICENCES else None
     library = context.source.library
     titles, data = _titles(report), report["dataset"]
-    front: dict[str, Any] = {"license": known or "other"}
-    if not known:
-        front["license_name"] = licence or "unknown"
+    front = licence_lines(report["source"]["licence"])
     if report["source"]["hub_id"]:
         front["base_model"] = report["source"]["hub_id"]
     front |= {
@@ -77,15 +73,22 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
     return front
 
 
+def licence_lines(licence: str | None) -> dict[str, Any]:
+    """The licence as the hub has it: one that it knows, else "other" with its name."""
+    licence = (licence or "").strip()
+    known = licence.lower() if licence.lower() in LICENCES else None
+    return {"license": known} if known else {"license": "other", "license_name": licence or "unknown"}
+
+
 def _what(report: dict[str, Any]) -> str:
     source = report["source"]
-    labels = ", ".join(f"`{_line(label)}`" for label in (report["labels"] or [])[:50])
+    labels = ", ".join(f"`{line(label)}`" for label in (report["labels"] or [])[:50])
     more = f" and {len(report['labels']) - 50} more" if len(report["labels"] or []) > 50 else ""
     classes = f"Classes: {labels}{more}.\n\n" if labels else ""
     revision = f", revision `{source['revision']}`" if source["revision"] else ""
     return (
-        f"{report['task']} by **{report['strategy']}** from {_line(source['title'])} (`{source['id']}`{revision}, "
-        f"licence {source['licence']}). The source was trained on: {_english(source['data'])}.\n\n"
+        f"{report['task']} by **{report['strategy']}** from {line(source['title'])} (`{source['id']}`{revision}, "
+        f"licence {source['licence']}). The source was trained on: {english(source['data'])}.\n\n"
         f"{classes}Run `{report['run']}`, {report['created']}.\n"
     )
 
@@ -102,11 +105,11 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
         cells = [_estimate(report[key], metric) for key in ("packed", "transfer", "baseline", "difference")]
         rows.append(f"| {titles.get(metric, metric)} | " + " | ".join(cells) + " |")
     if plain := report["sentences"].get("plain"):
-        rows += ["", _english(plain)]
+        rows += ["", english(plain)]
     if report.get("per_class"):
         rows += ["", "| class | n | precision | recall | F1 |", "|---|---|---|---|---|"]
         rows += [
-            f"| {_line(row['label'])} | {row['n']} | {_share(row['precision'])} | {_share(row['recall'])} | "
+            f"| {line(row['label'])} | {row['n']} | {_share(row['precision'])} | {_share(row['recall'])} | "
             f"{_share(row['f1'])} |"
             for row in report["per_class"][:200]
         ]
@@ -116,18 +119,18 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
 def _naive(report: dict[str, Any]) -> str:
     rows = ["| baseline | score (95 %) | recipe minus baseline (95 %) |", "|---|---|---|"]
     for one in report["naive"]:
-        title = _english(one["title"])
+        title = english(one["title"])
         if one["value"] is None:
-            rows.append(f"| {title} | {_english(one['reason'])} | – |")
+            rows.append(f"| {title} | {english(one['reason'])} | – |")
         else:
             rows.append(f"| {title} | {_span(one)} | {_span(one['difference'])} |")
     if told := report["sentences"].get("naive"):
-        rows += ["", _english(told)]
+        rows += ["", english(told)]
     return "\n".join(rows) + "\n"
 
 
 def _calibration(told: dict[str, Any]) -> str:
-    reason = f" {_english(told['reason'])}" if told["reason"] else ""
+    reason = f" {english(told['reason'])}" if told["reason"] else ""
     return (
         f"Temperature {told['temperature']:.3f}, fitted on {told['n_validation']} validation examples; `predict.py` "
         f"divides the logits by it (`calibration.json`).{reason}\n\n"
@@ -148,9 +151,9 @@ def _data(report: dict[str, Any]) -> str:
     data = report["dataset"]
     n = data["n"]
     return (
-        f"{_line(data['name'])}, fingerprint `{data['fingerprint']}`: {n.get('train', 0)} training, "
+        f"{line(data['name'])}, fingerprint `{data['fingerprint']}`: {n.get('train', 0)} training, "
         f"{n.get('validation', 0)} validation and {n.get('test', 0)} test examples; {data['set_aside']} set aside as "
-        f"unusable. {_english(data['split_said'])}\n"
+        f"unusable. {english(data['split_said'])}\n"
     )
 
 
@@ -159,14 +162,14 @@ def _limits(report: dict[str, Any], kind: Kind) -> str:
         *kind.limits(),
         *([] if report.get("calibration") else ["* The confidence is the network's own and was not calibrated."]),
     ]
-    small = [_line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
+    small = [line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
     if small:
         lines.append(f"* Fewer than 10 test {kind.things}, so hardly tested: {', '.join(small[:20])}.")
     if report.get("unknown_label"):
         lines.append(
             f"* {report['unknown_label']} test {kind.things} had a label that no training example has; all errors."
         )
-    lines += [f"* {_english(note)}" for note in report["notes"]]
+    lines += [f"* {english(note)}" for note in report["notes"]]
     return "\n".join(lines) + "\n"
 
 
@@ -180,7 +183,7 @@ def _cost(report: dict[str, Any]) -> str:
 
 def _export(export: dict[str, Any], kind: Kind) -> str:
     if export.get("skipped"):
-        return _english(export["skipped"]) + "\n"
+        return english(export["skipped"]) + "\n"
     return (
         f"`model.onnx` (opset {onnx.OPSET}, any batch size) against torch on {export['n']} test "
         f"{kind.things}: largest difference of a logit {export['max_difference']:.1e} (allowed "
@@ -217,10 +220,11 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _english(sentence: dict[str, Any]) -> str:
-    return _line(str(Sentence.model_validate(sentence)))
+def english(sentence: dict[str, Any]) -> str:
+    """A kept sentence in English, on one line."""
+    return line(str(Sentence.model_validate(sentence)))
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     """A person's own text on one line, unable to open a table cell, a tag or a heading of Markdown."""
     return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", " ".join(str(text).split()))

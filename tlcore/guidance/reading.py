@@ -15,7 +15,6 @@ is ordinary English or Portuguese, whichever the source reads better. The ordina
 from __future__ import annotations
 
 import functools
-import json
 import re
 from collections.abc import Sequence
 from math import exp, log
@@ -113,7 +112,7 @@ class _Reader:
         self.source = source
         longest = min(LONGEST, int(source.preprocess["input_size"]))
         self.whole, self.cut = tokens.open_tokenizer(told, 8_192), tokens.open_tokenizer(told, longest)
-        self.unknown, self.hidden, self.special = _specials(told)
+        self.unknown, self.hidden, self.special = tokens.specials(told)
 
     def pieces(self, texts: Sequence[str]) -> np.ndarray:
         """Pieces and words of each text, (n, 2); punctuation counts as neither."""
@@ -160,16 +159,3 @@ class _Reader:
                      for at, row in enumerate(rows)]  # fmt: skip
             out[rows] = np.stack([loss * own / np.maximum(hidden, 1), words, loss, hidden], axis=1)
         return out
-
-
-def _specials(told: str) -> tuple[int | None, int | None, list[int]]:
-    """The ids of the piece for what is unknown and of the one that hides, and of all special ones."""
-    plain = json.loads(told)
-    model, added = plain.get("model") or {}, plain.get("added_tokens") or []
-    special = {one["content"]: int(one["id"]) for one in added if one.get("special")}
-    vocabulary = model.get("vocab")
-    unknown = model.get("unk_id")
-    if unknown is None and isinstance(vocabulary, dict):
-        unknown = vocabulary.get(model.get("unk_token") or "")
-    hidden = next((special[name] for name in ("[MASK]", "<mask>") if name in special), None)
-    return unknown, hidden, sorted(special.values())

@@ -17,6 +17,7 @@ import numpy as np
 from tlcore import __version__
 from tlcore.data.languages import shares
 from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics, tasks
+from tlcore.report.pre_training import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
@@ -83,6 +84,7 @@ def build(context: RunContext) -> dict[str, Any]:
         **{name: context.plan[name] for name in ("tested_on",) if name in context.plan},
         "strategy_options": context.plan.get("options", {}),
         "measured": transfer[best].measured,
+        "pre_training": transfer[best].shared or None,
         "labels": target.get("labels"),
         "processor": context.processor,
         "stood_at": stood_at(points, transfer, twin, headline),
@@ -195,17 +197,19 @@ def _arm(task: Task, results: Sequence[ArmResult], records: Sequence[Records], t
     found = statistics.intervals(task, records, target)
     each = statistics.scores(task, records, target)
     epochs = [result.epochs for result in results if result.epochs is not None]
+    before = results[0].shared.get("seconds", 0.0)  # without which none of the trainings could have begun
     return {
         "value": found[headline.id].value,
         "interval": list(found[headline.id].interval),
         "metrics": {name: estimate.value for name, estimate in found.items()},
         "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
-        "seconds": float(np.mean([result.seconds for result in results])),
+        "seconds": before + float(np.mean([result.seconds for result in results])),
         "seconds_search": float(sum(result.seconds_search for result in results)),
         "epochs": round(float(np.mean(epochs))) if len(epochs) == len(results) else None,
         "per_seed": [
             {"seed": result.seed, "metrics": {name: values[i] for name, values in each.items()},
-             "validation": result.validation, "train": result.train, "seconds": result.seconds,
+             "validation": result.validation, "train": result.train,
+             "seconds": before + result.seconds,
              "epochs": result.epochs, "best_epoch": result.best_epoch, "learning_rate": result.learning_rate}
             for i, result in enumerate(results)
         ],
@@ -227,8 +231,10 @@ def _packed(task: Task, result: ArmResult, records: Records, target: dict[str, A
 
 def _cost(results: Sequence[ArmResult]) -> dict[str, Any]:
     speeds = [result.examples_per_second for result in results if result.examples_per_second]
+    once = results[0].shared.get("seconds", 0.0)
     return {
-        "seconds": float(sum(result.seconds for result in results)),
+        "seconds": once + float(sum(result.seconds for result in results)),
+        "seconds_once": once,
         "seconds_search": float(sum(result.seconds_search for result in results)),
         "epochs": [result.epochs for result in results],
         "examples_per_second": float(np.median(speeds)) if speeds else None,
@@ -260,7 +266,7 @@ def _source(context: RunContext) -> dict[str, Any]:
     return {
         "id": model.id, "title": model.title, "licence": model.licence, "hub_id": model.hub_id,
         "revision": context.source.revision or model.revision, "digest": context.source.digest,
-        "architecture": model.architecture, "parameters": model.parameters,
+        "architecture": model.architecture, "parameters": model.parameters, "library": context.source.library,
         "data": model.source_data.model_dump(), "task": model.source_task.model_dump(),
     }  # fmt: skip
 
@@ -273,6 +279,7 @@ def _notes(context: RunContext) -> list[Sentence]:
         for one in context.plan.get("sets", {}).values() if not one.get("tests")
     ]  # fmt: skip
     found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
+    found += once_in_words(context.arms["transfer"][0].shared)
     found += [note for results in context.arms.values() for result in results for note in result.notes]
     return list({str(note): note for note in found}.values())
 

@@ -182,7 +182,9 @@ def _metric(report: dict[str, Any]) -> Metric:
 
 def _frozen(plan: dict[str, Any]) -> bool:
     phases = plan.get("arms", {}).get("transfer", {}).get("phases", [])
-    return not any(phase["kind"] == "train" and phase["trainable"] == "all" for phase in phases)
+    return not any(
+        phase["kind"] == "train" and phase["trainable"] == "all" and not phase.get("once") for phase in phases
+    )
 
 
 def _validation(report: dict[str, Any], arm: str) -> float | None:

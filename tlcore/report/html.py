@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
-from tlcore.report import comparison_html, label_savings_html, svg, units, word_weights
+from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units, word_weights
 from tlcore.report.curves import series
 from tlcore.words import number, percent, read, t
 
@@ -91,6 +91,8 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
             drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
             if drawn and not (column == "train_loss" and against == "seconds"):
                 told.append({"kind": "curve", "title": title, "svg": drawn})
+    if drawn := svg.lines(pre_training.series(points), title=t(pre_training.TITLE), x_title=t("epoch"), share=False):
+        told.append({"kind": "curve", "title": t(pre_training.TITLE), "svg": drawn})
     if found := report.get("domains"):
         for name, title in (("before", t("Before: the source model")), ("after", t("After: this model"))):
             drawn = svg.scatter(found[name], (found["source"], found["target"]), title=title)

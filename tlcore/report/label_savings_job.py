@@ -156,6 +156,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
         rate=task.rate, solves=task.solves, fresh=task.fresh,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
+        modality=plan.get("modality", "image"),
     )  # fmt: skip
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)
     for name, rate in rates.items():
@@ -202,7 +203,7 @@ def _one(curves: _Curves, name: str, n: int, rows: np.ndarray, ids: list[str], f
 
     told = curves.run
     own = replace(told, dataset=told.dataset.with_train(ids), plan={**curves.plans[n], "n_train": len(rows)},
-                  folder=folder)  # fmt: skip
+                  folder=folder, before=told.folder)  # fmt: skip
     kept = {**features, "train": features["train"][rows]} if features else {}
     fit.again(own, name, seed, curves.rate(name), kept)
 

@@ -24,7 +24,7 @@ def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence
     column = f"validation_{metric.id}"
     if not twin or points.empty or column not in points:
         return None
-    seconds = float(np.mean([result.seconds for result in transfer]))
+    seconds = transfer[0].shared.get("seconds", 0.0) + float(np.mean([result.seconds for result in transfer]))
     curves = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
     reached = curves[curves["seconds"] <= seconds].sort_values(["seed", "seconds"]).groupby("seed").last()
     if reached.empty:

@@ -6,14 +6,14 @@ import difflib
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlcore import tasks
 from tlcore.errors import UnusableInput
 from tlcore.sources import uploads
 from tlcore.sources.catalogue import CATALOGUE
 from tlcore.sources.source_model import SourceModel, serving
-from tlcore.words import say
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.store import Store
@@ -86,7 +86,6 @@ def of_library(model: Model) -> SourceModel:
     about = model.about or {}
     from tlcore.store.store import LOCAL_OWNER
 
-    labels = about.get("labels") or []
     modality = next((task.reads[0] for task in tasks.TASKS if task.id == model.task), "")
     return SourceModel(
         id=f"library/{model.id}",
@@ -97,8 +96,10 @@ def of_library(model: Model) -> SourceModel:
         architecture=str(about.get("architecture") or ""),
         parameters=_int(about.get("parameters")),
         megabytes=about.get("megabytes") if isinstance(about.get("megabytes"), int | float) else None,
-        source_task=say("telling {n} classes apart", n=len(labels)) if labels else UNSAID,
-        source_data=say("data of this server")
+        source_task=_task(about),
+        source_data=say("{name}, of this server", name=about["pre_training"]["set"])
+        if about.get("pre_training")
+        else say("data of this server")
         if model.owner == LOCAL_OWNER
         else say("data of this server, by {owner}", owner=model.owner),
         licence=str(about.get("licence") or "unknown"),
@@ -107,6 +108,14 @@ def of_library(model: Model) -> SourceModel:
         domain="own",
         modality=modality,
     )
+
+
+def _task(about: dict[str, Any]) -> Sentence:
+    """What a published model learned."""
+    if told := about.get("pre_training"):
+        return say("pre-training on {n} examples", n=told["examples"])
+    labels = about.get("labels") or []
+    return say("telling {n} classes apart", n=len(labels)) if labels else UNSAID
 
 
 def _int(value: object) -> int | None:

@@ -14,6 +14,7 @@ from tlcore.strategies.gradual_unfreezing import GradualUnfreezing
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
 from tlcore.strategies.lora import LoRA
 from tlcore.strategies.multi_task_learning import MultiTaskLearning
+from tlcore.strategies.pre_training_then_fine_tuning import PreTrainingThenFineTuning
 from tlcore.strategies.scratch import Scratch
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ STRATEGIES: tuple[Strategy, ...] = (
     ContrastiveThenHead(),
     DomainAdaptation(),
     MultiTaskLearning(),
+    PreTrainingThenFineTuning(),
     Scratch(),
 )
 

@@ -33,6 +33,7 @@ class PlanContext:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
     sides: tuple[str, ...] = ()  # further columns of labels that the data have
+    modality: str = "image"  # what the source model reads (`SourceModel.modality`)
 
     @property
     def most_epochs(self) -> int:
@@ -85,8 +86,15 @@ class Strategy(Protocol):
         the task alone decides; that a set is missing is `missing`.
         """
 
+    def lacks(self, data: Data) -> Sentence | None:
+        """What it cannot do without and a Spec does not name, beside `needs`: one of two sets, for example. May be left
+        out.
+        """
+
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        """The phases in order; see `extract_phase`, `solve_phase` and `train_phase`."""
+        """The phases in order; see `extract_phase`, `solve_phase`, `train_phase` and `once`. Raises UnusableInput where
+        the options do not go with the source model or the sets.
+        """
 
 
 FRESH = 4.0  # times the rates of fine-tuning: what a head alone is tried with (see feature extraction)
@@ -99,7 +107,7 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
         if getattr(data, name) is None:
             return say("{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
                        strategy=strategy.title, name=name, what=what)  # fmt: skip
-    return None
+    return strategy.lacks(data) if hasattr(strategy, "lacks") else None
 
 
 def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
@@ -111,7 +119,7 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
                strategy=strategy.title, model=source.title, architecture=source.architecture)  # fmt: skip
 
 
-def nothing_new(task: Task) -> Sentence | None:
+def nothing_new(task: Task | PlanContext) -> Sentence | None:
     """Why a task refuses strategies that begin with a head alone, where it puts none on the source model."""
     if task.fresh:
         return None
@@ -178,3 +186,18 @@ def train_phase(
         "warmup": 0.1,
         **more,
     }
+
+
+def once(phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: int, epochs: int, examples: int,
+         views: int = 1) -> dict[str, Any]:  # fmt: skip
+    """A `train_phase` on a stream that is done once, before all seeds and trials of its arm, which then begin with the
+    body that it leaves; their heads are their own.
+
+    It has a ``rate``, a ``batch_size`` and ``epochs`` of its own (no search, no early stopping) and starts from the
+    source model or, not ``pretrained``, from random weights. ``examples`` and ``views`` of each tell how much work it
+    is.
+    """
+    return {
+        **phase, "once": True, "pretrained": pretrained, "rate": rate, "batch_size": batch_size, "epochs": epochs,
+        "patience": epochs, "examples": examples, "views": views,
+    }  # fmt: skip

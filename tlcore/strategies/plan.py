@@ -41,6 +41,7 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
         "n_train": context.n_train,
         "parameters": context.parameters,
         "side": context.size,
+        "modality": context.modality,
         "device": context.device,
         "processor": processor,
     }
@@ -48,7 +49,7 @@ def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dic
 
 def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dict[str, Any]:
     phases = strategy.phases(context)
-    gradient = [phase for phase in phases if phase["kind"] == "train"]
+    gradient = [phase for phase in phases if phase["kind"] == "train" and not phase.get("once")]
     body = any(phase["trainable"] != "head" or phase.get("hooks") for phase in gradient)
     scale = context.rate if strategy.pretrained and body else 1.0  # a head alone is fresh, whatever the encoder bears
     rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
@@ -103,14 +104,20 @@ def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times:
 
 
 def epochs_of(arm: dict[str, Any]) -> int:
-    """Epochs at most in one training of an arm, over its phases."""
-    return sum(phase["epochs"] for phase in arm["phases"] if phase["kind"] == "train")
+    """Epochs at most in one training of an arm, over its phases; those that are done once for all are not counted."""
+    return sum(phase["epochs"] for phase in arm["phases"] if phase["kind"] == "train" and not phase.get("once"))
+
+
+def passes_once(plan: dict[str, Any], phase: dict[str, Any]) -> float:
+    """The work of a phase that is done once, in passes over the training set."""
+    return phase["epochs"] * phase["examples"] * phase["views"] / max(1, plan["n_train"])
 
 
 def work_of(plan: dict[str, Any], arm: str) -> float:
     """The most work of an arm, in passes over the training set (forward and backward); for progress and time left."""
     told = plan["arms"][arm]
     passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in told["phases"])
+    passes += sum(passes_once(plan, phase) for phase in told["phases"] if phase.get("once"))
     epochs = epochs_of(told)
     if epochs:
         passes += len(told["rates"]) * told["trial_epochs"] + plan["seeds"] * epochs

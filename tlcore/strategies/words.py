@@ -28,12 +28,19 @@ def _solve(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
 
 def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
     which = phase["trainable"]
+    title = say("Train, until the validation score stops rising")
+    if phase.get("once"):
+        title = (
+            say("Pre-train on further examples, once for all seeds")
+            if phase["pretrained"]
+            else say("Pre-train random weights on further examples, once for all seeds")
+        )
     return _row(
-        say("Train, until the validation score stops rising"),
+        title,
         frozen={"all": NOTHING, "head": BACKBONE, "nothing": ALL}.get(which) or _layers(1 - which),
         trained={"all": ALL, "head": HEAD, "nothing": NOTHING}.get(which) or _layers(which),
         hooks=[find(hook["id"]).what for hook in phase.get("hooks", ())],
-        rates=[rate * phase["scale"] for rate in arm["rates"]],
+        rates=[rate * phase["scale"] for rate in ([phase["rate"]] if phase.get("once") else arm["rates"])],
         layer_decay=phase["layer_decay"],
         epochs=phase["epochs"],
     )

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import torch
 
 DRAWS = 8
+VIEW_DRAWS = 11  # of one strongly augmented view
+LEAST_OF_A_VIEW = 0.2  # share of a picture's area: pictures are small here, and 8 % of one shows nothing
+# From red, green and blue to brightness and two axes of colour (YIQ, NTSC 1953): turning those two is a change of hue.
+YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
 def uniform(seed: int, epoch: int, examples: np.ndarray, draws: int = DRAWS) -> np.ndarray:
@@ -34,10 +38,53 @@ def augment(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) 
     ``numbers`` is (n, DRAWS) from `uniform`. Crops keep 35-100 % of the area at aspect ratios 3/4 to 4/3.
     """
     import torch
-    from torch.nn import functional
 
     u = numbers
-    area = 0.35 + 0.65 * u[:, 0]
+    out = _crop(canvases, size, u, least=0.35, flip=flip)
+
+    def factor(column: int) -> torch.Tensor:
+        return torch.from_numpy((0.8 + 0.4 * u[:, column]).astype(np.float32)).to(out.device).view(-1, 1, 1, 1)
+
+    out = out * factor(5)
+    grey = out.mean(1, keepdim=True)
+    out = grey + (out - grey) * factor(6)
+    middle = out.mean((1, 2, 3), keepdim=True)
+    return (middle + (out - middle) * factor(7)).clamp(0, 1)
+
+
+def contrast(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) -> torch.Tensor:
+    """One strongly augmented view (n, 3, size, size) of each canvas, for contrastive learning.
+
+    As SimCLR has it for small pictures (Chen et al. 2020, arXiv 2002.05709, appendix A and B.9, without blur): a crop,
+    a flip, with probability 0.8 light, contrast, colour and hue (strength 0.5), and grey with probability 0.2.
+    ``numbers`` is (n, VIEW_DRAWS) from `uniform`.
+    """
+    import torch
+
+    u = numbers
+    out = _crop(canvases, size, u, least=LEAST_OF_A_VIEW, flip=flip)
+
+    def column(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(out.device).view(-1, 1, 1, 1)
+
+    changed = (out * column(0.6 + 0.8 * u[:, 5])).clamp(0, 1)
+    middle = changed.mean((1, 2, 3), keepdim=True)
+    changed = (middle + (changed - middle) * column(0.6 + 0.8 * u[:, 6])).clamp(0, 1)
+    grey = changed.mean(1, keepdim=True)
+    changed = (grey + (changed - grey) * column(0.6 + 0.8 * u[:, 7])).clamp(0, 1)
+    changed = _turned(changed, 2 * np.pi * 0.1 * (2 * u[:, 8] - 1)).clamp(0, 1)
+    out = torch.where(column((u[:, 9] < 0.8) * 1.0) > 0, changed, out)
+    return torch.where(column((u[:, 10] < 0.2) * 1.0) > 0, out.mean(1, keepdim=True).expand_as(out), out)
+
+
+def _crop(canvases: torch.Tensor, size: int, u: np.ndarray, *, least: float, flip: bool) -> torch.Tensor:
+    """Random resized crops of at least that share of the area, aspect ratios 3/4 to 4/3, half of them mirrored where
+    ``flip``: by the first five columns of ``u``.
+    """
+    import torch
+    from torch.nn import functional
+
+    area = least + (1 - least) * u[:, 0]
     ratio = np.exp(np.log(4 / 3) * (2 * u[:, 1] - 1))
     wide = np.minimum(1.0, np.sqrt(area * ratio))
     high = np.minimum(1.0, np.sqrt(area / ratio))
@@ -49,16 +96,20 @@ def augment(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) 
     grid = functional.affine_grid(
         torch.from_numpy(theta).to(canvases.device), [len(u), 3, size, size], align_corners=False
     )
-    out = functional.grid_sample(canvases, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return functional.grid_sample(canvases, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
-    def factor(column: int) -> torch.Tensor:
-        return torch.from_numpy((0.8 + 0.4 * u[:, column]).astype(np.float32)).to(out.device).view(-1, 1, 1, 1)
 
-    out = out * factor(5)
-    grey = out.mean(1, keepdim=True)
-    out = grey + (out - grey) * factor(6)
-    middle = out.mean((1, 2, 3), keepdim=True)
-    return (middle + (out - middle) * factor(7)).clamp(0, 1)
+def _turned(pictures: torch.Tensor, angles: np.ndarray) -> torch.Tensor:
+    """Each picture's hue turned by its angle (radians), its brightness as it was."""
+    import torch
+
+    there = np.array(YIQ)
+    turn = np.zeros((len(angles), 3, 3))
+    turn[:, 0, 0] = 1.0
+    turn[:, 1, 1] = turn[:, 2, 2] = np.cos(angles)
+    turn[:, 1, 2], turn[:, 2, 1] = -np.sin(angles), np.sin(angles)
+    whole = torch.from_numpy((np.linalg.inv(there) @ turn @ there).astype(np.float32)).to(pictures.device)
+    return torch.einsum("nij,njhw->nihw", whole, pictures)
 
 
 def evaluation_view(canvases: torch.Tensor, size: int) -> torch.Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
 
 CACHE_BYTES = 20 * 2**30
+PAIRS = "pairs"  # the augmentation that gives two strong views of each picture; "pairs-no-flip" mirrors none
 
 
 class Canvases:
@@ -80,8 +81,9 @@ class PictureExamples:
         """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last, ``labels`` (k,), and
         ``places``, the indices themselves.
 
-        ``key`` is None for evaluation, else (seed, epoch) for augmentation. The pictures of the next batch are read
-        while the present one is worked on; tensors are made here, where torch has its threads.
+        ``key`` is None for evaluation, else (seed, epoch) for augmentation; where that makes pairs, the first views
+        of all k pictures come before their second ones, (2k, 3, S, S). The pictures of the next batch are read while
+        the present one is worked on; tensors are made here, where torch has its threads.
         """
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-batch") as ahead:
             waiting = [ahead.submit(self.canvases.get, self.rows[chunk]) for chunk in chunks[:1]]
@@ -100,6 +102,10 @@ class PictureExamples:
         kind, size = self.processor["augmentation"], self.processor["size"]
         if key is None or kind == "none":
             view = augmentation.evaluation_view(whole, size)
+        elif kind.startswith(PAIRS):
+            numbers = augmentation.uniform(*key, self.rows[chunk], 2 * augmentation.VIEW_DRAWS)
+            flip = kind == PAIRS
+            view = torch.cat([augmentation.contrast(whole, size, u, flip) for u in np.split(numbers, 2, axis=1)])
         else:
             numbers = augmentation.uniform(*key, self.rows[chunk])
             view = augmentation.augment(whole, size, numbers, flip=kind == "standard")

@@ -16,7 +16,7 @@ import numpy as np
 from tlcore.errors import RunFailed
 from tlcore.strategies.plan import epochs_of, work_of
 from tlcore.tasks.contract import Metric, Task
-from tlcore.training import features, loop, machine, pack, sides
+from tlcore.training import features, loop, machine, once, pack, sides
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.result import ArmResult
 from tlcore.training.sides import Side
@@ -44,6 +44,7 @@ class Fitting:
     cache: Path  # of the workspace
     watch: Watch
     sets: Mapping[str, Dataset] = field(default_factory=dict)  # further ones, by the name of their stream
+    before: Path | None = None  # of the run whose phases that are done once serve this one too; None: its own
 
     def __post_init__(self) -> None:
         self.machine = machine.found()
@@ -127,8 +128,9 @@ def trial(told: Fitting, name: str, rate: float | None, epochs: int,
 def frozen(told: Fitting, name: str) -> dict[str, np.ndarray]:
     """The frozen features that an arm begins with, from the cache or by one pass; empty where it has no such phase."""
     arm = _Arm(told, name)
-    if arm.plan["phases"][0]["kind"] == "extract":
-        arm._within_memory(lambda: arm._extract(told.model(True, 0)))
+    number = next(number for number, phase in enumerate(arm.plan["phases"]) if not phase.get("once"))
+    if arm.plan["phases"][number]["kind"] == "extract":
+        arm._within_memory(lambda: arm._frozen(number))
     return arm.kept
 
 
@@ -149,6 +151,7 @@ class _Arm:
         self.extract_seconds = self.solve_seconds = 0.0
         self.solved: dict[str, Any] | None = None
         self.kept: dict[str, np.ndarray] = {}
+        self.shared: dict[str, Any] = {}  # what is told of the phases that are done once
 
     def seed(self, seed: int) -> ArmResult:
         """The trained model of one seed, from its files or by training it now."""
@@ -196,8 +199,11 @@ class _Arm:
         done = None
         whole = epochs_of(self.plan)
         for number, phase in enumerate(self.plan["phases"]):
+            if phase.get("once"):
+                self._once(model, number, phase)
+                continue
             now = {"arm": self.name, "seed": seed, "trial": trial, "phase": phase["kind"]}
-            moved = any(one["kind"] == "train" for one in self.plan["phases"][:number])
+            moved = any(one["kind"] == "train" and not one.get("once") for one in self.plan["phases"][:number])
             if trial != "final" and moved and phase["kind"] != "train":
                 continue  # a rate is judged by its training; no training follows a head that is fitted on its features
             if phase["kind"] == "extract":
@@ -221,15 +227,29 @@ class _Arm:
                 done = self._gradient(model, number, phase, seed, trial, rate, share, patience, now, done)
         return model, done
 
+    def _once(self, model: Any, number: int, phase: dict[str, Any]) -> None:
+        """Begin with what a phase leaves that all trainings of the arm share."""
+        told = self.told
+        folder = (told.before or told.folder) / "arms" / self.name
+        self.shared = once.begin_with(told, self.name, folder, model, number, phase, self.accumulation)
+
+    def _frozen(self, number: int) -> None:
+        """The features that the arm begins with, before its phase of that number."""
+        model = self.told.model(True, 0)
+        for before, phase in enumerate(self.plan["phases"][:number]):
+            self._once(model, before, phase)
+        self._extract(model)
+
     def _extract(self, model: Any, moved: bool = False) -> None:
         """The features of every example; those of a network that has ``moved`` from the source are nobody else's, so
-        that they are neither taken from the cache nor put into it, and a head is fitted on them anew.
+        that they are neither taken from the cache nor put into it, and a head is fitted on them anew. Those behind a
+        phase that is done once are the arm's alone.
         """
         told = self.told
         model.to(told.machine.device)
         key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
         self.kept, self.extract_seconds = features.extract(
-            told.task, model, told.examples, None if moved else told.cache / "features", key,
+            told.task, model, told.examples, None if moved or self.shared else told.cache / "features", key,
             device=told.machine.device, batch_size=self._evaluation_batch(),
             step=lambda n: told.watch.step(n, 0.4),
         )  # fmt: skip
@@ -266,8 +286,9 @@ class _Arm:
             task=told.task, model=model, examples=told.examples, target=told.target, phase=phase, rate=rate,
             epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
             batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
-            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"], streams=told.streams,
-            sets=told.sets, sides=told.sides, keep=number + 1 < len(self.plan["phases"]),
+            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"],
+            streams=told.streams if phase.get("hooks") or phase.get("stream") else {}, sets=told.sets,
+            sides=told.sides, keep=number + 1 < len(self.plan["phases"]),
             on_step=told.watch.step, on_epoch=on_epoch,
         ))  # fmt: skip
         told.watch.finish(start + epochs)
@@ -301,7 +322,7 @@ class _Arm:
             peak_memory=machine.peak_memory(told.machine.device), device=told.machine.name,
             examples_per_second=done.examples_per_second if done else None,
             notes=[*self.notes, *(Sentence.model_validate(note) for note in (done.notes if done else ()))],
-            measured=done.measured if done else {},
+            measured=done.measured if done else {}, shared=self.shared,
         )  # fmt: skip
         if drift > pack.TOLERANCE:
             raise RunFailed(

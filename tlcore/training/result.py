@@ -34,6 +34,7 @@ class ArmResult:
     examples_per_second: float | None
     notes: list[Sentence] = field(default_factory=list)  # e.g. that batches were halved for lack of memory
     measured: dict[str, Any] = field(default_factory=dict)  # by the strategy's hooks, under their ids
+    shared: dict[str, Any] = field(default_factory=dict)  # of the phases done once for all seeds: `once.begin_with`
 
     @property
     def weights(self) -> Path:

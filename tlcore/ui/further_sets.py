@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import UnusableInput
+from tlcore.spec import Data
 from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.strategies import STRATEGIES
 from tlcore.tasks import find as find_task
@@ -30,8 +31,9 @@ def show(project: Project, chosen: str) -> None:
         return
     for name, what in strategy.needs.items():
         _set(project, name, what, needed=True)
+    either = hasattr(strategy, "lacks") and strategy.lacks(Data.model_validate(project.draft["data"])) is not None
     for name, what in strategy.takes.items():
-        _set(project, name, what, needed=False)
+        _set(project, name, what, needed=False, either=either)
     if strategy.options:
         _options(project, chosen, strategy.options)
 
@@ -64,13 +66,13 @@ def _widget(option: Option, value: Any, key: str) -> Any:
                            **({} if kind is int else {"format": "%g", "step": option.high / 100}))  # fmt: skip
 
 
-def _set(project: Project, name: str, what: Sentence, *, needed: bool) -> None:
+def _set(project: Project, name: str, what: Sentence, *, needed: bool, either: bool = False) -> None:
     """One further set: what it is, or the way to give it."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**" + t(what) + "**", width="content")
             if not needed:
-                st.badge(t("if you have some"), color="gray")
+                st.badge(t("one of these is needed") if either else t("if you have some"), color="gray")
         if fingerprint := (project.draft.get("data") or {}).get(name):
             _given(project, name, str(fingerprint))
             return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED
 from tlcore.tasks import find
-from tlcore.ui import charts, jobview
+from tlcore.ui import charts, jobview, pretrained_view
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import distinct, duration, plain, sentence, short, size, when
 from tlcore.ui.walk import forward, runs_of
@@ -74,6 +74,7 @@ def watch(run: Run, job: Job) -> None:
     @st.fragment(run_every=CURVES if alive else None)
     def draw() -> None:
         points = store().runs.points(run_id)
+        pretrained_view.curve(points)
         if not points.empty and (points["trial"] == "final").any():
             _curves(points, find(run.task).metrics[0])
         elif not points.empty and alive:
@@ -133,7 +134,8 @@ def _of(told: dict[str, Any], name: str, total: str | None = None) -> str:
 
 
 def _phase(phase: Any) -> str:
-    names = {"extract": t("features"), "solve": t("head"), "train": t("training"), "search": t("rate search")}
+    names = {"extract": t("features"), "solve": t("head"), "train": t("training"), "search": t("rate search"),
+             "pre-training": t("pre-training")}  # fmt: skip
     if isinstance(phase, dict):
         return read(phase)
     return names.get(str(phase), "" if phase is None else str(phase))

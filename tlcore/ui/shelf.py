@@ -11,7 +11,7 @@ from tlcore.ui.state import change_draft, go, owner, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import interval, plain, score, short, size, when
 from tlcore.ui.verdicts import VERDICTS
-from tlcore.words import t
+from tlcore.words import number, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Model
@@ -93,6 +93,9 @@ def _card(model: Model) -> None:
             if about.get("metric") in (None, "accuracy")
             else _scored(model.task, about)
         )
+    if told := about.get("pre_training"):
+        lines.append(t("A source model without a head, pre-trained on {name} ({n} examples)", name=plain(told["set"]),
+                       n=number(told["examples"])))  # fmt: skip
     labels = [plain(short(str(label), 24)) for label in about.get("labels") or []]
     if labels:
         more = t(" and {n} more", n=len(labels) - 8) if len(labels) > 8 else ""

@@ -249,7 +249,7 @@ def _inside(path: Path) -> list[dict[str, str]]:
 
 def publish(run: Run, path: Path) -> None:
     """Into the library, for everybody on this server."""
-    known = [model for model in store().models.all() if model.run_id == run.id]
+    known = [m for m in store().models.all() if m.run_id == run.id and not m.about.get("pre_training")]
     if known:
         st.success(t("In the library as “{name}”.", name=plain(known[0].name)), icon=":material/local_library:")
         return

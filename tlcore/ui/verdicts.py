@@ -10,7 +10,7 @@ import streamlit as st
 
 from tlcore.report import units
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import charts, multiple_view
+from tlcore.ui import charts, multiple_view, pretrained_view
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import duration, plain, score, sentence, size, when
@@ -149,11 +149,13 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
         epochs = [str(n) for n in cost.get("epochs") or [] if n is not None]
         lines = [
             t("Training: {time}", time=duration(cost.get("seconds"))),
+            *([t("of it once for all seeds, pre-training: {time}", time=duration(cost["seconds_once"]))]
+              if cost.get("seconds_once") else []),
             t("Search of settings: {time}", time=duration(cost.get("seconds_search"))),
             t("Epochs of each seed: {epochs}", epochs=epochs) if epochs else t("No epochs: a head was solved"),
             t("Most memory: {size}", size=size(cost.get("peak_memory"))),
             t("On {device}, batches of {n}", device=plain(cost.get("device")), n=cost.get("batch_size")),
-        ]
+        ]  # fmt: skip
         st.caption("  \n".join(lines))
 
 
@@ -187,6 +189,8 @@ def curves(run: Run, report: dict[str, Any]) -> None:
         if "train_loss" in columns:
             title = t("Training loss")
             charts.show(_curve(run.id, "train_loss", str(against), language(), title, share=False), "cmp-loss", title)
+    if (run.report or {}).get("pre_training"):
+        pretrained_view.curve(store().runs.points(run.id))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -45,6 +45,11 @@ class SpanModel(nn.Module):
         """The last linear layer: D features of a token in, two logits out."""
         return getattr(self.net, self.head_name)
 
+    @property
+    def encoder(self) -> nn.Module:
+        """The network below the head: token vectors from token ids."""
+        return self.net.base_model
+
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, 2) of token ids (B, T) with their ``mask`` (1 for tokens) and token type ids."""
         if len(ids) > PIECE and not torch.is_grad_enabled():

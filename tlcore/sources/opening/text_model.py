@@ -47,6 +47,11 @@ class TextModel(nn.Module):
         """The last linear layer: D features in, C classes out."""
         return self.net.head
 
+    @property
+    def encoder(self) -> nn.Module:
+        """The network below the head: token vectors from token ids."""
+        return self.net.encoder
+
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Logits (B, C) of token ids (B, T) whose ``mask`` (B, T) is 1 for tokens and 0 for padding."""
         return self.classify(self.net.dropout(self.features(ids, mask)))

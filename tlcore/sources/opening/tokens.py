@@ -72,6 +72,19 @@ def open_tokenizer(told: str, length: int) -> Tokenizer:
     return tokenizer
 
 
+def specials(told: str) -> tuple[int | None, int | None, list[int]]:
+    """The ids of the piece for what is unknown and of the one that hides, and of all special ones."""
+    plain = json.loads(told)
+    model, added = plain.get("model") or {}, plain.get("added_tokens") or []
+    special = {one["content"]: int(one["id"]) for one in added if one.get("special")}
+    vocabulary = model.get("vocab")
+    unknown = model.get("unk_id")
+    if unknown is None and isinstance(vocabulary, dict):
+        unknown = vocabulary.get(model.get("unk_token") or "")
+    hidden = next((special[name] for name in ("[MASK]", "<mask>") if name in special), None)
+    return unknown, hidden, sorted(special.values())
+
+
 def digest(told: str) -> str:
     """Sixteen hex digits that name a tokenizer."""
     return hashlib.sha256(told.encode()).hexdigest()[:16]

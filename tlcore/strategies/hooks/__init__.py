@@ -7,6 +7,7 @@ from typing import Any
 
 from tlcore.registry import by_id, pick
 from tlcore.strategies.hooks.adabn import AdaBn
+from tlcore.strategies.hooks.causal import Causal
 from tlcore.strategies.hooks.cdan import Cdan
 from tlcore.strategies.hooks.contract import At, Ended, Hook
 from tlcore.strategies.hooks.contrastive import Contrastive
@@ -15,11 +16,14 @@ from tlcore.strategies.hooks.dan import Dan
 from tlcore.strategies.hooks.dann import Dann
 from tlcore.strategies.hooks.l2_sp import L2SP
 from tlcore.strategies.hooks.lora import Lora
+from tlcore.strategies.hooks.masked import Masked
 from tlcore.strategies.hooks.mcc import Mcc
 from tlcore.strategies.hooks.mean_teacher import MeanTeacher
 from tlcore.strategies.hooks.running import Running
 from tlcore.strategies.hooks.side_tasks import SideTasks
+from tlcore.strategies.hooks.simclr import SimClr
 from tlcore.strategies.hooks.soup import Soup
+from tlcore.strategies.hooks.supervised import Supervised
 from tlcore.strategies.hooks.target_choice import TargetChoice
 
 HOOKS: tuple[type[Hook], ...] = (
@@ -36,6 +40,10 @@ HOOKS: tuple[type[Hook], ...] = (
     MeanTeacher,
     TargetChoice,
     SideTasks,
+    Masked,
+    Causal,
+    SimClr,
+    Supervised,
 )
 
 _BY_ID = by_id(HOOKS)

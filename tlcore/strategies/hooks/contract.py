@@ -11,6 +11,8 @@ from tlcore.words import Sentence
 if TYPE_CHECKING:
     import torch
 
+    from tlcore.data.dataset import Dataset
+    from tlcore.training.fit import Fitting
     from tlcore.training.loop import Training
 
 
@@ -48,6 +50,12 @@ class Hook(Protocol):
     what: Sentence  # what it adds, in a few words: shown in the plan
 
     def __init__(self, **settings: Any) -> None: ...
+
+    @staticmethod
+    def stream(told: Fitting, dataset: Dataset) -> Any:
+        """The training examples of a further set as a phase that is done once goes through them (``len()``,
+        ``.batches``), where the hook does not take those of the task with the target's labels.
+        """
 
     def begin(self, told: Training, device: str) -> None:
         """Before the first step, and before a checkpoint is loaded; ``told.model`` lies on the device and what is

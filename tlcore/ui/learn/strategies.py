@@ -103,10 +103,14 @@ def render() -> None:
     st.subheader(t("Pre-training, then fine-tuning"))
     st.markdown(
         t(
-            "Where you have many pictures without labels, the source model is first trained further on "
-            "those, on a task that needs no labels, and then fine-tuned on the labelled ones (Gururangan and "
-            "others, 2020, for text; Reed and others, 2022, for pictures). *Helps* where your field looks "
-            "unlike the source data. *Costs* time and computing."
+            "Where you have many examples without labels, or with others than yours, the network first learns from "
+            "those and is then fine-tuned on your labelled ones. Without labels it learns by a riddle that the data "
+            "themselves pose: in texts, words are hidden and to be guessed (Devlin and others, 2019; Gururangan and "
+            "others, 2020); of pictures, two strongly changed views are to be found again among those of all others "
+            "(SimCLR: Chen and others, 2020). It goes on from the source model or starts from random weights, once for "
+            "all seeds, and what it leaves is a source model of its own that can be published. *Helps* where your "
+            "field looks unlike the source data and labels are few. *Costs* the most time and computing. The twin from "
+            "scratch does not see the larger set: the difference tells what both, set and source, bring."
         )
     )
     st.subheader(t("Domain adaptation"))

@@ -1,0 +1,82 @@
+"""SimCLR, contrastive pre-training: two views of one picture are to be found again among the views of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.strategies.hooks.contract import At, Ended
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.training.fit import Fitting
+    from tlcore.training.loop import Training
+
+WIDTH = 128  # of what the projection head gives
+
+
+class SimClr:
+    """SimCLR (Chen et al. 2020, arXiv 2002.05709): the features of two strong augmentations of a picture go through a
+    projection head (one hidden layer), which is thrown away afterwards, and the NT-Xent loss compares them.
+    """
+
+    id = "simclr"
+    what = say("finding two views of one picture again")
+    reads = ("image",)
+    views = 2
+    most = 100  # epochs, where the person leaves it open
+
+    def __init__(self, temperature: float):
+        self.temperature = temperature
+
+    @staticmethod
+    def stream(told: Fitting, dataset: Dataset) -> Any:
+        """Its pictures, in batches of pairs of views."""
+        from tlcore.tasks.picture_examples import PAIRS, Canvases, PictureExamples
+
+        flips = told.processor["augmentation"] == "standard"
+        processor = {**told.processor, "augmentation": PAIRS if flips else f"{PAIRS}-no-flip"}
+        canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], told.cache / "pictures")
+        return PictureExamples(dataset, "train", [], processor, canvases)
+
+    def begin(self, told: Training, device: str) -> None:
+        from torch import nn
+
+        self.task, self.parted = told.task, told.accumulation > 1
+        width = told.model.head.in_features
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, WIDTH)).to(device)
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.projection.parameters()
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        projected = self.projection(self.task.features(model, batch))
+        return loss + nt_xent(projected, self.temperature)
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.projection.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.projection.load_state_dict(state)
+
+    def end(self, model: Any) -> Ended | None:
+        if not self.parted:
+            return None
+        return Ended([say("For lack of memory each picture was compared with those of its part of the batch alone.")])
+
+
+def nt_xent(projected: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The normalised, temperature-scaled cross-entropy of (2k, d), row i and row k + i being views of one picture: the
+    mean over all 2k of -log of the share that its other view has among the exponentiated similarities to all others
+    (Chen et al. 2020, equation 1).
+    """
+    import torch
+    from torch.nn import functional
+
+    views = functional.normalize(projected.float(), dim=1)
+    n = len(views)
+    alike = (views @ views.T / temperature).masked_fill(torch.eye(n, dtype=torch.bool, device=views.device), -torch.inf)
+    return functional.cross_entropy(alike, (torch.arange(n, device=views.device) + n // 2) % n)

@@ -1,0 +1,143 @@
+"""Pre-training, then fine-tuning: first a larger generic set without the target's labels, then the target task."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from tlcore.errors import UnusableInput
+from tlcore.strategies import hooks
+from tlcore.strategies.contract import NO_SETS, Plainer, PlanContext, nothing_new, once, train_phase
+from tlcore.strategies.feature_extraction import FeatureExtraction
+from tlcore.strategies.fine_tuning import FineTuning
+from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
+from tlcore.strategies.options import Option
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.spec import Data
+    from tlcore.tasks.contract import Task
+
+SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives that need no labels
+HOOKS = {"contrastive": "simclr"}  # by objective, where the hook has another name
+OBJECTIVES = (
+    ("auto", say("as suits the data")),
+    ("masked", say("hidden parts of texts are guessed")),
+    ("causal", say("texts are gone on with")),
+    ("contrastive", say("two views of one picture are found again")),
+    ("supervised", say("the labels of the second set are learned")),
+    ("none", say("nothing: the reference without pre-training")),
+)
+THEN = (FineTuning(), LinearProbeThenFineTune(), FeatureExtraction())
+SETTINGS = {"contrastive": {"temperature": 0.5}}  # for batches of some hundreds: Chen et al. 2020, appendix B.9
+RATES = {True: 3e-4, False: 1e-3}  # from the source model, from random weights
+WORK = {"cpu": 30_000, "cuda": 1_000_000}  # pictures of 224 px through a network of MobileNet's size, in all
+
+
+class PreTrainingThenFineTuning:
+    id = "pre-training-then-fine-tuning"
+    title = say("Pre-training, then fine-tuning")
+    what = say(
+        "The network first learns from a larger set of your field, without labels or with others than yours; then it "
+        "is fine-tuned on your labelled examples. It is pre-trained once, and becomes a source model of its own."
+    )
+    helps = say("Thousands of examples without labels of a field unlike the source's, and few labels.")
+    hurts = say("It costs the most time; where the source already knows the field, little is gained.")
+    paper = "Gururangan et al. 2020, arXiv 2004.10964; Chen et al. 2020, SimCLR, arXiv 2002.05709"
+    pretrained = True
+    rates = FineTuning.rates
+    options = (
+        Option("objective", say("Learned from the further set"), say("What is learned in pre-training."), "auto",
+               choices=OBJECTIVES),
+        Option("start", say("Pre-training starts from"),
+               say("The source model, which goes on learning, or random weights of its architecture."), "source",
+               choices=(("source", say("the source model")), ("random", say("random weights")))),
+        Option("epochs", say("Epochs of pre-training"), say("How often it goes through the further set; 0 leaves it to "
+               "the studio."), 0, 0, 1000),
+        Option("then", say("After it"), say("What is done with the labelled examples."), THEN[0].id,
+               choices=tuple((one.id, one.title) for one in THEN)),
+    )  # fmt: skip
+    needs = NO_SETS
+    takes = MappingProxyType({
+        "unlabelled": say("A larger set of your field, without labels"),
+        "extra": say("A larger set of your field with labels, which need not be yours"),
+    })  # fmt: skip
+    tests_on = None
+    plainer = Plainer(
+        say("the source model without further pre-training"), "pre-training-then-fine-tuning", {"objective": "none"}
+    )
+    races = False
+    unfit = ()
+
+    def refuse(self, task: Task, data: Data | None) -> Sentence | None:
+        if task.labelled or _self_supervised(task.reads[0]):
+            return None
+        return say("There is no way yet to pre-train the networks of this task.")
+
+    def lacks(self, data: Data) -> Sentence | None:
+        if data.unlabelled or data.extra:
+            return None
+        return say("{strategy} needs a larger set of examples: without labels (in a Spec: data.unlabelled), or with "
+                   "labels of any kind (data.extra).", strategy=self.title)  # fmt: skip
+
+    def phases(self, context: PlanContext) -> list[dict[str, Any]]:
+        options = context.options
+        if options["then"] != FineTuning.id and (reason := nothing_new(context)):
+            raise UnusableInput(reason, code="strategy-refused")
+        then = next(one for one in THEN if one.id == options["then"]).phases(context)
+        if options["objective"] == "none":
+            return then
+        objective, stream = _chosen(context)
+        hook = _hook(objective)
+        n = context.sets.get(stream, context.n_train)
+        start = options["start"] == "source"
+        settings = {"own_head": start} if objective == "masked" else SETTINGS.get(objective, {})
+        first = once(
+            train_phase(context, stream=stream, hooks=[{"id": hook.id, **settings}]),
+            pretrained=start, rate=RATES[start] * context.rate, batch_size=_batch(context, n),
+            epochs=options["epochs"] or context.epochs or _epochs(context, hook, n), examples=n, views=hook.views,
+        )  # fmt: skip
+        return [first, *then]
+
+
+def _self_supervised(modality: str) -> str | None:
+    """The objective without labels for a kind of source model."""
+    return next((name for name in SELF_SUPERVISED if modality in _hook(name).reads), None)
+
+
+def _hook(objective: str) -> Any:
+    return hooks.find(HOOKS.get(objective, objective))
+
+
+def _chosen(context: PlanContext) -> tuple[str, str]:
+    """The objective and the set it learns from. Raises UnusableInput where the two do not go together."""
+    sets, asked = context.sets, context.options["objective"]
+    known = _self_supervised(context.modality)
+    objective = asked
+    if asked == "auto":
+        objective = "supervised" if known is None or ("extra" in sets and "unlabelled" not in sets) else known
+    if context.modality not in _hook(objective).reads:
+        raise UnusableInput(say("This objective of pre-training is not made for what the source model reads; leave it "
+                                "at auto."), code="strategy-refused")  # fmt: skip
+    if objective != "supervised":
+        return objective, "extra" if "extra" in sets and "unlabelled" not in sets else "unlabelled"
+    if sets and "extra" not in sets:
+        raise UnusableInput(say("Learning the labels of a second set needs one (in a Spec: data.extra); the set that "
+                                "is given has no labels."), code="strategy-refused")  # fmt: skip
+    return objective, "extra"
+
+
+def _epochs(context: PlanContext, hook: Any, n: int) -> int:
+    """What keeps pre-training to about as long as the fine-tunings after it take together."""
+    each = (context.size / 224) ** 2 * max(0.3, context.parameters / 3.5e6) ** 0.5 * hook.views
+    return int(min(hook.most, max(3, WORK["cpu" if context.device == "cpu" else "cuda"] / max(1.0, n * each))))
+
+
+def _batch(context: PlanContext, n: int) -> int:
+    """As asked, else up to 128 small pictures (256 on a GPU), fewer of larger ones or of few examples; a power of two:
+    contrastive learning lives on large batches, and memory is what bounds them.
+    """
+    if context.batch_size:
+        return context.batch_size
+    most = (128 if context.device == "cpu" else 256) * min(1.0, (96 / context.size) ** 2)
+    return 2 ** int(min(max(32.0, most), max(8, n // 4))).bit_length() // 2

@@ -1,0 +1,126 @@
+"""Phases that are done once for an arm: pre-training, whose end all seeds and learning-rate trials begin with.
+
+::
+
+    arms/<arm>/once-<phase>.pt    its checkpoint while it trains, its end afterwards
+    arms/<arm>/pre-trained/       the network without a head, in hub layout: a source model
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tlcore.errors import RunFailed, UnusableInput
+from tlcore.strategies.hooks import find
+from tlcore.strategies.plan import passes_once
+from tlcore.training import loop
+from tlcore.training.checkpoint import Checkpoint
+from tlcore.words import say
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.training.fit import Fitting
+
+TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
+SOURCE = "pre-trained"  # the folder of what it leaves
+JUDGED = ("validation", "test")
+
+
+def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any],
+               accumulation: int) -> dict[str, Any]:  # fmt: skip
+    """Load the body that a phase leaves into ``model``, whose head stays its own, doing the phase where that is not
+    done. Returns what the report says of it: objective, set, examples, left_out, epochs, seconds, losses.
+    """
+    checkpoint = Checkpoint(folder / f"once-{number}.pt")
+    kept = checkpoint.load()
+    if kept is None or "done" not in kept:
+        _train(told, arm, checkpoint, number, phase, accumulation)
+        kept = checkpoint.load()
+        assert kept is not None
+    done = loop.Trained(**kept["done"])
+    model.load_state_dict({**model.state_dict(), **without_head(told, model, kept["model"])})
+    losses = [point["train_loss"] for point in done.history if "train_loss" in point]
+    dataset = told.sets[phase["stream"]]
+    seen = len(apart_from(told, dataset))
+    return {
+        "objective": phase["hooks"][0]["id"], "start": "source" if phase["pretrained"] else "random",
+        "set": dataset.info.name, "fingerprint": dataset.fingerprint, "examples": seen,
+        "left_out": dataset.info.n["train"] - seen, "epochs": done.epochs, "seconds": done.seconds, "losses": losses,
+        "notes": done.notes,
+        "source": _packed(told, folder / SOURCE, model),
+    }  # fmt: skip
+
+
+def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """A state without what the task puts on the source model."""
+    last = told.task.parts(model)[-1]
+    own = {*last.parameters, *last.buffers} if getattr(told.task, "fresh", True) else set()
+    return {name: value for name, value in state.items() if name not in own}
+
+
+def apart_from(told: Fitting, dataset: Dataset) -> pd.DataFrame:
+    """The training rows of a further set that are not among the examples which the run is judged by."""
+    rows = dataset.split("train")
+    own = told.dataset.rows[told.dataset.rows["split"].isin(JUDGED)]
+    name = next(name for name in ("same", "sha256") if name in rows and name in own)
+    return rows[~rows[name].isin(set(own[name]))]
+
+
+def _train(told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any],
+           accumulation: int) -> None:  # fmt: skip
+    """Do the phase, or go on with it; its end is in the checkpoint."""
+    stream, watch, epochs = phase["stream"], told.watch, phase["epochs"]
+    watch.say(say("Pre-training on {name}", name=told.sets[stream].info.name), arm=arm, phase="pre-training", epoch=0,
+              epochs=epochs)  # fmt: skip
+
+    def on_epoch(epoch: int, seconds: float, **values: float) -> None:
+        watch.now.update(epoch=epoch)
+        watch.point(arm=arm, seed=0, trial=TRIAL, phase=number, epoch=epoch, seconds=seconds, **values)
+
+    start = watch.done
+    loop.train(loop.Training(
+        task=told.task, model=told.model(phase["pretrained"], 0), examples=told.examples, target=told.target,
+        phase=phase, rate=phase["rate"], epochs=epochs, patience=None, seed=0, batch_size=phase["batch_size"],
+        accumulation=accumulation, machine=told.machine, checkpoint=checkpoint, metric=told.metric,
+        minutes=told.plan["arms"][arm]["minutes"], streams={stream: _stream(told, phase)}, sets=told.sets, keep=True,
+        on_step=lambda n: watch.step(n, phase["views"]), on_epoch=on_epoch,
+    ))  # fmt: skip
+    watch.finish(start + passes_once(told.plan, phase))
+
+
+def _stream(told: Fitting, phase: dict[str, Any]) -> Any:
+    """The examples that the phase goes through, as its objective takes them."""
+    dataset = told.sets[phase["stream"]]
+    rows = apart_from(told, dataset)
+    if len(rows) < 2:
+        raise RunFailed(say("Nothing is left of {name} to pre-train on: its examples are those that the run is judged "
+                            "by.", name=dataset.info.name), code="no-stream")  # fmt: skip
+    return find(phase["hooks"][0]["id"]).stream(told, dataset.with_train(rows["id"]))
+
+
+def _packed(told: Fitting, folder: Path, model: Any) -> bool:
+    """Write the body as a source model, and whether a network that is built from it has the very same weights."""
+    import torch
+
+    from tlcore.sources.opening import bodies, open_folder
+
+    if folder.exists():
+        return True
+    draft = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    bodies.save(model, draft, told.task.saved(told.processor))
+    try:
+        opened = open_folder(draft, told.source.source)
+        other = told.task.model(opened, told.target, True, size=told.processor["size"], seed=0)
+    except UnusableInput as error:  # an architecture that cannot be without a head
+        print(f"the pre-trained network cannot be a source model: {error}")
+        return False
+    ours, theirs = (without_head(told, one, one.state_dict()) for one in (model, other))
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+        return False
+    draft.rename(folder)
+    return True

@@ -1,0 +1,72 @@
+"""Pre-training on the pages: its curve, and the button that makes its network a source model of everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from tlcore.ui import charts
+from tlcore.ui.state import owner, store
+from tlcore.ui.text import plain, size
+from tlcore.words import number, t
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.store.tables import Run
+
+ABOUT = ("objective", "set", "fingerprint", "examples", "epochs", "start")  # what the library says of pre-training
+
+
+def curve(points: pd.DataFrame) -> None:
+    """The loss over the epochs of pre-training; nothing where a run has none."""
+    from tlcore.report.pre_training import TITLE, points_of
+
+    own = points_of(points)
+    if not own.empty:
+        title = t(TITLE)
+        figure = charts.curves(own.assign(trial="final"), "train_loss", title=title, share=False)
+        charts.show(figure, "pre-training", title)
+
+
+def publish(run: Run) -> None:
+    """The pre-trained network of a run, to take away or to put into the library as a source model."""
+    from tlcore.bundle.pretrained import FILE
+
+    told, path = (run.report or {}).get("pre_training"), store().runs.folder(run.id) / FILE
+    if not told or not path.exists():
+        return
+    st.markdown("**" + t("The pre-trained network") + "**")
+    st.caption(
+        t("What was learned from {name} ({n} examples), without your labels: a source model for further runs.",
+          name=plain(told["set"]), n=number(told["examples"]))
+    )  # fmt: skip
+    known = [m for m in store().models.all() if m.run_id == run.id and m.about.get("pre_training")]
+    with st.container(horizontal=True):
+        st.download_button(
+            t("Download it ({size})", size=size(path.stat().st_size)), path.read_bytes, f"{run.name}-{FILE}",
+            "application/zip", on_click="ignore", icon=":material/download:", key="pre-trained-download",
+        )  # fmt: skip
+        if not known and st.button(t("Publish the pre-trained model as a source"), icon=":material/publish:",
+                                   key="publish-pre-trained"):  # fmt: skip
+            _publish(run, path.stat().st_size)
+            st.rerun()
+    if known:
+        said = t("In the library as “{name}”; as a source: {ref}", name=plain(known[0].name),
+                 ref=f"`library/{known[0].id}`")  # fmt: skip
+        st.success(said, icon=":material/local_library:")
+
+
+def _publish(run: Run, size: int) -> None:
+    from tlcore.bundle.pretrained import FILE
+
+    report = run.report or {}
+    source, told = report["source"], report["pre_training"]
+    about = {
+        "pre_training": {name: told[name] for name in ABOUT},
+        **{name: source.get(name) for name in ("licence", "architecture", "parameters")},
+        "source": source["id"], "bytes": size, "strategy": report["strategy"],
+    }  # fmt: skip
+    store().models.publish(store().runs.folder(run.id) / FILE, name=t("{name}, pre-trained", name=run.name),
+                           owner=owner(), task=run.task, run_id=run.id, about=about)  # fmt: skip
