@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.tasks import find
 from tlcore.ui import walk
 from tlcore.ui.state import CHECK, SAMPLE, default_source, go, open_project, owner, store
 from tlcore.ui.text import plain, when
@@ -25,6 +26,8 @@ def samples() -> None:
         for sample in SAMPLES:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{t(sample.title)}**")
+                task = find(sample.task)
+                st.badge(t(task.title), icon=task.icon, color="gray")
                 st.caption(t(sample.what))
                 if st.button(t("Try this sample"), key=f"sample-{sample.id}", icon=":material/play_arrow:"):
                     from_sample(sample)
