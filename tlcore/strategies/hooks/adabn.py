@@ -14,7 +14,7 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from tlcore.training.loop import Training
 
-MOST = 2_000  # target examples that the statistics are of
+MOST = (256, 2_000)  # target examples that the statistics are of, as many as are trained on between these
 
 
 class AdaBn:
@@ -55,7 +55,8 @@ def adapt(told: Training, model: Any, found: list[Any], examples: Any, device: s
     from tlcore.training.loop import in_batches
 
     size = max(2, told.batch_size // told.accumulation)
-    order = np.random.default_rng(0).permutation(len(examples))[:MOST]
+    most = int(np.clip(len(told.examples["train"]), *MOST))
+    order = np.random.default_rng(0).permutation(len(examples))[:most]
     chunks = [chunk for chunk in in_batches(order, size) if len(chunk) == min(size, len(order))]
     momenta = [layer.momentum for layer in found]
     for layer in found:

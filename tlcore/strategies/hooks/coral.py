@@ -1,4 +1,4 @@
-"""Deep CORAL: the features of both domains get the same covariances."""
+"""Deep CORAL: the answers on both domains get the same covariances."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Coral:
-    """Adds ``weight`` times the distance of the covariances of source and target features (Sun & Saenko 2016, Deep
-    CORAL, arXiv 1607.01719).
+    """Adds ``weight`` times the distance of the covariances of the logits on both domains, as the paper has it for its
+    last layer (Sun & Saenko 2016, Deep CORAL, arXiv 1607.01719). On wide features its 4 d² would leave nothing of it.
     """
 
     id = "coral"
@@ -30,14 +30,14 @@ class Coral:
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
         seen = self.domains.see(model, batch, given, at)
-        return loss + self.weight * distance(seen.source, seen.target)
+        return loss + self.weight * distance(seen.source_logits, seen.target_logits)
 
     def end(self, model: Any) -> None:
         self.domains.close()
 
 
 def distance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """‖C_s - C_t‖² / (4 d²) of features (n, d) and (m, d), with Frobenius' norm: equation 1 of the paper."""
+    """‖C_s - C_t‖² / (4 d²) of rows (n, d) and (m, d), with Frobenius' norm: equation 1 of the paper."""
 
     def covariance(rows: torch.Tensor) -> torch.Tensor:
         centred = rows - rows.mean(dim=0)

@@ -13,7 +13,7 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from tlcore.training.loop import Training
 
-LOOKED_AT = 1_000  # target examples that are looked at after each epoch
+LOOKED_AT = (200, 1_000)  # target examples that are looked at after each epoch, as many as are trained on between
 TOLD_APART = 500  # examples of each domain by which they are told apart
 NEIGHBOURS = 0.05  # the temperature of soft neighbourhood density
 
@@ -37,7 +37,8 @@ class TargetChoice:
         self.target = needed(told, "unlabelled")
 
     def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
-        features, logits = self._look(model, self.target, LOOKED_AT)
+        most = int(np.clip(len(self.told.examples["train"]), *LOOKED_AT))
+        features, logits = self._look(model, self.target, most)
         if at.epoch == 0:
             self.before = self._apart(model, features)
         informed, dense = information(logits), density(logits)
