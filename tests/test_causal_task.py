@@ -309,14 +309,17 @@ def test_the_bundle_writes_without_the_studio_and_in_plain_transformers(finished
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path)
     expected = json.loads((tmp_path / "example" / "expected.json").read_text())
-    done = subprocess.run([sys.executable, "-I", "predict.py", "example/texts.csv"], cwd=tmp_path, text=True,
-                          capture_output=True, timeout=120)  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    (row,) = csv.DictReader(done.stdout.splitlines(keepends=True))
-    assert row["prediction"] == expected["prediction"]
-    assert all(c.isprintable() or c in "\n\t" for c in row["prediction"]), "bytes that are no text are no text"
     prompt = next(csv.DictReader((tmp_path / "example" / "texts.csv").open()))["text"]
+    with (tmp_path / "prompts.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["text", "prompt"], ["not this one", prompt]])
+    done = subprocess.run([sys.executable, "-I", "predict.py", "example/texts.csv", "prompts.csv"], cwd=tmp_path,
+                          text=True, capture_output=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    row, by_name = csv.DictReader(done.stdout.splitlines(keepends=True))
+    assert row["prediction"] == by_name["prediction"] == expected["prediction"]
+    assert all(c.isprintable() or c in "\n\t" for c in row["prediction"]), "bytes that are no text are no text"
     bundle = Bundle.open(report["bundle"])
+    assert [text for _, text, _ in bundle.kind.found_in([tmp_path / "prompts.csv"])] == [prompt]
     assert bundle.predict([prompt])[0].prediction == expected["prediction"]
     assert str(bundle.predict([" "])[0].reason) == "It has no text."
     bundle.choose({"temperature": 1.0, "length": 12, "seed": 1})

@@ -33,7 +33,7 @@ def show(chapter_id: str) -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.id)
 def test_a_chapter_renders(chapter, language):
-    page = AppTest.from_function(show, args=(chapter.id,), default_timeout=20).run()
+    page = AppTest.from_function(show, args=(chapter.id,), default_timeout=90).run()
     assert not page.exception
     words = " ".join(m.value for m in page.markdown)
     assert len(words) > 500
@@ -78,7 +78,7 @@ def test_links_to_chapters_lead_to_one():
 
 
 def test_the_glossary_is_sorted_and_searched(language):
-    page = AppTest.from_function(show, args=("glossary",), default_timeout=20).run()
+    page = AppTest.from_function(show, args=("glossary",), default_timeout=90).run()
     everything = [m.value for m in page.markdown]
     assert len(everything) == len(glossary.WORDS)
     plain = [glossary._without_accents(value) for value in everything]

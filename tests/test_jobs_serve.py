@@ -134,7 +134,7 @@ def test_the_end_of_serve_is_the_end_of_both(studio):
     parts = [(p.pid, process.started(p.pid)) for p in web_processes(one)]
     assert len(parts) == 2
     one.send_signal(signal.SIGTERM)
-    assert one.wait(timeout=25) == 0
+    assert one.wait(timeout=60) == 0
     assert not any(process.lives(*part) for part in parts)
     assert workers_alive(store) == []
     with pytest.raises(OSError, match="refused"):

@@ -129,19 +129,18 @@ def test_a_child_killed_at_random_moments_ends_with_the_same_result(store):
     assert starts[-1] > 0
 
 
-def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store):
+def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store, monkeypatch):
+    monkeypatch.setenv("TLCORE_LEASE", "600")  # nothing here waits for a lease to end
     with worker_process(store) as first:
         job = store.jobs.submit("count", "local", {"steps": 100, "sleep": 0.05}, lane="train").id
         wait_for(lambda: steps_done(store, job) > 3)
         held = store.jobs.get(job)
         first.kill()
         first.wait()
-        wait_for(lambda: not process.lives(held.pid, held.pid_started), 5)
+        wait_for(lambda: not process.lives(held.pid, held.pid_started), 20)
     assert store.jobs.get(job).state == "running"
-    since, kept = time.monotonic(), steps_done(store, job)
+    kept = steps_done(store, job)
     with worker(store):
-        wait_for(lambda: store.jobs.get(job).attempt == 2, 10)
-        assert time.monotonic() - since < 10  # not later than the lease
         done = ended(store, job)
     assert (done.state, done.output["link"], done.attempt) == ("succeeded", chain(100), 2)
     starts = [int(line.split()[1]) for line in (store.jobs.folder(job) / "attempts.txt").read_text().splitlines()]
@@ -150,7 +149,7 @@ def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store):
 
 
 def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(store):
-    job = store.jobs.submit("count", "local", {"steps": 60, "sleep": 0.02}, lane="train").id
+    job = store.jobs.submit("count", "local", {"steps": 60, "sleep": 0.1}, lane="train").id
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     assert store.jobs.take(job, f"{process.host()}:{gone.pid}:1.0")
@@ -160,7 +159,7 @@ def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(s
          TABLE], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     wait_for(lambda: steps_done(store, job) > 0)
     with worker(store):
-        assert orphan.wait(timeout=10) == -signal.SIGKILL
+        assert orphan.wait(timeout=20) == -signal.SIGKILL
         done = ended(store, job)
     assert (done.state, done.attempt, done.output["link"]) == ("succeeded", 2, chain(60))
 
@@ -189,8 +188,8 @@ def test_a_child_that_loses_its_job_ends_at_once_with_what_it_started(store):
     since = process.started(grandchild)
     store.jobs.interrupt(job, 1)
     store.jobs.take(job, "two:1:1.0")
-    child.wait(timeout=10)
-    wait_for(lambda: not process.lives(grandchild, since), 5)
+    child.wait(timeout=20)
+    wait_for(lambda: not process.lives(grandchild, since), 20)
     assert store.jobs.get(job).state == "running"
 
 
@@ -202,7 +201,7 @@ def test_what_a_killed_child_had_started_is_ended_too(store):
         grandchild = int(file.read_text())
         since = process.started(grandchild)
         os.kill(store.jobs.get(job).pid, signal.SIGKILL)
-        wait_for(lambda: not process.lives(grandchild, since), 10)
+        wait_for(lambda: not process.lives(grandchild, since), 20)
         store.jobs.cancel(job)
 
 
@@ -216,8 +215,8 @@ def test_cancel_reaches_queued_running_and_deaf_children(store):
         for job in (queued, running, deaf):
             store.jobs.cancel(job)
         assert store.jobs.get(queued).state == "cancelled"
-        assert ended(store, running, 10).state == "cancelled"
-        assert ended(store, deaf, 15).state == "cancelled"
+        assert ended(store, running, 20).state == "cancelled"
+        assert ended(store, deaf, 20).state == "cancelled"
         assert not process.lives(held.pid, held.pid_started)
     assert not (store.jobs.folder(queued) / "attempts.txt").exists()
     assert {store.jobs.get(job).attempt for job in (running, deaf)} == {1}
@@ -237,7 +236,7 @@ def test_a_stopped_worker_hands_its_jobs_back(store):
         held = store.jobs.get(job)
         assert [one.pid for one in workers_alive(store)] == [first.pid]
         first.send_signal(signal.SIGTERM)
-        assert first.wait(timeout=15) == 0
+        assert first.wait(timeout=30) == 0
     assert not process.lives(held.pid, held.pid_started)
     assert store.jobs.get(job).state == "interrupted"
     assert store.jobs.get(job).fruitless == 0

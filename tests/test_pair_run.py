@@ -147,7 +147,7 @@ def project(finished, monkeypatch):
 
 
 def opened(page: str, project: str, locale: str = "en-US") -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=30)
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
     at.context = {"locale": locale, "timezone": "America/Sao_Paulo"}
     at.query_params["project"] = project
     at.run()

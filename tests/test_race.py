@@ -202,7 +202,7 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     working = race.path(store, asked).with_suffix("")
     command = [sys.executable, "-m", "tlcore", "advise", "--task", "image-classification", "--data",
                dataset.fingerprint, "--source", str(tiny_source), "--race", "--json"]  # fmt: skip
-    environment = {**os.environ, "TLCORE_HOME": str(store.home), "TLCORE_LEASE_SECONDS": "5"}
+    environment = {**os.environ, "TLCORE_HOME": str(store.home)}
     job = store.jobs.submit("race", "local", asked, lane="train")
     child = [sys.executable, "-c", f"from tlcore.store import Store; from tlcore.jobs.foreground import run_here; "
              f"run_here(Store.open({str(store.home)!r}), {job.id!r})"]  # fmt: skip

@@ -214,6 +214,9 @@ def test_models_copied_in_by_hand(store, model, tmp_path, monkeypatch):
         (target / "config.json").unlink()
 
 
+AT_MOST = 6  # seconds: 2.5 on an idle machine, and without its limit each of these would wait far longer
+
+
 def timed() -> tuple[bool, float]:
     hub.forget()
     started = time.monotonic()
@@ -228,7 +231,7 @@ def test_a_closed_port(monkeypatch, store):
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
     answer, seconds = timed()
     assert not answer
-    assert seconds < 3
+    assert seconds < AT_MOST
     assert availability(find(REPO, store), store) is Availability.UNREACHABLE
     with pytest.raises(UnusableInput, match="not reachable") as caught:
         open_source(REPO, store)
@@ -242,10 +245,11 @@ def test_a_black_hole_is_found_out_in_time_and_remembered(monkeypatch, store):
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         answer, seconds = timed()
         assert not answer
-        assert seconds < 3
-        started = time.monotonic()
+        assert seconds < AT_MOST
+        asked: list[str] = []
+        monkeypatch.setattr(hub, "_ask", lambda address, timeout: asked.append(address))
         assert not hub.reachable()
-        assert time.monotonic() - started < 0.1
+        assert asked == []
 
 
 def test_a_name_server_that_never_answers(monkeypatch):
@@ -253,7 +257,7 @@ def test_a_name_server_that_never_answers(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(20))
     answer, seconds = timed()
     assert not answer
-    assert seconds < 3
+    assert seconds < AT_MOST
 
 
 def test_many_at_once_ask_once(server):
@@ -284,4 +288,4 @@ def test_a_fresh_process_without_a_hub_is_quick(tmp_path):
                           cwd=Path(__file__).parents[1], timeout=60)  # fmt: skip
     answer, seconds = done.stdout.split()
     assert answer == "False"
-    assert float(seconds) < 3
+    assert float(seconds) < AT_MOST

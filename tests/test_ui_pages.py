@@ -42,7 +42,7 @@ def filled(home):
 
 def opened(page: str, locale: str = "en-US", **params: str) -> AppTest:
     """The page as a browser with this address and language shows it."""
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=30)
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
     at.context = {"locale": locale, "timezone": "America/Sao_Paulo"}
     for name, value in params.items():
         at.query_params[name] = value

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def opened(page: str, locale: str = "en-US", **params: str) -> AppTest:
-    at = AppTest.from_file(ROOT / "app.py", default_timeout=30)
+    at = AppTest.from_file(ROOT / "app.py", default_timeout=90)
     at.context = {"locale": locale, "timezone": "America/Sao_Paulo"}
     for name, value in params.items():
         at.query_params[name] = value

@@ -39,16 +39,16 @@ def predict_tokens_py() -> str:
 
     functions = (texts.gather, texts._from_table, texts._place, texts.encoding_of, texts.padded, cell, pieces, words_of,
                  entities, shown)  # fmt: skip
-    return _written("standalone_tokens.py", functions,
-                    {"MOST_BYTES": texts.MOST_BYTES, "TEXT_COLUMNS": texts.TEXT_COLUMNS})  # fmt: skip
+    return _written("standalone_tokens.py", functions, _of_tables())
 
 
 def predict_generation_py() -> str:
     """The text of predict.py for models that write."""
+    from tlcore.bundle import standalone_text as text
     from tlcore.bundle.standalone import cell
-    from tlcore.bundle.standalone_text import _from_table, _place, encoding_of, gather
 
-    return _written("standalone_generation.py", (cell, gather, _from_table, _place, encoding_of))
+    functions = (cell, text.gather, text._from_table, text._place, text.encoding_of)
+    return _written("standalone_generation.py", functions, _of_tables())
 
 
 def predict_sequences_py() -> str:
@@ -57,8 +57,7 @@ def predict_sequences_py() -> str:
     from tlcore.bundle.standalone import cell
 
     functions = (cell, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
-    constants = {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
-    return _written("standalone_sequences.py", functions, constants)
+    return _written("standalone_sequences.py", functions, _of_tables())
 
 
 def predict_questions_py() -> str:
@@ -68,6 +67,13 @@ def predict_questions_py() -> str:
     from tlcore.tasks.answer_spans import best_answer, padded, said, windows
 
     return _written("standalone_questions.py", (windows, padded, best_answer, said, encoding_of, cell))
+
+
+def _of_tables() -> dict[str, Any]:
+    """The constants that `standalone_text.gather` uses."""
+    from tlcore.bundle import standalone_text as text
+
+    return {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:

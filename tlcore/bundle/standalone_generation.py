@@ -21,8 +21,7 @@ from tlcore.bundle.standalone import cell
 from tlcore.bundle.standalone_text import gather
 
 HERE = Path(__file__).resolve().parent
-MOST_BYTES = 2_000_000_000  # of one file
-TEXT_COLUMNS = ("prompt", "text", "texto", "instruction", "question", "pergunta", "input", "entrada", "beginning")
+PROMPTS = ("prompt", "text", "texto", "instruction", "question", "pergunta", "input", "entrada", "beginning")
 
 
 def begun(tokenizer, told, text, length):
@@ -85,7 +84,7 @@ def main():
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["input", "prediction"])
     given = [("text", asked.text, None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column)):
+    for name, text, reason in chain(given, gather(asked.input, asked.column, PROMPTS)):
         if reason is None:
             made = continued(model, begun(tokenizer, told, text, asked.length), told, settings)
             table.writerow([cell(name), cell(readable(tokenizer.decode(made)))])

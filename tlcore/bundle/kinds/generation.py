@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tlcore.bundle import layout, program
 from tlcore.bundle.kinds import texts
 from tlcore.bundle.kinds.contract import Feed, Input, Knob, Row
-from tlcore.bundle.standalone_generation import begun, continued, readable
+from tlcore.bundle.standalone_generation import PROMPTS, begun, continued, readable
+from tlcore.bundle.standalone_text import gather
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
@@ -120,7 +121,8 @@ class Generation:
         return texts.KIND.named(inputs)
 
     def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        return texts.KIND.found_in(paths)
+        for name, text, reason in gather([str(path) for path in paths], None, PROMPTS):
+            yield name, text, None if reason is None else texts.translated(reason)
 
     def done(self, n: int) -> Sentence:
         return say("{n} texts written", n=n)
