@@ -32,4 +32,3 @@ SOURCES: dict[str, Callable[[Path, bool], Path]] = {
     "causal": lambda folder, attention: causal_models.write_model(folder),
     "seq2seq": lambda folder, attention: pair_models.write_model(folder, "t5"),
 }
-WITHOUT_ATTENTION = ("image",)
