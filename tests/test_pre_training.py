@@ -241,6 +241,23 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
     assert fit.fit(again)["transfer"][0].validation["accuracy"] >= 0
 
 
+def test_another_run_begins_with_what_this_one_left(texts, bert, store, tmp_path, monkeypatch):
+    """As label savings do: fewer labels, the very same pre-training."""
+    from dataclasses import replace
+
+    told = prepared(TEXTS, *texts, bert, store)
+    first = fit.fit(told)["transfer"][0]
+    seen = watched(monkeypatch)
+    ids = texts[0].split("train")["id"].tolist()[:16]
+    part = replace(told, dataset=texts[0].with_train(ids), folder=tmp_path / "part", before=told.folder)
+    result = fit.again(part, "transfer", 0, 1e-3)
+    assert [phase.get("once", False) for phase, *_ in seen] == [False]
+    kept = torch.load(told.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
+    name = "net.encoder.embeddings.word_embeddings.weight"
+    assert torch.equal(seen[0][2][name], kept[name])
+    assert result.shared["losses"] == first.shared["losses"]
+
+
 def test_random_weights_are_a_start_too(texts, store, monkeypatch, tmp_path):
     from safetensors.torch import load_file, save_file
 
