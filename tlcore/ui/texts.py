@@ -22,11 +22,10 @@ EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
 NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities",
-             "turns", "ends", "spans")  # fmt: skip
+             "turns", "ends", "spans", "answerable")  # fmt: skip
 OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities"), "completion": say("Completion"),
                             "document": say("Document"), "target": say("Target"), "question": say("Question"),
-                            "answer": say("Answer"), "answerable": say("Answerable"),
-                            "title": say("Article")}  # fmt: skip
+                            "answer": say("Answer"), "title": say("Article")}  # fmt: skip
 
 
 class Pasted(io.BytesIO):

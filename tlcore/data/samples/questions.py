@@ -150,7 +150,7 @@ class Questions:
         "All of it was written for this studio and nothing is real."
     )
     task = "question-answering"
-    spec = {"source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 12}}  # noqa: RUF012
+    spec = {"source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns context, question, answer and language."""
