@@ -274,9 +274,9 @@ def test_random_weights_are_a_start_too(texts, store, monkeypatch, tmp_path):
     assert phase["hooks"][0]["own_head"] is False
 
 
-def context(modality="image", sets=None, **options):
+def context(modality="image", sets=None, labelled=True, **options):
     return PlanContext(200, 64, 3_500_000, "cpu", None, None, None, modality=modality, sets=sets or {},
-                       options=resolved(STRATEGY, options))  # fmt: skip
+                       labelled=labelled, options=resolved(STRATEGY, options))  # fmt: skip
 
 
 def test_what_is_missing_or_does_not_go_together_is_said():
@@ -286,6 +286,11 @@ def test_what_is_missing_or_does_not_go_together_is_said():
         STRATEGY.phases(context(sets={"unlabelled": 9}, objective="masked"))
     with pytest.raises(UnusableInput, match=r"data\.extra"):
         STRATEGY.phases(context(sets={"unlabelled": 9}, objective="supervised"))
+    several = {"modality": "text", "sets": {"extra": 9}, "labelled": False}
+    with pytest.raises(UnusableInput, match="one label each"):
+        STRATEGY.phases(context(**several, objective="supervised"))
+    first = STRATEGY.phases(context(**several))[0]
+    assert (first["hooks"][0]["id"], first["stream"]) == ("masked", "extra"), "its labels play no part"
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
         fresh=task.fresh,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()}, sides=tuple(dataset.sides),
-        modality=str(preprocess.get("modality", "image")),
+        modality=str(preprocess.get("modality", "image")), labelled=task.labelled,
     )  # fmt: skip
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
     plan["sets"] = further.told(sets or {})

@@ -156,7 +156,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
         rate=task.rate, solves=task.solves, fresh=task.fresh,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
-        modality=plan.get("modality", "image"),
+        modality=plan.get("modality", "image"), labelled=task.labelled,
     )  # fmt: skip
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)
     for name, rate in rates.items():

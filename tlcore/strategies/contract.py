@@ -33,6 +33,7 @@ class PlanContext:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
     sides: tuple[str, ...] = ()  # further columns of labels that the data have
+    labelled: bool = True  # whether the task has one class an example
     modality: str = "image"  # what the source model reads (`SourceModel.modality`)
 
     @property

@@ -113,14 +113,17 @@ def _chosen(context: PlanContext) -> tuple[str, str]:
     """The objective and the set it learns from. Raises UnusableInput where the two do not go together."""
     sets, asked = context.sets, context.options["objective"]
     known = _self_supervised(context.modality)
-    objective = asked
+    objective, alone = asked, "extra" in sets and "unlabelled" not in sets
     if asked == "auto":
-        objective = "supervised" if known is None or ("extra" in sets and "unlabelled" not in sets) else known
+        objective = "supervised" if known is None or (alone and context.labelled) else known
+    if objective == "supervised" and not context.labelled:
+        raise UnusableInput(say("The labels of a second set can be learned first where examples have one label each."),
+                            code="strategy-refused")  # fmt: skip
     if context.modality not in _hook(objective).reads:
         raise UnusableInput(say("This objective of pre-training is not made for what the source model reads; leave it "
                                 "at auto."), code="strategy-refused")  # fmt: skip
     if objective != "supervised":
-        return objective, "extra" if "extra" in sets and "unlabelled" not in sets else "unlabelled"
+        return objective, "extra" if alone else "unlabelled"
     if sets and "extra" not in sets:
         raise UnusableInput(say("Learning the labels of a second set needs one (in a Spec: data.extra); the set that "
                                 "is given has no labels."), code="strategy-refused")  # fmt: skip
