@@ -149,7 +149,7 @@ def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store, monkeyp
 
 
 def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(store):
-    job = store.jobs.submit("count", "local", {"steps": 60, "sleep": 0.1}, lane="train").id
+    job = store.jobs.submit("count", "local", {"steps": 40, "sleep": 0.1}, lane="train").id
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     assert store.jobs.take(job, f"{process.host()}:{gone.pid}:1.0")
@@ -161,7 +161,7 @@ def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(s
     with worker(store):
         assert orphan.wait(timeout=20) == -signal.SIGKILL
         done = ended(store, job)
-    assert (done.state, done.attempt, done.output["link"]) == ("succeeded", 2, chain(60))
+    assert (done.state, done.attempt, done.output["link"]) == ("succeeded", 2, chain(40))
 
 
 def test_a_child_of_an_earlier_attempt_does_not_start(store):

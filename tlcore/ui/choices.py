@@ -233,8 +233,8 @@ def _own_options(task: Task, had: dict[str, Any], key: str) -> dict[str, Any]:
     return chosen
 
 
-def _help(field: Any) -> str:
-    return t(field.description or "")
+def _help(field: Any) -> str | None:
+    return t(field.description) if field.description else None
 
 
 def plan(spec: Spec, dataset: Dataset) -> bool:
