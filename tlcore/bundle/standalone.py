@@ -160,6 +160,48 @@ def cell(value):
     return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
+def write_table(inputs, header, ready, answers, output):
+    """Write a row for each of ``inputs`` (name, source, reason it was set aside or None), in batches, to a file or to
+    standard output. What was set aside is told on standard error, and beside the file in one of its own.
+
+    ``ready(source)`` raises ValueError or OSError with the reason where a source cannot be used; ``answers(sources)``
+    gives what follows the name in the rows of a batch. Returns 2 where nothing could be read.
+    """
+    predicted, set_aside, waiting = 0, [], []
+    out = open(output, "w", newline="", encoding="utf-8") if output else sys.stdout  # noqa: SIM115
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow([cell(name) for name in header])
+
+    def flush():
+        if waiting:
+            for (name, _), row in zip(waiting, answers([one for _, one in waiting])):  # noqa: B905
+                table.writerow([cell(name), *row])
+        waiting.clear()
+
+    for name, source, reason in inputs:
+        if reason is None:
+            try:
+                waiting.append((name, ready(source)))
+                predicted += 1
+            except (ValueError, OSError) as error:
+                reason = str(error)
+        if reason is not None:
+            set_aside.append((name, reason))
+            print(f"{name}: {reason}", file=sys.stderr)
+        if len(waiting) == BATCH:
+            flush()
+    flush()
+    if output:
+        out.close()
+        if set_aside:
+            beside = Path(output)
+            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerows(
+                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
+                )
+    return 0 if predicted else 2
+
+
 def main():
     """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -181,41 +223,14 @@ def main():
     calibrated = HERE / "calibration.json"
     calibration = json.loads(calibrated.read_text(encoding="utf-8")) if calibrated.exists() else {}
     session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
-    predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction", "confidence", *map(cell, labels)])
 
-    def flush():
-        pictures = [picture for _, picture in waiting]
-        shares = predict(session, pictures, preprocessing, calibration) if waiting else []
-        for (name, _), row in zip(waiting, shares):  # noqa: B905
+    def answers(pictures):
+        for row in predict(session, pictures, preprocessing, calibration):
             best = answer(row, labels, calibration)
-            table.writerow([cell(name), cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)])
-        waiting.clear()
+            yield [cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
 
-    for name, source, reason in gather(asked.input):
-        if reason is None:
-            try:
-                waiting.append((name, open_picture(source)))
-                predicted += 1
-            except (ValueError, OSError) as error:
-                reason = str(error)
-        if reason is not None:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+    header = ["input", "prediction", "confidence", *labels]
+    return write_table(gather(asked.input), header, open_picture, answers, asked.output)
 
 
 if __name__ == "__main__":

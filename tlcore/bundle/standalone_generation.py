@@ -10,17 +10,18 @@ error with the reason, and listed beside the output.
 """
 
 import argparse
-import csv
+import csv  # noqa: F401
 import json
 import sys
 from itertools import chain
 from pathlib import Path
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import cell
+from tlcore.bundle.standalone import cell, write_table
 from tlcore.bundle.standalone_text import gather
 
 HERE = Path(__file__).resolve().parent
+BATCH = 1
 PROMPTS = ("prompt", "text", "texto", "instruction", "question", "pergunta", "input", "entrada", "beginning")
 
 
@@ -79,28 +80,15 @@ def main():
     tokenizer.no_truncation()
     model = AutoModelForCausalLM.from_pretrained(HERE, dtype="float32").eval()
     settings = {"length": asked.length, "temperature": asked.temperature, "top_p": asked.top_p, "seed": asked.seed}
-    predicted, set_aside = 0, []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction"])
-    given = [("text", asked.text, None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column, PROMPTS)):
-        if reason is None:
+
+    def rows(prompts):
+        for text in prompts:
             made = continued(model, begun(tokenizer, told, text, asked.length), told, settings)
-            table.writerow([cell(name), cell(readable(tokenizer.decode(made)))])
-            predicted += 1
-        else:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+            yield [cell(readable(tokenizer.decode(made)))]
+
+    given = [("text", asked.text, None)] if asked.text and asked.text.strip() else []
+    inputs = chain(given, gather(asked.input, asked.column, PROMPTS))
+    return write_table(inputs, ["input", "prediction"], str, rows, asked.output)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import cell
+from tlcore.bundle.standalone import cell, write_table
 from tlcore.bundle.standalone_text import encoding_of
 from tlcore.tasks.answer_spans import best_answer, padded, said, windows
 
@@ -159,42 +159,17 @@ def main():
     how = json.loads((HERE / "answering.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer.from_str((HERE / "tokenizer.json").read_text(encoding="utf-8"))
     run = network()
-    predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction", "confidence"])
 
-    def flush():
-        if waiting:
-            pairs = [pair for _, pair in waiting]
-            every = windows(tokenizer, pairs, told["max_length"], told["overlap"], told["question"])
-            found = answers(run, every, told, how)
-            for (name, (_, context)), one in zip(waiting, found):  # noqa: B905
-                table.writerow([cell(name), cell(said(context, *one[:3])[0]), f"{one[3]:.6f}"])
-        waiting.clear()
+    def rows(pairs):
+        every = windows(tokenizer, pairs, told["max_length"], told["overlap"], told["question"])
+        for (_, context), one in zip(pairs, answers(run, every, told, how)):  # noqa: B905
+            yield [cell(said(context, *one[:3])[0]), f"{one[3]:.6f}"]
 
     given = []
     if asked.context and asked.question:
         given = [("question", (asked.question.strip(), asked.context.strip()), None)]
-    for name, pair, reason in chain(given, gather(asked.input)):
-        if reason is None:
-            waiting.append((name, pair))
-            predicted += 1
-        else:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+    header = ["input", "prediction", "confidence"]
+    return write_table(chain(given, gather(asked.input)), header, tuple, rows, asked.output)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ input, prediction and confidence (empty: a written text has none); input is the 
 """
 
 import argparse
-import csv
+import csv  # noqa: F401
 import json
 import sys
 from itertools import chain
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np  # noqa: F401
 
-# studio: the next line becomes the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone_text import TEXT_COLUMNS, cell, encoding_of, gather, padded  # noqa: F401
+# studio: the next lines become the studio's own functions in a bundle's predict.py
+from tlcore.bundle.standalone import cell, write_table
+from tlcore.bundle.standalone_text import TEXT_COLUMNS, encoding_of, gather, padded  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
@@ -72,37 +73,13 @@ def main():
     if not asked.input and not asked.text:
         arguments.error("give a file of texts, or --text")
     write = writer(max(1, asked.beams))
-    predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction", "confidence"])
 
-    def flush():
-        if waiting:
-            for (name, _), text in zip(waiting, write([text for _, text in waiting])):  # noqa: B905
-                table.writerow([cell(name), cell(text), ""])
-        waiting.clear()
+    def rows(texts):
+        return ([cell(text), ""] for text in write(texts))
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column, SOURCES)):
-        if reason is None:
-            waiting.append((name, text))
-            predicted += 1
-        else:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+    inputs = chain(given, gather(asked.input, asked.column, SOURCES))
+    return write_table(inputs, ["input", "prediction", "confidence"], str, rows, asked.output)
 
 
 if __name__ == "__main__":

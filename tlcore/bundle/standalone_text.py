@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next line becomes the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import answer, cell, probabilities, said  # noqa: F401
+from tlcore.bundle.standalone import answer, cell, probabilities, said, write_table  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
@@ -153,40 +153,16 @@ def main():
     tokenizer.no_padding()
     tokenizer.enable_truncation(preprocessing["max_length"])
     run = network()
-    predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction", "confidence", *map(cell, labels)])
 
-    def flush():
-        if waiting:
-            tokens = [one.ids for one in tokenizer.encode_batch([text for _, text in waiting])]
-            shares = probabilities(run(*padded(tokens, preprocessing["pad"])), calibration)
-            for (name, _), row in zip(waiting, shares):  # noqa: B905
-                prediction, sure = said(row, labels, calibration)
-                table.writerow([cell(name), cell(prediction), f"{sure:.6f}", *(f"{p:.6f}" for p in row)])
-        waiting.clear()
+    def answers(texts):
+        tokens = [one.ids for one in tokenizer.encode_batch(texts)]
+        for row in probabilities(run(*padded(tokens, preprocessing["pad"])), calibration):
+            prediction, sure = said(row, labels, calibration)
+            yield [cell(prediction), f"{sure:.6f}", *(f"{p:.6f}" for p in row)]
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column)):
-        if reason is None:
-            waiting.append((name, text))
-            predicted += 1
-        else:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+    inputs = chain(given, gather(asked.input, asked.column))
+    return write_table(inputs, ["input", "prediction", "confidence", *labels], str, answers, asked.output)
 
 
 if __name__ == "__main__":

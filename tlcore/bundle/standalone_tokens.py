@@ -11,7 +11,7 @@ told on standard error with the reason, and listed beside the output.
 """
 
 import argparse
-import csv
+import csv  # noqa: F401
 import json
 import re  # noqa: F401
 import sys
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import cell
+from tlcore.bundle.standalone import cell, write_table
 from tlcore.bundle.standalone_text import encoding_of, gather, padded  # noqa: F401
 from tlcore.data.spans import entities, shown, words_of
 
@@ -88,42 +88,17 @@ def main():
     tokenizer.no_padding()
     tokenizer.enable_truncation(preprocessing["max_length"])
     run = network()
-    predicted, set_aside, waiting = 0, [], []
-    out = open(asked.output, "w", newline="", encoding="utf-8") if asked.output else sys.stdout  # noqa: SIM115
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(["input", "prediction", "confidence", *(["entities"] if asked.places else [])])
 
-    def flush():
-        if waiting:
-            texts = [text for _, text in waiting]
-            encoded = tokenizer.encode_batch(texts)
-            logits = run(*padded([one.ids for one in encoded], preprocessing["pad"]))
-            told = answers(texts, encoded, logits, preprocessing["tags"])
-            for (name, text), (found, sure) in zip(waiting, told):  # noqa: B905
-                more = [json.dumps(found, ensure_ascii=False)] if asked.places else []
-                table.writerow([cell(name), cell(shown(text, found)), f"{sure:.6f}", *more])
-        waiting.clear()
+    def rows(texts):
+        encoded = tokenizer.encode_batch(texts)
+        logits = run(*padded([one.ids for one in encoded], preprocessing["pad"]))
+        for text, (found, sure) in zip(texts, answers(texts, encoded, logits, preprocessing["tags"])):  # noqa: B905
+            more = [json.dumps(found, ensure_ascii=False)] if asked.places else []
+            yield [cell(shown(text, found)), f"{sure:.6f}", *more]
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    for name, text, reason in chain(given, gather(asked.input, asked.column)):
-        if reason is None:
-            waiting.append((name, text))
-            predicted += 1
-        else:
-            set_aside.append((name, reason))
-            print(f"{name}: {reason}", file=sys.stderr)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
-    if asked.output:
-        out.close()
-        if set_aside:
-            beside = Path(asked.output)
-            with open(beside.with_name(beside.stem + "-set-aside.csv"), "w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerows(
-                    [("input", "reason"), *((cell(name), cell(reason)) for name, reason in set_aside)]
-                )
-    return 0 if predicted else 2
+    header = ["input", "prediction", "confidence", *(["entities"] if asked.places else [])]
+    return write_table(chain(given, gather(asked.input, asked.column)), header, str, rows, asked.output)
 
 
 if __name__ == "__main__":
