@@ -13,11 +13,12 @@ from report_run import PROCESSOR, finished
 
 from tlcore import tasks
 from tlcore.report import build, gradcam, html
-from tlcore.report.build import best_seed, plain
+from tlcore.report.build import best_seed
 from tlcore.report.context import RunContext
 from tlcore.report.predictions import cell
 from tlcore.report.telling import verdict_sentence
 from tlcore.report.twin import stood_at
+from tlcore.report.writing import plain
 from tlcore.sources.opening import load
 from tlcore.words import read
 

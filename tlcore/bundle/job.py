@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tlcore.bundle.open import Bundle, Row, set_aside_csv
 from tlcore.bundle.standalone import cell
 from tlcore.errors import UnusableInput
-from tlcore.report.build import write_whole
 from tlcore.report.predictions import share
+from tlcore.report.writing import write_whole
 from tlcore.words import say
 
 if TYPE_CHECKING:

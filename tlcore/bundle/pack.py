@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from tlcore import __version__
 from tlcore.bundle import card, kinds, layout
 from tlcore.bundle.calibrated import Calibration
-from tlcore.report.build import plain, write_whole
 from tlcore.report.html import file_name
+from tlcore.report.writing import plain, write_whole
 from tlcore.words import LANGUAGES, say
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import numpy as np
 from tlcore import sources, tasks
 from tlcore.guidance import race, turns
 from tlcore.report import statistics
-from tlcore.report.build import plain, write_whole
+from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
 from tlcore.strategies.plan import epochs_of
 from tlcore.training.tally import START, Tally

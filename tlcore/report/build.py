@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from tlcore.report.pre_training import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
+from tlcore.report.writing import plain, write_whole
 from tlcore.sources.languages import unspoken
 from tlcore.words import Sentence, say
 
@@ -150,28 +149,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def plain(value: Any) -> Any:
-    """The value as strict JSON has it: numpy scalars and arrays unwrapped, NaN and infinities as null."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace a file in one step: a reader sees the old one or the new one, never half."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(draft, path)
 
 
 def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:  # fmt: skip

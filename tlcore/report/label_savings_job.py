@@ -19,8 +19,8 @@ from tlcore import sources, tasks
 from tlcore.data import further, subsets
 from tlcore.errors import UnusableInput
 from tlcore.report import html, label_savings, power
-from tlcore.report.build import plain, write_whole
 from tlcore.report.label_savings import Measured
+from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.strategies.plan import make_plan

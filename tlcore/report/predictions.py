@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.report.classes import excerpt
+from tlcore.report.writing import write_whole
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -38,8 +39,6 @@ def share(value: float) -> str:
 
 def write_answers(path: Path, answers: Sequence[dict[str, Any]]) -> None:
     """Each test example of a task without classes: ``input, text, truth, prediction, score``."""
-    from tlcore.report.build import write_whole
-
     rows = ([one["id"], one.get("text", ""), one["truth"], one["prediction"], share(one["score"])] for one in answers)
     write_whole(path, table(["input", "text", "truth", "prediction", "score"], rows))
 
@@ -55,8 +54,6 @@ def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str
 
 def write_predictions(path: Path, records: Records, labels: Sequence[str], dataset: Dataset) -> None:
     """Each test example: ``input, truth, prediction, confidence``, then the probability of each class."""
-    from tlcore.report.build import write_whole
-
     truth = dataset.split("test")["label"].tolist()
     probability = records.columns["probability"]
     rows = (
