@@ -1,6 +1,6 @@
 """Pre-training on examples without labels, then fine-tuning with a few, against the same few labels from scratch.
 
-    python benchmarks/pre_training.py [--only pictures|texts] [--epochs N] [--each N] [--work FOLDER]
+    python benchmarks/pre_training.py [--only pictures|texts] [--epochs N] [--each N] [--side PIXELS] [--work FOLDER]
 
 Pictures: 8,000 of CIFAR-10 without labels (those of the pool, whatever they show), SimCLR from random weights of
 ``studio-small``'s architecture at 32 px, then fine-tuning with 20 labels a class. Texts: banking77's training texts
@@ -90,6 +90,7 @@ def main() -> None:
     ask.add_argument("--only", choices=tuple(MAKE))
     ask.add_argument("--epochs", type=int, help="of pre-training")
     ask.add_argument("--each", type=int, help="labels a class")
+    ask.add_argument("--side", type=int, help="of the pictures, in pixels")
     ask.add_argument("--work", type=Path, help="a new folder, kept afterwards; without it one that is deleted")
     asked = ask.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
@@ -102,6 +103,8 @@ def main() -> None:
                 folder.mkdir(parents=True)
                 spec = make(assets, folder, asked.each or EACH[name])
                 spec["strategy_options"] |= {"epochs": asked.epochs or EPOCHS[name]}
+                if asked.side and name == "pictures":
+                    spec["options"]["image_size"] = asked.side
                 spec |= {"name": f"pre-training, {name}", "strategy": "pre-training-then-fine-tuning", "seeds": 3}
                 print(f"{name}: {said(run(folder, spec))}", flush=True)
 
