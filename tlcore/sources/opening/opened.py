@@ -115,8 +115,8 @@ class OpenSource:
 
 
 def load(folder: Path, source: SourceModel, size: int | None) -> Any:
-    """The network that ``save`` packed into a folder, its own head on. Raises UnusableInput."""
-    return open_folder(folder, source).build(None, True, image_size=size)
+    """The network that ``save`` packed into a folder, its own head on, ready to predict. Raises UnusableInput."""
+    return open_folder(folder, source).build(None, True, image_size=size).eval()
 
 
 def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
