@@ -68,7 +68,7 @@ def test_pretrained_features_tell_ants_from_bees(assets, name):
 
 
 def test_models_of_other_kinds_say_what_they_are(assets):
-    expected = {name: "source-architecture" for name in ("stories260K", "squeezenet1_1_in1k", "ttm_512_96")}
+    expected = {name: "source-architecture" for name in ("squeezenet1_1_in1k", "ttm_512_96")}
     for name, code in {**expected, "yamnet_audioset": "source-channels"}.items():
         with pytest.raises(UnusableInput) as caught:
             open_folder(assets / "models" / name, source(name))
