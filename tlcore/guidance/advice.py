@@ -304,7 +304,8 @@ def _by_amount(evidence: Evidence) -> Advice:
     else:
         strategy = "fine-tuning"
         reasons.append(say("With so many, or with nothing new to train alone, all layers are trained."))
-    reasons.append(say("For this task the advice goes by the number of examples; nothing else is measured."))
+    reasons.append(say("For this task the advice goes by the number of examples alone."))
+    reasons.extend(_read(evidence))
     return Advice(strategy=strategy, reasons=reasons, evidence=evidence)
 
 
