@@ -176,7 +176,7 @@ def test_a_page_in_another_language_leaves_the_process_as_it_was(context, report
 def test_grad_cam_differs_by_class_and_falls_on_the_picture(library):
     context = finished(library)
     result = context.arms["transfer"][0]
-    model = load(result.weights, context.source.source, 64).eval()
+    model = load(result.weights, context.source.source, 64)
     labels = context.target["labels"]
     path = context.dataset.file(context.dataset.split("test")["file"].iloc[0])
     shown, warm, told = gradcam.explain(model, path, PROCESSOR, labels)

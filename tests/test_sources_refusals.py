@@ -109,9 +109,13 @@ def test_unknown_architectures_of_timm(folder, name):
     refused(edit(folder, architecture=name), "source-architecture")
 
 
-@pytest.mark.parametrize("kind", ["llama", "timm_wrapper", "imagegpt", "detr", "nonsense", None, 3])
-def test_architectures_that_are_no_image_classifiers(folder, kind):
+@pytest.mark.parametrize("kind", ["whisper", "timm_wrapper", "imagegpt", "detr", "nonsense", None, 3])
+def test_architectures_that_no_task_opens(folder, kind):
     refused(edit(folder, model_type=kind), "source-architecture")
+
+
+def test_a_picture_model_that_calls_itself_a_llama(folder):
+    refused(edit(folder, model_type="llama"), "source-mismatch", build=True)
 
 
 def test_config_without_an_architecture(folder):
