@@ -88,3 +88,21 @@ def dataset(photos, store):
     from tlcore.spec import Data
 
     return data.read(Data(path=str(photos)), task=tasks.find("image-classification"), store=store, owner="local")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium."""
+    from browsing import browsing
+
+    with browsing() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """The address of a studio with its worker, on a workspace of its own."""
+    from browsing import serving
+
+    with serving(tmp_path_factory.mktemp("studio")) as address:
+        yield address

@@ -99,3 +99,9 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
     kinds = [(one["kind"], one["id"]) for one in explanation.suggestions(told, "bundled/studio-writer", [], True)]
     assert ("reference", None) in kinds
     assert not {"feature-extraction", "linear-probe-then-fine-tune", "scratch"} & {name for _, name in kinds}
+
+
+def test_a_difference_says_from_what_where_it_is_not_from_the_twin_beside_it():
+    assert units.difference(report(1, None)) == "Difference from the source model as it is"
+    assert units.difference({"reference": {"id": "twin", "title": naive.TWIN.model_dump()}}) == "Difference"
+    assert units.difference({}) == "Difference"

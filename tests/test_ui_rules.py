@@ -95,3 +95,10 @@ def test_links_to_learn_name_chapters_that_are_there():
         and isinstance(call.args[0], ast.Constant)
     }
     assert {"negative-transfer", "strategies", "over-fitting"} <= named <= {chapter.id for chapter in CHAPTERS}
+
+
+def test_the_source_page_can_say_how_much_every_kind_of_network_reads():
+    from tlcore.tasks import TASKS
+    from tlcore.ui.catalogue import INPUTS
+
+    assert {kind for task in TASKS for kind in task.reads} <= set(INPUTS)

@@ -160,7 +160,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
                     seed=report["packed"]["seed"]),
         "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
         "plainer": t("Plainer training"),
-        "difference": t("Difference"), "in_bundle": t("Model in the bundle"),
+        "difference": units.difference(report), "in_bundle": t("Model in the bundle"),
         "n": t("{n} test examples, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
         "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),
         "seconds": t("Training, all seeds"), "search": t("Search of settings"), "epochs": t("Epochs, each seed"),

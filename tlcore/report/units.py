@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.words import Sentence, number, percent, say, t
+from tlcore.words import Sentence, number, percent, read, say, t
 
 if TYPE_CHECKING:
     from tlcore.tasks.contract import Metric
@@ -25,6 +25,14 @@ def shares(report: dict[str, Any]) -> dict[str, bool]:
 def share(report: dict[str, Any]) -> bool:
     """Whether the headline metric is a share."""
     return shares(report).get(report["metric"], True)
+
+
+def difference(report: dict[str, Any]) -> str:
+    """The heading of the differences; it says from what, where that is not the twin in the column beside it."""
+    other = report.get("reference")
+    if not other or other["id"] == "twin":
+        return t("Difference")
+    return t("Difference from {reference}", reference=read(other["title"]))
 
 
 def value(score: float | None, share: bool) -> str:

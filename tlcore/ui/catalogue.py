@@ -33,7 +33,7 @@ SIZES: dict[str, tuple[Sentence, float, float]] = {
 
 
 TOKENS = say("at most {n} tokens of a text")
-INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": TOKENS, "seq2seq": TOKENS}
+INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": TOKENS, "seq2seq": TOKENS, "causal": TOKENS}
 
 
 def _languages(model: SourceModel) -> str:

@@ -76,7 +76,8 @@ def cards() -> None:
         return
     wanted = ""
     if len(projects) > 6:
-        wanted = st.text_input(t("Search"), type="search", key="project-search", live=True) or ""
+        hint = t("name of the project")
+        wanted = st.text_input(t("Search"), type="search", key="project-search", live=True, placeholder=hint) or ""
     found = [project for project in projects if wanted.lower() in project.name.lower()]
     if not found:
         st.caption(t("No project has “{text}” in its name.", text=plain(wanted)))

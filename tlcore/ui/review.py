@@ -201,7 +201,11 @@ def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usab
         st.caption(t("Labels corrected or examples left out: {n}.", n=len(corrections)))
     if not own:
         rest = percent(1 - validation - test, 0)
-        st.caption(t("{share} of the examples are left to train on. Each class is split alike.", share=rest))
+        st.caption(
+            t("{share} of the examples are left to train on. Each class is split alike.", share=rest)
+            if staged.labels
+            else t("{share} of the examples are left to train on.", share=rest)
+        )
     with st.container(horizontal=True):
         go = st.button(
             t("Confirm the data"), type="primary", icon=":material/check:", key="confirm", disabled=not usable

@@ -99,11 +99,18 @@ def short(text: object) -> str:
     return told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…"
 
 
+def searched(key: str) -> str:
+    """What is looked for; the field's own hint would be English."""
+    return st.text_input(
+        t("Search"), type="search", key=f"{key}-search", width=320, placeholder=t("words in the text")
+    ).strip()
+
+
 def table(rows: pd.DataFrame, *, key: str) -> None:
     """Texts with their labels, searchable."""
     import pandas as pd
 
-    wanted = st.text_input(t("Search"), type="search", key=f"{key}-search", width=320).strip()
+    wanted = searched(key)
     if wanted:
         rows = rows[rows["text"].str.contains(wanted, case=False, regex=False)]
     if rows.empty:
@@ -142,7 +149,7 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
         if graded
         else t("The errors the model was surest of. Click a heading to sort.")
     )
-    wanted = st.text_input(t("Search"), type="search", key=f"{key}-search", width=320).strip().lower()
+    wanted = searched(key).lower()
     kept = [
         one for one in worst
         if not wanted or wanted in " ".join(map(str, (one["text"], one["truth"], one["prediction"]))).lower()

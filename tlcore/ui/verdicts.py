@@ -86,7 +86,7 @@ def scores(report: dict[str, Any]) -> None:
         if baseline:
             row[t("From scratch")] = _cell(baseline, metric, share)
         if difference:
-            row[t("Difference")] = _difference(difference, metric, share)
+            row[units.difference(report)] = _difference(difference, metric, share)
         rows.append(row)
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
