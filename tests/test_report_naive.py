@@ -113,11 +113,11 @@ def test_the_source_answers_as_it_is(context):
 
 
 @pytest.mark.parametrize(("value", "low", "said"), [(0.2, 0.1, "beats the naive"), (0.05, -0.01, "does as well"),
-                                                    (-0.1, -0.2, "does better")])  # fmt: skip
+                                                    (-0.1, -0.2, "does better"), (-0.02, -0.1, "does as well")])  # fmt: skip
 def test_the_sentence_names_the_hardest_one(value, low, said):
     def one(name, value, low):
         return {"title": {"text": name, "params": {}}, "value": 0.6,
-                "difference": {"value": value, "interval": [low, value + 0.1]}, "beaten": low > 0}  # fmt: skip
+                "difference": {"value": value, "interval": [low, value + 0.05]}, "beaten": low > 0}  # fmt: skip
 
     entries = [one("easy", 0.5, 0.4), one("hard", value, low), {"difference": None, "beaten": None}]
     told = str(naive.sentence(entries, METRIC))

@@ -83,10 +83,15 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
         return say(
             "It beats the naive too: {value} points of {metric} above the closest one-liner ({title}: {percent} %; "
             "95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip
-    if value < 0:
+    if high < 0:
         return say(
             "A one-liner does better: {title} reaches {percent} % {metric}, {value} points above the trained model "
             "(95 % interval of the difference {low} to {high}). Look at labels and data before you use this model.",
+            value=-value, **told)  # fmt: skip
+    if value < 0:
+        return say(
+            "A one-liner does as well: {title} reaches {percent} % {metric}, {value} points above the trained model, "
+            "which chance may explain (95 % interval of the difference {low} to {high}).",
             value=-value, **told)  # fmt: skip
     return say(
         "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
@@ -104,7 +109,7 @@ def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
         return say(
             "It beats the naive too: its {metric} is {amount} {way} than that of the closest of them ({title}: "
             "{score}; 95 % interval of the improvement {low} to {high}).", **told)  # fmt: skip
-    if difference["value"] < 0:
+    if high < 0:
         return say(
             "What needs no training of a network does better: {title} reaches a {metric} of {score}; the trained "
             "model's is {amount} {way} (95 % interval of the improvement {low} to {high}). Look at the data before you "
