@@ -112,8 +112,15 @@ def test_the_source_answers_as_it_is(context):
     assert (found["source-as-it-is"].records.columns["prediction"] == out[:, order].argmax(axis=1)).all()
 
 
-@pytest.mark.parametrize(("value", "low", "said"), [(0.2, 0.1, "beats the naive"), (0.05, -0.01, "does as well"),
-                                                    (-0.1, -0.2, "does better"), (-0.02, -0.1, "does as well")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "low", "said"),
+    [
+        (0.2, 0.1, "beats the naive"),
+        (0.05, -0.01, "does as well"),
+        (-0.02, -0.1, "does as well"),
+        (-0.1, -0.2, "does better"),
+    ],
+)
 def test_the_sentence_names_the_hardest_one(value, low, said):
     def one(name, value, low):
         return {"title": {"text": name, "params": {}}, "value": 0.6,
