@@ -21,5 +21,5 @@ projects.new_project()
 projects.cards()
 
 st.header(t("Try a sample"), anchor=False)
-st.caption(t("Small, bundled, and ready: from a click to a verdict in about two minutes, without internet."))
+st.caption(t("Small, bundled, and ready: from a click to a verdict in a few minutes, without internet."))
 projects.samples()

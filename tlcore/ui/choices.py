@@ -95,7 +95,7 @@ def sample_note(project: Project) -> None:
         st.caption(
             ":material/timer: "
             + t(
-                "The sample “{name}” is cut short: at most {epochs} epochs, so that it ends in about two minutes on "
+                "The sample “{name}” is cut short: at most {epochs} epochs, so that it ends in a few minutes on "
                 "two processor cores. For data of your own, empty these fields.",
                 name=plain(t(sample.title)),
                 epochs=epochs,

@@ -21,7 +21,7 @@ class Sample(Protocol):
     title: Sentence
     what: Sentence
     task: str
-    spec: dict[str, Any]  # fields of the Spec that fit it and end in about two minutes on two cores
+    spec: dict[str, Any]  # fields of the Spec that fit it and end in a few minutes on two cores
 
     def write(self, folder: Path) -> Path:
         """Make the sample as an upload of its task's (a zip of one folder a class, a table) below ``folder``; the same
