@@ -33,8 +33,8 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as place:
             upload = sample.write(Path(place) / "upload")
-            spec = {"name": sample.id, "task": sample.task, **sample.spec}
-            spec["source"] = tasks.find(sample.task).default_source
+            spec = {"name": sample.id, "task": sample.task, "source": tasks.find(sample.task).default_source}
+            spec |= sample.spec
             spec["data"] = {**sample.spec.get("data", {}), "path": str(upload)}
             if told.seeds:
                 spec["seeds"] = told.seeds
