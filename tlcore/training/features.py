@@ -169,8 +169,20 @@ class Watch:
             self.rows[at].append((x, x.square()))
             return
         places = tuple(range(2, x.ndim))
-        size = x[0, 0].numel()
-        self.rows[at].append((x.mean(places), torch.linalg.vector_norm(x, dim=places).square() / size))
+        self.rows[at].append((x.mean(places), _mean_square(x, places)))
+
+
+def _mean_square(x: Any, places: tuple[int, ...]) -> Any:
+    """Means over places of the squares of ``x`` (k, channels, …), (k, channels)."""
+    import torch
+
+    if x.device.type != "cpu":
+        return torch.linalg.vector_norm(x, dim=places).square() / x[0, 0].numel()
+    # One example's squares stay in the processor's cache: three to four times as fast as all of a batch at once.
+    buffer, rows = torch.empty_like(x[0]), []
+    for one in x:
+        rows.append(torch.square(one, out=buffer).mean(tuple(place - 1 for place in places)))
+    return torch.stack(rows)
 
 
 def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
