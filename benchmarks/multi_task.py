@@ -20,6 +20,8 @@ from pathlib import Path
 
 import yaml
 
+from tlcore.words import Sentence
+
 
 def table(assets: Path, folder: Path) -> Path:
     """The pictures of both domains beside a table with object, domain and split."""
@@ -60,9 +62,13 @@ def main() -> None:
         cells = [f"{row[arm]['value']:.3f} {[round(end, 3) for end in row[arm]['interval']]}"
                  for arm in ("together", "alone")]  # fmt: skip
         apart = row["difference"]
-        print(f"{row['title']} (n = {row['n']}): together {cells[0]}, alone {cells[1]}, difference "
+        print(f"{words(row['title'])} (n = {row['n']}): together {cells[0]}, alone {cells[1]}, difference "
               f"{apart['value']:+.3f} {[round(end, 3) for end in apart['interval']]}, {row['change']}")  # fmt: skip
-    print(report["sentences"]["tasks"])
+    print(words(report["sentences"]["tasks"]))
+
+
+def words(told: dict | str) -> str:
+    return told if isinstance(told, str) else str(Sentence.model_validate(told))
 
 
 if __name__ == "__main__":
