@@ -162,7 +162,6 @@ class Watch:
 
     def _look(self, at: int, x: Any) -> None:
         """Means over places of the values and of their squares, (k, channels) each."""
-        import torch
 
         x = x.detach().float()
         if x.ndim == 2:
