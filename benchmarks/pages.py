@@ -70,7 +70,7 @@ def seed(store: Store, folder: Path, projects: int) -> tuple[dict[str, Any], str
         run = store.runs.create(from_dict({**draft, "name": name, **SHORT}), LOCAL_OWNER, project)
         command = [sys.executable, "-m", "tlcore", "resume", run.id, "--workspace", str(store.home)]
         subprocess.run(command, cwd=ROOT, stdout=sys.stderr, timeout=600, check=True)
-    about = {"labels": data.info.labels, "source": SOURCE, "dataset": data.fingerprint}
+    about = {"labels": data.info.labels, "source": SOURCE, "dataset": data.fingerprint, "modality": "image"}
     bundle = store.runs.folder(run.id) / "bundle.zip"
     store.models.publish(bundle, name="Surface", owner=LOCAL_OWNER, task=sample.task, run_id=run.id, about=about)
     return draft, project, run.id

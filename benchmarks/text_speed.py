@@ -22,13 +22,15 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from tlcore import data, tasks
+from tlcore import data, machine, tasks
 from tlcore.sources import open_source
 from tlcore.spec import Data, Options
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
-from tlcore.training import features, loop, machine
+from tlcore.tasks import scoring
+from tlcore.training import features, loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.phase import Training
 
 TASK = tasks.find("sentiment-analysis")
 BATCH = 32
@@ -100,8 +102,8 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
 
     def ours(turn: int) -> float:
         model = TASK.model(source, target, True, size=processor["size"], seed=0)
-        few = {**examples, "validation": loop.First(examples["validation"], 1)}  # the bare loop judges nothing
-        told = loop.Training(
+        few = {**examples, "validation": scoring.First(examples["validation"], 1)}  # the bare loop judges nothing
+        told = Training(
             task=TASK, model=model, examples=few, target=target, phase=phase, rate=1e-4, epochs=1, patience=None,
             seed=0, batch_size=BATCH, accumulation=1, machine=here,
             checkpoint=Checkpoint(folder / f"checkpoint-{turn}.pt"), metric=TASK.metrics[0],

@@ -24,14 +24,15 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from tlcore import data, tasks
+from tlcore import data, machine, tasks
 from tlcore.sources import open_source
 from tlcore.spec import Data, Options
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.tasks import augmentation
-from tlcore.training import features, loop, machine
+from tlcore.training import features, loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.phase import Training
 
 TASK = tasks.find("image-classification")
 
@@ -137,7 +138,7 @@ def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, b
     def ours() -> float:
         stamps: list[list[float]] = [[]]
         model = TASK.model(source, target, True, size=size, seed=0)
-        loop.train(loop.Training(
+        loop.train(Training(
             task=TASK, model=model, examples=examples, target=target, phase=train_phase(context, layer_decay=0.75),
             rate=4e-4, epochs=epochs, patience=None, seed=0, batch_size=batch, accumulation=1, machine=here,
             checkpoint=Checkpoint(folder / "speed.pt", 1e9), metric=TASK.metrics[0],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tlcore import flow, sources
 from tlcore.spec import from_dict
-from tlcore.training import fit
+from tlcore.training.fitting import Fitting
 from tlcore.training.watch import Watch
 
 
@@ -20,7 +20,7 @@ def prepared(task, dataset, further, source, store, *, stream="unlabelled", seed
     plan = flow.plan_for(spec, task, dataset, opened, sets=sets)
     run = store.runs.create(spec, "local")
     watch = Watch(lambda *told, **more: None, store, run.id, plan)
-    return fit.Fitting(task, dataset, opened, task.fit_target(dataset), plan, store.runs.folder(run.id),
+    return Fitting(task, dataset, opened, task.fit_target(dataset), plan, store.runs.folder(run.id),
                        store.home / "cache", watch, sets)  # fmt: skip
 
 

@@ -127,7 +127,7 @@ def _source(folder: Path, library: str) -> OpenSource:
         id=f"test/{library}", title=f"Tiny {library}", provider="tests", hub_id=None, revision=None,
         architecture=library,
         parameters=1000, megabytes=1.0, source_task=say("nothing"), source_data=say("nothing"), licence="Apache-2.0",
-        input_size=64, tasks=("image-classification",),
+        input_size=64,
     ))  # fmt: skip
 
 

@@ -16,7 +16,7 @@ def source(id_: str = "timm/test") -> SourceModel:
     nothing = say("not known")
     return SourceModel(
         id=id_, title=id_, provider="", hub_id=None, revision=None, architecture="", parameters=None, megabytes=None,
-        source_task=nothing, source_data=nothing, licence="unknown", input_size=None, tasks=("image-classification",),
+        source_task=nothing, source_data=nothing, licence="unknown", input_size=None,
     )  # fmt: skip
 
 

@@ -20,7 +20,9 @@ from tlcore.errors import UnusableInput
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Data, Options
 from tlcore.strategies import STRATEGIES, serving
+from tlcore.tasks import scoring
 from tlcore.tasks.n_grams import Counted
+from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("text-generation")
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "dog", "run", "to", "red", "house", "by", "small", "lake",
@@ -140,15 +142,13 @@ def test_scores_are_transformers_own_loss_on_the_same_texts(tmp_path, store, lla
     import torch
     from transformers import AutoModelForCausalLM
 
-    from tlcore.training import loop
-
     (tmp_path / "t.csv").write_text("text\n" + "\n".join(f'"{line}, é"' for line in lines(40)))
     dataset = data.read(Data(path=str(tmp_path / "t.csv")), task=TASK, store=store, owner="local")
     source = opened(llama)
     _, examples = examples_of(dataset, source)
     model = source.build(None, True).eval()
-    out = loop.outputs(TASK, model, examples["test"], 3, "cpu")
-    found = loop.metrics(TASK, out, examples["test"], {})
+    out = scoring.outputs(TASK, model, examples["test"], 3, "cpu")
+    found = scoring.metrics(TASK, out, examples["test"], {})
     plain = AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32).eval()
     nats = tokens = hits = characters = 0
     for text in dataset.split("test")["text"]:
@@ -203,8 +203,8 @@ def test_a_head_alone_is_refused_where_there_is_none(tmp_path):
 def test_a_run_that_was_killed_ends_at_the_very_same_weights(tmp_path, store, llama, monkeypatch):
     from safetensors.torch import load_file
 
+    from tlcore.plan import make_plan
     from tlcore.strategies.contract import PlanContext
-    from tlcore.strategies.plan import make_plan
     from tlcore.training import fit
     from tlcore.training.tally import Tally
 
@@ -230,7 +230,7 @@ def test_a_run_that_was_killed_ends_at_the_very_same_weights(tmp_path, store, ll
                 raise Killed
 
         monkeypatch.setattr(tally, "point", point)
-        told = fit.Fitting(TASK, dataset, source, TASK.fit_target(dataset), plan, folder, tmp_path / "cache", tally)
+        told = Fitting(TASK, dataset, source, TASK.fit_target(dataset), plan, folder, tmp_path / "cache", tally)
         return fit.again(told, "transfer", 0, 1e-3), seen
 
     whole, _ = trained(tmp_path / "whole")
@@ -343,7 +343,7 @@ def test_the_bundle_is_a_source_again(finished, tmp_path):
 
     _, report = finished
     local.extract(__import__("pathlib").Path(report["bundle"]), tmp_path)
-    assert local.from_folder(tmp_path, "x", "x").tasks == ("text-generation",)
+    assert local.from_folder(tmp_path, "x", "x").modality == "causal"
     assert opened(tmp_path).build(None, True)
 
 
@@ -353,7 +353,6 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
     import torch
 
     from tlcore.sources import open_source
-    from tlcore.training import loop
 
     text = (assets / "data" / "tiny_shakespeare" / "train.txt").read_text()[:60_000]
     (tmp_path / "play.txt").write_text(text)
@@ -363,8 +362,8 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
     model = source.build(None, True)
 
     def perplexity():
-        out = loop.outputs(TASK, model, examples["test"], 16, "cpu")
-        return loop.metrics(TASK, out, examples["test"], {})["perplexity"]
+        out = scoring.outputs(TASK, model, examples["test"], 16, "cpu")
+        return scoring.metrics(TASK, out, examples["test"], {})["perplexity"]
 
     before = perplexity()
     model.train()

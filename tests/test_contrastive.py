@@ -10,13 +10,15 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, strategies, tasks
+from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Data, Options, Spec
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.hooks import At
-from tlcore.strategies.hooks.contrastive import Contrastive
-from tlcore.strategies.plan import make_plan
-from tlcore.training import features, fit, loop
+from tlcore.tasks import scoring
+from tlcore.training import features, fit
+from tlcore.training.fitting import Fitting
+from tlcore.training.hooks import At
+from tlcore.training.hooks.contrastive import Contrastive
 from tlcore.training.tally import Tally
 
 TASK = tasks.find("text-classification")
@@ -32,10 +34,10 @@ def fitting(tmp_path, store):
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=2, baseline="none")
 
-    def made(name: str, epochs: int = 6) -> fit.Fitting:
+    def made(name: str, epochs: int = 6) -> Fitting:
         context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 3e-3, TASK.rate)
         plan = make_plan(spec, ID, context, processor, TASK.metrics[0])
-        told = fit.Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / name, tmp_path / "cache",
+        told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / name, tmp_path / "cache",
                            Tally(lambda *a, **k: None))  # fmt: skip
         told.folder.mkdir()
         return told
@@ -70,7 +72,7 @@ def test_tuning_draws_the_classes_apart_and_the_head_fits_the_new_features(fitti
     told = fitting("run", epochs=60)
     result = fit.again(told, "transfer", 0, 1e-2)
     model = open_folder(result.weights, told.source.source).build(None, True)
-    again = loop.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     tuned, _ = features.extract(TASK, model, told.examples, None, "x", device="cpu", batch_size=8)
     still, _ = features.extract(TASK, told.model(True, 0), told.examples, None, "x", device="cpu", batch_size=8)

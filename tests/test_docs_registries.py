@@ -36,7 +36,7 @@ def requirements(name: str) -> dict[str, str]:
 
 def test_every_strategy_and_every_hook_is_documented():
     from tlcore.strategies import STRATEGIES
-    from tlcore.strategies.hooks import HOOKS
+    from tlcore.training.hooks import HOOKS
 
     strategies, hooks = doc("strategies.md").split("**Hooks.**")
     assert first_column(strategies) == {strategy.id for strategy in STRATEGIES}

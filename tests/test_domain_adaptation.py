@@ -12,9 +12,9 @@ import torch
 from tests.test_training_hooks import with_hooks
 from tests.test_training_loop import same, source, state, told  # noqa: F401
 from tlcore.strategies import find
-from tlcore.strategies.hooks import adabn, cdan, coral, dan, dann, domains, mcc, mean_teacher, target_choice
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.hooks import adabn, cdan, coral, dan, dann, domains, mcc, mean_teacher, target_choice
 from tlcore.words import read
 
 METHODS = [name for name, _ in find("domain-adaptation").options[0].choices]
@@ -154,7 +154,7 @@ def test_adabn_takes_the_mean_statistics_of_target_batches(told, tmp_path):
 
 
 def phase_hooks(method):
-    from tests.test_strategies_plan import plan
+    from tests.test_plan import plan
 
     made = plan("domain-adaptation", strategy_options={"method": method})
     return made["arms"]["transfer"]["phases"][0]["hooks"]
@@ -265,7 +265,7 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
 
 
 def test_the_plainer_arm_says_what_adapting_brought(store, photos, tiny_source, target):
-    from tlcore.strategies.plan import work_of
+    from tlcore.training.work import work_of
 
     run = run_of(store, photos, tiny_source, target, extra=str(target[1]), baseline="scratch", seeds=2)
     told = run.report["plainer"]
@@ -283,7 +283,7 @@ def test_the_plainer_arm_says_what_adapting_brought(store, photos, tiny_source, 
 
 
 def test_source_only_has_nothing_plainer():
-    from tests.test_strategies_plan import plan
+    from tests.test_plan import plan
 
     assert "plainer" not in plan("domain-adaptation", strategy_options={"method": "source-only"})["arms"]
     assert "plainer" in plan("domain-adaptation")["arms"]

@@ -15,11 +15,13 @@ from sources_models import source as nameless
 
 from tlcore import data, tasks
 from tlcore.data.spans import entities, pieces, shown, words_of
+from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Data, Options, Spec
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
+from tlcore.tasks import scoring
+from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("token-classification")
 ROWS = text_models.tagged(60)
@@ -129,7 +131,7 @@ def test_a_dictionary_finds_what_it_knows(bert, texts):
 
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path):
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
     from tlcore.training.tally import Tally
 
     if reason := next(one for one in STRATEGIES if one.id == strategy).refuse(TASK, None):
@@ -140,12 +142,12 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     assert {phase["kind"] for phase in plan["arms"]["transfer"]["phases"]} == {"train"}
-    told = fit.Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
+    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = loop.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
     kept = result.outputs("test")
     assert (again["tags"] == kept["tags"]).all()
     assert np.abs(again["sure"] - kept["sure"]).max() < 1e-3

@@ -19,10 +19,10 @@ from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 from tlcore.cli import main
 from tlcore.data import subsets
 from tlcore.errors import UnusableInput
+from tlcore.guidance.power_law import crosses, falling, fit
 from tlcore.jobs.foreground import run_here
 from tlcore.report import label_savings, label_savings_job, power, time_to_score
 from tlcore.report.label_savings import Measured, analyse, sentences
-from tlcore.report.power_law import crosses, falling, fit
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, FAILED, SUCCEEDED

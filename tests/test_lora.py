@@ -10,7 +10,7 @@ import torch
 from sources_models import source as nameless
 
 from tlcore.sources.opening import open_folder
-from tlcore.strategies.hooks import lora
+from tlcore.training.hooks import lora
 from tlcore.training.pack import apart
 
 

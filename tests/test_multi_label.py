@@ -17,12 +17,14 @@ from sources_models import source as nameless
 from tlcore import data, tasks
 from tlcore.data.staging import confirm, stage
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Data, Options, Spec, Split
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
+from tlcore.tasks import scoring
 from tlcore.tasks.contract import Records
+from tlcore.training.fitting import Fitting
 from tlcore.words import t
 
 TASK = tasks.find("multi-label-text-classification")
@@ -219,7 +221,7 @@ def test_scores_are_those_of_scikit_learn():
 def test_a_solved_head_is_a_logistic_regression_for_each_label():
     from sklearn.linear_model import LogisticRegression
 
-    from tlcore.training.solve import logistic_heads
+    from tlcore.tasks.logistic_head import logistic_heads
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 5)).astype(np.float32)
@@ -238,7 +240,7 @@ def test_a_solved_head_is_a_logistic_regression_for_each_label():
 
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path):
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
     from tlcore.training.tally import Tally
 
     source = open_folder(bert, nameless("tests/text"))
@@ -248,12 +250,12 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = fit.Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
+    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = loop.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["macro-f1"] <= 1
 

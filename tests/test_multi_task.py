@@ -16,8 +16,9 @@ from tlcore import data, flow, sources, tasks
 from tlcore.errors import UnusableInput
 from tlcore.spec import Data, from_dict
 from tlcore.strategies import find
-from tlcore.strategies.hooks.weighting import GradNorm, Uncertainty, Uniform, step
 from tlcore.training import fit, loop
+from tlcore.training.fitting import Fitting
+from tlcore.training.hooks.weighting import GradNorm, Uncertainty, Uniform, step
 from tlcore.training.watch import Watch
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
@@ -147,7 +148,7 @@ def fitting(told, store, **options):
     plan = flow.plan_for(told, PICTURES, dataset, source)
     made = store.runs.create(told, "local")
     watch = Watch(lambda *words, **more: None, store, made.id, plan)
-    return fit.Fitting(PICTURES, dataset, source, PICTURES.fit_target(dataset), plan, store.runs.folder(made.id),
+    return Fitting(PICTURES, dataset, source, PICTURES.fit_target(dataset), plan, store.runs.folder(made.id),
                        store.home / "cache", watch)  # fmt: skip
 
 

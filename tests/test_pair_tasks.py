@@ -13,11 +13,13 @@ from sources_models import source as nameless
 
 from tlcore import data, tasks
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.sources.opening import from_seq2seq, open_folder, pair_tokens
 from tlcore.spec import Data, Options, Spec
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
+from tlcore.tasks import scoring
+from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("translation")
 TARGETS = [target for _, target in pair_models.pairs(60)]
@@ -218,14 +220,13 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folders):
 
 
 def fitting(source, pairs, store, tmp_path, strategy, epochs=1):
-    from tlcore.training import fit
     from tlcore.training.tally import Tally
 
     processor = TASK.processor(source.preprocess, Options(), pairs, "cpu")
     context = PlanContext(pairs.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 1e-3, TASK.rate, False)
     spec = Spec(task=TASK.id, data=Data(dataset=pairs.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = fit.Fitting(TASK, pairs, source, TASK.fit_target(pairs), plan, tmp_path, store.home / "cache",
+    told = Fitting(TASK, pairs, source, TASK.fit_target(pairs), plan, tmp_path, store.home / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir(exist_ok=True)
     return told
@@ -235,13 +236,13 @@ def fitting(source, pairs, store, tmp_path, strategy, epochs=1):
 @pytest.mark.parametrize("strategy", [one.id for one in serving(TASK)])
 def test_every_strategy_trains(strategy, kind, folders, pairs, tmp_path, store):
     """A few steps of each; afterwards the packed weights give the outputs that were scored."""
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
 
     source = opened(folders[kind])
     told = fitting(source, pairs, store, tmp_path / "run", strategy)
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again, before = loop.outputs(TASK, model, told.examples["test"], 3, "cpu"), result.outputs("test")
+    again, before = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu"), result.outputs("test")
     assert np.allclose(again["loss"], before["loss"], rtol=1e-3)
     assert (again["ids"] == before["ids"]).mean() > 0.99
     assert 0 <= result.validation["chrf"] <= 1
@@ -260,7 +261,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, 
 
     source = opened(folders["bert"])
     whole = fit.again(fitting(source, pairs, store, tmp_path / "whole", "fine-tuning", 3), "transfer", 0, 1e-3)
-    real, calls = loop.score, []
+    real, calls = scoring.score, []
 
     def dies(*args):
         calls.append(1)

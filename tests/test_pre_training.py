@@ -18,8 +18,9 @@ from tlcore.spec import Data
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, missing
 from tlcore.strategies.options import resolved
-from tlcore.strategies.plan import epochs_of, work_of
 from tlcore.training import fit, loop, once
+from tlcore.training.fitting import Fitting
+from tlcore.training.work import epochs_of, work_of
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
 STRATEGY = find("pre-training-then-fine-tuning")
@@ -137,7 +138,7 @@ def test_the_labels_of_a_second_set_are_learned_with_a_head_of_their_own(dataset
 @pytest.mark.parametrize("then", ["linear-probe-then-fine-tune", "feature-extraction"])
 def test_features_are_those_of_the_pre_trained_network(then, dataset, heap, tiny_source, store):
     """The cache holds the source's own features, and must not be asked."""
-    plain = fit.Fitting(**{**vars_of(prepared(PICTURES, dataset, heap, tiny_source, store)), "sets": {}})
+    plain = Fitting(**{**vars_of(prepared(PICTURES, dataset, heap, tiny_source, store)), "sets": {}})
     plain.plan["arms"]["transfer"]["phases"] = [{"kind": "extract"}, {"kind": "solve"}]
     source = fit.frozen(plain, "transfer")
     told = prepared(PICTURES, dataset, heap, tiny_source, store, then=then)
@@ -230,7 +231,7 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
                                  about=about)  # fmt: skip
     found = sources.find(f"library/{model.id}", store)
     assert "50 examples" in str(found.source_task)
-    assert TEXTS.id in found.tasks
+    assert TEXTS.id in {task.id for task in tasks.served_by(found)}
     for ref in (str(folder), str(tmp_path / "pre-trained.zip"), f"library/{model.id}"):
         opened = sources.open_source(ref, store)
         network = TEXTS.model(opened, {"labels": ["a", "b", "c"]}, True, seed=0)

@@ -51,8 +51,8 @@ def test_a_network_that_writes_goes_on_with_the_texts_and_is_kept_whole(case, st
 
 
 def test_its_loss_is_that_of_transformers_on_the_same_texts(case, store):
-    from tlcore.strategies.hooks import At
-    from tlcore.strategies.hooks.causal import Causal
+    from tlcore.training.hooks import At
+    from tlcore.training.hooks.causal import Causal
 
     told = prepared(*case, store)
     hook, model = Causal(), told.model(True, 0).eval()

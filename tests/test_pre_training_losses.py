@@ -13,11 +13,11 @@ from sources_models import source as nameless
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import open_folder
 from tlcore.sources.opening.masked_head import MaskedHead
-from tlcore.strategies.hooks import At
-from tlcore.strategies.hooks.masked import Masked
-from tlcore.strategies.hooks.simclr import nt_xent
 from tlcore.tasks import augmentation
 from tlcore.tasks.masked_texts import MaskedTexts
+from tlcore.training.hooks import At
+from tlcore.training.hooks.masked import Masked
+from tlcore.training.hooks.simclr import nt_xent
 
 PAD, HIDDEN, SPECIAL = 0, 4, {0, 1, 2, 3, 4}  # of the tests' tokenizer
 

@@ -11,14 +11,15 @@ from sources_models import source as nameless
 
 from tlcore import data, tasks
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.sources.opening import from_spans, open_folder
 from tlcore.spec import Data, Options, Spec
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
-from tlcore.tasks import question_answering
+from tlcore.tasks import question_answering, scoring
 from tlcore.tasks.answer_spans import best_answer, said, windows
 from tlcore.tasks.question_examples import located
+from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("question-answering")
 
@@ -274,7 +275,7 @@ def test_how_much_is_read_at_once(questions, bert, tmp_path):
 @pytest.mark.parametrize("strategy", [one.id for one in serving(TASK) if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
     """A few steps of each; afterwards the packed weights give the outputs that were scored."""
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
     from tlcore.training.tally import Tally
 
     source = opened(bert)
@@ -283,13 +284,13 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
                           TASK.solves)  # fmt: skip
     spec = Spec(task=TASK.id, data=Data(dataset=questions.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = fit.Fitting(TASK, questions, source, TASK.fit_target(questions), plan, tmp_path / "run", tmp_path / "cache",
+    told = Fitting(TASK, questions, source, TASK.fit_target(questions), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = TASK.load(result.weights, source.source)
     kept = result.outputs("test")
-    again = loop.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert (again["start"] == kept["start"]).all()
     assert (again["none"] == kept["none"]).all()
     assert np.abs(again["best"] - kept["best"]).max() < 1e-3
@@ -314,7 +315,7 @@ def test_it_learns_what_can_be_learned(tmp_path, store):
     context = PlanContext(made.info.n["train"], 60, 5_000, "cpu", 15, 16, 1e-2, 1.0, TASK.solves)
     spec = Spec(task=TASK.id, data=Data(dataset=made.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, "scratch", context, processor, TASK.metrics[0])
-    told = fit.Fitting(TASK, made, source, TASK.fit_target(made), plan, tmp_path / "run", tmp_path / "cache",
+    told = Fitting(TASK, made, source, TASK.fit_target(made), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)

@@ -182,7 +182,7 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
     asked = asked_for(dataset, tiny_source)
     run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
     told = next(one for one in race.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
-    from tlcore.training.solve import logistic_head
+    from tlcore.tasks.logistic_head import logistic_head
 
     features = {name: np.load(next((store.home / "cache" / "features").glob(f"*-{name}.npz")))["features"]
                 for name in ("train", "validation")}  # fmt: skip

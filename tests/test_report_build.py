@@ -12,7 +12,7 @@ import pytest
 from report_run import PROCESSOR, finished
 
 from tlcore import tasks
-from tlcore.report import build, gradcam, html
+from tlcore.report import build, html
 from tlcore.report.build import best_seed
 from tlcore.report.context import RunContext
 from tlcore.report.predictions import cell
@@ -20,6 +20,7 @@ from tlcore.report.telling import verdict_sentence
 from tlcore.report.twin import stood_at
 from tlcore.report.writing import plain
 from tlcore.sources.opening import load
+from tlcore.tasks import gradcam
 from tlcore.words import read
 
 

@@ -12,14 +12,15 @@ from report_run import PROCESSOR, finished
 
 from tlcore import tasks
 from tlcore.guidance import Evidence
+from tlcore.plan import make_plan
 from tlcore.report import build, explanation, naive
 from tlcore.report.context import RunContext
 from tlcore.report.telling import sentences
 from tlcore.report.twin import twin_budget
 from tlcore.spec import Data, Spec
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import epochs_of, make_plan
 from tlcore.tasks import naive_pictures
+from tlcore.training.work import epochs_of
 from tlcore.words import read
 
 METRIC = tasks.find("image-classification").metrics[0]

@@ -7,11 +7,12 @@ from dataclasses import asdict
 
 import pytest
 
+from tlcore import tasks
 from tlcore.errors import UnusableInput
 from tlcore.registry import by_id
 from tlcore.sources import Availability, availability, describe, find, open_source, sources_for
 from tlcore.sources.catalogue import CATALOGUE, FAMILIES
-from tlcore.sources.source_model import DOMAINS, serving
+from tlcore.sources.source_model import DOMAINS
 from tlcore.words import Sentence
 
 TIMM = [entry for entry in CATALOGUE.values() if entry.id.startswith("timm/")]
@@ -45,7 +46,7 @@ def test_entries_are_complete(entry):
     assert entry.licence
     assert entry.revision
     assert entry.domain in DOMAINS
-    assert entry.tasks == serving(entry.modality)
+    assert tasks.served_by(entry)
     assert isinstance(entry.source_task, Sentence)
     assert isinstance(entry.source_data, Sentence)
     each = 2 if entry.architecture in ("llama", "qwen3") else 4  # bytes a weight, as published
@@ -147,12 +148,12 @@ def test_a_model_of_the_library_is_a_source(store, tiny_source, tmp_path):
         for file in tiny_source.iterdir():
             archive.write(file, file.name)
     model = store.models.publish(path, name="Leaves", owner="ana", task="image-classification", run_id=None,
-                                 about={"labels": ["a", "b"], "licence": "mit"})  # fmt: skip
+                                 about={"labels": ["a", "b"], "licence": "mit", "modality": "image"})  # fmt: skip
     source = find(f"library/{model.id}", store)
     assert (source.title, source.licence, source.provider) == ("Leaves", "mit", "ana")
     assert str(source.source_task) == "telling 2 classes apart"
-    assert source in sources_for("image-classification", store)
-    assert source not in sources_for("translation", store)
+    assert source in sources_for(("image",), store)
+    assert source not in sources_for(("seq2seq", "text"), store)
     assert availability(source, store) is Availability.HERE
     assert open_source(source.id, store).build(3, pretrained=True).head.out_features == 3
     store.models.bundle(model.id).unlink()

@@ -298,7 +298,7 @@ def test_uploads_are_tried_kept_and_listed(store, good, tmp_path):
     assert (made.architecture, made.title) == ("test_resnet", "Folhas de maçã")
     assert str(made.source_task) == "not known; the folder does not say"
     assert find(made.id, store) == made
-    assert made in sources_for("image-classification", store)
+    assert made in sources_for(("image",), store)
     assert open_source(made.id, store).build(2, pretrained=True).head.out_features == 2
     again = uploads.add_upload(make_zip(tmp_path / "x.zip", members(good)), store, "Folhas de maçã")
     assert again.id == made.id

@@ -20,9 +20,10 @@ from tlcore.report.statistics import scores
 from tlcore.spec import Data, from_dict
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import missing
-from tlcore.strategies.hooks.lora import fitting
 from tlcore.tasks import TASKS, find
 from tlcore.training import fit, loop
+from tlcore.training.fitting import Fitting
+from tlcore.training.hooks.lora import fitting
 from tlcore.training.watch import Watch
 from tlcore.words import Sentence
 
@@ -94,7 +95,7 @@ def prepared(task, strategy, case, store, **options):
     plan = flow.plan_for(spec, task, dataset, source, sets=sets)
     run = store.runs.create(spec, "local")
     watch = Watch(lambda *told, **more: None, store, run.id, plan)
-    return fit.Fitting(task, dataset, source, task.fit_target(dataset), plan, store.runs.folder(run.id),
+    return Fitting(task, dataset, source, task.fit_target(dataset), plan, store.runs.folder(run.id),
                        store.home / "cache", watch, sets)  # fmt: skip
 
 

@@ -15,11 +15,13 @@ from sources_models import source as nameless
 
 from tlcore import data, tasks
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Data, Options, Spec, from_dict
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
+from tlcore.tasks import scoring
+from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("text-classification")
 
@@ -170,7 +172,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     """A few steps of each; afterwards the packed weights give the outputs that were scored."""
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
     from tlcore.training.tally import Tally
 
     source = opened(bert)
@@ -178,13 +180,13 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = fit.Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
+    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
     test = told.examples["test"]
-    again = loop.outputs(TASK, model, test, 3, "cpu")
+    again = scoring.outputs(TASK, model, test, 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["accuracy"] <= 1
 

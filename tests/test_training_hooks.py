@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from tests.test_training_loop import TASK, fitting, same, source, state, told  # noqa: F401
-from tlcore.strategies import hooks
-from tlcore.strategies.hooks import At, Ended
-from tlcore.strategies.hooks.l2_sp import L2SP
-from tlcore.strategies.hooks.streams import draw
-from tlcore.training import fit, loop
+from tlcore.training import fit, hooks, loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.hooks import At, Ended
+from tlcore.training.hooks.l2_sp import L2SP
+from tlcore.training.hooks.streams import draw
 from tlcore.words import say
 
 

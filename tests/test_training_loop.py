@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from tlcore import tasks
+from tlcore import machine, tasks
 from tlcore.sources.opening import open_folder
 from tlcore.sources.source_model import SourceModel
 from tlcore.spec import Options
 from tlcore.strategies import STRATEGIES, find
 from tlcore.strategies.contract import PlanContext, train_phase
-from tlcore.strategies.plan import epochs_of
-from tlcore.training import features, fit, loop, machine
+from tlcore.tasks import scoring
+from tlcore.training import features, fit, loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.fitting import Fitting
+from tlcore.training.phase import Training
+from tlcore.training.work import epochs_of
 from tlcore.words import say
 
 TASK = tasks.find("image-classification")
@@ -56,7 +59,7 @@ def told(source, dataset, tmp_path):
             "batch_size": 8, "accumulation": 1, "machine": machine.found(),
             "checkpoint": Checkpoint(tmp_path / "checkpoint.pt", every=0), "metric": TASK.metrics[0],
         }  # fmt: skip
-        return loop.Training(**{**values, **changes})
+        return Training(**{**values, **changes})
 
     machine.deterministic()
     return make
@@ -121,7 +124,7 @@ def test_the_best_epoch_is_kept_not_the_last(told):
     done = loop.train(training)
     best = max((h["validation_accuracy"], -h["validation_loss"]) for h in done.history)
     assert done.score == best
-    again = loop.score(training, training.model, "validation", "cpu")
+    again = scoring.score(training, training.model, "validation", "cpu")
     assert again["accuracy"] == pytest.approx(best[0])
 
 
@@ -148,7 +151,7 @@ def test_augmentation_depends_on_seed_epoch_and_example_only(told):
     examples = told().examples["train"]
     order = np.arange(12)
     whole = next(iter(examples.batches([order], (0, 3), "cpu")))["pixels"]
-    pieces = list(examples.batches(loop.in_batches(order, 5), (0, 3), "cpu"))
+    pieces = list(examples.batches(scoring.in_batches(order, 5), (0, 3), "cpu"))
     assert torch.allclose(whole, torch.cat([p["pixels"] for p in pieces]), atol=1e-6)
     other = next(iter(examples.batches([order], (0, 4), "cpu")))["pixels"]
     assert not torch.allclose(whole, other)
@@ -172,8 +175,8 @@ class _Forgetful:
 
 
 def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none", epochs=2):
+    from tlcore.plan import make_plan
     from tlcore.spec import Data, Spec
-    from tlcore.strategies.plan import make_plan
     from tlcore.training.watch import Watch
 
     spec = Spec(task="image-classification", data=Data(dataset=dataset.fingerprint), source="x", strategy=strategy,
@@ -184,7 +187,7 @@ def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     said = []
     watch = Watch(lambda share, sentence, **more: said.append((share, sentence, more)), store, run.id, plan)
-    told = fit.Fitting(task, dataset, source, TASK.fit_target(dataset), plan, store.runs.folder(run.id),
+    told = Fitting(task, dataset, source, TASK.fit_target(dataset), plan, store.runs.folder(run.id),
                        store.home / "cache", watch)  # fmt: skip
     return told, said
 
@@ -221,7 +224,7 @@ def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path
             self.train()
 
         def parts(self):
-            from tlcore.tasks.contract import Part
+            from tlcore.sources.opening.part import Part
 
             return [Part("head", ("head.weight", "head.bias"), ("head",))]
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from tests.test_ui_pages import click, filled, home, opened, said  # noqa: F401
-from tlcore import sources
+from tlcore import sources, tasks
 from tlcore.bundle.pretrained import FILE
 
 TOLD = {"objective": "simclr", "start": "source", "set": "heap", "fingerprint": "f" * 16, "examples": 5_000,
@@ -51,7 +51,7 @@ def test_the_network_is_published_beside_the_model_and_is_a_source(filled):
     assert {"publish-go"} <= {button.key for button in at.button}, "the trained model can still be published"
     assert model.about["pre_training"]["examples"] == 5_000
     found = sources.find(f"library/{model.id}", filled.store)
-    assert "image-classification" in found.tasks
+    assert "image-classification" in {task.id for task in tasks.served_by(found)}
     assert "5,000" in said(opened("library"))
 
 

@@ -10,8 +10,8 @@ import pytest
 import text_models
 from sources_models import source as nameless
 
-from tlcore.report import word_weights
 from tlcore.sources.opening import open_folder, tokens
+from tlcore.tasks import word_weights
 
 TEXT = "The food was very good, not bad and slow"
 

@@ -89,7 +89,8 @@ def _sources(told: argparse.Namespace) -> None:
     store = _store()
     wanted = [tasks.find(told.task)] if told.task else list(tasks.TASKS)
     reach = sources.hub.reachable()
-    found = {s.id: sources.describe(s, store, reach) for task in wanted for s in sources.sources_for(task.id, store)}
+    found = {s.id: {**sources.describe(s, store, reach), "tasks": [task.id for task in tasks.served_by(s)]}
+             for task in wanted for s in sources.sources_for(task.reads, store)}  # fmt: skip
     _table(told, "sources", list(found.values()), ("id", "megabytes", "availability", "licence"))
 
 

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import guidance, sources, strategies, tasks
+from tlcore import guidance, machine, sources, strategies, tasks
 from tlcore.data import further, read
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext, missing, unsuited
-from tlcore.strategies.plan import make_plan
 from tlcore.tasks.contract import Task
+from tlcore.training import fit
+from tlcore.training.fitting import Fitting
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -62,14 +64,13 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     _kept(folder / "target.json", lambda: target)
     _kept(folder / "processor.json", lambda: plan["processor"])
 
-    from tlcore.training import fit, machine
     from tlcore.training.watch import Watch
 
     watch = Watch(progress, store, run.id, plan)
     print(
         f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", file=sys.stderr, flush=True
     )
-    arms = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch, sets))
+    arms = fit.fit(Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch, sets))
 
     from tlcore import bundle, report
     from tlcore.report.context import RunContext
@@ -120,8 +121,6 @@ def advised(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store:
 def measured(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
              progress: Progress) -> guidance.Evidence:  # fmt: skip
     """The Evidence of these data with this source, from the cache or measured now; its features serve the run too."""
-    from tlcore.training import machine
-
     processor = task.processor(source.preprocess, spec.options, dataset, machine.found().device)
     return guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
 
@@ -153,8 +152,6 @@ def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
 
     ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
     """
-    from tlcore.training import machine
-
     here = machine.found()
     plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice, sets)
     return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
@@ -164,8 +161,6 @@ def preview(spec: Spec, dataset: Dataset, source: SourceModel,
             advice: Callable[[], guidance.Advice] | None = None,
             sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
     """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
-    from tlcore.training import machine
-
     task = tasks.find(spec.task)
     return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice, sets)
 

@@ -71,7 +71,7 @@ def main() -> None:
         nothing = say("not known")
         source = SourceModel(id=name, title=name, provider="", hub_id=None, revision=None, architecture="",
                              parameters=None, megabytes=None, source_task=nothing, source_data=nothing,
-                             licence="", input_size=None, tasks=())  # fmt: skip
+                             licence="", input_size=None)  # fmt: skip
         opened = open_folder(assets / "models" / name, source)
         for size in SIZES:
             model = opened.build(None, True, image_size=size).eval()

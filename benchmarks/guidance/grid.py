@@ -29,6 +29,7 @@ import torch
 from tlcore import data, flow, sources, tasks
 from tlcore.spec import Spec, from_dict
 from tlcore.store import Store
+from tlcore.training.fitting import Fitting
 
 HERE = Path(__file__).parent
 LINES = HERE / "grid.jsonl"
@@ -99,7 +100,7 @@ def cell(store: Store, spec: Spec) -> dict:
     folder = store.runs.folder(run.id)
     target = task.fit_target(dataset)
     watch = Watch(lambda *a, **k: None, store, run.id, plan)
-    result = fit.fit(fit.Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
+    result = fit.fit(Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
     [done] = result["transfer"]
     examples = task.examples(dataset, plan["processor"], target, None)
     records = task.evaluate(done.outputs("test"), examples["test"], target)

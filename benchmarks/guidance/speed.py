@@ -28,11 +28,11 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from tlcore import data, guidance, sources, tasks
+from tlcore import data, guidance, machine, sources, tasks
 from tlcore.guidance.looking import BATCH
 from tlcore.spec import Data, Options, Split
 from tlcore.store import Store
-from tlcore.training import features, machine
+from tlcore.training import features
 
 TASK = tasks.find("image-classification")
 NAMES = ("mobilenetv2_100_in1k", "mobilenetv2_100_inat_bird", "mobilenetv2_100_inat_insect", "mobilenetv1_100_in1k")

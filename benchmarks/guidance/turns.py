@@ -26,9 +26,10 @@ from tlcore import data, flow, sources, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import turns
 from tlcore.store import Store
-from tlcore.strategies.plan import epochs_of
 from tlcore.training import fit
+from tlcore.training.fitting import Fitting
 from tlcore.training.watch import Watch
+from tlcore.training.work import epochs_of
 
 LINES = Path(__file__).with_name("turns.jsonl")
 TRANSFER = tuple(name for name in STRATEGIES if name != "scratch")
@@ -48,8 +49,8 @@ def cell(store: Store, assets: Path, work: Path, name: str, size: str, source: s
     folder = store.runs.folder(store.runs.create(spec, "local").id)
     watch = Watch(lambda *a, **k: None, store, folder.name, plan)
 
-    def fitting(turn: Dataset) -> fit.Fitting:
-        told = fit.Fitting(task, turn, opened, target, plan, folder, store.home / "cache", watch)
+    def fitting(turn: Dataset) -> Fitting:
+        told = Fitting(task, turn, opened, target, plan, folder, store.home / "cache", watch)
         told.examples = {split: told.examples[split] for split in ("train", "validation")}
         return told
 

@@ -11,7 +11,7 @@ import yaml
 
 from tlcore.bundle.card import english, licence_lines, line
 from tlcore.bundle.pack import write_zip
-from tlcore.strategies.hooks import find
+from tlcore.training.hooks import find
 
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext

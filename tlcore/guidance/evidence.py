@@ -17,6 +17,7 @@ from tlcore.data.dataset import Dataset
 from tlcore.guidance import keeping
 from tlcore.guidance.similarity import Part, mean_of
 from tlcore.guidance.size import Size
+from tlcore.training.features import cache_key
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -68,8 +69,6 @@ def measure(dataset: Dataset) -> Evidence:
 
 def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
     """Data × source (its name and its weights) × preprocessing × version of what is measured."""
-    from tlcore.training.features import cache_key
-
     told = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, keeping.VERSION]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
 

@@ -19,8 +19,7 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     """Measure a dataset with one source. ``job.input``: ``task``, ``dataset`` (fingerprint), ``source`` and, if wanted,
     ``options`` of the Spec. The Evidence is found by `guidance.kept`.
     """
-    from tlcore import sources, tasks
-    from tlcore.training import machine
+    from tlcore import machine, sources, tasks
 
     asked = job.input
     task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import machine
 from tlcore.errors import RunFailed
 from tlcore.guidance import keeping
+from tlcore.training import features
+from tlcore.training.features import Watch
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -50,8 +53,6 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
 
     ``progress`` gets shares up to 0.8. Where memory runs out the batch is halved; RunFailed at one example.
     """
-    from tlcore.training import features, machine
-
     device = machine.found().device
     target = task.fit_target(dataset)
     model, own = task.source_model(source, target, size=processor["size"])
@@ -106,7 +107,6 @@ def _far(task: Task, model: Any, source: OpenSource, processor: dict[str, Any], 
     import torch
 
     from tlcore.guidance.similarity import far_end
-    from tlcore.training.features import Watch
 
     found = {}
     for kind, batch in (task.far(processor, device) or {}).items():

@@ -13,7 +13,7 @@ import numpy as np
 
 FOLDS = 5
 DIMENSIONS = 256  # principal directions that the probe sees: more cost time and change little
-STRENGTH = 0.03  # inverse regularisation, on the scale of tlcore/training/solve.py
+STRENGTH = 0.03  # inverse regularisation, on the scale of tlcore/tasks/logistic_head.py
 
 
 def coordinates(features: np.ndarray, most: int = DIMENSIONS) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore import strategies
 from tlcore.spec import Data, Spec
-from tlcore.strategies.plan import epochs_of, guess_seconds
+from tlcore.training.work import epochs_of, guess_seconds
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -21,15 +21,18 @@ from tlcore.guidance import race, turns
 from tlcore.report import statistics
 from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
-from tlcore.strategies.plan import epochs_of
+from tlcore.tasks import scoring
+from tlcore.training import fit
+from tlcore.training.fitting import Fitting
 from tlcore.training.tally import START, Tally
+from tlcore.training.work import epochs_of
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.store import Store
     from tlcore.store.tables import Job
     from tlcore.tasks.contract import Records
-    from tlcore.training.fit import Fitting
+    from tlcore.training.fitting import Fitting
 
 DRAWS = 1000
 
@@ -37,7 +40,6 @@ DRAWS = 1000
 def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     """``job.input`` as `race.request` makes it. Keeps the result in ``cache/races`` and returns who won."""
     from tlcore import flow
-    from tlcore.training import fit, loop
 
     asked = job.input
     base = Spec.model_validate({**asked["spec"], "baseline": "none", "seeds": 1})
@@ -52,10 +54,10 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     runners, in_turn = [], turns.turns(task, dataset)
     for strategy in race.candidates(task, base.data, asked["scratch"]):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
-        each = [fit.Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
+        each = [Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
                 for one in in_turn]  # type: ignore[arg-type]  # fmt: skip
         for told in each:  # and never the test set
-            judged = loop.judged(task, told.examples["validation"], "validation")
+            judged = scoring.judged(task, told.examples["validation"], "validation")
             told.examples = {"train": told.examples["train"], "validation": judged}
         runners.append(_Runner(strategy, each[0], each[1:]))
     found = _race(runners, tally)
@@ -142,8 +144,6 @@ class _Runner:
         return self._score(self.rate, turns.together([one.records for one in every]), loss, seconds), seconds
 
     def _one(self, rate: float | None, epochs: int, turn: int = 0) -> _Score:
-        from tlcore.training import fit
-
         told = self.others[turn - 1] if turn else self.told
         name = f"{epochs}-epochs-{rate:g}" if epochs else "solved"
         folder = told.folder / (f"turn-{turn}-{name}" if turn else name)

@@ -54,7 +54,7 @@ def reachable(task: Task, store: Store, *, download: bool = False) -> list[Sourc
     wanted = {sources.Availability.BUNDLED, sources.Availability.HERE}
     if download:
         wanted.add(sources.Availability.DOWNLOAD)
-    return [one for one in sources.sources_for(task.id, store) if sources.availability(one, store) in wanted]
+    return [one for one in sources.sources_for(task.reads, store) if sources.availability(one, store) in wanted]
 
 
 def rank(
@@ -66,8 +66,7 @@ def rank(
     A source that cannot be opened or measured is listed with its reason and stops nothing. Pictures are decoded once
     for all sources that see them in the same size; what was measured before is not measured again.
     """
-    from tlcore import sources
-    from tlcore.training import machine
+    from tlcore import machine, sources
 
     failed: dict[str, Any] = {}
     for at, ref in enumerate(refs):

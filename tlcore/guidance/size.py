@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tlcore.guidance import probe
-from tlcore.report import power_law
+from tlcore.guidance import power_law, probe
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

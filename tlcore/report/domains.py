@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import machine
+from tlcore.tasks.scoring import in_batches
+from tlcore.training.features import forward
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -26,7 +29,6 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
     if "tested_on" not in context.plan or "unlabelled" not in sets:
         return None
     from tlcore.data import further
-    from tlcore.training import machine
 
     task, size, device = context.task, context.processor["size"], machine.found().device
     other = further.named(context.plan, context.store)["unlabelled"]
@@ -55,9 +57,6 @@ def sentence(measured: Mapping[str, Any]) -> Sentence:
 
 
 def _map(task: Any, model: Any, domains: Mapping[str, Any], device: str) -> dict[str, list[list[float]]]:
-    from tlcore.training.features import forward
-    from tlcore.training.loop import in_batches
-
     rows = {}
     for name, examples in domains.items():
         order = np.sort(np.random.default_rng(0).permutation(len(examples))[:MOST])

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
-from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units, word_weights
+from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units
 from tlcore.report.curves import series
+from tlcore.tasks import word_weights
 from tlcore.words import number, percent, read, t
 
 if TYPE_CHECKING:

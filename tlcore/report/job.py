@@ -30,8 +30,8 @@ def _words(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, A
     """
     from tlcore.bundle.job import bundle_path
     from tlcore.bundle.open import Bundle
-    from tlcore.report import word_weights
     from tlcore.sources.local import from_folder
+    from tlcore.tasks import word_weights
 
     progress(0.1, say("Opening the model"))
     bundle = Bundle.open(bundle_path(store, job.input))
@@ -50,8 +50,8 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     ``job.input``: ``run``, ``id`` (of the picture in the dataset) and, if wanted, ``label`` to explain (else the
     predicted one). Where the network has no map of places, ``gradcam`` is null.
     """
-    from tlcore.report import gradcam
     from tlcore.sources.opening import load
+    from tlcore.tasks import gradcam
 
     run = store.runs.get(job.input["run"])
     if run is None or run.report is None or run.dataset is None:
@@ -88,5 +88,5 @@ def _source(told: dict[str, Any]) -> SourceModel:
         id=told["id"], title=told["title"], provider="", hub_id=told["hub_id"], revision=told["revision"],
         architecture=told["architecture"], parameters=told["parameters"], megabytes=None,
         source_task=Sentence.model_validate(told["task"]), source_data=Sentence.model_validate(told["data"]),
-        licence=told["licence"], input_size=None, tasks=(),
+        licence=told["licence"], input_size=None,
     )  # fmt: skip

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.guidance.power_law import PowerLaw, crosses, falling, fit
 from tlcore.report import statistics
-from tlcore.report.power_law import PowerLaw, crosses, falling, fit
 from tlcore.tasks.contract import Metric, Records, Task
 from tlcore.words import Sentence, say
 

@@ -18,12 +18,14 @@ import numpy as np
 from tlcore import sources, tasks
 from tlcore.data import further, subsets
 from tlcore.errors import UnusableInput
+from tlcore.plan import make_plan
 from tlcore.report import html, label_savings, power
 from tlcore.report.label_savings import Measured
 from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import make_plan
+from tlcore.training import fit
+from tlcore.training.fitting import Fitting
 from tlcore.training.tally import Tally, work_of
 from tlcore.words import LANGUAGES, say
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tlcore.store import Store
     from tlcore.store.tables import Job, Run
     from tlcore.tasks.contract import Metric
-    from tlcore.training.fit import Fitting
+    from tlcore.training.fitting import Fitting
     from tlcore.training.result import ArmResult
 
 ARMS = ("transfer", "twin")
@@ -123,7 +125,6 @@ class _Curves:
 
 
 def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: Any) -> _Curves:
-    from tlcore.training import fit
 
     spec, plan, folder = Spec.model_validate(run.spec), run.plan, store.runs.folder(run.id)
     assert plan is not None
@@ -135,7 +136,7 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
                             code="source-changed")  # fmt: skip
     target = json.loads((folder / "target.json").read_text())
     watch = Tally(progress)
-    told = fit.Fitting(tasks.find(spec.task), dataset, source, target, plan, folder, store.home / "cache",
+    told = Fitting(tasks.find(spec.task), dataset, source, target, plan, folder, store.home / "cache",
                        watch, further.named(plan, store))  # type: ignore[arg-type]  # fmt: skip
     curves = _Curves(told, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
@@ -166,7 +167,6 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
 
 def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured:
     """Every training of an arm, by size and seed; what is done already is not done again. Weights are not kept."""
-    from tlcore.training import fit
     from tlcore.training.result import ArmResult
 
     told = curves.run
@@ -199,8 +199,6 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
 def _one(curves: _Curves, name: str, n: int, rows: np.ndarray, ids: list[str], folder: Path, seed: int,
          features: dict[str, np.ndarray]) -> None:  # fmt: skip
     """Train one arm on one part. Frozen features are the whole's, the part's rows taken."""
-    from tlcore.training import fit
-
     told = curves.run
     own = replace(told, dataset=told.dataset.with_train(ids), plan={**curves.plans[n], "n_train": len(rows)},
                   folder=folder, before=told.folder)  # fmt: skip

@@ -17,6 +17,7 @@ from tlcore.data.languages import NAMES
 from tlcore.report import statistics
 from tlcore.report.classes import payload
 from tlcore.report.multiple import holm
+from tlcore.training.features import cache_key
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -168,8 +169,6 @@ def score(task: Task, records: Records, parts: list[Part], target: dict[str, Any
 
 def _features(context: RunContext, n: int) -> np.ndarray | None:
     """The frozen source's features of the test examples, where a run or a measurement has kept them."""
-    from tlcore.training.features import cache_key
-
     key = cache_key(context.dataset.fingerprint, context.source.digest, context.processor)
     path = context.store.home / "cache" / "features" / f"{key}-test.npz"
     if not path.exists():

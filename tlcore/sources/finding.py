@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import tasks
 from tlcore.errors import UnusableInput
 from tlcore.sources import uploads
 from tlcore.sources.catalogue import CATALOGUE
-from tlcore.sources.source_model import SourceModel, serving
+from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -62,17 +62,16 @@ def find(ref: str, store: Store) -> SourceModel:
             source_data=UNSAID,
             licence="unknown",
             input_size=None,
-            tasks=tuple(task.id for task in tasks.TASKS),
             library="timm" if match["id"].startswith("timm/") else None,
             modality="image" if match["id"].startswith("timm/") else "",
         )
     raise _unknown(ref)
 
 
-def sources_for(task_id: str, store: Store) -> list[SourceModel]:
-    """Bundled and catalogued models, then uploads, then models of the library, that serve the task."""
+def sources_for(reads: Sequence[str], store: Store) -> list[SourceModel]:
+    """Bundled and catalogued models, then uploads, then models of the library, of the kinds that a task ``reads``."""
     known = [*CATALOGUE.values(), *uploads.uploaded(store), *(of_library(m) for m in store.models.all())]
-    return [source for source in known if task_id in source.tasks]
+    return [source for source in known if not source.modality or source.modality in reads]
 
 
 def nearest(ref: str) -> str | None:
@@ -86,7 +85,6 @@ def of_library(model: Model) -> SourceModel:
     about = model.about or {}
     from tlcore.store.store import LOCAL_OWNER
 
-    modality = next((task.reads[0] for task in tasks.TASKS if task.id == model.task), "")
     return SourceModel(
         id=f"library/{model.id}",
         title=model.name,
@@ -104,9 +102,8 @@ def of_library(model: Model) -> SourceModel:
         else say("data of this server, by {owner}", owner=model.owner),
         licence=str(about.get("licence") or "unknown"),
         input_size=_int(about.get("input_size")),
-        tasks=serving(modality) or (model.task,),
         domain="own",
-        modality=modality,
+        modality=str(about.get("modality") or ""),
     )
 
 
@@ -145,7 +142,6 @@ def _at(path: Path) -> SourceModel:
         source_data=UNSAID,
         licence="unknown",
         input_size=None,
-        tasks=tuple(task.id for task in tasks.TASKS),
         domain="own",
         modality="",
     )

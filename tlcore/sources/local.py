@@ -13,7 +13,7 @@ from typing import Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text, pair_tokens, tokens
-from tlcore.sources.source_model import Library, SourceModel, serving
+from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import Sentence, say
 
 KEPT = (files.CONFIG, files.WEIGHTS, "preprocessor_config.json", "README.md", "labels.json",
@@ -26,11 +26,8 @@ LIMITS = {
 SHORT = 10_000_000
 
 
-def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | None = None) -> SourceModel:
-    """A SourceModel from a folder in hub layout, for the tasks that its architecture can serve where none are given.
-
-    Raises UnusableInput where it cannot be a source.
-    """
+def from_folder(folder: Path, id_: str, title: str) -> SourceModel:
+    """A SourceModel from a folder in hub layout. Raises UnusableInput where it cannot be a source."""
     config, weights = files.read_config(folder), files.read_weights(folder)
     kinds = {"text": from_text.KINDS, "seq2seq": from_seq2seq.KINDS, "causal": from_causal.KINDS}
     modality = next((name for name, kind in kinds.items() if config.get("model_type") in kind), "image")
@@ -47,7 +44,6 @@ def from_folder(folder: Path, id_: str, title: str, tasks: tuple[str, ...] | Non
         source_data=say("not known; the folder does not say"),
         licence=_licence(folder),
         input_size=tokens.longest(folder, config) if modality != "image" else _input_size(config),
-        tasks=serving(modality) if tasks is None else tasks,
         modality=modality,
         library=_library(config),
         domain="own",

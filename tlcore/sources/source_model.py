@@ -33,16 +33,8 @@ class SourceModel:
     source_data: Sentence
     licence: str
     input_size: int | None  # pixels a side, or tokens at most
-    tasks: tuple[str, ...]
     library: Library | None = None
     domain: Domain = "natural"
     languages: tuple[str, ...] = ()  # ISO 639-1 codes; ("many",) for a model of tens of languages
     modality: str = "image"  # "image", "text" (an encoder), "seq2seq", "causal"; "" where not known before it is opened
     note: Sentence | None = None
-
-
-def serving(modality: str) -> tuple[str, ...]:
-    """The ids of the tasks that a model of this modality can serve."""
-    from tlcore.tasks import TASKS
-
-    return tuple(task.id for task in TASKS if modality in task.reads)

@@ -90,7 +90,6 @@ def describe(source: SourceModel, store: Store, reach: bool | None = None) -> di
         "domain": source.domain,
         "input_size": source.input_size,
         "languages": list(source.languages),
-        "tasks": list(source.tasks),
         "revision": source.revision,
         "note": t(source.note) if source.note else None,
         "availability": where.value,
@@ -123,9 +122,9 @@ def _fetched(source: SourceModel, progress: hub.Progress | None) -> tuple[Path, 
 
 def _completed(source: SourceModel, folder: Path) -> SourceModel:
     """What the folder itself says, where the name alone said nothing."""
-    if source.parameters is not None:
+    if source.parameters is not None and source.modality:
         return source
-    seen = local.from_folder(folder, source.id, source.title, source.tasks)
+    seen = local.from_folder(folder, source.id, source.title)
     told = ("architecture", "parameters", "megabytes", "input_size", "library", "modality")
     keep = {key: getattr(seen, key) for key in told}
     if source.licence == "unknown":

@@ -164,7 +164,7 @@ def train_phase(
     ``trainable`` is ``all``, ``head``, ``nothing`` or a share of the parts, from the head down; ``layer_decay``
     multiplies the rate once for each part below the head; ``scale`` the rates that the search tries; ``statistics`` of
     batch norm ``follow`` the data or are ``kept`` as the source's, so that a head solved on them still fits when
-    training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.strategies.hooks`, each as
+    training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.training.hooks`, each as
     ``{"id": …, **settings}``; with a ``stream`` (``unlabelled``, ``extra``) the phase goes through that set instead of
     the training examples, and its hooks alone make the loss and choose the best state.
     ``cost`` is how much longer its hooks make an epoch, for the guess of the time.

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.strategies import hooks
 from tlcore.strategies.contract import NO_SETS, Plainer, PlanContext, nothing_new, once, train_phase
 from tlcore.strategies.feature_extraction import FeatureExtraction
 from tlcore.strategies.fine_tuning import FineTuning
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
 from tlcore.strategies.options import Option
+from tlcore.training import hooks
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.strategies.hooks import find
+from tlcore.training.hooks import find
 from tlcore.words import Sentence, say
 
 ALL, HEAD, NOTHING = say("all layers"), say("the head"), say("nothing")

@@ -1,6 +1,7 @@
 """What is learned. A new task is one file here and one line in TASKS."""
 
 from tlcore.registry import by_id, pick
+from tlcore.sources.source_model import SourceModel
 from tlcore.tasks.contract import Task
 from tlcore.tasks.image_classification import ImageClassification
 from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
@@ -25,6 +26,11 @@ TASKS: tuple[Task, ...] = (
 )
 
 _BY_ID = by_id(TASKS)
+
+
+def served_by(source: SourceModel) -> list[Task]:
+    """The tasks that a source model serves: all, where what it reads is not known before it is opened."""
+    return [task for task in TASKS if not source.modality or source.modality in task.reads]
 
 
 def find(task_id: str) -> Task:

@@ -35,7 +35,7 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 def solve(features: Mapping[str, np.ndarray], examples: Mapping[str, Any], classes: int) -> dict[str, Any]:
     """A multinomial logistic head on train features, its strength chosen on validation data."""
-    from tlcore.training.solve import logistic_head
+    from tlcore.tasks.logistic_head import logistic_head
 
     return logistic_head(
         features["train"], examples["train"].labels,

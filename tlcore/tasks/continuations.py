@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import machine
 from tlcore.bundle.standalone_generation import begun, continued, readable
 from tlcore.tasks import chat_template
 from tlcore.words import say
@@ -45,7 +46,6 @@ def samples(task: TextGeneration, answers: list[dict[str, Any]], dataset: Datase
     others spread over the test set.
     """
     from tlcore.sources.opening import tokens
-    from tlcore.training import machine
 
     device = machine.found().device
     tokenizer = tokens.open_tokenizer(tokens.read(source.folder), 1_000_000)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
+    from tlcore.sources.opening.part import Part
     from tlcore.sources.source_model import SourceModel
     from tlcore.spec import Options, Split
 
@@ -34,16 +35,6 @@ class Metric:
     share: bool = True
     smallest: float = 0.01
     least: float | None = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """A group of layers, from the input towards the head: what a strategy freezes, or trains at a rate of its own."""
-
-    name: str
-    parameters: tuple[str, ...]
-    modules: tuple[str, ...]
-    buffers: tuple[str, ...] = ()
 
 
 @dataclass

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.sources.opening.part import Part
 from tlcore.tasks import class_scores, modality
-from tlcore.tasks.contract import Metric, Naive, Part, Records
+from tlcore.tasks.contract import Metric, Naive, Records
+from tlcore.tasks.picture_examples import Canvases, PictureExamples
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -120,7 +122,6 @@ class ImageClassification:
 
     def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any],
                  cache: Path | None, source: OpenSource | None = None) -> dict[str, PictureExamples]:  # fmt: skip
-        from tlcore.tasks.picture_examples import Canvases, PictureExamples
 
         canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], cache)
         return {
@@ -191,7 +192,7 @@ class ImageClassification:
     def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
                    weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
         """Grad-CAM beside the worst errors; a network without a map of places gets none."""
-        from tlcore.report import gradcam
+        from tlcore.tasks import gradcam
 
         gradcam.illustrate(folder, worst, dataset, source, weights, processor, labels)
 

@@ -76,7 +76,7 @@ class MaskedTexts:
 
 
 def of(told: Any, dataset: Dataset) -> MaskedTexts:
-    """Those of a dataset, cut as the run's own texts are (``told``: `training.fit.Fitting`)."""
+    """Those of a dataset, cut as the run's own texts are (``told``: `training.Fitting`)."""
     from tlcore.tasks.text_examples import Tokens
 
     held = Tokens(dataset, told.source.folder, told.processor["size"], told.cache / "tokens")

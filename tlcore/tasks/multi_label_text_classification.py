@@ -89,7 +89,7 @@ class MultiLabelTextClassification:
     def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples],
               target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
         """One logistic regression for each label; all share one strength, chosen on validation data."""
-        from tlcore.training.solve import logistic_heads
+        from tlcore.tasks.logistic_head import logistic_heads
 
         return logistic_heads(features["train"], examples["train"].labels,
                               features["validation"], examples["validation"].labels)  # fmt: skip

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks import answer_scores
+from tlcore import machine
+from tlcore.tasks import answer_scores, scoring
 from tlcore.tasks.contract import Naive
 from tlcore.words import say
 
@@ -114,13 +115,12 @@ def _as_it_is(task: Any, examples: Mapping[str, QuestionExamples], target: dict[
 
     if not from_spans.has_head(source):
         return Naive("as-is", AS_IS, None, say("It has no head of its own that answers questions."))
-    from tlcore.training import loop, machine
 
     device = machine.found().device
     model = task.model(source, target, True).to(device)
 
     def outputs(split: str) -> np.ndarray:
-        return loop.outputs(task, model, examples[split], BATCH, device)
+        return scoring.outputs(task, model, examples[split], BATCH, device)
 
     task.settle(model, examples["validation"], lambda: outputs("validation"))
     return Naive("as-is", AS_IS, task.evaluate(outputs("test"), examples["test"], target))

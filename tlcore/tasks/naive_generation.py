@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import machine
+from tlcore.tasks import scoring
 from tlcore.tasks.contract import Naive
 from tlcore.tasks.n_grams import Counted
 from tlcore.words import say
@@ -23,15 +25,13 @@ BATCH = 8
 def naive(task: TextGeneration, examples: Mapping[str, CausalExamples], target: dict[str, Any],
           source: OpenSource) -> list[Naive]:  # fmt: skip
     """N-grams whose length of context is chosen on validation data, and the source before any training."""
-    from tlcore.training import loop, machine
-
     model = task.source_model(source, target)[0]
     words = int(model.net.get_input_embeddings().num_embeddings)
     out, length = counted(examples, words)
     found = [Naive("n-gram", say("counted sequences of {n} tokens, with backoff", n=length + 1),
                    task.evaluate(out, examples["test"], target))]  # fmt: skip
     device = machine.found().device
-    own = loop.outputs(task, model.to(device), examples["test"], BATCH, device)
+    own = scoring.outputs(task, model.to(device), examples["test"], BATCH, device)
     return [
         *found,
         Naive("source-as-it-is", say("the source model as it is"), task.evaluate(own, examples["test"], target)),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import machine
+from tlcore.tasks import scoring
 from tlcore.tasks.contract import Naive
 from tlcore.words import Sentence, say
 
@@ -62,8 +64,7 @@ def as_it_is(task: Task, source: OpenSource, test: PairExamples, target: dict[st
     """What the source writes before it has seen one of the person's examples."""
     if source.modality != "seq2seq":
         return Naive("source", AS_IT_IS, None, say("It reads texts but writes none."))
-    from tlcore.training import loop, machine
 
     device = machine.found().device
     model = task.model(source, target, True, size=test.processor["size"], seed=0).to(device)
-    return Naive("source", AS_IT_IS, task.evaluate(loop.outputs(task, model, test, BATCH, device), test, target))
+    return Naive("source", AS_IT_IS, task.evaluate(scoring.outputs(task, model, test, BATCH, device), test, target))

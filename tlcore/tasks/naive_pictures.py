@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks import class_scores
+from tlcore import machine
+from tlcore.tasks import class_scores, scoring
 from tlcore.tasks.contract import Naive, Records
 from tlcore.words import Sentence, say
 
@@ -45,7 +46,7 @@ def naive(task: Task, examples: Mapping[str, PictureExamples], target: dict[str,
 
 def _by_colours(examples: Mapping[str, PictureExamples], classes: int) -> np.ndarray:
     """Logits (n, classes) of a logistic regression on colour histograms, its strength chosen on validation data."""
-    from tlcore.training.solve import logistic_head
+    from tlcore.tasks.logistic_head import logistic_head
 
     train = examples["train"]
     kept = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST_TRAIN])
@@ -120,13 +121,11 @@ def _as_it_is(source: OpenSource, test: PictureExamples, rows: list[list[int]]) 
     """Log shares (n, labels) that the source's own head gives to the classes of each label."""
     import torch
 
-    from tlcore.training import loop, machine
-
     device = machine.found().device
     model = source.build(None, True, image_size=test.processor["size"]).eval().to(device)
     out = []
     with torch.inference_mode():
-        for batch in test.batches(loop.in_batches(np.arange(len(test)), 32), None, device):
+        for batch in test.batches(scoring.in_batches(np.arange(len(test)), 32), None, device):
             shares = model(batch["pixels"]).float().log_softmax(dim=1)
             out.append(torch.stack([shares[:, found].logsumexp(dim=1) for found in rows], dim=1).cpu().numpy())
     return np.concatenate(out)

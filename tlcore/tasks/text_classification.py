@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.sources.opening.part import Part
 from tlcore.tasks import class_scores, modality
-from tlcore.tasks.contract import Metric, Naive, Part, Records
+from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class TextClassification:
     def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
                    weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
         """Which words moved the answer; a text needs no picture."""
-        from tlcore.report import word_weights
+        from tlcore.tasks import word_weights
 
         for error in worst:
             error["picture"] = error["gradcam"] = None

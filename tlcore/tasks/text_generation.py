@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.sources.opening.part import Part
 from tlcore.tasks import modality
-from tlcore.tasks.contract import Metric, Naive, Part, Records
+from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tlcore.tasks.contract import Task
-from tlcore.training.loop import in_batches
+from tlcore.tasks.scoring import in_batches
 from tlcore.words import say
 
 MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept

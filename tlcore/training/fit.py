@@ -2,81 +2,31 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from tlcore import machine
 from tlcore.errors import RunFailed
-from tlcore.strategies.plan import epochs_of, work_of
-from tlcore.tasks.contract import Metric, Task
-from tlcore.training import features, loop, machine, once, pack, sides
+from tlcore.tasks import scoring
+from tlcore.training import features, loop, once, pack
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.fitting import Fitting
+from tlcore.training.phase import Trained, Training
 from tlcore.training.result import ArmResult
-from tlcore.training.sides import Side
-from tlcore.training.watch import Watch
+from tlcore.training.work import epochs_of, work_of
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.data.dataset import Dataset
-    from tlcore.sources.opening import OpenSource
+    pass
 
 T = TypeVar("T")
 ARM_TITLES = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
-
-
-@dataclass
-class Fitting:
-    """What both arms share."""
-
-    task: Task
-    dataset: Dataset
-    source: OpenSource
-    target: dict[str, Any]
-    plan: dict[str, Any]
-    folder: Path  # of the run
-    cache: Path  # of the workspace
-    watch: Watch
-    sets: Mapping[str, Dataset] = field(default_factory=dict)  # further ones, by the name of their stream
-    before: Path | None = None  # of the run whose phases that are done once serve this one too; None: its own
-
-    def __post_init__(self) -> None:
-        self.machine = machine.found()
-        self.processor = self.plan["processor"]
-        self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
-        self.examples: Mapping[str, Any] = self.task.examples(
-            self.dataset, self.processor, self.target, self.cache / "pictures", self.source
-        )
-
-    @functools.cached_property
-    def streams(self) -> Mapping[str, Any]:
-        """The examples of the further sets, whatever their labels; those of a split of theirs are left alone."""
-        cache = self.cache / "pictures"
-        return {
-            name: self.task.examples(dataset, self.processor, self.target, cache, self.source)["train"]
-            for name, dataset in self.sets.items()
-        }
-
-    @functools.cached_property
-    def sides(self) -> dict[str, Side]:
-        """What is learned beside the target task, by name."""
-        return sides.opened(self.plan, self.task, self.dataset, self.sets, self.cache / "pictures", self.source)
-
-    def beside(self, side: str | None) -> Fitting:
-        """The same for a side task learned alone: its examples, its classes."""
-        if side is None:
-            return self
-        one = self.sides[side]
-        return replace(self, dataset=one.dataset, target=one.target, sets={})
-
-    def model(self, pretrained: bool, seed: int) -> Any:
-        return self.task.model(self.source, self.target, pretrained, size=self.processor["size"], seed=seed)
 
 
 def fit(told: Fitting) -> dict[str, list[ArmResult]]:
@@ -121,7 +71,7 @@ def trial(told: Fitting, name: str, rate: float | None, epochs: int,
         loss = min(one["loss"] for one in arm.solved["tried"] if one["strength"] == arm.solved["strength"])
         return pack.on_features(model, arm.kept["validation"], told.machine.device), loss, arm.solve_seconds
     examples, device = told.examples["validation"], told.machine.device
-    out = arm._within_memory(lambda: loop.outputs(told.task, model, examples, arm._evaluation_batch(), device))
+    out = arm._within_memory(lambda: scoring.outputs(told.task, model, examples, arm._evaluation_batch(), device))
     return out, -done.score[1], done.seconds + arm.solve_seconds
 
 
@@ -188,12 +138,12 @@ class _Arm:
         return best["rate"], sum(trial["seconds"] for trial in trials)
 
     def _train(self, seed: int, trial: str, rate: float | None, epochs: int,
-               patience: bool) -> tuple[Any, loop.Trained | None]:  # fmt: skip
+               patience: bool) -> tuple[Any, Trained | None]:  # fmt: skip
         """Every phase of the arm, once; halves the batch where memory runs out."""
         return self._within_memory(lambda: self._phases(seed, trial, rate, epochs, patience))
 
     def _phases(self, seed: int, trial: str, rate: float | None, epochs: int,
-                patience: bool) -> tuple[Any, loop.Trained | None]:  # fmt: skip
+                patience: bool) -> tuple[Any, Trained | None]:  # fmt: skip
         told, watch = self.told, self.told.watch
         model = told.model(self.plan["pretrained"], seed)
         done = None
@@ -270,7 +220,7 @@ class _Arm:
 
     def _gradient(self, model: Any, number: int, phase: dict[str, Any], seed: int, trial: str, rate: float | None,
                   epochs: int, patience: bool, now: dict[str, Any],
-                  before: loop.Trained | None) -> loop.Trained:  # fmt: skip
+                  before: Trained | None) -> Trained:  # fmt: skip
         told = self.told
         checkpoint = Checkpoint(self.folder / f"seed-{seed}" / f"checkpoint-{trial}-{number}.pt")
         assert rate is not None
@@ -282,7 +232,7 @@ class _Arm:
 
         told.watch.now = {**now, "epoch": 0, "epochs": epochs}
         start = told.watch.done
-        done = loop.train(loop.Training(
+        done = loop.train(Training(
             task=told.task, model=model, examples=told.examples, target=told.target, phase=phase, rate=rate,
             epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
             batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
@@ -294,7 +244,7 @@ class _Arm:
         told.watch.finish(start + epochs)
         return done if before is None else before.then(done)
 
-    def _keep(self, seed: int, folder: Path, model: Any, done: loop.Trained | None, rate: float | None,
+    def _keep(self, seed: int, folder: Path, model: Any, done: Trained | None, rate: float | None,
               searched: float) -> ArmResult:  # fmt: skip
         """Pack the weights, score what was packed, and write the result down."""
         told = self.told
@@ -309,7 +259,9 @@ class _Arm:
         for split in ("validation", "test"):
             np.save(folder / f"outputs-{split}.npy", out[split])
         scores = {
-            split: loop.metrics(told.task, out[split], loop.judged(told.task, told.examples[split], split), told.target)
+            split: scoring.metrics(
+                told.task, out[split], scoring.judged(told.task, told.examples[split], split), told.target
+            )
             for split in ("train", "validation")
         }
         result = ArmResult(

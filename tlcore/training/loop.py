@@ -8,62 +8,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from tlcore.strategies.hooks import At, running
-from tlcore.tasks.contract import Metric, Part, Task
-from tlcore.training.checkpoint import Checkpoint
-
-
-@dataclass
-class Training:
-    """What one training needs. ``phase`` is a `train_phase` of the Plan."""
-
-    task: Task
-    model: Any
-    examples: Mapping[str, Any]
-    target: dict[str, Any]
-    phase: dict[str, Any]
-    rate: float
-    epochs: int
-    patience: int | None  # epochs without a better validation score before it stops; None: never
-    seed: int
-    batch_size: int
-    accumulation: int
-    machine: Any
-    checkpoint: Checkpoint
-    metric: Metric
-    minutes: float | None = None
-    streams: Mapping[str, Any] = field(default_factory=dict)  # further examples, for the phase or its hooks, by name
-    sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets that the streams are of
-    sides: Mapping[str, Any] = field(default_factory=dict)  # further tasks, for hooks (`training.sides.Side`)
-    keep: bool = False  # the state at the end stays in the checkpoint, for the phases that come after
-    on_step: Callable[[int], None] = lambda n: None
-    on_epoch: Callable[..., None] = lambda **values: None
-
-
-@dataclass
-class Trained:
-    """The best state by validation data, and how it was reached."""
-
-    score: tuple[float, float]  # headline metric (higher is better), then minus the loss
-    best_epoch: int
-    epochs: int
-    seconds: float
-    examples_per_second: float | None = None
-    history: list[dict[str, float]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)  # sentences for the report, dumped
-    measured: dict[str, Any] = field(default_factory=dict)  # by the hooks, under their ids
-
-    def then(self, after: Trained) -> Trained:
-        """This phase and the one that went on from it: the state is that of the later one."""
-        return replace(after, best_epoch=self.epochs + after.best_epoch, epochs=self.epochs + after.epochs,
-                       seconds=self.seconds + after.seconds, history=[*self.history, *after.history],
-                       notes=[*self.notes, *after.notes], measured={**self.measured, **after.measured})  # fmt: skip
+from tlcore.sources.opening.part import Part
+from tlcore.tasks.scoring import in_batches, order
+from tlcore.training.hooks import At, running
+from tlcore.training.phase import Trained, Training
 
 
 def train(told: Training) -> Trained:
@@ -113,7 +66,7 @@ def train(told: Training) -> Trained:
         """Score on validation data, keep the best state, and tell."""
         model.eval()
         with accelerator.autocast():
-            seen = {} if phase.get("stream") else score(told, model, "validation", device)
+            seen = {} if phase.get("stream") else told.validated(model, device)
             now = hooks.judge(model, seen, At(told.seed, epoch, share=epoch / told.epochs))
         now = list(now or (order(told.metric, seen) if seen else (0.0, float(epoch))))
         if now > best["score"]:
@@ -178,11 +131,6 @@ def train(told: Training) -> Trained:
     return found
 
 
-def order(metric: Metric, seen: Mapping[str, float]) -> tuple[float, float]:
-    """By what states are compared, higher is better: the headline metric, then minus the loss."""
-    return seen[metric.id] * (1 if metric.higher_is_better else -1), -seen["loss"]
-
-
 def trained(parts: list[Part], which: str | float) -> set[str]:
     """The names of the parts that a phase trains: ``all``, the ``head``, ``nothing``, or that share of them from the
     head down.
@@ -193,81 +141,6 @@ def trained(parts: list[Part], which: str | float) -> set[str]:
         return {part.name for part in parts}
     count = 1 if which == "head" else max(1, math.ceil(float(which) * len(parts)))
     return {part.name for part in parts[-count:]}
-
-
-class First:
-    """The first ``n`` examples of a split; all where ``n`` is None."""
-
-    def __init__(self, examples: Any, n: int | None):
-        self._examples, self._n = examples, len(examples) if n is None else min(n, len(examples))
-
-    def __len__(self) -> int:
-        return self._n
-
-    def __getattr__(self, name: str) -> Any:
-        """What holds of each example, cut; the rest as it is."""
-        value = getattr(object.__getattribute__(self, "_examples"), name)
-        whole = isinstance(value, np.ndarray | list) and len(value) == len(self._examples)
-        return value[: self._n] if whole else value
-
-
-def judged(task: Task, examples: Any, split: str) -> Any:
-    """As much of a split as the task scores while it trains; all of the test set."""
-    return examples if split == "test" else First(examples, task.judged)
-
-
-def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """The order cut into pieces of ``size``; the last one may be smaller."""
-    return [order[i : i + size] for i in range(0, len(order), size)]
-
-
-def arranged(examples: Any) -> np.ndarray:
-    """The places of all examples in the order in which looking at them is fastest."""
-    order = np.arange(len(examples))
-    return examples.arrange(order) if hasattr(examples, "arrange") else order
-
-
-def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Batches of rows that were taken in ``order``, each row at its own place again."""
-    taken = np.concatenate(rows)
-    out = np.empty_like(taken)
-    out[order] = taken
-    return out
-
-
-def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
-    """The model's outputs on a split, (n, …) as the task keeps them, in the split's order."""
-    import torch
-
-    model.eval()
-    rows, order = [], arranged(examples)
-    with torch.inference_mode():
-        for batch in examples.batches(in_batches(order, batch_size), None, device):
-            rows.append(task.outputs(model, batch, task.loss(model, batch)[1]))
-    return in_place(rows, order)
-
-
-def score(told: Training, model: Any, split: str, device: str) -> dict[str, float]:
-    """The task's metrics and the mean loss on a split, or on as much of it as the task judges after an epoch."""
-    import torch
-
-    model.eval()
-    rows, losses = [], 0.0
-    examples = judged(told.task, told.examples[split], split)
-    order = arranged(examples)
-    size = max(1, told.batch_size // told.accumulation)
-    with torch.inference_mode():
-        for batch in examples.batches(in_batches(order, size), None, device):
-            loss, given = told.task.loss(model, batch)
-            rows.append(told.task.outputs(model, batch, given))
-            losses += float(loss) * len(rows[-1])
-    return {**metrics(told.task, in_place(rows, order), examples, told.target), "loss": losses / len(examples)}
-
-
-def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) -> dict[str, float]:
-    """The task's metrics of outputs on a split, each example counted once."""
-    records = task.evaluate(out, examples, target)
-    return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
 
 
 def _copied(model: Any) -> dict[str, Any]:

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tlcore.errors import RunFailed, UnusableInput
-from tlcore.strategies.hooks import find
-from tlcore.strategies.plan import passes_once
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.hooks import find
+from tlcore.training.phase import Trained, Training
+from tlcore.training.work import passes_once
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fit import Fitting
+    from tlcore.training.fitting import Fitting
 
 TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
 SOURCE = "pre-trained"  # the folder of what it leaves
@@ -41,7 +42,7 @@ def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, p
         _train(told, arm, checkpoint, number, phase, accumulation)
         kept = checkpoint.load()
         assert kept is not None
-    done = loop.Trained(**kept["done"])
+    done = Trained(**kept["done"])
     model.load_state_dict({**model.state_dict(), **without_head(told, model, kept["model"])})
     losses = [point["train_loss"] for point in done.history if "train_loss" in point]
     dataset = told.sets[phase["stream"]]
@@ -82,7 +83,7 @@ def _train(told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: 
         watch.point(arm=arm, seed=0, trial=TRIAL, phase=number, epoch=epoch, seconds=seconds, **values)
 
     start = watch.done
-    loop.train(loop.Training(
+    loop.train(Training(
         task=told.task, model=told.model(phase["pretrained"], 0), examples=told.examples, target=told.target,
         phase=phase, rate=phase["rate"], epochs=epochs, patience=None, seed=0, batch_size=phase["batch_size"],
         accumulation=accumulation, machine=told.machine, checkpoint=checkpoint, metric=told.metric,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.tasks import scoring
 from tlcore.tasks.contract import Task
-from tlcore.training import loop
 
 if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
@@ -32,23 +32,23 @@ def pack_and_score(
     import torch
 
     validation = examples["validation"]
-    task.settle(model, validation, lambda: loop.outputs(task, model, validation, batch_size, device))
+    task.settle(model, validation, lambda: scoring.outputs(task, model, validation, batch_size, device))
     weights = folder / "weights"
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()
     model.save(weights, labels, task.saved(processor))
     reloaded = task.load(weights, source.source, processor["size"]).to(device, memory_format=torch.channels_last).eval()
     model.to(device, memory_format=torch.channels_last)
-    few = loop.First(examples["validation"], batch_size)
+    few = scoring.First(examples["validation"], batch_size)
     if kept is None:
         out = {
-            split: loop.outputs(task, reloaded, loop.judged(task, these, split), batch_size, device)
+            split: scoring.outputs(task, reloaded, scoring.judged(task, these, split), batch_size, device)
             for split, these in examples.items()
         }
-        reference, compared = loop.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
+        reference, compared = scoring.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
     else:
         out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}
-        reference, compared = loop.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
+        reference, compared = scoring.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
     return out, apart(reference, compared)
 
 

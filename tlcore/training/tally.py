@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcore.strategies.plan import epochs_of
+from tlcore.training.work import epochs_of
 from tlcore.words import Sentence, say
 
 START = 200.0  # what the start of a training costs, in examples seen

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.plan import work_of
-from tlcore.training import machine
+from tlcore import machine
+from tlcore.training.work import work_of
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def _seconds(project: Project, dataset: Dataset, strategy: str) -> float | None:
 
     from tlcore import flow, sources
     from tlcore.errors import StudioError
-    from tlcore.strategies.plan import guess_seconds
+    from tlcore.training.work import guess_seconds
     from tlcore.ui.state import draft_spec
 
     try:

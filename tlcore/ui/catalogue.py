@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.ui.state import change_draft, default_source, store
 from tlcore.ui.text import plain, sentence, size
@@ -66,7 +67,7 @@ def choose_source(project: Project, task: str) -> None:
     """The catalogue: what is chosen, the filters, and one row for each model."""
     from tlcore.sources import availability, sources_for
 
-    models = sources_for(task, store())
+    models = sources_for(tasks.find(task).reads, store())
     reach = hub_answers()
     places = {model.id: availability(model, store(), reach) for model in models}
     chosen = project.draft.get("source")

@@ -243,8 +243,8 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     from tlcore.flow import preview
     from tlcore.guidance import kept_advice
     from tlcore.report.statistics import foreseen
-    from tlcore.strategies.plan import guess_seconds
     from tlcore.strategies.words import phases_in_words
+    from tlcore.training.work import guess_seconds
 
     try:
         sets = opened(spec.data, store())

@@ -67,6 +67,7 @@ def _publish(run: Run, size: int) -> None:
         "pre_training": {name: told[name] for name in ABOUT},
         **{name: source.get(name) for name in ("licence", "architecture", "parameters")},
         "source": source["id"], "bytes": size, "strategy": report["strategy"],
+        "modality": (run.plan or {}).get("modality"),
     }  # fmt: skip
     store().models.publish(store().runs.folder(run.id) / FILE, name=t("{name}, pre-trained", name=run.name),
                            owner=owner(), task=run.task, run_id=run.id, about=about)  # fmt: skip

@@ -281,6 +281,7 @@ def about(run: Run, path: Path) -> dict[str, Any]:
         "licence": source.get("licence"),
         "architecture": source.get("architecture"),
         "parameters": source.get("parameters"),
+        "modality": (run.plan or {}).get("modality"),
         "dataset": run.dataset,
         "bytes": path.stat().st_size,
     }

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.report.word_weights import marked
 from tlcore.store.tables import SUCCEEDED
+from tlcore.tasks.word_weights import marked
 from tlcore.ui import jobview
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain

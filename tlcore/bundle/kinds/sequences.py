@@ -56,7 +56,7 @@ class Preprocessing(BaseModel):
         from tlcore.sources.opening import open_folder
 
         if self._network is None:
-            known = from_folder(folder, "bundle", "bundle", ())
+            known = from_folder(folder, "bundle", "bundle")
             self._network = open_folder(folder, known).build(None, True).eval()
         return self._network
 

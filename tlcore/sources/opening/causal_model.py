@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from tlcore.sources.opening import tokens
 from tlcore.sources.opening.grouping import NECK, STEM, Key, group
 from tlcore.sources.opening.image_model import set_training
-from tlcore.tasks.contract import Part
+from tlcore.sources.opening.part import Part
 
 LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 AT_ONCE = 2_048  # places whose words are weighed at once: a vocabulary of 150,000 times this is 1.2 GB

@@ -32,7 +32,6 @@ def check(folder: Path) -> dict[str, Any]:
         source_data=nothing,
         licence="unknown",
         input_size=None,
-        tasks=(),
     )
     try:
         opened = open_folder(folder, source)

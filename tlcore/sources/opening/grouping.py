@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tlcore.tasks.contract import Part
+from tlcore.sources.opening.part import Part
 
 if TYPE_CHECKING:
     from torch import nn

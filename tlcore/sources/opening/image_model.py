@@ -11,7 +11,7 @@ from torch import nn
 
 from tlcore.sources.opening.cam import CamTarget, find_cam_target
 from tlcore.sources.opening.grouping import group
-from tlcore.tasks.contract import Part
+from tlcore.sources.opening.part import Part
 
 
 class ImageModel(nn.Module):

@@ -15,7 +15,7 @@ from tlcore.sources.opening.from_seq2seq import WARM
 from tlcore.sources.opening.grouping import NECK, STEM, Key, group
 from tlcore.sources.opening.image_model import set_training
 from tlcore.sources.opening.pair_tokens import IGNORED
-from tlcore.tasks.contract import Part
+from tlcore.sources.opening.part import Part
 
 LAYER = re.compile(r"\.(?:block|layer|layers|albert_layers)\.(\d+)\.")
 HEADS = ("decoder", "enc_to_dec_proj", "model.decoder", "lm_head", "final_logits_bias")

@@ -13,8 +13,8 @@ from torch import nn
 from tlcore.sources.opening import tokens
 from tlcore.sources.opening.grouping import group
 from tlcore.sources.opening.image_model import set_training, untied
+from tlcore.sources.opening.part import Part
 from tlcore.sources.opening.text_model import matcher
-from tlcore.tasks.contract import Part
 
 HEADS = ("qa_outputs", "classifier")  # what transformers calls the head, by architecture
 PIECE = 64  # windows that go through the network at once: a long context has hundreds

@@ -13,7 +13,7 @@ from torch import nn
 from tlcore.sources.opening import tokens
 from tlcore.sources.opening.grouping import NECK, STEM, Key, group
 from tlcore.sources.opening.image_model import set_training, untied
-from tlcore.tasks.contract import Part
+from tlcore.sources.opening.part import Part
 
 DROPOUT = 0.1  # before the head
 LAYER = re.compile(r"\.(?:layer|layers|albert_layers)\.(\d+)\.")

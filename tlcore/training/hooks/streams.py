@@ -10,8 +10,8 @@ from tlcore.errors import RunFailed
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.strategies.hooks.contract import At
-    from tlcore.training.loop import Training
+    from tlcore.training.hooks.contract import At
+    from tlcore.training.phase import Training
 
 
 def needed(told: Training, name: str) -> Any:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.strategies.hooks.contract import Ended
+from tlcore.tasks import scoring
+from tlcore.training.hooks.contract import Ended
+from tlcore.training.pack import apart
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 COMPARED = 8  # validation examples whose outputs are compared before and after the merge
 
@@ -59,7 +61,6 @@ class Lora:
     def end(self, model: Any) -> Ended:
         before = self._outputs(model)
         merge(model)
-        from tlcore.training.pack import apart
 
         share = 100 * self.trained / self.total
         note = say("LoRA trained {n} weights, {percent} % of the network's {total}, head included; they were merged "
@@ -68,10 +69,9 @@ class Lora:
                               "merge_difference": apart(before, self._outputs(model))})  # fmt: skip
 
     def _outputs(self, model: Any) -> Any:
-        from tlcore.training import loop
 
-        few = loop.First(self.told.examples["validation"], COMPARED)
-        return loop.outputs(self.told.task, model, few, COMPARED, self.device)
+        few = scoring.First(self.told.examples["validation"], COMPARED)
+        return scoring.outputs(self.told.task, model, few, COMPARED, self.device)
 
 
 def fitting(model: Any) -> list[str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At
+from tlcore.training.hooks.contract import At
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fit import Fitting
-    from tlcore.training.loop import Training
+    from tlcore.training.fitting import Fitting
+    from tlcore.training.phase import Training
 
 
 class Supervised:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At
-from tlcore.strategies.hooks.domains import Domains, discriminator, ramp, reversed_gradient
+from tlcore.training.hooks.contract import At
+from tlcore.training.hooks.domains import Domains, discriminator, ramp, reversed_gradient
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 
 class Dann:

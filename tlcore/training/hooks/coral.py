@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At
-from tlcore.strategies.hooks.domains import Domains
+from tlcore.training.hooks.contract import At
+from tlcore.training.hooks.domains import Domains
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 
 class Coral:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.strategies.hooks.contract import At, Ended
-from tlcore.strategies.hooks.streams import needed
+from tlcore.tasks.scoring import in_batches
+from tlcore.training.hooks.contract import At, Ended
+from tlcore.training.hooks.streams import needed
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 LOOKED_AT = (200, 1_000)  # target examples that are looked at after each epoch, as many as are trained on between
 TOLD_APART = 500  # examples of each domain by which they are told apart
@@ -69,8 +70,6 @@ class TargetChoice:
     def _look(self, model: Any, examples: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Features (n, d) and logits (n, classes) of at most so many examples, the same ones each time."""
         import torch
-
-        from tlcore.training.loop import in_batches
 
         model.eval()
         size = max(2, self.told.batch_size // self.told.accumulation)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.strategies.hooks.streams import draw, needed
+from tlcore.training.hooks.streams import draw, needed
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.strategies.hooks.contract import At
-    from tlcore.training.loop import Training
+    from tlcore.training.hooks.contract import At
+    from tlcore.training.phase import Training
 
 
 @dataclass(frozen=True)

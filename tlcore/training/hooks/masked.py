@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At
+from tlcore.tasks import masked_texts
+from tlcore.training.hooks.contract import At
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fit import Fitting
-    from tlcore.training.loop import Training
+    from tlcore.training.fitting import Fitting
+    from tlcore.training.phase import Training
 
 
 class Masked:
@@ -36,8 +37,6 @@ class Masked:
     @staticmethod
     def stream(told: Fitting, dataset: Dataset) -> Any:
         """Its texts, some of their tokens hidden."""
-        from tlcore.tasks import masked_texts
-
         return masked_texts.of(told, dataset)
 
     def begin(self, told: Training, device: str) -> None:

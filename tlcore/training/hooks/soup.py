@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At, Ended
+from tlcore.tasks.scoring import order
+from tlcore.training.hooks.contract import At, Ended
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 
 class Soup:
@@ -28,8 +29,6 @@ class Soup:
         self.told, self.device = told, device
 
     def judge(self, model: Any, seen: dict[str, float], at: At) -> None:
-        from tlcore.training.loop import order
-
         now = list(order(self.told.metric, seen))
         if len(self.best) == self.most and now <= self.best[-1][0]:
             return
@@ -43,15 +42,13 @@ class Soup:
         self.best = list(state["best"])
 
     def end(self, model: Any) -> Ended:
-        from tlcore.training import loop
-
         if len(self.best) < 2:
             return Ended()
         best, states = self.best[0][0], [state for _, state in self.best]
         mixed = {name: average([state[name] for state in states]) for name in states[0]}
         before = {name: value.detach().clone() for name, value in model.state_dict().items()}
         model.load_state_dict(mixed)
-        now = loop.order(self.told.metric, loop.score(self.told, model, "validation", self.device))
+        now = order(self.told.metric, self.told.validated(model, self.device))
         kept = list(now) > list(best)
         if not kept:
             model.load_state_dict(before)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At, Ended
+from tlcore.tasks.picture_examples import PAIRS, Canvases, PictureExamples
+from tlcore.training.hooks.contract import At, Ended
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fit import Fitting
-    from tlcore.training.loop import Training
+    from tlcore.training.fitting import Fitting
+    from tlcore.training.phase import Training
 
 WIDTH = 128  # of what the projection head gives
 
@@ -35,8 +36,6 @@ class SimClr:
     @staticmethod
     def stream(told: Fitting, dataset: Dataset) -> Any:
         """Its pictures, in batches of pairs of views."""
-        from tlcore.tasks.picture_examples import PAIRS, Canvases, PictureExamples
-
         flips = told.processor["augmentation"] == "standard"
         processor = {**told.processor, "augmentation": PAIRS if flips else f"{PAIRS}-no-flip"}
         canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], told.cache / "pictures")

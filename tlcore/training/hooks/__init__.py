@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tlcore.registry import by_id, pick
-from tlcore.strategies.hooks.adabn import AdaBn
-from tlcore.strategies.hooks.causal import Causal
-from tlcore.strategies.hooks.cdan import Cdan
-from tlcore.strategies.hooks.contract import At, Ended, Hook
-from tlcore.strategies.hooks.contrastive import Contrastive
-from tlcore.strategies.hooks.coral import Coral
-from tlcore.strategies.hooks.dan import Dan
-from tlcore.strategies.hooks.dann import Dann
-from tlcore.strategies.hooks.l2_sp import L2SP
-from tlcore.strategies.hooks.lora import Lora
-from tlcore.strategies.hooks.masked import Masked
-from tlcore.strategies.hooks.mcc import Mcc
-from tlcore.strategies.hooks.mean_teacher import MeanTeacher
-from tlcore.strategies.hooks.running import Running
-from tlcore.strategies.hooks.side_tasks import SideTasks
-from tlcore.strategies.hooks.simclr import SimClr
-from tlcore.strategies.hooks.soup import Soup
-from tlcore.strategies.hooks.supervised import Supervised
-from tlcore.strategies.hooks.target_choice import TargetChoice
+from tlcore.training.hooks.adabn import AdaBn
+from tlcore.training.hooks.causal import Causal
+from tlcore.training.hooks.cdan import Cdan
+from tlcore.training.hooks.contract import At, Ended, Hook
+from tlcore.training.hooks.contrastive import Contrastive
+from tlcore.training.hooks.coral import Coral
+from tlcore.training.hooks.dan import Dan
+from tlcore.training.hooks.dann import Dann
+from tlcore.training.hooks.l2_sp import L2SP
+from tlcore.training.hooks.lora import Lora
+from tlcore.training.hooks.masked import Masked
+from tlcore.training.hooks.mcc import Mcc
+from tlcore.training.hooks.mean_teacher import MeanTeacher
+from tlcore.training.hooks.running import Running
+from tlcore.training.hooks.side_tasks import SideTasks
+from tlcore.training.hooks.simclr import SimClr
+from tlcore.training.hooks.soup import Soup
+from tlcore.training.hooks.supervised import Supervised
+from tlcore.training.hooks.target_choice import TargetChoice
 
 HOOKS: tuple[type[Hook], ...] = (
     L2SP,

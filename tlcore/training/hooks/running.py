@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At, Ended, Hook
+from tlcore.training.hooks.contract import At, Ended, Hook
 
 if TYPE_CHECKING:
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 
 class Running:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.strategies.hooks.contract import At, Ended
+from tlcore.tasks.scoring import in_batches, metrics
+from tlcore.training.features import forward
+from tlcore.training.hooks.contract import At, Ended
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 CENTRES_OF = 1_000  # training examples, drawn at random, that the centres of the classes are taken from
 SHARPNESS = 10.0  # what a cosine is multiplied by, as a logit
@@ -53,8 +55,6 @@ class Contrastive:
 
     def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
         """The head has learned nothing: in the place of its scores stand those of the nearest centre."""
-        from tlcore.training.loop import metrics
-
         task, examples, target = self.told.task, self.told.examples, self.told.target
         labels = task.classes(examples["train"])[self.some]
         rows = self._directions(model, examples["train"], self.some)
@@ -77,9 +77,6 @@ class Contrastive:
 
     def _directions(self, model: Any, examples: Any, order: np.ndarray) -> np.ndarray:
         """The features of some examples, of length one each; ``order`` rises."""
-        from tlcore.training.features import forward
-        from tlcore.training.loop import in_batches
-
         places = examples.arrange(order) if hasattr(examples, "arrange") else order
         chunks = in_batches(places, self.told.batch_size)
         rows = np.concatenate(list(forward(self.told.task, model, examples, chunks, self.device)))

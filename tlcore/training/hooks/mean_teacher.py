@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tlcore.strategies.hooks.contract import At
-from tlcore.strategies.hooks.streams import draw, needed
+from tlcore.training.hooks.contract import At
+from tlcore.training.hooks.streams import draw, needed
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 DECAY = 0.99
 SURE = 0.9  # an answer of the teacher counts from this probability on

@@ -7,11 +7,12 @@ import json
 import pytest
 
 from tlcore import tasks
+from tlcore.plan import make_plan
 from tlcore.spec import Data, Spec
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.plan import epochs_of, guess_seconds, make_plan, work_of
 from tlcore.strategies.words import phases_in_words
+from tlcore.training.work import epochs_of, guess_seconds, work_of
 from tlcore.words import t
 
 METRIC = tasks.find("image-classification").metrics[0]

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
-from tlcore.strategies.hooks.contract import At
-from tlcore.strategies.hooks.streams import needed
+from tlcore.tasks.scoring import in_batches
+from tlcore.training.hooks.contract import At
+from tlcore.training.hooks.streams import needed
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
 
 MOST = (256, 2_000)  # target examples that the statistics are of, as many as are trained on between these
 
@@ -52,8 +53,6 @@ def layers(model: Any) -> list[Any]:
 
 def adapt(told: Training, model: Any, found: list[Any], examples: Any, device: str) -> None:
     """Replace the running statistics of these layers by the mean of those of target batches of equal size."""
-    from tlcore.training.loop import in_batches
-
     size = max(2, told.batch_size // told.accumulation)
     most = int(np.clip(len(told.examples["train"]), *MOST))
     order = np.random.default_rng(0).permutation(len(examples))[:most]

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fit import Fitting
-    from tlcore.training.loop import Training
+    from tlcore.training.fitting import Fitting
+    from tlcore.training.phase import Training
 
 
 @dataclass(frozen=True)

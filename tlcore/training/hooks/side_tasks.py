@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
-from tlcore.strategies.hooks.contract import At, Ended
-from tlcore.strategies.hooks.streams import draw
-from tlcore.strategies.hooks.weighting import WEIGHTINGS
+from tlcore.tasks.scoring import in_batches, metrics
+from tlcore.training.hooks.contract import At, Ended
+from tlcore.training.hooks.streams import draw
+from tlcore.training.hooks.weighting import WEIGHTINGS
 from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.loop import Training
+    from tlcore.training.phase import Training
     from tlcore.training.sides import Side
 
 
@@ -106,15 +107,11 @@ class SideTasks:
         return Ended(measured={"weights": [round(weight, 3) for weight in self.weighting.weights()]})
 
     def _scored(self, model: Any, number: int, split: str) -> dict[str, float]:
-        from tlcore.training.loop import metrics
-
         side = self.sides[number]
         return metrics(self.told.task, self._outputs(model, number, split), side.examples[split], side.target)
 
     def _outputs(self, model: Any, number: int, split: str) -> np.ndarray:
         import torch
-
-        from tlcore.training.loop import in_batches
 
         examples, rows = self.sides[number].examples[split], []
         model.eval()

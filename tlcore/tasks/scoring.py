@@ -1,0 +1,90 @@
+"""What a model gives on the examples of a split, and what it is worth: batches, outputs, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tlcore.tasks.contract import Metric, Task
+
+
+class First:
+    """The first ``n`` examples of a split; all where ``n`` is None."""
+
+    def __init__(self, examples: Any, n: int | None):
+        self._examples, self._n = examples, len(examples) if n is None else min(n, len(examples))
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getattr__(self, name: str) -> Any:
+        """What holds of each example, cut; the rest as it is."""
+        value = getattr(object.__getattribute__(self, "_examples"), name)
+        whole = isinstance(value, np.ndarray | list) and len(value) == len(self._examples)
+        return value[: self._n] if whole else value
+
+
+def judged(task: Task, examples: Any, split: str) -> Any:
+    """As much of a split as the task scores while it trains; all of the test set."""
+    return examples if split == "test" else First(examples, task.judged)
+
+
+def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """The order cut into pieces of ``size``; the last one may be smaller."""
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def arranged(examples: Any) -> np.ndarray:
+    """The places of all examples in the order in which looking at them is fastest."""
+    order = np.arange(len(examples))
+    return examples.arrange(order) if hasattr(examples, "arrange") else order
+
+
+def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    """Batches of rows that were taken in ``order``, each row at its own place again."""
+    taken = np.concatenate(rows)
+    out = np.empty_like(taken)
+    out[order] = taken
+    return out
+
+
+def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
+    """The model's outputs on a split, (n, …) as the task keeps them, in the split's order."""
+    import torch
+
+    model.eval()
+    rows, places = [], arranged(examples)
+    with torch.inference_mode():
+        for batch in examples.batches(in_batches(places, batch_size), None, device):
+            rows.append(task.outputs(model, batch, task.loss(model, batch)[1]))
+    return in_place(rows, places)
+
+
+def score(
+    task: Task, model: Any, examples: Any, target: dict[str, Any], batch_size: int, device: str
+) -> dict[str, float]:
+    """The task's metrics and the mean loss on examples."""
+    import torch
+
+    model.eval()
+    rows, losses, places = [], 0.0, arranged(examples)
+    with torch.inference_mode():
+        for batch in examples.batches(in_batches(places, batch_size), None, device):
+            loss, given = task.loss(model, batch)
+            rows.append(task.outputs(model, batch, given))
+            losses += float(loss) * len(rows[-1])
+    return {**metrics(task, in_place(rows, places), examples, target), "loss": losses / len(examples)}
+
+
+def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) -> dict[str, float]:
+    """The task's metrics of outputs on a split, each example counted once."""
+    records = task.evaluate(out, examples, target)
+    return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
+
+
+def order(metric: Metric, seen: Mapping[str, float]) -> tuple[float, float]:
+    """By what states are compared, higher is better: the headline metric, then minus the loss."""
+    return seen[metric.id] * (1 if metric.higher_is_better else -1), -seen["loss"]
