@@ -15,9 +15,9 @@ from tlcore import data, tasks
 from tlcore.data.confirming import confirm, corrected, read_corrections, relabel
 from tlcore.data.csv_out import safe_csv
 from tlcore.data.duplicates import clusters
-from tlcore.data.job import check_upload
 from tlcore.data.staging import Staged, stage
 from tlcore.errors import Cancelled, UnusableInput
+from tlcore.jobs.work.uploads import check_upload
 from tlcore.spec import Data, Split
 from tlcore.words import say
 

@@ -21,7 +21,8 @@ from tlcore.data import subsets
 from tlcore.errors import UnusableInput
 from tlcore.guidance.power_law import crosses, falling, fit
 from tlcore.jobs.foreground import run_here
-from tlcore.report import label_savings, label_savings_job, power, time_to_score
+from tlcore.jobs.work import label_savings as label_savings_job
+from tlcore.report import label_savings, power, time_to_score
 from tlcore.report.label_savings import Measured, analyse, sentences
 from tlcore.spec import from_dict
 from tlcore.store import Store

@@ -15,8 +15,9 @@ from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
 from tlcore import guidance, tasks
 from tlcore.data.dataset import Dataset
-from tlcore.guidance import race, race_job
+from tlcore.guidance import race
 from tlcore.jobs.foreground import run_here
+from tlcore.jobs.work import race as race_job
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, FAILED, SUCCEEDED

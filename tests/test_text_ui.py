@@ -9,7 +9,7 @@ import text_models
 from text_pages import opened, said, tables
 
 from tlcore.data.staging import stage
-from tlcore.report.job import explain
+from tlcore.jobs.work.explaining import explain
 from tlcore.store import Store
 from tlcore.store.tables import SUCCEEDED
 

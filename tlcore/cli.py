@@ -207,8 +207,8 @@ def _report(told: argparse.Namespace, run_id: str | None = None) -> int:
 
 
 def _savings(told: argparse.Namespace) -> int:
+    from tlcore.jobs.work.label_savings import usable
     from tlcore.report import label_savings
-    from tlcore.report.label_savings_job import usable
 
     store = _store()
     run = _known(store, told.run)

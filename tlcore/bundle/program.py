@@ -46,8 +46,10 @@ def predict_generation_py() -> str:
     """The text of predict.py for models that write."""
     from tlcore.bundle import standalone_text as text
     from tlcore.bundle.standalone import cell, write_table
+    from tlcore.tasks.generating import begun, continued, readable
 
-    functions = (cell, write_table, text.gather, text._from_table, text._place, text.encoding_of)
+    functions = (cell, write_table, text.gather, text._from_table, text._place, text.encoding_of, begun, continued,
+                 readable)  # fmt: skip
     return _written("standalone_generation.py", functions, _of_tables())
 
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 KINDS = (
     ("run", "tlcore.flow:work"),
-    ("check-upload", "tlcore.data.job:check_upload"),
-    ("take-set", "tlcore.data.job:take_set"),
-    ("predict", "tlcore.bundle.job:predict"),
-    ("ask", "tlcore.bundle.job:ask"),
-    ("explain", "tlcore.report.job:explain"),
-    ("measure", "tlcore.guidance.job:measure"),
-    ("rank", "tlcore.guidance.job:rank"),
-    ("race", "tlcore.guidance.race_job:work"),
-    ("label-savings", "tlcore.report.label_savings_job:work"),
+    ("check-upload", "tlcore.jobs.work.uploads:check_upload"),
+    ("take-set", "tlcore.jobs.work.uploads:take_set"),
+    ("predict", "tlcore.jobs.work.predicting:predict"),
+    ("ask", "tlcore.jobs.work.predicting:ask"),
+    ("explain", "tlcore.jobs.work.explaining:explain"),
+    ("measure", "tlcore.jobs.work.measuring:measure"),
+    ("rank", "tlcore.jobs.work.measuring:rank"),
+    ("race", "tlcore.jobs.work.race:work"),
+    ("label-savings", "tlcore.jobs.work.label_savings:work"),
 )
 OURS = "tlcore.jobs.kinds:KINDS"
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import machine
-from tlcore.bundle.standalone_generation import begun, continued, readable
 from tlcore.tasks import chat_template
+from tlcore.tasks.generating import begun, continued, readable
 from tlcore.words import say
 
 if TYPE_CHECKING:

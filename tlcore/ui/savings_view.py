@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.report import label_savings_job, power, time_to_score
+from tlcore.jobs.work import label_savings
+from tlcore.report import power, time_to_score
 from tlcore.report.label_savings import about
 from tlcore.store.tables import CANCELLED, FAILED
 from tlcore.ui import charts, jobview
@@ -46,12 +47,12 @@ def show(run: Run, report: dict[str, Any]) -> None:
 def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
     """What it does, how long it may take, and the button."""
     try:
-        label_savings_job.usable(run)
-        sizes = label_savings_job.planned_sizes(report)
+        label_savings.usable(run)
+        sizes = label_savings.planned_sizes(report)
     except StudioError as error:
         st.info(sentence(error.sentence), icon=":material/info:")
         return
-    seeds = min(label_savings_job.SEEDS, report["seeds"])
+    seeds = min(label_savings.SEEDS, report["seeds"])
     st.markdown(
         t(
             "How many labels is transfer worth? Both arms are trained again on parts of your training data, with "
@@ -60,7 +61,7 @@ def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
             seeds=seeds,
         )
     )
-    guess = label_savings_job.guess_seconds(report, sizes)
+    guess = label_savings.guess_seconds(report, sizes)
     st.caption(
         t(
             "About {time}, by how long the run's own trainings took. It can be stopped, and goes on later.",

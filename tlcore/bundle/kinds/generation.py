@@ -12,9 +12,10 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tlcore.bundle import layout, program
 from tlcore.bundle.kinds import texts
 from tlcore.bundle.kinds.contract import Feed, Input, Knob, Row
-from tlcore.bundle.standalone_generation import PROMPTS, begun, continued, readable
+from tlcore.bundle.standalone_generation import PROMPTS
 from tlcore.bundle.standalone_text import gather
 from tlcore.errors import UnusableInput
+from tlcore.tasks.generating import begun, continued, readable
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

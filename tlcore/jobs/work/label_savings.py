@@ -26,6 +26,7 @@ from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.training import fit
 from tlcore.training.fitting import Fitting
+from tlcore.training.result import ArmResult
 from tlcore.training.tally import Tally, work_of
 from tlcore.words import LANGUAGES, say
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from tlcore.store import Store
     from tlcore.store.tables import Job, Run
     from tlcore.tasks.contract import Metric
-    from tlcore.training.fitting import Fitting
-    from tlcore.training.result import ArmResult
 
 ARMS = ("transfer", "twin")
 SIZES, SEEDS = 5, 3
@@ -115,8 +114,6 @@ class _Curves:
 
     def full(self, name: str, seed: int) -> ArmResult:
         """The run's own training with all the labels."""
-        from tlcore.training.result import ArmResult
-
         return ArmResult.load(self.run.folder / "arms" / name / f"seed-{seed}")
 
     def rate(self, name: str) -> float | None:
@@ -167,8 +164,6 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
 
 def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured:
     """Every training of an arm, by size and seed; what is done already is not done again. Weights are not kept."""
-    from tlcore.training.result import ArmResult
-
     told = curves.run
     train, test = told.dataset.split("train"), told.examples["test"]
     orders = [told.task.nested(train, seed) for seed in range(seeds)]

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import sources, tasks
+from tlcore import flow, sources, tasks
 from tlcore.guidance import race, turns
 from tlcore.report import statistics
 from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
+from tlcore.strategies import find
 from tlcore.tasks import scoring
 from tlcore.training import fit
 from tlcore.training.fitting import Fitting
@@ -32,15 +33,12 @@ if TYPE_CHECKING:
     from tlcore.store import Store
     from tlcore.store.tables import Job
     from tlcore.tasks.contract import Records
-    from tlcore.training.fitting import Fitting
 
 DRAWS = 1000
 
 
 def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     """``job.input`` as `race.request` makes it. Keeps the result in ``cache/races`` and returns who won."""
-    from tlcore import flow
-
     asked = job.input
     base = Spec.model_validate({**asked["spec"], "baseline": "none", "seeds": 1})
     task = tasks.find(base.task)
@@ -180,8 +178,6 @@ def _within(told: Fitting, folder: Path) -> Fitting:
 
 def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
     """Rung after rung until one is left or the last rung is run."""
-    from tlcore.strategies import find
-
     rows: dict[str, dict[str, Any]] = {
         one.strategy: {"strategy": one.strategy, "rate": None, "rungs": [], "dropped_at": None} for one in runners
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tlcore import machine, sources, tasks
 from tlcore.guidance import ranking
 from tlcore.guidance.evidence import measure_with
 from tlcore.spec import Options
@@ -19,8 +20,6 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     """Measure a dataset with one source. ``job.input``: ``task``, ``dataset`` (fingerprint), ``source`` and, if wanted,
     ``options`` of the Spec. The Evidence is found by `guidance.kept`.
     """
-    from tlcore import machine, sources, tasks
-
     asked = job.input
     task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
     progress(0.0, say("Opening the source model"))
@@ -34,8 +33,6 @@ def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any
     """Rank the reachable sources. ``job.input``: ``task``, ``dataset``, ``source`` (ranked too, wherever it lies), and
     ``download`` (also those that the hub would give). The rows are found by `guidance.kept_ranking`.
     """
-    from tlcore import tasks
-
     asked = job.input
     task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
     refs = [one.id for one in ranking.reachable(task, store, download=bool(asked.get("download")))]

@@ -6,13 +6,18 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tlcore.bundle.open import Bundle
 from tlcore.errors import UnusableInput
+from tlcore.jobs.work.predicting import bundle_path
+from tlcore.sources.local import from_folder
+from tlcore.sources.opening import load
+from tlcore.sources.source_model import SourceModel
+from tlcore.tasks import gradcam, word_weights
 from tlcore.words import Sentence, say
 
 MOST = 100_000  # characters of a text
 
 if TYPE_CHECKING:
-    from tlcore.sources.source_model import SourceModel
     from tlcore.store import Store
     from tlcore.store.tables import Job
 
@@ -28,11 +33,6 @@ def _words(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, A
     ``job.input``: the bundle as ``run`` or ``model`` (ids) or ``bundle`` (a path), ``text``, and ``label`` if wanted,
     else the predicted one is explained.
     """
-    from tlcore.bundle.job import bundle_path
-    from tlcore.bundle.open import Bundle
-    from tlcore.sources.local import from_folder
-    from tlcore.tasks import word_weights
-
     progress(0.1, say("Opening the model"))
     bundle = Bundle.open(bundle_path(store, job.input))
     labels = bundle.labels
@@ -50,9 +50,6 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     ``job.input``: ``run``, ``id`` (of the picture in the dataset) and, if wanted, ``label`` to explain (else the
     predicted one). Where the network has no map of places, ``gradcam`` is null.
     """
-    from tlcore.sources.opening import load
-    from tlcore.tasks import gradcam
-
     run = store.runs.get(job.input["run"])
     if run is None or run.report is None or run.dataset is None:
         raise UnusableInput(say("This run has no report yet, so there is nothing to explain."), code="run")
@@ -82,8 +79,6 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
 
 def _source(told: dict[str, Any]) -> SourceModel:
     """The source as the report names it: the trained weights are opened without it being here any more."""
-    from tlcore.sources.source_model import SourceModel
-
     return SourceModel(
         id=told["id"], title=told["title"], provider="", hub_id=told["hub_id"], revision=told["revision"],
         architecture=told["architecture"], parameters=told["parameters"], megabytes=None,
