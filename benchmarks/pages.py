@@ -43,7 +43,8 @@ from websockets.asyncio.client import connect
 
 from tlcore.data.samples import find
 from tlcore.data.staging import confirm, stage
-from tlcore.spec import Split, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Split
 from tlcore.store import Store
 from tlcore.store.store import LOCAL_OWNER
 

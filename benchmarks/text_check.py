@@ -57,7 +57,7 @@ def main() -> None:
     asked = parser.parse_args()
 
     from tlcore.data.staging import confirm, stage
-    from tlcore.spec import Split
+    from tlcore.spec_parts import Split
     from tlcore.store import Store
 
     with tempfile.TemporaryDirectory() as temporary:

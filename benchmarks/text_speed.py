@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from tlcore import data, machine, tasks
 from tlcore.sources import open_source
-from tlcore.spec import Data, Options
+from tlcore.spec_parts import Data, Options
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.tasks import scoring

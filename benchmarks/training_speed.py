@@ -26,7 +26,7 @@ from torchvision.transforms import v2
 
 from tlcore import data, machine, tasks
 from tlcore.sources import open_source
-from tlcore.spec import Data, Options
+from tlcore.spec_parts import Data, Options
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.tasks import augmentation

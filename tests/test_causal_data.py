@@ -12,7 +12,7 @@ from tlcore import data, tasks
 from tlcore.data.readers.blocks import MOST, blocks
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, Split
+from tlcore.spec_parts import Data, Split
 
 TASK = tasks.find("text-generation")
 

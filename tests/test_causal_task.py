@@ -18,7 +18,7 @@ from sources_models import source as nameless
 from tlcore import data, tasks
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import open_folder
-from tlcore.spec import Data, Options
+from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES, serving
 from tlcore.tasks import scoring
 from tlcore.tasks.n_grams import Counted

@@ -12,7 +12,8 @@ from sources_models import source as nameless
 from tlcore import data, strategies, tasks
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
-from tlcore.spec import Data, Options, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data, Options
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring
 from tlcore.training import features, fit

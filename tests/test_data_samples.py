@@ -12,7 +12,8 @@ from PIL import Image
 from tlcore.data.samples import SAMPLES, find
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)

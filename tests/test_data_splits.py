@@ -8,7 +8,7 @@ import pytest
 
 from tlcore.data import splits
 from tlcore.data.splits import divide, stratified
-from tlcore.spec import Split
+from tlcore.spec_parts import Split
 
 SPLIT = Split()
 

@@ -94,7 +94,8 @@ def test_every_verb_is_documented_and_exists():
 
 def test_the_spec_in_the_docs_has_every_field_and_its_default():
     """Every field of the Spec stands in docs/cli.md, and what the file says it is if left out is true."""
-    from tlcore.spec import Data, Spec, from_yaml
+    from tlcore.spec import Spec, from_yaml
+    from tlcore.spec_parts import Data
 
     blocks = re.findall(r"```yaml\n(.*?)```", doc("cli.md"), re.DOTALL)
     full = yaml.safe_load(blocks[1])

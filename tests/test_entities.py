@@ -17,7 +17,8 @@ from tlcore import data, tasks
 from tlcore.data.spans import entities, pieces, shown, words_of
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
-from tlcore.spec import Data, Options, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring

@@ -12,7 +12,7 @@ from tlcore import data, tasks
 from tlcore.data.readers.tagged import from_tags, spans_of
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.words import t
 
 TASK = tasks.find("token-classification")

@@ -13,7 +13,8 @@ from sources_models import TIMM, TRANSFORMERS, source, write
 from tlcore import flow, guidance, sources, tasks
 from tlcore.guidance import evidence as evidence_module
 from tlcore.guidance import keeping, looking, probe, size
-from tlcore.spec import Options, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Options
 from tlcore.training import features
 
 TASK = tasks.find("image-classification")

@@ -11,7 +11,8 @@ from tests.conftest import draw, write_photos
 from tlcore import data, flow, tasks
 from tlcore.data import further
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, Spec, from_dict
+from tlcore.spec import Spec, from_dict
+from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES, find
 from tlcore.strategies.contract import missing
 from tlcore.strategies.options import resolved

@@ -19,7 +19,8 @@ from tlcore.data.staging import confirm, stage
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
-from tlcore.spec import Data, Options, Spec, Split
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data, Options, Split
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring

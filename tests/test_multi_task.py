@@ -14,7 +14,8 @@ import torch
 from tests.conftest import draw
 from tlcore import data, flow, sources, tasks
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Data
 from tlcore.strategies import find
 from tlcore.training import fit, loop
 from tlcore.training.fitting import Fitting

@@ -14,7 +14,7 @@ import text_models
 from tlcore import data, tasks
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.words import t
 
 TASK = tasks.find("translation")

@@ -18,7 +18,8 @@ import yaml
 from streamlit.testing.v1 import AppTest
 
 from tlcore import data, sources, tasks
-from tlcore.spec import Data, Options, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Data, Options
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = tasks.find("translation")

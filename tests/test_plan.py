@@ -8,7 +8,8 @@ import pytest
 
 from tlcore import tasks
 from tlcore.plan import make_plan
-from tlcore.spec import Data, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.strategies.words import phases_in_words

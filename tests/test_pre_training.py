@@ -14,7 +14,7 @@ from tlcore import data, sources, tasks
 from tlcore.data import further
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import bodies, open_folder
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, missing
 from tlcore.strategies.options import resolved

@@ -13,7 +13,7 @@ from text_models import sentences
 from tlcore import data, sources, tasks
 from tlcore.data import further
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.training import fit, loop, once
 
 TASK = tasks.find("text-generation")

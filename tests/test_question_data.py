@@ -19,7 +19,7 @@ from tlcore.data.confirming import confirm
 from tlcore.data.readers import answer_places
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, Split
+from tlcore.spec_parts import Data, Split
 from tlcore.tasks import answer_scores, naive_answers
 from tlcore.words import t
 

@@ -13,7 +13,8 @@ from tlcore import data, tasks
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.sources.opening import from_spans, open_folder
-from tlcore.spec import Data, Options, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data, Options
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import question_answering, scoring

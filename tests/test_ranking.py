@@ -10,7 +10,7 @@ from sources_models import write_timm
 from tlcore import guidance, tasks
 from tlcore.guidance import evidence as evidence_module
 from tlcore.guidance.ranking import ESTIMATES, scores
-from tlcore.spec import Options
+from tlcore.spec_parts import Options
 
 TASK = tasks.find("image-classification")
 SMALL = Options(image_size=32)

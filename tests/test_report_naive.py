@@ -17,7 +17,8 @@ from tlcore.report import build, explanation, naive
 from tlcore.report.context import RunContext
 from tlcore.report.telling import sentences
 from tlcore.report.twin import twin_budget
-from tlcore.spec import Data, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import naive_pictures
 from tlcore.training.work import epochs_of

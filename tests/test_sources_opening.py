@@ -250,7 +250,7 @@ def test_importing_sources_is_light():
 def test_the_size_that_is_chosen_can_be_built(opened, dataset):
     """DINOv2's patches of 14 pixels do not divide the usual sizes."""
     from tlcore import tasks
-    from tlcore.spec import Options
+    from tlcore.spec_parts import Options
 
     task = tasks.find("image-classification")
     for name in ("dinov2", "vit", "test_vit3", "test_resnet"):

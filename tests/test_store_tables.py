@@ -12,7 +12,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from tlcore.spec import Data, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data
 from tlcore.store import Store
 from tlcore.store.store import MIGRATIONS, _migrate
 from tlcore.store.tables import Base

@@ -17,7 +17,8 @@ from tlcore.data.dataset import LEFT_OUT, SPLITS, Dataset
 from tlcore.data.samples import SAMPLES
 from tlcore.errors import UnusableInput
 from tlcore.report.statistics import scores
-from tlcore.spec import Data, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import missing
 from tlcore.tasks import TASKS, find

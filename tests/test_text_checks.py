@@ -17,7 +17,7 @@ from tlcore.data.staging import confirm, stage
 from tlcore.errors import UnusableInput
 from tlcore.sources import find
 from tlcore.sources.languages import unspoken
-from tlcore.spec import Split
+from tlcore.spec_parts import Split
 from tlcore.words import follow, t
 
 TASK = "text-classification"

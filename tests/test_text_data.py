@@ -15,7 +15,7 @@ from tlcore.data import personal
 from tlcore.data.materials.texts import normalised
 from tlcore.data.staging import Staged, confirm, stage
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data, Split
+from tlcore.spec_parts import Data, Split
 from tlcore.words import t
 
 TASK = "text-classification"

@@ -17,7 +17,8 @@ from tlcore import data, tasks
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
-from tlcore.spec import Data, Options, Spec, from_dict
+from tlcore.spec import Spec, from_dict
+from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring

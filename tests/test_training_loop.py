@@ -9,7 +9,7 @@ import torch
 from tlcore import machine, tasks
 from tlcore.sources.opening import open_folder
 from tlcore.sources.source_model import SourceModel
-from tlcore.spec import Options
+from tlcore.spec_parts import Options
 from tlcore.strategies import STRATEGIES, find
 from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.tasks import scoring
@@ -176,7 +176,8 @@ class _Forgetful:
 
 def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none", epochs=2):
     from tlcore.plan import make_plan
-    from tlcore.spec import Data, Spec
+    from tlcore.spec import Spec
+    from tlcore.spec_parts import Data
     from tlcore.training.watch import Watch
 
     spec = Spec(task="image-classification", data=Data(dataset=dataset.fingerprint), source="x", strategy=strategy,

@@ -9,7 +9,7 @@ import ui_seed
 from test_ui_pages import LOCALES, home, opened, said  # noqa: F401  (a fixture)
 
 from tlcore import guidance, sources, tasks
-from tlcore.spec import Options
+from tlcore.spec_parts import Options
 from tlcore.store import Store
 from tlcore.store.tables import FAILED
 

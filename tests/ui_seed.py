@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tlcore.data.staging import confirm, stage
-from tlcore.spec import Data, Spec, Split
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data, Split
 from tlcore.store import Store
 from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.words import say

@@ -309,7 +309,7 @@ def _path(text: str) -> str:
 
 def _data(text: str) -> dict[str, str]:
     """A fingerprint of the workspace, or a path."""
-    from tlcore.spec import is_fingerprint
+    from tlcore.spec_parts import is_fingerprint
 
     return {"dataset": text} if is_fingerprint(text) else {"path": _path(text)}
 

@@ -30,7 +30,7 @@ from PIL import Image
 
 from tlcore import data, guidance, machine, sources, tasks
 from tlcore.guidance.looking import BATCH
-from tlcore.spec import Data, Options, Split
+from tlcore.spec_parts import Data, Options, Split
 from tlcore.store import Store
 from tlcore.training import features
 

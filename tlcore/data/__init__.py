@@ -15,7 +15,7 @@ from tlcore.errors import UnusableInput
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.spec import Data
+    from tlcore.spec_parts import Data
     from tlcore.store.store import Store
 
 __all__ = ["Dataset", "DatasetInfo", "Finding", "SetAside", "check", "read"]

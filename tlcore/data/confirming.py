@@ -21,7 +21,7 @@ from tlcore.data.staging import Staged, write
 from tlcore.data.tables import open_table
 from tlcore.data.trees import Entry
 from tlcore.errors import UnusableInput
-from tlcore.spec import Split
+from tlcore.spec_parts import Split
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

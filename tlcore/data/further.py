@@ -18,14 +18,14 @@ from tlcore.data.trees import open_tree
 from tlcore.data.unlabelled import KINDS
 from tlcore.errors import UnusableInput
 from tlcore.registry import pick
-from tlcore.spec import Data, is_fingerprint
+from tlcore.spec_parts import Data, is_fingerprint
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.store.store import Store
 
 BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its material follows
-NAMES = ("unlabelled", "extra")  # of the fields of `spec.Data`, and of the streams that a plan names
+NAMES = ("unlabelled", "extra")  # of the fields of `spec_parts.Data`, and of the streams that a plan names
 
 
 def read_all(data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str,

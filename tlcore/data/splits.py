@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tlcore.data.dataset import SPLITS
-from tlcore.spec import Split
+from tlcore.spec_parts import Split
 from tlcore.words import Sentence, say
 
 

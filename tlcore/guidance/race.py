@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import strategies
-from tlcore.spec import Data, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Data
 from tlcore.training.work import epochs_of, guess_seconds
 from tlcore.words import Sentence, say
 

@@ -13,7 +13,7 @@ from tlcore.words import Sentence, say
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options
+    from tlcore.spec_parts import Options
     from tlcore.store import Store
     from tlcore.tasks.contract import Task
 

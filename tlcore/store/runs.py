@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from tlcore.spec import Spec
 from tlcore.store.tables import Job, Point, Run, new_id
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ class Runs:
     def __init__(self, store: Store):
         self._store = store
 
-    def create(self, spec: Spec, owner: str, project_id: str | None = None) -> Run:
-        """A run and its queued job, in one transaction."""
+    def create(self, spec: Any, owner: str, project_id: str | None = None) -> Run:
+        """A run of a Spec and its queued job, in one transaction."""
         run_id = new_id()
         job = Job(id=run_id, kind="run", lane="train", owner=owner, project_id=project_id)
         run = Run(id=run_id, owner=owner, project_id=project_id, name=spec.name, task=spec.task,

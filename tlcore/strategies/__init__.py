@@ -18,7 +18,7 @@ from tlcore.strategies.pre_training_then_fine_tuning import PreTrainingThenFineT
 from tlcore.strategies.scratch import Scratch
 
 if TYPE_CHECKING:
-    from tlcore.spec import Data
+    from tlcore.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 STRATEGIES: tuple[Strategy, ...] = (

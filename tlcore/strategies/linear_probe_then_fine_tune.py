@@ -8,7 +8,7 @@ from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, nothin
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.spec import Data
+    from tlcore.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 

@@ -9,7 +9,7 @@ from tlcore.strategies.options import Option
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.spec import Data
+    from tlcore.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 

@@ -15,7 +15,7 @@ from tlcore.training import hooks
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.spec import Data
+    from tlcore.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives that need no labels

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
     from tlcore.sources.opening.part import Part
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
 
 
 @dataclass(frozen=True)

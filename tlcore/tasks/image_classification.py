@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
     from tlcore.tasks.picture_examples import PictureExamples
 
 

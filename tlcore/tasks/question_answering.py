@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
     from tlcore.tasks.question_examples import QuestionExamples
 
 LOOKED_AT = 1_000  # training questions whose lengths decide how much of a context is read at once

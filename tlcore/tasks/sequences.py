@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
     from tlcore.tasks.contract import Task
     from tlcore.tasks.pair_examples import PairExamples
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
     from tlcore.sources.source_model import SourceModel
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
     from tlcore.tasks.causal_examples import CausalExamples
 
 LOOKED_AT = 2_000  # training examples whose lengths decide how much of a text is read

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.data.findings import Finding
     from tlcore.sources.opening import OpenSource
-    from tlcore.spec import Options, Split
+    from tlcore.spec_parts import Options, Split
     from tlcore.tasks.token_examples import TokenExamples
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.spec import Budget, Data, Options, Spec
+from tlcore.spec import Spec
+from tlcore.spec_parts import Budget, Data, Options
 from tlcore.tasks import find as find_task
 from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, source_of, store
 from tlcore.ui.text import duration, plain, sentence

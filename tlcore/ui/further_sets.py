@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.strategies import STRATEGIES
 from tlcore.tasks import find as find_task

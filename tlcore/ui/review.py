@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.spec import Split
+from tlcore.spec_parts import Split
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import jobview, texts, upload
 from tlcore.ui.dataset_view import class_bars, correct_labels, examples_title, findings, look, set_aside_download, sizes

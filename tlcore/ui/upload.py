@@ -17,7 +17,7 @@ import streamlit as st
 
 from tlcore.data.readers import READERS, Reader
 from tlcore.errors import UnusableInput
-from tlcore.spec import Data
+from tlcore.spec_parts import Data
 from tlcore.store.tables import new_id
 from tlcore.tasks import find
 from tlcore.ui import large, texts

@@ -6,6 +6,7 @@ each field of the Spec. Translations that are there are kept, new sentences come
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,6 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
-from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 PO = Path(__file__).with_name("pt_BR.po")
@@ -40,18 +40,17 @@ def sentences() -> dict[str, set[str]]:
             for _line, message, _comments, _context in extract(METHODS[path.suffix], file, KEYWORDS, options=options):
                 if isinstance(message, str) and message:
                     found.setdefault(message, set()).add(path.relative_to(ROOT).as_posix())
-    for text in _field_help():
-        found.setdefault(text, set()).add("tlcore/spec.py")
+    for path in ROOT.glob("tlcore/spec*.py"):
+        for text in _field_help(path):
+            found.setdefault(text, set()).add(path.relative_to(ROOT).as_posix())
     return found
 
 
-def _field_help() -> Iterator[str]:
-    """The help sentences of the Spec's fields, which widgets and the command line show."""
-    from tlcore import spec
-
-    for part in vars(spec).values():
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            yield from (field.description for field in part.model_fields.values() if field.description)
+def _field_help(path: Path) -> Iterator[str]:
+    """The help sentences of a Spec's fields, which widgets and the command line show."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "description" and isinstance(node.value, ast.Constant):
+            yield node.value.value
 
 
 def translations() -> dict[str, str]:
