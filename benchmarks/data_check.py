@@ -51,7 +51,9 @@ def main() -> None:
     )
     asked = parser.parse_args()
 
-    from tlcore.data.staging import confirm, stage
+    from tlcore import tasks
+    from tlcore.data.confirming import confirm
+    from tlcore.data.staging import stage
     from tlcore.spec_parts import Split
     from tlcore.store import Store
 
@@ -63,7 +65,7 @@ def main() -> None:
             make(upload, asked.pictures, asked.side)
         store, before = Store.open(folder / "workspace"), peak()
         began = time.perf_counter()
-        staged = stage(upload, task="image-classification", folder=folder / "staging")
+        staged = stage(upload, task=tasks.find("image-classification"), folder=folder / "staging")
         checked = time.perf_counter()
         after_check = peak()
         dataset = confirm(staged, store, split=Split(), corrections=None, name="benchmark", owner="local")

@@ -41,8 +41,10 @@ from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: TID251
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: TID251
 from websockets.asyncio.client import connect
 
+from tlcore import tasks
+from tlcore.data.confirming import confirm
 from tlcore.data.samples import find
-from tlcore.data.staging import confirm, stage
+from tlcore.data.staging import stage
 from tlcore.spec import from_dict
 from tlcore.spec_parts import Split
 from tlcore.store import Store
@@ -63,7 +65,7 @@ CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 def seed(store: Store, folder: Path, projects: int) -> tuple[dict[str, Any], str, str]:
     """A workspace as after some use: the draft of a project, its id, and the id of its newest finished run."""
     sample = find("surface-defects")
-    staged = stage(sample.write(folder), task=sample.task, folder=folder / "staged")
+    staged = stage(sample.write(folder), task=tasks.find(sample.task), folder=folder / "staged")
     data = confirm(staged, store, split=Split(), corrections=None, name="Surface defects", owner=LOCAL_OWNER)
     draft = {"task": sample.task, "source": SOURCE, "data": {"dataset": data.fingerprint}, **sample.spec}
     project = [store.projects.create(f"Surface {n}", LOCAL_OWNER, draft).id for n in range(projects)][-1]

@@ -56,7 +56,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder to work in that is not deleted; its t.csv is used again")
     asked = parser.parse_args()
 
-    from tlcore.data.staging import confirm, stage
+    from tlcore import tasks
+    from tlcore.data.confirming import confirm
+    from tlcore.data.staging import stage
     from tlcore.spec_parts import Split
     from tlcore.store import Store
 
@@ -68,7 +70,7 @@ def main() -> None:
             make(table, asked.rows)
         store, before = Store.open(folder / "workspace"), peak()
         began = time.perf_counter()
-        staged = stage(table, task="text-classification", folder=folder / "staging")
+        staged = stage(table, task=tasks.find("text-classification"), folder=folder / "staging")
         checked, after_check = time.perf_counter(), peak()
         dataset = confirm(staged, store, split=Split(), corrections=None, name="benchmark", owner="local")
         done = time.perf_counter()

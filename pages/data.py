@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.ui import dataset_view, guard, review, upload, walk
 from tlcore.ui.state import CHECK, change_draft, store
@@ -22,7 +23,7 @@ job = store().jobs.get(project.draft[CHECK]) if project.draft.get(CHECK) else No
 
 if fingerprint:
     try:
-        dataset = store().datasets.open(fingerprint)
+        dataset = Dataset.open(store(), fingerprint)
     except UnusableInput as error:
         st.error(sentence(error.sentence), icon=":material/error:")
     else:

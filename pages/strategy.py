@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from tlcore.data.dataset import Dataset
 from tlcore.errors import StudioError
 from tlcore.ui import advice_view, choices, evidence_view, further_sets, guard, learn_link, race_view, texts, walk
 from tlcore.ui.state import draft_spec, source_of, store
@@ -16,7 +17,7 @@ project = walk.need_project()
 fingerprint = walk.need_data(project)
 
 try:
-    dataset = store().datasets.open(fingerprint)
+    dataset = Dataset.open(store(), fingerprint)
 except StudioError as error:
     st.error(sentence(error.sentence), icon=":material/error:")
     st.stop()

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hostile.uploads import CASES
 
-from tlcore import spec
+from tlcore import spec, tasks
 from tlcore.data.staging import Staged, stage
 from tlcore.errors import UnusableInput
 from tlcore.words import t
+
+TASK = tasks.find("image-classification")
 
 OUTSIDE = ("/tmp/evil.png", "/tmp/tlcore-was-here", "/evil.png")
 
@@ -46,16 +48,16 @@ def test_hostile_upload(case, tmp_path):
     before = _snapshot(tmp_path, staging)
     if case.refused:
         with pytest.raises(UnusableInput) as refusal:
-            stage(source, task="image-classification", folder=staging / "job", **case.kwargs)
+            stage(source, task=TASK, folder=staging / "job", **case.kwargs)
         assert refusal.value.code == case.refused
         assert case.file in (None, refusal.value.file)
         assert t(refusal.value.sentence).strip()
         assert case.file is None or case.file in t(refusal.value.sentence)
         assert not (staging / "job" / "staged.json").exists()
     else:
-        staged = stage(source, task="image-classification", folder=staging / "job", **case.kwargs)
+        staged = stage(source, task=TASK, folder=staging / "job", **case.kwargs)
         _staged_as_expected(case, staged)
-        _only_known_files(staging / "job", Staged.open(staging / "job"))
+        _only_known_files(staging / "job", Staged.open(staging / "job", TASK))
     assert _snapshot(tmp_path, staging) == before
     assert not any(os.path.exists(path) for path in OUTSIDE)
 

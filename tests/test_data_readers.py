@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from hostile.build import classes, folder, listed, picture, table, zipped
 
+from tlcore import tasks
 from tlcore.data.groups import by_pattern
 from tlcore.data.readers import READERS
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
 
-TASK = "image-classification"
+TASK = tasks.find("image-classification")
 
 
 def staged(source, tmp_path, **kwargs):

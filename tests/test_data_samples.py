@@ -9,6 +9,7 @@ import zipfile
 import pytest
 from PIL import Image
 
+from tlcore import tasks
 from tlcore.data.samples import SAMPLES, find
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
@@ -25,7 +26,7 @@ def test_sample(sample, tmp_path):
         with zipfile.ZipFile(path) as archive:
             sizes = {Image.open(io.BytesIO(archive.read(name))).size for name in archive.namelist()}
         assert max(max(size) for size in sizes) <= 64
-    found = stage(path, task=sample.task, folder=tmp_path / "staged")
+    found = stage(path, task=tasks.find(sample.task), folder=tmp_path / "staged")
     assert found.usable
     assert 100 <= len(found.rows) <= 400
     assert found.set_aside() == []

@@ -25,7 +25,7 @@ def places(row) -> tuple[str, list[dict]]:
 
 
 def staged(source, folder, **how):
-    return stage(source, task=TASK.id, folder=folder / "staged", **how)
+    return stage(source, task=TASK, folder=folder / "staged", **how)
 
 
 def found_in(staged_) -> dict[str, list]:

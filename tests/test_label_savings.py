@@ -18,6 +18,7 @@ from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
 from tlcore.cli import main
 from tlcore.data import subsets
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.guidance.power_law import crosses, falling, fit
 from tlcore.jobs.foreground import run_here
@@ -372,7 +373,7 @@ def test_the_whole_story_on_a_small_run(finished):
 def test_scores_of_the_parts_are_those_of_the_kept_outputs(finished):
     store, run_id, _, _ = finished
     told = label_savings.load(store.runs.folder(run_id))
-    test = store.datasets.open(store.runs.get(run_id).dataset).split("test")
+    test = Dataset.open(store, store.runs.get(run_id).dataset).split("test")
     labels = sorted(test["label"].unique())
     truth = np.array([labels.index(label) for label in test["label"]])
     folders = sorted((store.runs.folder(run_id) / "savings").glob("n-*"))

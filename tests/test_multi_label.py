@@ -15,7 +15,8 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.data.staging import confirm, stage
+from tlcore.data.confirming import confirm
+from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
@@ -48,7 +49,7 @@ ROWS = examples(90)
 
 
 def staged(source, folder, **how):
-    return stage(source, task=TASK.id, folder=folder / "staged", **how)
+    return stage(source, task=TASK, folder=folder / "staged", **how)
 
 
 def sets_of(found) -> dict[str, list[str]]:

@@ -121,7 +121,8 @@ def test_what_is_odd_about_pairs_is_noted(tmp_path):
     assert by_code["few-pairs"].count == 26
     longer = [(a, f"{a} and {b}") for a, b in PAIRS]
     by_code = {
-        one.code: one for one in staged(table(tmp_path / "t.csv", longer), tmp_path, task="summarization").findings
+        one.code: one
+        for one in staged(table(tmp_path / "t.csv", longer), tmp_path, task=tasks.find("summarization")).findings
     }
     assert by_code["longer-target"].level == "warning"
 

@@ -6,6 +6,7 @@ import pytest
 import text_models
 from test_text_ui import opened, said, tables
 
+from tlcore import tasks
 from tlcore.bundle import Bundle
 from tlcore.data.staging import stage
 from tlcore.store import Store
@@ -48,9 +49,11 @@ def test_every_page_stands(project, page, locale):
 
 def test_a_checked_upload_shows_questions_and_answers(project, tmp_path):
     store, made = project
-    job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=made)
+    job = store.jobs.submit("check-upload", "local", {"path": "x", "task": TASK}, project_id=made)
     rows = text_models.questions(12, seed=7)
-    stage(text_models.write_questions(tmp_path / "q.json", rows), task=TASK, folder=store.jobs.folder(job.id))
+    stage(
+        text_models.write_questions(tmp_path / "q.json", rows), task=tasks.find(TASK), folder=store.jobs.folder(job.id)
+    )
     assert store.jobs.take(job.id, "test")
     assert store.jobs.finish(job.id, store.jobs.get(job.id).attempt, SUCCEEDED, output={})
     store.projects.save_draft(made, {"task": TASK, "check": job.id})

@@ -12,15 +12,17 @@ import pytest
 import text_models
 from hostile.texts import ROWS, formulas, workbook
 
+from tlcore import tasks
 from tlcore.data import languages, near_texts, personal
-from tlcore.data.staging import confirm, stage
+from tlcore.data.confirming import confirm
+from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
 from tlcore.sources import find
 from tlcore.sources.languages import unspoken
 from tlcore.spec_parts import Split
 from tlcore.words import follow, t
 
-TASK = "text-classification"
+TASK = tasks.find("text-classification")
 ENGLISH = ("The delivery came two days late and nobody answered my calls", "I really liked the food and the service",
            "The room was clean but the street outside was far too loud")  # fmt: skip
 PORTUGUESE = ("A entrega chegou dois dias atrasada e ninguém atendeu às minhas ligações",

@@ -12,13 +12,14 @@ import text_models
 
 from tlcore import data, tasks
 from tlcore.data import personal
+from tlcore.data.confirming import confirm
 from tlcore.data.materials.texts import normalised
-from tlcore.data.staging import Staged, confirm, stage
+from tlcore.data.staging import Staged, stage
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Data, Split
 from tlcore.words import t
 
-TASK = "text-classification"
+TASK, SENTIMENT = tasks.find("text-classification"), tasks.find("sentiment-analysis")
 ROWS = text_models.sentences(24)
 
 
@@ -176,10 +177,10 @@ def test_sentiment_is_ordered_from_worst_to_best(tmp_path, store):
     assert ordered(["positivo", "muito negativo", "neutro"]) == ["muito negativo", "neutro", "positivo"]
     assert ordered(["spam", "positive"]) is None
     rows = [(text, {"good": "positive", "bad": "negative"}[label]) for text, label in ROWS]
-    found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path, task="sentiment-analysis")
+    found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path, task=SENTIMENT)
     assert "Polarity from worst to best: negative, positive." in [t(one.sentence) for one in found.findings]
     made = confirm(found, store, split=Split(), corrections=None, name="x", owner="local")
-    assert tasks.find("sentiment-analysis").fit_target(made) == {"labels": ["negative", "positive"]}
+    assert SENTIMENT.fit_target(made) == {"labels": ["negative", "positive"]}
 
 
 GOOD = text_of(ROWS)
@@ -270,7 +271,7 @@ def test_several_tables_that_are_no_splits(tmp_path):
 
 @pytest.mark.assets
 def test_real_sets_are_read(assets, tmp_path):
-    for name, task in (("sst2", "sentiment-analysis"), ("tweets_mg_pt", "sentiment-analysis"), ("banking77", TASK)):
+    for name, task in (("sst2", SENTIMENT), ("tweets_mg_pt", SENTIMENT), ("banking77", TASK)):
         found = stage(assets / "data" / name, task=task, folder=tmp_path / name)
         assert found.usable
         assert len(found.rows) > 1000

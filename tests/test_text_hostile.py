@@ -9,6 +9,7 @@ import pytest
 from hostile.texts import CASES
 from test_data_hostile import OUTSIDE, _snapshot
 
+from tlcore import tasks
 from tlcore.data.staging import Staged, stage
 from tlcore.errors import UnusableInput
 from tlcore.words import t
@@ -27,7 +28,7 @@ def test_hostile_table_of_texts(case, tmp_path):
     source = upload / case.file
     source.write_bytes(case.content() if callable(case.content) else case.content)
     before = _snapshot(tmp_path, staging)
-    told = {"task": "text-classification", "folder": staging / "job", "columns": case.columns}
+    told = {"task": tasks.find("text-classification"), "folder": staging / "job", "columns": case.columns}
     if case.refused:
         with pytest.raises(UnusableInput) as refusal:
             stage(source, **told)
@@ -37,7 +38,7 @@ def test_hostile_table_of_texts(case, tmp_path):
         assert not (staging / "job" / "staged.json").exists()
     else:
         stage(source, **told)
-        found = Staged.open(staging / "job")
+        found = Staged.open(staging / "job", told["task"])
         aside = found.set_aside()
         said = "\n".join([*(t(f.sentence) for f in found.findings), *(t(one.reason) for one in aside)])
         assert len(found.rows) == case.n, said

@@ -8,6 +8,8 @@ import pytest
 import text_models
 from text_pages import opened, said, tables
 
+from tlcore import tasks
+from tlcore.data.dataset import Dataset
 from tlcore.data.staging import stage
 from tlcore.jobs.work.explaining import explain
 from tlcore.store import Store
@@ -86,9 +88,9 @@ def test_a_pasted_table_is_checked(project):
 
 def test_a_checked_upload_shows_its_texts_and_is_confirmed(project, home, tmp_path):
     store, made = project
-    job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=made)
+    job = store.jobs.submit("check-upload", "local", {"path": "x", "task": TASK}, project_id=made)
     rows = [*text_models.sentences(30, seed=5), ("mail ana@example.com", "good")]
-    stage(text_models.write_table(tmp_path / "u.csv", rows), task=TASK, folder=store.jobs.folder(job.id))
+    stage(text_models.write_table(tmp_path / "u.csv", rows), task=tasks.find(TASK), folder=store.jobs.folder(job.id))
     assert store.jobs.take(job.id, "test")
     assert store.jobs.finish(job.id, store.jobs.get(job.id).attempt, SUCCEEDED, output={})
     store.projects.save_draft(made, {"task": TASK, "check": job.id})
@@ -101,7 +103,7 @@ def test_a_checked_upload_shows_its_texts_and_is_confirmed(project, home, tmp_pa
     at.button(key="confirm").click().run()
     assert not at.exception, at.exception
     fingerprint = store.projects.get(made, "local").draft["data"]["dataset"]
-    assert sum(store.datasets.open(fingerprint).info.n.values()) == 31
+    assert sum(Dataset.open(store, fingerprint).info.n.values()) == 31
 
 
 def test_the_strategy_page_says_how_much_of_a_text_is_read(project):
@@ -132,7 +134,7 @@ def test_errors_are_a_table_to_search(project, home):
         marked = "".join(one.proto.body for one in at.get("html"))
         assert "slow train<sup>+</sup>" in marked
         assert "x<sup>−</sup>" in marked
-        first = store.datasets.open(run.dataset).rows.iloc[0]
+        first = Dataset.open(store, run.dataset).rows.iloc[0]
         asked = {**words[1], "id": first["id"]}
         del asked["words"]  # as where a model is large: the worker is asked
         store.runs.set(run.id, report={**run.report, "worst": [asked]})
@@ -170,7 +172,7 @@ def test_the_sample_is_two_languages_and_clean(tmp_path):
     sample = find("feedback")
     path = sample.write(tmp_path)
     assert path.read_bytes() == sample.write(tmp_path / "again").read_bytes()
-    found = stage(path, task=sample.task, folder=tmp_path / "staged")
+    found = stage(path, task=tasks.find(sample.task), folder=tmp_path / "staged")
     assert found.counts == {"negative": 40, "neutral": 40, "positive": 40}
     assert not found.set_aside()
     assert {one.code for one in found.findings} == {"columns", "languages", "polarity"}

@@ -9,6 +9,7 @@ import ui_seed
 from test_ui_pages import LOCALES, home, opened, said  # noqa: F401  (a fixture)
 
 from tlcore import guidance, sources, tasks
+from tlcore.data.dataset import Dataset
 from tlcore.spec_parts import Options
 from tlcore.store import Store
 from tlcore.store.tables import FAILED
@@ -28,7 +29,7 @@ def seeded(home, tiny_source):  # noqa: F811
 
 
 def measured(seeded, thorough=True):
-    dataset = seeded.store.datasets.open(seeded.fingerprint)
+    dataset = Dataset.open(seeded.store, seeded.fingerprint)
     source = sources.open_source(seeded.source, seeded.store)
     how = TASK.processor(source.preprocess, Options(image_size=32), dataset, "cpu")
     return guidance.measure_with(dataset, TASK, source, how, seeded.store.home / "cache", thorough=thorough)
@@ -81,7 +82,7 @@ def test_ranked_and_another_source_is_taken(seeded, tmp_path):
     measured(seeded, thorough=False)
     other = tmp_path / "other"
     shutil.copytree(seeded.source, other)
-    dataset = seeded.store.datasets.open(seeded.fingerprint)
+    dataset = Dataset.open(seeded.store, seeded.fingerprint)
     rows = guidance.rank(dataset, TASK, [str(other), str(tmp_path / "nothing")], seeded.store, Options(image_size=32))
     assert len(rows) == 3
     at = opened("strategy", project=seeded.project)

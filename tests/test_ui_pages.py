@@ -9,6 +9,7 @@ import pytest
 import ui_seed
 from streamlit.testing.v1 import AppTest
 
+from tlcore.data.dataset import Dataset
 from tlcore.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,7 +168,7 @@ def test_a_checked_upload_is_confirmed(filled):
     assert "broken.png" in said(at), "what was set aside is named"
     click(at, "confirm")
     draft = filled.store.projects.get(filled.checked, "local").draft
-    made = filled.store.datasets.open(draft["data"]["dataset"])
+    made = Dataset.open(filled.store, draft["data"]["dataset"])
     assert sum(made.info.n.values()) == 28
     assert made.fingerprint in said(at)
 
@@ -178,14 +179,14 @@ def test_corrections_are_used_when_the_upload_is_confirmed(filled):
     draft = store.projects.get(filled.checked, "local").draft
     store.projects.save_draft(filled.checked, {**draft, "data": {"corrections": {wrong: "square"}}})
     click(opened("data", project=filled.checked), "confirm")
-    made = store.datasets.open(store.projects.get(filled.checked, "local").draft["data"]["dataset"])
+    made = Dataset.open(store, store.projects.get(filled.checked, "local").draft["data"]["dataset"])
     assert made.rows.set_index("id")["label"][wrong] == "square"
 
 
 def test_a_failed_check_says_why_and_offers_another_upload(home):
     store = Store.open()
     project = ui_seed.project(store)
-    job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=project)
+    job = store.jobs.submit("check-upload", "local", {"path": "x", "task": "image-classification"}, project_id=project)
     ui_seed.end(
         store,
         job.id,

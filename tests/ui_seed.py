@@ -9,7 +9,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from tlcore.data.staging import confirm, stage
+from tlcore import tasks
+from tlcore.data.confirming import confirm
+from tlcore.data.dataset import Dataset
+from tlcore.data.staging import stage
 from tlcore.spec import Spec
 from tlcore.spec_parts import Data, Split
 from tlcore.store import Store
@@ -18,6 +21,7 @@ from tlcore.words import say
 
 LABELS = ("circle", "square")
 LONG = "A name that somebody made very long: *stars*, [brackets](x), $maths$ and `code` " + "very " * 20 + "long"
+PICTURES = tasks.find("image-classification")
 
 
 def picture(label: str, number: int, side: int = 40) -> bytes:
@@ -50,8 +54,12 @@ def sentence(text: str, **params: Any) -> dict[str, Any]:
 
 def staged_job(store: Store, project_id: str, folder: Path) -> str:
     """A finished check of an upload, and the draft that points to it."""
-    job = store.jobs.submit("check-upload", "local", {"path": "x"}, project_id=project_id)
-    stage(pictures_zip(folder / f"{job.id}.zip"), task="image-classification", folder=store.jobs.folder(job.id))
+    job = store.jobs.submit("check-upload", "local", {"path": "x", "task": PICTURES.id}, project_id=project_id)
+    stage(
+        pictures_zip(folder / f"{job.id}.zip"),
+        task=PICTURES,
+        folder=store.jobs.folder(job.id),
+    )
     end(store, job.id, SUCCEEDED)
     return job.id
 
@@ -65,7 +73,7 @@ def end(store: Store, job_id: str, state: str, error: dict[str, Any] | None = No
 
 def dataset(store: Store, folder: Path) -> str:
     """A confirmed dataset; gives back its fingerprint."""
-    staged = stage(pictures_zip(folder / "pictures.zip"), task="image-classification", folder=folder / "staged-once")
+    staged = stage(pictures_zip(folder / "pictures.zip"), task=PICTURES, folder=folder / "staged-once")
     made = confirm(staged, store, split=Split(), corrections=None, name="shapes", owner="local")
     return made.fingerprint
 
@@ -151,7 +159,7 @@ def finished(store: Store, run_id: str, fingerprint: str, **changes: Any) -> Non
 
 def report(run_id: str, store: Store, fingerprint: str) -> dict[str, Any]:
     """A report in the form that ``tlcore.report.build`` gives."""
-    test = store.datasets.open(fingerprint).split("test")
+    test = Dataset.open(store, fingerprint).split("test")
 
     def arm(value: float) -> dict[str, Any]:
         metrics, pair = {"accuracy": value, "macro-f1": value - 0.01}, [value - 0.1, min(1.0, value + 0.05)]

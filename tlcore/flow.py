@@ -45,7 +45,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     progress(0.0, say("Reading the data"))
     sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
-        dataset = store.datasets.open(run.dataset)
+        dataset = Dataset.open(store, run.dataset)
     else:
         dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
     if not (folder / "plan.json").exists():

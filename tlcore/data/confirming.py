@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tlcore import whole
 from tlcore.data import checks, splits
-from tlcore.data.csv_out import unguard
+from tlcore.data.corrections import corrected, read_corrections
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.contract import label_problem, tidy_label
-from tlcore.data.staging import Staged, write
-from tlcore.data.tables import open_table
-from tlcore.data.trees import Entry
+from tlcore.data.staging import Staged
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Split
 from tlcore.words import Sentence, say
@@ -36,20 +34,17 @@ def confirm(
     corrections: Mapping[str, str] | str | Path | None,
     name: str,
     owner: str,
-    task: Any = None,
 ) -> Dataset:
     """Make a dataset of a checked upload and remember it in the store.
 
-    ``corrections`` maps files to labels, or is a CSV with the columns file and label. ``task`` cuts the
-    split; by default the one that the upload was staged for. Raises UnusableInput with the first error that
-    remains.
+    ``corrections`` maps files to labels, or is a CSV with the columns file and label. Raises UnusableInput with the
+    first error that remains.
     """
     corrections = read_corrections(corrections)
     findings = staged.recheck(corrections)
     refuse(findings, staged.set_aside())
     rows = corrected(staged.rows, corrections)
-    cut = _cut_of(task if task is not None else staged.info.task)
-    rows["split"], said = splits.divide(rows, split, cut)
+    rows["split"], said = splits.divide(rows, split, lambda rows, split: staged.task.split(rows, split)["split"])
     if problem := checks.split_problem(rows):
         refuse([problem])
     rows = _ordered(rows)
@@ -57,15 +52,15 @@ def confirm(
     return place(info, rows, [staged.folder / "files"], staged.set_aside(), store, owner)
 
 
-def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store: Store, owner: str) -> Dataset:
-    """A new dataset with corrected labels and the same split; the old one stays as it is. Raises
-    UnusableInput.
-    """
-    from tlcore import tasks
+def relabel(
+    dataset: Dataset, corrections: Mapping[str, str] | str | Path, task: Any, store: Store, owner: str
+) -> Dataset:
+    """A new dataset with corrected labels and the same split, of the same ``task``; the old one stays as it is.
 
+    Raises UnusableInput.
+    """
     rows = corrected(dataset.rows, read_corrections(corrections))
     old = dataset.info
-    task = tasks.find(old.task)
     stale = {f.code for f in [*task.check(dataset.rows.assign(split=None)), *task.check(dataset.rows)]}
     findings = [f for f in old.findings if f.code not in stale]
     fresh = task.check(rows)
@@ -74,66 +69,6 @@ def relabel(dataset: Dataset, corrections: Mapping[str, str] | str | Path, store
         refuse([problem])
     info = _info(old.task, old.name, old.origin, rows, [*fresh, *findings], old.set_aside, old.split_said)
     return place(info, rows, [dataset.folder / "files"], dataset.set_aside(), store, owner)
-
-
-def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
-    """A copy of the rows with new labels; an empty one leaves the example out.
-
-    Raises UnusableInput naming a file that is not among them, or a bad label.
-    """
-    if not corrections:
-        return rows.copy()
-    known = set(rows["id"])
-    new: dict[str, str] = {}
-    for file, label in corrections.items():
-        if file not in known:
-            raise UnusableInput(
-                say("The corrections name {file}, which is not among the usable examples.", file=file),
-                code="corrections",
-                file=str(file),
-            )
-        new[file] = tidy_label(label)
-        if not new[file]:
-            continue
-        if problem := label_problem(new[file]):
-            raise UnusableInput(
-                say("The correction of {file} cannot be used. {reason}", file=file, reason=problem),
-                code="corrections",
-                file=str(file),
-            )
-    given = rows["id"].map(new)
-    return rows.assign(label=given.fillna(rows["label"]))[given != ""].reset_index(drop=True)
-
-
-def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:
-    """Corrections as a mapping of file to label; a path is a CSV with these two columns. Raises
-    UnusableInput.
-    """
-    if corrections is None:
-        return {}
-    if isinstance(corrections, Mapping):
-        return {str(file): str(label) for file, label in corrections.items()}
-    path = Path(corrections)
-    if not path.is_file():
-        raise UnusableInput(
-            say("There is no file of corrections at {path}.", path=str(path)),
-            code="corrections",
-            file=path.name,
-        )
-    table = open_table(Entry(path.stat().st_size, path.read_bytes, path), path.name)
-    if not {"file", "label"} <= set(table.columns):
-        raise UnusableInput(
-            say("The corrections {file} need the columns file and label.", file=path.name),
-            code="corrections",
-            file=path.name,
-            row=1,
-        )
-    found: dict[str, str] = {}
-    for number, cells, problem in table.rows():
-        if problem:
-            raise UnusableInput(problem, code="corrections", file=path.name, row=number)
-        found[unguard(str(cells["file"]))] = unguard(str(cells["label"]))
-    return found
 
 
 def refuse(findings: list[Finding], aside: list[SetAside] | None = None) -> None:
@@ -148,15 +83,6 @@ def refuse(findings: list[Finding], aside: list[SetAside] | None = None) -> None
                 sentence = say("{problem} {fix}", problem=finding.sentence, fix=finding.fix)
             file = next((name for name in finding.examples if name in rows), None)
             raise UnusableInput(sentence, code=finding.code, file=file, row=rows.get(file) if file else None)
-
-
-def _cut_of(task: Any) -> Any:
-    """The task's way of cutting rows into splits, as a function to a column."""
-    if isinstance(task, str):
-        from tlcore import tasks
-
-        task = tasks.find(task)
-    return lambda rows, split: task.split(rows, split)["split"]
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -205,11 +131,8 @@ def place(
                 held = next((folder for folder in files if (folder / file).exists()), files[0])
                 _link(held / file, build / "files" / file)
             rows.to_parquet(build / "rows.parquet", index=False)
-            write(
-                build / "set_aside.json",
-                json.dumps([item.model_dump() for item in aside], ensure_ascii=False),
-            )
-            write(build / "dataset.json", info.model_dump_json(indent=1))
+            whole.write(build / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
+            whole.write(build / "dataset.json", info.model_dump_json(indent=1))
             final.parent.mkdir(parents=True, exist_ok=True)
             try:
                 os.replace(build, final)
@@ -219,7 +142,7 @@ def place(
         finally:
             shutil.rmtree(build, ignore_errors=True)
     dataset = Dataset(final)
-    store.datasets.add(dataset, owner)
+    store.datasets.add(info.fingerprint, owner=owner, task=info.task, name=info.name, n=sum(info.n.values()))
     return dataset
 
 

@@ -19,7 +19,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,10 +27,15 @@ from pydantic import BaseModel, Field
 
 from tlcore.data.csv_out import safe_csv
 from tlcore.data.findings import Finding, SetAside
-from tlcore.words import Sentence
+from tlcore.errors import UnusableInput
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
 
 SPLITS = ("train", "validation", "test")
 SIDE = "also:"  # what the columns with further labels begin with
+BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its material follows
 LEFT_OUT = "left-out"  # the split of training rows that a view does without
 
 
@@ -54,6 +59,16 @@ class Dataset:
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+    @classmethod
+    def open(cls, store: Store, fingerprint: str) -> Dataset:
+        """A dataset of the workspace. Raises UnusableInput where there is none of that fingerprint."""
+        folder = store.datasets.folder(fingerprint)
+        if not fingerprint.isalnum() or not (folder / "dataset.json").exists():
+            raise UnusableInput(
+                say("There is no dataset {fingerprint} in this workspace.", fingerprint=fingerprint), code="dataset"
+            )
+        return cls(folder)
 
     @functools.cached_property
     def info(self) -> DatasetInfo:

@@ -12,8 +12,9 @@ import pandas as pd
 from tlcore.data import materials
 from tlcore.data.archives import need_room
 from tlcore.data.confirming import place
-from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.dataset import BARE, SPLITS, Dataset, DatasetInfo, fingerprint
 from tlcore.data.findings import Finding
+from tlcore.data.reading import read
 from tlcore.data.trees import open_tree
 from tlcore.data.unlabelled import KINDS
 from tlcore.errors import UnusableInput
@@ -24,7 +25,6 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from tlcore.store.store import Store
 
-BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its material follows
 NAMES = ("unlabelled", "extra")  # of the fields of `spec_parts.Data`, and of the streams that a plan names
 
 
@@ -40,19 +40,17 @@ def read_set(name: str, given: str, *, task: Any, store: Store, owner: str, colu
              progress: Any = None) -> Dataset:  # fmt: skip
     """One further set: of the workspace by its fingerprint, else from a path. Raises UnusableInput."""
     if is_fingerprint(given):
-        return store.datasets.open(given)
+        return Dataset.open(store, given)
     if name == "unlabelled":
         return unlabelled(given, task=task, store=store, owner=owner, columns=columns, progress=progress)
-    from tlcore import data
-
     told = Data(path=given, columns=dict(columns or {}))
-    return data.read(told, task=task, store=store, owner=owner, progress=progress)
+    return read(told, task=task, store=store, owner=owner, progress=progress)
 
 
 def opened(data: Data, store: Store) -> dict[str, Dataset]:
     """The sets of a Spec that are in the workspace already: nothing is read."""
     given = {name: getattr(data, name) for name in NAMES}
-    return {name: store.datasets.open(told) for name, told in given.items() if told and is_fingerprint(told)}
+    return {name: Dataset.open(store, told) for name, told in given.items() if told and is_fingerprint(told)}
 
 
 def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Mapping[str, str] | None = None,
@@ -128,7 +126,7 @@ def told(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
 
 def named(plan: Mapping[str, Any], store: Store) -> dict[str, Dataset]:
     """The further sets that a Plan names."""
-    return {name: store.datasets.open(one["fingerprint"]) for name, one in plan.get("sets", {}).items()}
+    return {name: Dataset.open(store, one["fingerprint"]) for name, one in plan.get("sets", {}).items()}
 
 
 class _Unchecked:

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -21,8 +20,10 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tlcore import whole
 from tlcore.data import checks, materials
 from tlcore.data.archives import need_room
+from tlcore.data.corrections import corrected
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.materials.contract import Material, Progress
 from tlcore.data.readers import READERS, Reader
@@ -50,19 +51,19 @@ class Staged:
     person's own or None.
     """
 
-    def __init__(self, folder: Path, info: StagedInfo):
-        self.folder, self.info = folder, info
+    def __init__(self, folder: Path, info: StagedInfo, task: Any):
+        self.folder, self.info, self.task = folder, info, task
         self.findings, self.counts, self.origin = info.findings, info.counts, info.origin
         self.labels = list(info.counts)
         self._rows: pd.DataFrame | None = None
 
     @classmethod
-    def open(cls, folder: Path | str) -> Staged:
-        """Raises UnusableInput where nothing was staged there, or not to the end."""
+    def open(cls, folder: Path | str, task: Any) -> Staged:
+        """What was staged for ``task``. Raises UnusableInput where nothing was, or not to the end."""
         path = Path(folder) / "staged.json"
         if not path.is_file():
             raise UnusableInput(say("This upload was not checked to the end; check it again."), code="not-staged")
-        return cls(Path(folder), StagedInfo.model_validate_json(path.read_bytes()))
+        return cls(Path(folder), StagedInfo.model_validate_json(path.read_bytes()), task)
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -86,12 +87,9 @@ class Staged:
         """The findings as they would be with these labels; a merge of two spellings, say, may mend an
         error.
         """
-        from tlcore.data.confirming import corrected
-
-        task = _task(self.info.task)
-        fixed = {finding.code for finding in task.check(self.rows)}
+        fixed = {finding.code for finding in self.task.check(self.rows)}
         kept = [finding for finding in self.findings if finding.code not in fixed]
-        return [*task.check(corrected(self.rows, corrections)), *kept]
+        return [*self.task.check(corrected(self.rows, corrections)), *kept]
 
     def merges(self) -> dict[str, str]:
         """Corrections (file → label) that merge labels differing only by case, blanks or underscores."""
@@ -113,11 +111,11 @@ def stage(
     """Read and check an upload into ``folder`` (a zip, folder, table, folder of zip and table, or
     hf://owner/name).
 
-    ``task`` is a task or its id; ``columns`` maps image or text, label, split and group to columns of a table;
+    ``columns`` maps image or text, label, split and group to columns of a table;
     ``group`` is a column or a pattern on file names. Problems of single files are set aside and listed.
     Raises UnusableInput where the whole cannot be read.
     """
-    task, folder = _task(task), Path(folder)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "staged.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "files", ignore_errors=True)
@@ -146,9 +144,9 @@ def stage(
         grouped=bool(rows["group"].notna().any()),
     )
     rows.to_parquet(folder / "rows.parquet", index=False)
-    write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
-    write(folder / "staged.json", info.model_dump_json())
-    return Staged(folder, info)
+    whole.write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
+    whole.write(folder / "staged.json", info.model_dump_json())
+    return Staged(folder, info, task)
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, int]:
@@ -186,26 +184,3 @@ def _nothing_left(origin: str, aside: list[SetAside], material: Material) -> Fin
             reason=first.reason,
         ),
     )
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one step: it is there whole, or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-
-
-def _task(task: Any) -> Any:
-    """The task itself, where its id was given. Raises UnusableInput for an unknown one."""
-    if not isinstance(task, str):
-        return task
-    from tlcore import tasks
-
-    return tasks.find(task)
-
-
-def confirm(staged: Staged, store: Any, **how: Any) -> Any:
-    """See `tlcore.data.confirming.confirm`."""
-    from tlcore.data.confirming import confirm as confirm_staged
-
-    return confirm_staged(staged, store, **how)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import tasks
+from tlcore.data.dataset import Dataset
 from tlcore.report import statistics
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def scored(store: Store, run: Run) -> Scored | None:
     if run.dataset is None or not target_file.exists() or "processor" not in plan:
         return None
     task, target = tasks.find(str(run.spec["task"])), json.loads(target_file.read_text())
-    dataset = store.datasets.open(run.dataset)
+    dataset = Dataset.open(store, run.dataset)
     examples = task.examples(dataset, plan["processor"], target, None)["test"]
 
     def arm(name: str) -> list[Records]:

@@ -1,4 +1,4 @@
-"""Datasets of the workspace, by fingerprint."""
+"""Datasets of the workspace, by fingerprint; `data.dataset.Dataset.open` reads one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from tlcore.errors import UnusableInput
 from tlcore.store.tables import DatasetRow
-from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.data.dataset import Dataset
     from tlcore.store.store import Store
 
 
@@ -23,22 +20,9 @@ class Datasets:
     def folder(self, fingerprint: str) -> Path:
         return self._store.home / "datasets" / fingerprint
 
-    def open(self, fingerprint: str) -> Dataset:
-        """Raises UnusableInput where the workspace has no such dataset."""
-        from tlcore.data.dataset import Dataset  # brings pandas, which most of the store does without
-
-        folder = self.folder(fingerprint)
-        if not fingerprint.isalnum() or not (folder / "dataset.json").exists():
-            raise UnusableInput(
-                say("There is no dataset {fingerprint} in this workspace.", fingerprint=fingerprint), code="dataset"
-            )
-        return Dataset(folder)
-
-    def add(self, dataset: Dataset, owner: str) -> None:
+    def add(self, fingerprint: str, *, owner: str, task: str, name: str, n: int) -> None:
         """Remember a dataset whose folder is in place; the same fingerprint twice is one dataset."""
-        info = dataset.info
-        row = DatasetRow(fingerprint=info.fingerprint, owner=owner, task=info.task, name=info.name,
-                         n=sum(info.n.values()))  # fmt: skip
+        row = DatasetRow(fingerprint=fingerprint, owner=owner, task=task, name=name, n=n)
         with self._store.transaction() as session:
             session.merge(row)
 

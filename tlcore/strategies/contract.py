@@ -75,7 +75,7 @@ class Strategy(Protocol):
     pretrained: bool
     rates: tuple[float, ...]  # learning rates that the search tries, where something is trained by gradient
     options: tuple[Option, ...]  # settings that are its own
-    needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of `spec_parts.Data`): what each holds
+    needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of a Spec's data): what each holds
     takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
     tests_on: str | None  # the further set whose examples are the test set where it is given; they choose nothing
     races: bool  # whether it is among the candidates of a pilot race

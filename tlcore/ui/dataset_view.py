@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.ui import charts, texts
 from tlcore.ui.links import learn_link
@@ -269,7 +270,7 @@ def _relabel(project: Project, dataset: Dataset) -> None:
         key="relabel",
     ):
         try:
-            made = relabel(dataset, changed, store(), owner())
+            made = relabel(dataset, changed, tasks.find(dataset.info.task), store(), owner())
         except StudioError as error:
             st.error(sentence(error.sentence), icon=":material/error:")
             return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import jobview, texts, words_view
@@ -33,7 +34,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
             _words(run, left)
         return
     try:
-        dataset = store().datasets.open(str(run.dataset))
+        dataset = Dataset.open(store(), str(run.dataset))
     except UnusableInput as error:
         st.error(sentence(error.sentence), icon=":material/error:")
         return
@@ -65,7 +66,7 @@ def _words(run: Run, errors: list[dict[str, Any]]) -> None:
         words_view.show(error["words"], str(error["prediction"]))
         return
     try:
-        rows = store().datasets.open(str(run.dataset)).rows
+        rows = Dataset.open(store(), str(run.dataset)).rows
     except UnusableInput as problem:
         st.error(sentence(problem.sentence), icon=":material/error:")
         return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Data
 from tlcore.store.tables import FAILED, SUCCEEDED
@@ -90,7 +91,7 @@ def _set(project: Project, name: str, what: Sentence, *, needed: bool, either: b
 
 def _given(project: Project, name: str, fingerprint: str) -> None:
     try:
-        info = store().datasets.open(fingerprint).info
+        info = Dataset.open(store(), fingerprint).info
     except UnusableInput as error:
         st.error(sentence(error.sentence), icon=":material/error:")
     else:
@@ -160,7 +161,7 @@ def _form(project: Project, name: str) -> None:
 
 
 def _used_before(project: Project, name: str, task: Any) -> None:
-    from tlcore.data.further import BARE
+    from tlcore.data.dataset import BARE
 
     wanted = {task.id, f"{BARE}{task.material}"} if name == "unlabelled" else {task.id}
     rows = [row for row in store().datasets.all(owner()) if row.task in wanted]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.spec_parts import Split
 from tlcore.store.tables import SUCCEEDED
@@ -76,7 +77,7 @@ def _staged(project: Project, job: Job) -> None:
     from tlcore.data.staging import Staged
 
     try:
-        staged = Staged.open(store().jobs.folder(job.id))
+        staged = Staged.open(store().jobs.folder(job.id), tasks.find(job.input["task"]))
     except (StudioError, OSError) as error:
         said = sentence(error.sentence) if isinstance(error, StudioError) else t("The staged files are gone.")
         st.error(said, icon=":material/error:")
@@ -142,7 +143,7 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
 def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> None:
     """One click for classes that are too small to be split: their pictures are left out."""
     from tlcore.data.checks import NEEDED
-    from tlcore.data.confirming import corrected
+    from tlcore.data.corrections import corrected
 
     labels = corrected(staged.rows, corrections).set_index("id")["label"]
     counts = labels.value_counts()
@@ -218,7 +219,7 @@ def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usab
 
 
 def _make_dataset(project: Project, staged: Any, split: Split, corrections: dict[str, str]) -> None:
-    from tlcore.data.staging import confirm
+    from tlcore.data.confirming import confirm
 
     with st.spinner(t("Writing the dataset …")):
         try:

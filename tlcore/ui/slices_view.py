@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.report import units
 from tlcore.ui import texts
@@ -76,7 +77,7 @@ def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
     if not clusters:
         return
     try:
-        dataset = store().datasets.open(str(run.dataset))
+        dataset = Dataset.open(store(), str(run.dataset))
     except UnusableInput as error:
         st.error(sentence(error.sentence), icon=":material/error:")
         return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tlcore.bundle.open import Bundle
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.jobs.work.predicting import bundle_path
 from tlcore.sources.local import from_folder
@@ -54,7 +55,7 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     if run is None or run.report is None or run.dataset is None:
         raise UnusableInput(say("This run has no report yet, so there is nothing to explain."), code="run")
     report, folder = run.report, store.runs.folder(run.id)
-    dataset = store.datasets.open(run.dataset)
+    dataset = Dataset.open(store, run.dataset)
     rows = dataset.rows[dataset.rows["id"] == job.input["id"]]
     if rows.empty:
         raise UnusableInput(say("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture")

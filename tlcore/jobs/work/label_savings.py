@@ -17,6 +17,7 @@ import numpy as np
 
 from tlcore import sources, tasks
 from tlcore.data import further, subsets
+from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.report import html, label_savings, power
@@ -126,7 +127,7 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
     spec, plan, folder = Spec.model_validate(run.spec), run.plan, store.runs.folder(run.id)
     assert plan is not None
     assert run.dataset is not None
-    dataset = store.datasets.open(run.dataset)
+    dataset = Dataset.open(store, run.dataset)
     source = sources.open_source(spec.source, store, progress=lambda share, words, **more: progress(None, words))
     if source.digest != plan["source_digest"]:
         raise UnusableInput(say("The source model has changed since this run; its curves would be of another model."),

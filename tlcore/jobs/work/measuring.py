@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tlcore import machine, sources, tasks
+from tlcore.data.dataset import Dataset
 from tlcore.guidance import ranking
 from tlcore.guidance.evidence import measure_with
 from tlcore.spec_parts import Options
@@ -21,7 +22,7 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     ``options`` of the Spec. The Evidence is found by `guidance.kept`.
     """
     asked = job.input
-    task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
+    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
     progress(0.0, say("Opening the source model"))
     source = sources.open_source(asked["source"], store, progress=lambda _share, said, **more: progress(None, said))
     processor = task.processor(source.preprocess, _options(asked), dataset, machine.found().device)
@@ -34,7 +35,7 @@ def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any
     ``download`` (also those that the hub would give). The rows are found by `guidance.kept_ranking`.
     """
     asked = job.input
-    task, dataset = tasks.find(asked["task"]), store.datasets.open(asked["dataset"])
+    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
     refs = [one.id for one in ranking.reachable(task, store, download=bool(asked.get("download")))]
     if (own := asked.get("source")) and own not in refs:
         refs.insert(0, own)

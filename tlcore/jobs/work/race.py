@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import flow, sources, tasks
+from tlcore.data.dataset import Dataset
 from tlcore.guidance import race, turns
 from tlcore.report import statistics
 from tlcore.report.writing import plain, write_whole
@@ -44,7 +45,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     task = tasks.find(base.task)
     progress(0.0, say("Opening the source model and the data"))
     assert base.data.dataset is not None
-    dataset = store.datasets.open(base.data.dataset)
+    dataset = Dataset.open(store, base.data.dataset)
     source = sources.open_source(base.source, store, progress=lambda share, words, **more: progress(None, words))
     target, tally = task.fit_target(dataset), Tally(progress, most=0.99)
     result = race.path(store, asked)

@@ -45,7 +45,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
         source, name = asked["path"], asked.get("name")
     staged = stage(
         source,
-        task=asked["task"],
+        task=tasks.find(asked["task"]),
         folder=folder,
         columns=asked.get("columns"),
         group=asked.get("group"),
