@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.data import other_files
 from tlcore.data.archives import Archive, Limits
+from tlcore.data.ragged import ragged
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
@@ -53,8 +54,6 @@ class Sheet:
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
         """(row as Excel counts, cells by column, problem or None) of each row that is not empty."""
-        from tlcore.data.tables import ragged
-
         number, width = 1, len(columns) + 2  # a row that is longer than the header shows
         with self._opened() as book:
             try:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from tlcore.data import jsonl, other_files, sheets
+from tlcore.data.ragged import ragged
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Entry, suffix
 from tlcore.errors import UnusableInput
@@ -135,13 +136,6 @@ def _text_rows(open_text: Callable[[], TextIO], dialect: dict[str, Any], name: s
                 file=name,
                 row=number + 1,
             ) from None
-
-
-def ragged(cells: Sequence[str], columns: int) -> Sentence | None:
-    """That a row is shorter than the header, or goes beyond it with cells that are not empty."""
-    if len(cells) == columns or (len(cells) > columns and not any(cell.strip() for cell in cells[columns:])):
-        return None
-    return say("The row has {n} cells where the header has {columns}.", n=len(cells), columns=columns)
 
 
 def _open_parquet(entry: Entry, name: str) -> Table:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UNSCORED = -100
 AT_ONCE = 5_000  # texts cut into tokens at once
+OUTPUT = np.dtype([("loss", "f8"), ("tokens", "i4"), ("hits", "i4"), ("characters", "i4")])  # kept of each example
 KINDS = ("ids", "scored", "starts", "characters")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tlcore import machine
 from tlcore.tasks import scoring
+from tlcore.tasks.causal_examples import OUTPUT
 from tlcore.tasks.contract import Naive
 from tlcore.tasks.n_grams import Counted
 from tlcore.words import say
@@ -45,8 +46,6 @@ def counted(examples: Mapping[str, CausalExamples], words: int) -> tuple[np.ndar
     length = int(np.argmin(losses[:, scored].mean(axis=1))) if scored.any() else 0
     losses, hits, scored = _weighed(model, examples["test"])
     rows = _tokens(examples["test"])[3]
-    from tlcore.tasks.text_generation import OUTPUT
-
     n = len(examples["test"])
     out = np.zeros(n, OUTPUT)
     out["characters"] = examples["test"].characters

@@ -11,6 +11,7 @@ import numpy as np
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening.part import Part
 from tlcore.tasks import modality
+from tlcore.tasks.causal_examples import OUTPUT
 from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
@@ -31,7 +32,6 @@ MOST_TOKENS = {"cpu": 256, "cuda": 512}  # where the person leaves it open
 PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
 LEAST = 12  # examples without which nothing can be told
 MOULD = 0.2  # share of the examples in one cluster of near duplicates from which they are taken for one mould
-OUTPUT = np.dtype([("loss", "f8"), ("tokens", "i4"), ("hits", "i4"), ("characters", "i4")])
 MOST_NATS = 50.0  # of a mean loss: a perplexity beyond 5 · 10²¹ says nothing more
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from tlcore.errors import StudioError
+from tlcore.ui.bundles import SHOWN, opened
 from tlcore.ui.text import plain, score, sentence
 from tlcore.words import t
 
@@ -15,8 +16,6 @@ AROUND = 600  # characters of a long context that are shown before and after the
 
 def try_it(path: Path, key: str) -> None:
     """One context, and a question a line."""
-    from tlcore.ui.tryout import SHOWN, opened
-
     context = st.text_area(
         t("Context"),
         key=f"try-context-{key}",

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from tlcore.report import operating
+from tlcore.ui.bundles import opened
 from tlcore.ui.text import plain, score
-from tlcore.ui.tryout import opened
 from tlcore.words import number, t
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tlcore.errors import StudioError
 from tlcore.ui import texts
+from tlcore.ui.bundles import SHOWN, opened
 from tlcore.ui.text import plain, score, sentence
 from tlcore.words import t
 
@@ -27,8 +28,6 @@ def marked(text: str, spans: Sequence[tuple[int, int, str]], labels: Sequence[st
 
 def try_it(path: Path, key: str) -> None:
     """Texts that are typed or pasted, with what the model finds in them."""
-    from tlcore.ui.tryout import SHOWN, opened
-
     given = texts.asked(key)
     try:
         bundle = opened(path)

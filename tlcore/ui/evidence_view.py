@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.guidance.similarity import OF_TEXTS
-from tlcore.store.tables import CANCELLED, FAILED
-from tlcore.ui import charts, jobview, texts
+from tlcore.ui import charts, jobview, ranking_view, texts
 from tlcore.ui.links import page_link
 from tlcore.ui.pictures import data_url
-from tlcore.ui.state import owner, source_of, store
+from tlcore.ui.state import source_of, store
 from tlcore.ui.text import duration, interval, plain, score, sentence, short
 from tlcore.words import Sentence, number, percent, say, t
 
@@ -76,7 +75,6 @@ ESTIMATES: tuple[tuple[str, Sentence, Sentence], ...] = (
 def show(project: Project, dataset: Dataset) -> None:
     """Not measured, measuring, failed, or measured; then the ranking of the sources."""
     from tlcore.guidance import kept
-    from tlcore.ui import ranking_view
 
     source = source_of(project.draft)
     asked = {"task": dataset.info.task, "dataset": dataset.fingerprint, "source": source}
@@ -84,7 +82,7 @@ def show(project: Project, dataset: Dataset) -> None:
     job = store().jobs.newest("measure", asked)
     evidence = kept(store(), dataset.fingerprint, source)
     if job is not None and jobview.live(job):
-        watch(job, t("Measuring"), t("Stop measuring"))
+        jobview.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))
     elif evidence is None or not evidence.thorough:
         _offer(project, asked, job, partly=evidence is not None)
     if evidence is not None:
@@ -92,46 +90,8 @@ def show(project: Project, dataset: Dataset) -> None:
     ranking_view.show(project, dataset, source)
 
 
-def watch(job: Job, title: str, stop: str) -> None:
-    """Progress without reloading; the page is drawn anew at the end."""
-    job_id, kind = job.id, job.kind
-
-    @st.fragment(run_every=1)
-    def poll() -> None:
-        now = store().jobs.get(job_id)
-        if now is None or not jobview.live(now):
-            st.rerun()
-        with st.container(border=True):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"**{title}**", width="content")
-                jobview.badge(now)
-            jobview.progress_bar(now)
-            jobview.worker_hint(now)
-            if st.button(stop, icon=":material/stop_circle:", key=f"{kind}-cancel", disabled=now.cancel_requested):
-                store().jobs.cancel(job_id)
-                st.rerun()
-
-    poll()
-
-
-def ended_badly(job: Job | None) -> None:
-    """Why the last attempt gave nothing, where it did."""
-    if job is not None and job.state == FAILED:
-        jobview.failure(job)
-        jobview.show_log(store().jobs.folder(job.id), key=f"log-{job.id}")
-    elif job is not None and job.state == CANCELLED:
-        st.caption(t("It was stopped before it was done."))
-
-
-def submit(project: Project, kind: str, asked: dict[str, Any]) -> None:
-    """Queue the work with the draft's own options, and draw the page anew."""
-    options = project.draft.get("options") or {}
-    store().jobs.submit(kind, owner(), {**asked, "options": options}, project_id=project.id)
-    st.rerun()
-
-
 def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: bool) -> None:
-    ended_badly(job)
+    jobview.ended_badly(job)
     if partly:
         st.caption(t("Only what the ranking needs was measured so far: no learning curve, no doubtful labels."))
     else:
@@ -143,7 +103,7 @@ def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: 
             )
         )
     if st.button(t("Measure on your data"), type="primary", icon=":material/straighten:", key="measure-go"):
-        submit(project, "measure", asked)
+        jobview.submit(project, "measure", asked)
 
 
 def _measured(evidence: Evidence, dataset: Dataset) -> None:

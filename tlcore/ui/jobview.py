@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -17,13 +17,13 @@ from tlcore.store.tables import (
     SUCCEEDED,
     TERMINAL,
 )
-from tlcore.ui.state import store
+from tlcore.ui.state import owner, store
 from tlcore.ui.text import duration, plain, sentence
 from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
     from tlcore.jobs.presence import WorkerNote
-    from tlcore.store.tables import Job
+    from tlcore.store.tables import Job, Project
 
 STATES: dict[str, tuple[Sentence, str, str]] = {
     QUEUED: (say("waiting"), "schedule", "gray"),
@@ -34,6 +34,13 @@ STATES: dict[str, tuple[Sentence, str, str]] = {
     INTERRUPTED: (say("interrupted"), "sync_problem", "orange"),
 }
 LOG_TAIL = 12_000  # characters of the log that a page shows
+
+
+def submit(project: Project, kind: str, asked: dict[str, Any]) -> None:
+    """Queue the work with the draft's own options, and draw the page anew."""
+    options = project.draft.get("options") or {}
+    store().jobs.submit(kind, owner(), {**asked, "options": options}, project_id=project.id)
+    st.rerun()
 
 
 def live(job: Job) -> bool:
@@ -85,6 +92,15 @@ def failure(job: Job) -> None:
     st.error(text, icon=":material/error:")
 
 
+def ended_badly(job: Job | None) -> None:
+    """Why the last attempt gave nothing, where it did."""
+    if job is not None and job.state == FAILED:
+        failure(job)
+        show_log(store().jobs.folder(job.id), key=f"log-{job.id}")
+    elif job is not None and job.state == CANCELLED:
+        st.caption(t("It was stopped before it was done."))
+
+
 def log_tail(folder: Path) -> str:
     """The end of a job's log."""
     path = folder / "log.txt"
@@ -102,6 +118,31 @@ def show_log(folder: Path, *, expanded: bool = False, key: str = "log") -> None:
     if box.open:
         with box:
             st.code(log_tail(folder) or t("The log is empty so far."), language=None, height=260)
+
+
+def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
+    """Progress without reloading, in a box where it has a ``title``; the page is drawn anew at the end."""
+
+    @st.fragment(run_every=1)
+    def look() -> None:
+        now = store().jobs.get(job.id)
+        if now is None or not live(now):
+            st.rerun()
+        with st.container(border=bool(title)):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if title:
+                    st.markdown(f"**{title}**", width="content")
+                badge(now)
+            progress_bar(now)
+            left = (now.progress or {}).get("seconds_left")
+            if left is not None:
+                st.caption(t("About {time} left", time=duration(left)))
+            worker_hint(now)
+            if st.button(stop, icon=":material/stop_circle:", key=key, disabled=now.cancel_requested):
+                store().jobs.cancel(job.id)
+                st.rerun()
+
+    look()
 
 
 def worker_hint(job: Job) -> None:

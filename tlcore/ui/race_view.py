@@ -29,7 +29,7 @@ def show(project: Project, spec: Spec, dataset: Dataset) -> None:
     asked = race.request(spec, dataset.fingerprint)
     job = store().jobs.newest(KIND, asked)
     if job is not None and jobview.live(job):
-        _running(job)
+        jobview.watch(job, t("Cancel"), key="race-cancel")
         return
     told = race.kept(store(), asked)
     if told:
@@ -77,25 +77,6 @@ def _plans(spec: Spec, dataset: Dataset) -> list[dict[str, Any]]:
         preview(spec.with_strategy(one).model_copy(update=short), dataset, source)
         for one in race.candidates(tasks.find(spec.task), spec.data)
     ]  # fmt: skip
-
-
-def _running(job: Job) -> None:
-    @st.fragment(run_every=1)
-    def look() -> None:
-        now = store().jobs.get(job.id)
-        if now is None or not jobview.live(now):
-            st.rerun()
-        jobview.badge(now)
-        jobview.progress_bar(now)
-        left = (now.progress or {}).get("seconds_left")
-        if left is not None:
-            st.caption(t("About {time} left", time=duration(left)))
-        jobview.worker_hint(now)
-
-    look()
-    if st.button(t("Cancel"), icon=":material/stop_circle:", key="race-cancel", disabled=job.cancel_requested):
-        store().jobs.cancel(job.id)
-        st.rerun()
 
 
 def _result(project: Project, told: dict[str, Any]) -> None:

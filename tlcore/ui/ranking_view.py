@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.ui import evidence_view, jobview
+from tlcore.ui import jobview
 from tlcore.ui.state import change_draft, store
 from tlcore.ui.text import duration, interval, plain, score, sentence
 from tlcore.words import number, t
@@ -26,9 +26,9 @@ def show(project: Project, dataset: Dataset, source: str) -> None:
                       expanded=len(rows) > 1 or (job is not None and jobview.live(job)))  # fmt: skip
     with box:
         if job is not None and jobview.live(job):
-            evidence_view.watch(job, t("Ranking the source models"), t("Stop ranking"))
+            jobview.watch(job, t("Stop ranking"), key="rank-cancel", title=t("Ranking the source models"))
         else:
-            evidence_view.ended_badly(job)
+            jobview.ended_badly(job)
             _offer(project, dataset, source)
         if rows:
             _rows(project, rows, source)
@@ -49,7 +49,7 @@ def _offer(project: Project, dataset: Dataset, source: str) -> None:
         )
     if st.button(t("Rank the source models"), icon=":material/leaderboard:", key="rank-go"):
         asked = {"task": dataset.info.task, "dataset": dataset.fingerprint, "source": source, "download": download}
-        evidence_view.submit(project, "rank", asked)
+        jobview.submit(project, "rank", asked)
 
 
 def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:

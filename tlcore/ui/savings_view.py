@@ -30,7 +30,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
     told = report.get("label_savings")
     job = store().jobs.newest(KIND, {"run": run.id})
     if job is not None and jobview.live(job):
-        _running(job)
+        jobview.watch(job, t("Cancel"), key="savings-cancel")
     elif told:
         _measured(report, told)
     else:
@@ -75,25 +75,6 @@ def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
             store().jobs.requeue(job.id)
         else:
             store().jobs.submit(KIND, owner(), {"run": run.id}, lane="train", project_id=run.project_id)
-        st.rerun()
-
-
-def _running(job: Job) -> None:
-    @st.fragment(run_every=1)
-    def look() -> None:
-        now = store().jobs.get(job.id)
-        if now is None or not jobview.live(now):
-            st.rerun()
-        jobview.badge(now)
-        jobview.progress_bar(now)
-        left = (now.progress or {}).get("seconds_left")
-        if left is not None:
-            st.caption(t("About {time} left", time=duration(left)))
-        jobview.worker_hint(now)
-
-    look()
-    if st.button(t("Cancel"), icon=":material/stop_circle:", key="savings-cancel", disabled=job.cancel_requested):
-        store().jobs.cancel(job.id)
         st.rerun()
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.errors import StudioError, UnusableInput
+from tlcore.errors import StudioError
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
 from tlcore.ui import answers, asking, charts, entities, jobview, texts, words_view
+from tlcore.ui.bundles import SHOWN, opened
 from tlcore.ui.pictures import small
 from tlcore.ui.state import owner, store
 from tlcore.ui.text import plain, score, sentence, short, size
@@ -22,22 +23,6 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Job, Run
 
 BARS = 10  # classes drawn for one picture
-SHOWN = 8  # pictures tried at once
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _bundle(path: str, stamp: float) -> Any:
-    """An opened bundle; it runs in onnxruntime, so that the pages need no torch."""
-    from tlcore.bundle import Bundle
-
-    return Bundle.open(path)
-
-
-def opened(path: Path) -> Any:
-    """The bundle at a path. Raises UnusableInput where it is gone or broken."""
-    if not path.exists():
-        raise UnusableInput(say("The bundle of this run is not there any more."), code="bundle")
-    return _bundle(str(path), path.stat().st_mtime)
 
 
 def try_it(path: Path, key: str, task: str) -> None:

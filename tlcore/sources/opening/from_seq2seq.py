@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import from_text, pair_tokens, tokens
 from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+from tlcore.sources.opening.pair_tokens import WARM
 from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.opened import OpenSource
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
 
-WARM = "encoder-decoder"  # a text encoder and a decoder of the studio's own
 KINDS = frozenset({"t5", "mt5", "marian", "bart", "m2m_100", WARM})
 LARGEST = {**from_text.LARGEST, "d_model": 8_192, "d_ff": 65_536, "d_kv": 1_024, "num_layers": 96, "num_heads": 256,
            "num_decoder_layers": 96, "encoder_layers": 96, "decoder_layers": 96, "encoder_ffn_dim": 65_536,

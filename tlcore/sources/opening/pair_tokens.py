@@ -14,6 +14,7 @@ from tlcore.errors import UnusableInput
 from tlcore.sources.opening import tokens
 from tlcore.words import say
 
+WARM = "encoder-decoder"  # the type of a model of a text encoder and a decoder of the studio's own
 TARGET = "target_tokenizer.json"  # of a model of the studio whose two sides differ
 MARIAN = ("source.spm", "target.spm", "vocab.json")
 FILES = (TARGET, *MARIAN[:2])

@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from tlcore.sources.opening import files, pair_tokens, tokens
-from tlcore.sources.opening.from_seq2seq import WARM
 from tlcore.sources.opening.grouping import NECK, STEM, Key, group
 from tlcore.sources.opening.image_model import set_training
-from tlcore.sources.opening.pair_tokens import IGNORED
+from tlcore.sources.opening.pair_tokens import IGNORED, WARM
 from tlcore.sources.opening.part import Part
 
 LAYER = re.compile(r"\.(?:block|layer|layers|albert_layers)\.(\d+)\.")
