@@ -11,8 +11,7 @@ import pytest
 from sources_models import TIMM, TRANSFORMERS, source, write
 
 from tlcore import flow, guidance, sources, tasks
-from tlcore.guidance import evidence as evidence_module
-from tlcore.guidance import keeping, looking, probe, size
+from tlcore.guidance import keeping, looking, measuring, probe, size
 from tlcore.spec import from_dict
 from tlcore.spec_parts import Options
 from tlcore.training import features
@@ -282,4 +281,4 @@ def test_measuring_is_cancelled_at_the_next_batch(dataset, store, tiny_source):
 
     told = opened(store, tiny_source)
     with pytest.raises(Cancelled):
-        evidence_module.measure_with(dataset, TASK, told, processor(dataset, told), store.home / "cache", stop)
+        measuring.measure_with(dataset, TASK, told, processor(dataset, told), store.home / "cache", stop)

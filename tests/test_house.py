@@ -6,6 +6,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,11 @@ HEAVY = {
 # Only imported inside functions, by modules that need a network.
 HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal", "image", "seq2seq", "span", "text")}
 HEAVY_ALLOWED |= {"tlcore/sources/opening/masked_head.py"}
+# From the ground up: a room imports from those before it alone, also inside of functions and for annotations.
+ROOMS = (
+    "words", "errors", "registry", "whole", "machine", "spec_parts", "store", "data", "sources", "tasks", "training",
+    "strategies", "spec", "plan", "guidance", "report", "bundle", "flow", "jobs", "serve", "ui", "cli",
+)  # fmt: skip
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 MODULES = sorted((ROOT / "tlcore").rglob("*.py"))
 
@@ -55,6 +62,54 @@ def module_level_imports(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.With | ast.ClassDef):
             waiting += node.body
     return found
+
+
+def dotted(path: Path) -> str:
+    return name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def imports_within(path: Path, modules: set[str]) -> Iterator[tuple[str, bool]]:
+    """The modules of tlcore that a module imports anywhere, and whether for annotations alone."""
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text()), False)]
+    while waiting:
+        node, typing = waiting.pop()
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tlcore":
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in modules else str(node.module), typing
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, typing) for alias in node.names if alias.name.startswith("tlcore."))
+        typing |= isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        waiting += [(child, typing) for child in ast.iter_child_nodes(node)]
+
+
+def room(module: str) -> str:
+    return module.partition(".")[2].partition(".")[0]
+
+
+def test_no_room_imports_from_one_above_it():
+    known = {dotted(path) for path in MODULES}
+    assert {room(module) for module in known} - {"", "__main__"} == set(ROOMS), "a room has its place in ROOMS"
+    upwards = {
+        f"{module} imports {other}"
+        for path in MODULES
+        if room(module := dotted(path)) in ROOMS
+        for other, _ in imports_within(path, known)
+        if room(other) and ROOMS.index(room(other)) > ROOMS.index(room(module))
+    }
+    assert not upwards
+
+
+def test_modules_do_not_import_each_other_in_circles():
+    known = {dotted(path) for path in MODULES}
+    above = {
+        dotted(path): {other for other, typing in imports_within(path, known) if not typing} - {dotted(path)}
+        for path in MODULES
+    }
+    try:
+        list(TopologicalSorter(above).static_order())
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_there_is_something_to_count():
@@ -94,7 +149,7 @@ def test_pages(path):
 def test_the_light_parts_stay_light():
     """What the web process and the command line's start import brings in none of the heavy libraries."""
     modules = sorted(
-        name(p).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        dotted(p)
         for p in MODULES
         if name(p) not in HEAVY_ALLOWED and "__main__" not in p.name and "migrations" not in name(p)
     )

@@ -8,7 +8,7 @@ import pytest
 from sources_models import write_timm
 
 from tlcore import guidance, tasks
-from tlcore.guidance import evidence as evidence_module
+from tlcore.guidance import measuring as evidence_module
 from tlcore.guidance.ranking import ESTIMATES, scores
 from tlcore.spec_parts import Options
 

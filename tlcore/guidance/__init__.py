@@ -1,8 +1,9 @@
 """What was measured before training, and what it suggests."""
 
 from tlcore.guidance.advice import Advice, advise, kept_advice
-from tlcore.guidance.evidence import Evidence, measure, measure_with
+from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.keeping import kept
+from tlcore.guidance.measuring import measure, measure_with
 from tlcore.guidance.race import kept_race
 from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 

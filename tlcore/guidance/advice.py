@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from tlcore.errors import UnusableInput
 from tlcore.guidance import rule
-from tlcore.guidance.evidence import Evidence, measure
+from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.keeping import kept
+from tlcore.guidance.measuring import measure
 from tlcore.guidance.race import kept_race
 from tlcore.guidance.ranking import kept_ranking
 from tlcore.words import Sentence, say

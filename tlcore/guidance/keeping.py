@@ -16,18 +16,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore.guidance.evidence import VERSION, Evidence
+
 if TYPE_CHECKING:
-    from tlcore.guidance.evidence import Evidence
     from tlcore.store import Store
 
-VERSION = 3  # of what is measured, and how: a newer one measures anew
 FAILED = "failed.json"
 
 
 def load(cache: Path, key: str) -> Evidence | None:
     """The Evidence of that key; None where there is none, or none that can be read."""
-    from tlcore.guidance.evidence import Evidence
-
     try:
         return Evidence.model_validate_json((cache / "evidence" / f"{key}.json").read_bytes())
     except (OSError, ValueError):

@@ -14,6 +14,7 @@ import numpy as np
 from tlcore import machine
 from tlcore.errors import RunFailed
 from tlcore.guidance import keeping
+from tlcore.guidance.evidence import VERSION
 from tlcore.training import features
 from tlcore.training.features import Watch
 from tlcore.words import say
@@ -99,7 +100,7 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
 def _far(task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str,
          seen: Seen) -> dict[str, dict[str, float]]:  # fmt: skip
     """The far end of similarity, once for each network and preprocessing, whatever the data."""
-    told = json.dumps([source.digest, keeping.VERSION, {k: v for k, v in processor.items() if k != "augmentation"}],
+    told = json.dumps([source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}],
                       sort_keys=True)  # fmt: skip
     path = cache / "evidence" / "far" / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
     if path.exists():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import Cancelled, StudioError
 from tlcore.guidance import keeping
-from tlcore.guidance.evidence import Evidence, measure_with
+from tlcore.guidance.evidence import Evidence
+from tlcore.guidance.measuring import measure_with
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore import machine, sources, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import ranking
-from tlcore.guidance.evidence import measure_with
+from tlcore.guidance.measuring import measure_with
 from tlcore.spec_parts import Options
 from tlcore.words import say
 

@@ -1,0 +1,177 @@
+"""Evidence is measured: counted at once, or by one pass of the source's frozen network. Importing brings no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore import strategies, tasks
+from tlcore.data.dataset import Dataset
+from tlcore.guidance import keeping
+from tlcore.guidance.evidence import VERSION, Evidence
+from tlcore.guidance.similarity import Part, mean_of
+from tlcore.training.features import cache_key
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.sources.opening import OpenSource
+    from tlcore.tasks.contract import Task
+
+MOST = 4000  # examples that the estimators look at, drawn at random where there are more
+SPLITS = ("train", "validation")  # never the test set
+Progress = Callable[..., None]
+
+
+def measure(dataset: Dataset) -> Evidence:
+    """Count the training examples; test data are never looked at, and no network is opened."""
+    task, train = tasks.find(dataset.info.task), dataset.split("train")
+    counts = train["label"].value_counts().sort_index() if task.labelled else {}
+    per_class = {str(label): int(n) for label, n in counts.items()}
+    n = len(train)
+    fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
+    return Evidence(
+        n_train=n,
+        strategies=[one.id for one in strategies.serving(task) if one.races or not one.pretrained],
+        n_per_class=per_class,
+        fewest=fewest,
+        imbalance=round(most / fewest, 2),
+        set_aside=dataset.info.set_aside,
+    )
+
+
+def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
+    """Data × source (its name and its weights) × preprocessing × version of what is measured."""
+    told = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, VERSION]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+
+
+def measure_with(
+    dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, Any], cache: Path,
+    progress: Progress = lambda share, sentence=None, **more: None, *, thorough: bool = True,
+) -> Evidence:  # fmt: skip
+    """Everything that can be measured before training, in one pass of the source's frozen network over training and
+    validation data.
+
+    ``cache`` is the workspace's cache folder: features and the finished Evidence stay there, so that a run, another
+    page or a second call find them. Without ``thorough`` the learning curve, the doubtful labels and NLEEP are passed
+    over, as a ranking of many sources does. Raises what opening and building the source raise.
+    """
+    key = evidence_key(dataset, source, processor)
+    known = keeping.load(cache, key)
+    if known is not None and (known.thorough or not thorough):
+        keeping.point(cache, dataset.fingerprint, source.source.id, key)
+        return known
+
+    if not task.solves:
+        alike = mean_of(_read(source, dataset))
+        return measure(dataset).model_copy(update={
+            "source": {"id": source.source.id, "title": source.source.title},
+            "parameters": source.source.parameters, "relevance": relevance(source.source, task, dataset),
+            "similarity": alike.value,
+            "similarity_interval": alike.interval, "similarity_parts": alike.parts,
+        })  # fmt: skip
+    from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
+    from threadpoolctl import threadpool_limits
+
+    from tlcore.guidance import looking
+
+    started = time.perf_counter()
+    seen = looking.look(dataset, task, source, processor, cache, progress)
+    progress(0.8, say("Estimating how well the features tell the classes apart"))
+    with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
+        told = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
+    told.source = {"id": source.source.id, "title": source.source.title}
+    told.relevance = relevance(source.source, task, dataset)
+    told.thorough = thorough
+    told.seconds = round(time.perf_counter() - started, 3)
+    keeping.save(cache, key, told)
+    keeping.point(cache, dataset.fingerprint, source.source.id, key)
+    progress(1.0, say("Measured"))
+    return told
+
+
+def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
+    """Source task and data against the target task and data, in words."""
+    labels = dataset.info.labels
+    if not task.labelled:
+        return say(
+            "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: {task}.",
+            source_task=source.source_task, source_data=source.source_data, task=task.title,
+        )  # fmt: skip
+    return say(
+        "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: "
+        "{task}, {classes} classes ({labels}).",
+        source_task=source.source_task, source_data=source.source_data, task=task.title, classes=len(labels),
+        labels=[*labels[:6], "…"] if len(labels) > 6 else labels,
+    )  # fmt: skip
+
+
+def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
+    """What a language model's reading of the training texts tells; none where there are no texts."""
+    from tlcore.guidance import reading
+
+    train = dataset.split("train")
+    return reading.parts(source, train["text"].tolist()) if "text" in train else []
+
+
+def _estimated(told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool,
+               progress: Progress) -> Evidence:  # fmt: skip
+    from tlcore.guidance import probe, transferability
+    from tlcore.guidance import size as sizes
+    from tlcore.guidance.similarity import similarity, softmax
+
+    features = seen.features["train"]
+    alike = mean_of([*similarity(seen.moments, features, seen.logits(features), seen.far).parts, *read])
+    told.similarity, told.similarity_interval, told.similarity_parts = alike.value, alike.interval, alike.parts
+    told.size = sizes.facts(dataset, told.n_per_class, told.imbalance)
+    rows = _rows(dataset, task, seen)
+    if rows is None:
+        return told
+    features, labels, ids, units, files, names = rows
+    fold = probe.folds(labels, units)
+    x, classes, wide = probe.coordinates(features), len(names), features.shape[1]
+    predicted = probe.cross_validate(x, labels, fold, classes, wide)
+    logits = seen.logits(features)
+    told.transferability = transferability.estimate(
+        features, labels, units, None if logits is None else softmax(logits), predicted, fold, mixture=thorough
+    )
+    if not thorough:
+        return told
+    progress(0.9, say("Looking for doubtful labels, and drawing the learning curve"))
+    told.size.label_noise = sizes.label_noise(predicted, labels, names, ids, files, units)
+    told.size.learning_curve = sizes.learning_curve(
+        x, labels, units, fold, predicted.argmax(axis=1) == labels, classes, wide, told.n_train
+    )
+    return told
+
+
+def _rows(dataset: Dataset, task: Task, seen: Any) -> tuple[Any, ...] | None:
+    """Features, class, id, unit and file of the examples that the estimators look at, and the names of the classes.
+
+    None where the task has no classes, or where there is nothing to tell apart.
+    """
+    from tlcore.data.splits import units as units_of
+
+    by_split = [task.classes(seen.examples[split]) for split in SPLITS]
+    if any(part is None for part in by_split):
+        return None
+    features = np.concatenate([seen.features[split] for split in SPLITS])
+    labels = np.concatenate(by_split)
+    ids = np.array([name for split in SPLITS for name in seen.examples[split].ids], dtype=object)
+    keep = np.flatnonzero(labels >= 0)
+    if len(keep) > MOST:
+        keep = np.sort(np.random.default_rng(0).permutation(keep)[:MOST])
+    if len(keep) < 10 or len(np.unique(labels[keep])) < 2:
+        return None
+    rows = dataset.rows
+    unit_of = dict(zip(rows["id"], units_of(rows), strict=True))
+    file_of = dict(zip(rows["id"], rows["file"] if "file" in rows else [""] * len(rows), strict=True))
+    ids = ids[keep]
+    return (features[keep], labels[keep], ids, np.array([unit_of[i] for i in ids]), [file_of[i] for i in ids],
+            seen.target["labels"])  # fmt: skip
