@@ -112,6 +112,13 @@ def test_modules_do_not_import_each_other_in_circles():
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_files_that_the_docs_name_are_there():
+    folders = (ROOT, ROOT / "tlcore", ROOT / "docs")
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for named in re.findall(r"`([\w/]+/[\w/*]+\.(?:py|md|json|po))`", page.read_text(encoding="utf-8")):
+            assert any(list(folder.glob(named)) for folder in folders), f"{page.name}: there is no {named}"
+
+
 def test_there_is_something_to_count():
     assert len(PAGES) >= 9
     assert len(MODULES) > 60
