@@ -32,8 +32,8 @@ HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal"
 HEAVY_ALLOWED |= {"tlcore/sources/opening/masked_head.py"}
 # From the ground up: a room imports from those before it alone, also inside of functions and for annotations.
 ROOMS = (
-    "words", "errors", "registry", "whole", "machine", "spec_parts", "store", "data", "sources", "tasks", "training",
-    "strategies", "spec", "plan", "guidance", "report", "bundle", "flow", "jobs", "serve", "ui", "cli",
+    "words", "errors", "registry", "whole", "strict_json", "machine", "spec_parts", "store", "data", "sources", "tasks",
+    "training", "strategies", "spec", "plan", "guidance", "report", "bundle", "flow", "jobs", "serve", "ui", "cli",
 )  # fmt: skip
 PAGES = sorted((ROOT / "pages").glob("*.py"))
 MODULES = sorted((ROOT / "tlcore").rglob("*.py"))

@@ -18,8 +18,8 @@ from tlcore.report.context import RunContext
 from tlcore.report.predictions import cell
 from tlcore.report.telling import verdict_sentence
 from tlcore.report.twin import stood_at
-from tlcore.report.writing import plain
 from tlcore.sources.opening import load
+from tlcore.strict_json import plain
 from tlcore.tasks import gradcam
 from tlcore.words import read
 

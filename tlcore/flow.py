@@ -7,13 +7,12 @@ every step whose result lies in the run's folder is passed over.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import guidance, machine, sources, strategies, tasks
+from tlcore import guidance, machine, sources, strategies, tasks, whole
 from tlcore.data import further, read
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
@@ -207,7 +206,5 @@ def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if path.exists():
         return json.loads(path.read_text())
     value = make()
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(value, indent=1))
-    os.replace(draft, path)
+    whole.write(path, json.dumps(value, indent=1))
     return value

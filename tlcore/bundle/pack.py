@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import __version__
+from tlcore import __version__, whole
 from tlcore.bundle import card, kinds, layout
 from tlcore.bundle.calibrated import Calibration
 from tlcore.report.html import file_name
-from tlcore.report.writing import plain, write_whole
+from tlcore.strict_json import plain
 from tlcore.words import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
                 "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
                 "examples.",
                 difference=report["export"]["max_difference"], n=report["export"]["n"]).model_dump())  # fmt: skip
-        write_whole(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
+        whole.write(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
             if (page := context.folder / file_name(language)).exists():
                 shutil.copyfile(page, folder / page.name)
@@ -57,9 +56,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
         (folder / "README.md").write_text(card.write(context, report, hashes), encoding="utf-8")
         hashes["README.md"] = sha256(folder / "README.md")
         layout.write_json(folder / "manifest.json", _manifest(context, hashes))
-        draft = context.folder / f".bundle.zip.{os.getpid()}.tmp"
-        write_zip(draft, folder)
-        os.replace(draft, context.folder / "bundle.zip")
+        with whole.draft(context.folder / "bundle.zip") as draft:
+            write_zip(draft, folder)
     return context.folder / "bundle.zip"
 
 

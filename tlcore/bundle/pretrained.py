@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tlcore import whole
 from tlcore.bundle.card import english, licence_lines, line
 from tlcore.bundle.pack import write_zip
 from tlcore.training.hooks import find
@@ -31,10 +30,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
     if not told or not told["source"] or not folder.is_dir():
         return None
     (folder / "README.md").write_text(card(report), encoding="utf-8")
-    with tempfile.NamedTemporaryFile(dir=context.folder, prefix=".pre-trained-", delete=False) as draft:
-        pass
-    write_zip(Path(draft.name), folder)
-    os.replace(draft.name, context.folder / FILE)
+    with whole.draft(context.folder / FILE) as draft:
+        write_zip(draft, folder)
     return context.folder / FILE
 
 

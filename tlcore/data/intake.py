@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tlcore import whole
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.pictures import broken, open_header, to_rgb
 from tlcore.data.readers.contract import RawRow
@@ -156,10 +157,7 @@ def _store(files: Path, digest: str, ending: str, data: bytes) -> str:
     name = f"{digest[:2]}/{digest}.{ending}"
     path = files / name
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{digest}.{os.urandom(4).hex()}.part")
-        part.write_bytes(data)
-        os.replace(part, path)
+        whole.write(path, data)
     return name
 
 

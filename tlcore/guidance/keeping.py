@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore import whole
 from tlcore.guidance.evidence import VERSION, Evidence
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def load(cache: Path, key: str) -> Evidence | None:
 
 
 def save(cache: Path, key: str, evidence: Evidence) -> None:
-    write(cache / "evidence" / f"{key}.json", evidence.model_dump_json())
+    whole.write(cache / "evidence" / f"{key}.json", evidence.model_dump_json())
 
 
 def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
@@ -42,7 +42,7 @@ def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
     path = _index(cache, fingerprint) / f"{name}.json"
     told = json.dumps({"source": source_id, "key": key, "version": VERSION})
     if not path.exists() or path.read_text() != told:
-        write(path, told)
+        whole.write(path, told)
 
 
 def kept(store: Store, fingerprint: str, source_id: str) -> Evidence | None:
@@ -68,15 +68,7 @@ def failed(store: Store, fingerprint: str) -> dict[str, Any]:
 
 
 def save_failed(store: Store, fingerprint: str, told: dict[str, Any]) -> None:
-    write(_index(store.home / "cache", fingerprint) / FAILED, json.dumps(told))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text)
-    os.replace(draft, path)
+    whole.write(_index(store.home / "cache", fingerprint) / FAILED, json.dumps(told))
 
 
 def _index(cache: Path, fingerprint: str) -> Path:

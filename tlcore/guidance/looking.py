@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import machine
+from tlcore import machine, whole
 from tlcore.errors import RunFailed
-from tlcore.guidance import keeping
 from tlcore.guidance.evidence import VERSION
 from tlcore.training import features
 from tlcore.training.features import Watch
@@ -118,5 +117,5 @@ def _far(task: Task, model: Any, source: OpenSource, processor: dict[str, Any], 
         if rows is not None:
             features = rows.float().cpu().numpy()
             found[kind] = far_end(watch.moments(len(features)), features, seen.logits(features))
-    keeping.write(path, json.dumps(found))
+    whole.write(path, json.dumps(found))
     return found

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import __version__
+from tlcore import __version__, whole
 from tlcore.data.languages import shares
 from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics, tasks
 from tlcore.report.pre_training import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
-from tlcore.report.writing import plain, write_whole
 from tlcore.sources.languages import unspoken
+from tlcore.strict_json import plain
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def build(context: RunContext) -> dict[str, Any]:
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     report = plain(report)
     _illustrate(context, report, transfer[best])
-    write_whole(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
+    whole.write(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
     _tell_in_html(context, report, points)
     return report
 
@@ -274,4 +274,4 @@ def _tell_in_html(context: RunContext, report: dict[str, Any], points: pd.DataFr
 
     for language in LANGUAGES:
         page = html.render(report, points, language, plan=context.plan, figures=context.folder / "figures")
-        write_whole(context.folder / html.file_name(language), page)
+        whole.write(context.folder / html.file_name(language), page)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore import whole
 from tlcore.report.classes import excerpt
-from tlcore.report.writing import write_whole
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -40,7 +40,7 @@ def share(value: float) -> str:
 def write_answers(path: Path, answers: Sequence[dict[str, Any]]) -> None:
     """Each test example of a task without classes: ``input, text, truth, prediction, score``."""
     rows = ([one["id"], one.get("text", ""), one["truth"], one["prediction"], share(one["score"])] for one in answers)
-    write_whole(path, table(["input", "text", "truth", "prediction", "score"], rows))
+    whole.write(path, table(["input", "text", "truth", "prediction", "score"], rows))
 
 
 def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
@@ -60,4 +60,4 @@ def write_predictions(path: Path, records: Records, labels: Sequence[str], datas
         [name, truth[i], labels[guess], share(probability[i, guess]), *map(share, probability[i])]
         for i, (name, guess) in enumerate(zip(records.ids, records.columns["prediction"], strict=True))
     )
-    write_whole(path, table(["input", "truth", "prediction", "confidence", *labels], rows))
+    whole.write(path, table(["input", "truth", "prediction", "confidence", *labels], rows))

@@ -16,6 +16,7 @@ from tlcore.data.splits import WHOLE
 from tlcore.sources.opening import tokens
 from tlcore.tasks import chat_template
 from tlcore.tasks.chat_template import Text
+from tlcore.tasks.text_examples import arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 UNSCORED = -100
 AT_ONCE = 5_000  # texts cut into tokens at once
 OUTPUT = np.dtype([("loss", "f8"), ("tokens", "i4"), ("hits", "i4"), ("characters", "i4")])  # kept of each example
-KINDS = ("ids", "scored", "starts", "characters")
 
 
 def form_of(rows: pd.DataFrame) -> str:
@@ -83,24 +83,15 @@ class Written:
         """``ids`` and ``scored`` (all tokens,), ``starts`` (n + 1,), ``characters`` (n,) that the scored ones are."""
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
-        told = tokens.read(self.model)
-        path = None
-        if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # A template of the tokenizer's own is part of what makes a chat's tokens.
-            more = json.dumps([self.processor, chat_template.told(self.model)], sort_keys=True)
-            name = hashlib.sha256(f"{tokens.digest(told)}{more}".encode()).hexdigest()[:16]
-            path = self.folder / f"{self.dataset.cached_as}-{name}-written.npz"
-            if path.exists():
-                with np.load(path) as kept:
-                    return {kind: kept[kind] for kind in KINDS}
-        made = encode(told, self.dataset.rows, self.processor, writer(self.processor, self.model))
-        if path:
-            draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            with draft.open("wb") as file:
-                np.savez(file, **made)
-            os.replace(draft, path)
-        return made
+        told, model = tokens.read(self.model), self.model
+        # A template of the tokenizer's own is part of what makes a chat's tokens.
+        more = json.dumps([self.processor, chat_template.told(model)], sort_keys=True)
+        how = hashlib.sha256(f"{tokens.digest(told)}{more}".encode()).hexdigest()[:16]
+        name = f"{self.dataset.cached_as}-{how}-written.npz"
+        return arrays(
+            self.folder / name if self.folder else None,
+            lambda: encode(told, self.dataset.rows, self.processor, writer(self.processor, model)),
+        )
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of each row."""

@@ -16,6 +16,7 @@ import numpy as np
 from tlcore.sources.opening import tokens
 from tlcore.tasks import answer_scores
 from tlcore.tasks.answer_spans import padded, windows
+from tlcore.tasks.text_examples import arrays
 
 if TYPE_CHECKING:
     import torch
@@ -43,21 +44,11 @@ class Windows:
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
         told = tokens.read(self.model)
-        path = None
-        if self.folder:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            how = hashlib.sha256(json.dumps([tokens.digest(told), self.cut], sort_keys=True).encode()).hexdigest()
-            path = self.folder / f"{self.dataset.cached_as}-windows-{how[:16]}.npz"
-            if path.exists():
-                with np.load(path) as kept:
-                    return dict(kept)
-        made = cut(told, self.dataset.rows["question"], self.dataset.rows["text"], self.cut)
-        if path:
-            draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-            with draft.open("wb") as file:
-                np.savez(file, **made)
-            os.replace(draft, path)
-        return made
+        how = hashlib.sha256(json.dumps([tokens.digest(told), self.cut], sort_keys=True).encode()).hexdigest()
+        name = f"{self.dataset.cached_as}-windows-{how[:16]}.npz"
+        rows = self.dataset.rows
+        return arrays(self.folder / name if self.folder else None,
+                      lambda: cut(told, rows["question"], rows["text"], self.cut))  # fmt: skip
 
     def of(self, row: int) -> list[Window]:
         """The windows of a question, by its row in the dataset."""

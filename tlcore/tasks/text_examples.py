@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore import whole
 from tlcore.sources.opening import tokens
 
 if TYPE_CHECKING:
@@ -67,11 +68,8 @@ def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict
             return dict(kept)
     made = make()
     if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        with draft.open("wb") as file:
+        with whole.draft(path) as draft, draft.open("wb") as file:
             np.savez(file, **made)
-        os.replace(draft, path)
     return made
 
 

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tlcore import whole
+
 
 class Checkpoint:
     """The state of one training in one file, saved at most every few seconds unless it must be."""
@@ -23,13 +25,10 @@ class Checkpoint:
         """Tensors, numbers, strings and containers of them."""
         import torch
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".tmp")
-        with draft.open("wb") as file:
+        with whole.draft(self.path) as draft, draft.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, self.path)
         self.saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:

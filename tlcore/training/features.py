@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from tlcore import whole
 from tlcore.tasks.contract import Task
 from tlcore.tasks.scoring import in_batches
 from tlcore.words import say
@@ -193,8 +193,5 @@ def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
 
 
 def _write(path: Path, **arrays: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as file:
+    with whole.draft(path) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)
-    os.replace(draft, path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tlcore import machine
+from tlcore import machine, whole
 from tlcore.errors import RunFailed
 from tlcore.tasks import scoring
 from tlcore.training import features, loop, once, pack
@@ -130,7 +129,7 @@ class _Arm:
                 _, done = self._train(0, f"{rate:g}", rate, self.plan["trial_epochs"], patience=False)
                 assert done is not None
                 told = {"rate": rate, "score": list(done.score), "seconds": done.seconds}
-                _write(path, told)
+                whole.write(path, json.dumps(told))
                 for left in (self.folder / "seed-0").glob(f"checkpoint-{rate:g}-*.pt"):
                     left.unlink()
             trials.append(told)
@@ -318,7 +317,7 @@ class _Arm:
                         code="out-of-memory",
                     ) from error  # fmt: skip
             self.accumulation *= 2
-            _write(self.folder / "memory.json", {"accumulation": self.accumulation})
+            whole.write(self.folder / "memory.json", json.dumps({"accumulation": self.accumulation}))
             self.notes = [_halved(self.told.plan["batch_size"], self.accumulation)]
             print(str(self.notes[0]))
             _free()
@@ -342,9 +341,3 @@ def _free() -> None:
 
 def _read(path: Path, default: Any) -> Any:
     return json.loads(path.read_text()) if path.exists() else default
-
-
-def _write(path: Path, value: Any) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(value))
-    os.replace(draft, path)

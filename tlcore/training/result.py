@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tlcore import whole
 from tlcore.words import Sentence
 
 
@@ -48,9 +48,7 @@ class ArmResult:
     def save(self) -> None:
         plain: dict[str, Any] = {k: v for k, v in self.__dict__.items() if k != "folder"}
         plain["notes"] = [note.model_dump() for note in self.notes]
-        draft = self.folder / "result.tmp"  # its presence says that this training is done: whole or not at all
-        draft.write_text(json.dumps(plain, indent=1))
-        os.replace(draft, self.folder / "result.json")
+        whole.write(self.folder / "result.json", json.dumps(plain, indent=1))  # it says that this training is done
 
     @classmethod
     def load(cls, folder: Path) -> ArmResult:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from pathlib import Path
 
 import numpy as np
 
+from tlcore.data.samples.contract import write_csv
 from tlcore.words import say
 
 N, SEED = 240, 7
@@ -80,15 +78,8 @@ class CommentTopics:
                 said += rng.choice(ELSE[language], 1 if said else 2, replace=False).tolist()
             text = " ".join(rng.permutation(said).tolist())
             made.setdefault(text, ("; ".join(topics), ("en", "pt")[language]))
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([("text", "labels", "language"), *((text, *rest) for text, rest in made.items())])
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "comment-topics.csv"
-        part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
-        os.replace(part, path)
-        return path
+        rows = [(text, *rest) for text, rest in made.items()]
+        return write_csv(folder / "comment-topics.csv", ("text", "labels", "language"), rows)
 
 
 SAMPLE = CommentTopics()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import io
-import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from PIL import Image
 
+from tlcore import whole
 from tlcore.words import Sentence
 
 
@@ -32,12 +33,17 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
     """Pack pictures by name as PNG; atomic, and with fixed dates so that the same pictures give the same
     zip.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with whole.draft(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, picture in pictures:
             out = io.BytesIO()
             picture.save(out, "PNG")
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), out.getvalue())
-    os.replace(part, path)
+    return path
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+    """A table as CSV: the same rows give the same bytes."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([header, *rows])
+    whole.write(path, out.getvalue())
     return path

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from pathlib import Path
 
+from tlcore.data.samples.contract import write_csv
 from tlcore.words import say
 
 # Each line as in a survey; the last word says how it is meant. English first, then Portuguese.
@@ -150,18 +148,12 @@ class Feedback:
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns text, label and language."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["text", "label", "language"])
-        for label, texts in (("positive", POSITIVE), ("negative", NEGATIVE), ("neutral", NEUTRAL)):
-            half = len(texts) // 2
-            writer.writerows([text, label, "en" if place < half else "pt"] for place, text in enumerate(texts))
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "feedback.csv"
-        part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
-        os.replace(part, path)
-        return path
+        rows = [
+            (text, label, "en" if place < len(texts) // 2 else "pt")
+            for label, texts in (("positive", POSITIVE), ("negative", NEGATIVE), ("neutral", NEUTRAL))
+            for place, text in enumerate(texts)
+        ]
+        return write_csv(folder / "feedback.csv", ("text", "label", "language"), rows)
 
 
 SAMPLE = Feedback()

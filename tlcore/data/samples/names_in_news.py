@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
+from tlcore import whole
 from tlcore.words import say
 
 N, SEED = 150, 11
@@ -73,11 +73,8 @@ class NamesInNews:
                 text = f"{text} {more}"
             told = {"text": text, "entities": entities, "language": ("en", "pt")[language]}
             made.setdefault(text, json.dumps(told, ensure_ascii=False))
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / "names-in-news.jsonl"
-        part = path.with_name(path.name + ".part")
-        part.write_text("\n".join(made.values()) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        whole.write(path, "\n".join(made.values()) + "\n")
         return path
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from tlcore.data.samples.contract import write_csv
 from tlcore.words import say
 
 EACH = 60  # notices of a grammar
@@ -95,16 +93,7 @@ class Notices:
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns document and summary."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["document", "summary"])
-        writer.writerows(notices())
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "notices.csv"
-        part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
-        os.replace(part, path)
-        return path
+        return write_csv(folder / "notices.csv", ("document", "summary"), notices())
 
 
 SAMPLE = Notices()

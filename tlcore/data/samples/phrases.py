@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
+from tlcore.data.samples.contract import write_csv
 from tlcore.words import say
 
 Pair = tuple[str, str]
@@ -166,16 +164,7 @@ class Phrases:
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns source and target."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["source", "target"])
-        writer.writerows(pairs())
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "phrases.csv"
-        part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
-        os.replace(part, path)
-        return path
+        return write_csv(folder / "phrases.csv", ("source", "target"), pairs())
 
 
 SAMPLE = Phrases()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 from pathlib import Path
 
+from tlcore.data.samples.contract import write_csv
 from tlcore.words import say
 
 # Each text with its questions; an empty answer means that the text gives none.
@@ -154,17 +152,13 @@ class Questions:
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns context, question, answer and language."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["context", "question", "answer", "language"])
-        for language, texts in (("en", ENGLISH), ("pt", PORTUGUESE)):
-            writer.writerows([text, question, answer, language] for text, *asked in texts for question, answer in asked)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "questions.csv"
-        part = path.with_name(path.name + ".part")
-        part.write_text(out.getvalue(), encoding="utf-8")
-        os.replace(part, path)
-        return path
+        rows = [
+            (text, question, answer, language)
+            for language, texts in (("en", ENGLISH), ("pt", PORTUGUESE))
+            for text, *asked in texts
+            for question, answer in asked
+        ]
+        return write_csv(folder / "questions.csv", ("context", "question", "answer", "language"), rows)
 
 
 SAMPLE = Questions()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
+from tlcore import whole
 from tlcore.words import say
 
 EACH, SEED = 90, 2026
@@ -69,12 +69,8 @@ class ShopWindow:
 
     def write(self, folder: Path) -> Path:
         """JSON lines of prompt, completion and language."""
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / "shop-window.jsonl"
-        part = path.with_name(path.name + ".part")
-        told = [json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()]
-        part.write_text("".join(told), encoding="utf-8")
-        os.replace(part, path)
+        whole.write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()))
         return path
 
 

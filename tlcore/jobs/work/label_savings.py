@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import sources, tasks
+from tlcore import sources, tasks, whole
 from tlcore.data import further, subsets
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.report import html, label_savings, power
 from tlcore.report.label_savings import Measured
-from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
+from tlcore.strict_json import plain
 from tlcore.training import fit
 from tlcore.training.fitting import Fitting
 from tlcore.training.result import ArmResult
@@ -205,12 +205,12 @@ def _one(curves: _Curves, name: str, n: int, rows: np.ndarray, ids: list[str], f
 def _tell(store: Store, run: Run, found: dict[str, Any]) -> None:
     """The savings' own file, and beside the rest of the report: in the store, as JSON and as HTML."""
     folder = store.runs.folder(run.id)
-    write_whole(folder / label_savings.FILE, json.dumps(found, indent=1, ensure_ascii=False))
+    whole.write(folder / label_savings.FILE, json.dumps(found, indent=1, ensure_ascii=False))
     now = store.runs.get(run.id)
     told = {**((now and now.report) or {}), "label_savings": found}
-    write_whole(folder / "report.json", json.dumps(told, indent=1, ensure_ascii=False))
+    whole.write(folder / "report.json", json.dumps(told, indent=1, ensure_ascii=False))
     points = store.runs.points(run.id)
     for language in LANGUAGES:
         page = html.render(told, points, language, plan=run.plan, figures=folder / "figures")
-        write_whole(folder / html.file_name(language), page)
+        whole.write(folder / html.file_name(language), page)
     store.runs.set(run.id, report=told)

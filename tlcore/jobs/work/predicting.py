@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore import whole
 from tlcore.bundle.open import Bundle, Row, set_aside_csv
 from tlcore.bundle.standalone import cell
 from tlcore.errors import UnusableInput
 from tlcore.report.predictions import share
-from tlcore.report.writing import write_whole
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
     counts: dict[str, int] = {}
     aside: list[Row] = []
     done = 0
-    draft = output.with_name(f".{output.name}.tmp")
-    with draft.open("w", newline="", encoding="utf-8") as file:
+    with whole.draft(output) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["input", "prediction", "confidence", *map(cell, bundle.labels)])
         for row in bundle.stream(inputs):
@@ -84,6 +83,5 @@ def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
                 writer.writerow([cell(row.input), cell(row.prediction), sure, *map(share, row.probability)])
             if progress and done % 16 == 0:
                 progress(done / total if total else None, bundle.kind.done(done))
-    draft.replace(output)
-    write_whole(set_aside, set_aside_csv(aside))
+    whole.write(set_aside, set_aside_csv(aside))
     return {"n": done - len(aside), "set_aside": len(aside), "counts": counts}

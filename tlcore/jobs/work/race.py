@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import flow, sources, tasks
+from tlcore import flow, sources, tasks, whole
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import race, turns
 from tlcore.report import statistics
-from tlcore.report.writing import plain, write_whole
 from tlcore.spec import Spec
 from tlcore.strategies import find
+from tlcore.strict_json import plain
 from tlcore.tasks import scoring
 from tlcore.training import fit
 from tlcore.training.fitting import Fitting
@@ -69,7 +69,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     }  # fmt: skip
     found["sentences"] = {name: one.model_dump() for name, one in race.sentences(found).items()}
     result.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(result, json.dumps(plain(found), indent=1, ensure_ascii=False))
+    whole.write(result, json.dumps(plain(found), indent=1, ensure_ascii=False))
     shutil.rmtree(folder, ignore_errors=True)
     return {"winner": found["winner"], "clear": found["clear"], "seconds": found["seconds"]}
 
@@ -155,7 +155,7 @@ class _Runner:
             out, loss, seconds = fit.trial(own, "transfer", rate, epochs, rows)
             folder.mkdir(parents=True, exist_ok=True)
             np.save(outputs, out)
-            write_whole(done, json.dumps({"loss": loss, "seconds": seconds}))
+            whole.write(done, json.dumps({"loss": loss, "seconds": seconds}))
             shutil.rmtree(folder / "arms", ignore_errors=True)
         kept = json.loads(done.read_text())
         records = told.task.evaluate(np.load(outputs), told.examples["validation"], told.target)
