@@ -18,28 +18,13 @@ from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.fitting import Fitting
 from tlcore.training.phase import Training
 from tlcore.training.work import epochs_of
-from tlcore.words import say
 
 TASK = tasks.find("image-classification")
 
 
 @pytest.fixture
 def source(tiny_source):
-    told = SourceModel(
-        "tiny",
-        "tiny",
-        "test",
-        None,
-        None,
-        "test_resnet",
-        470_000,
-        1.9,
-        say("x"),
-        say("x"),
-        "apache-2.0",
-        160,
-        ("image-classification",),
-    )
+    told = SourceModel("tiny", "tiny", architecture="test_resnet", parameters=470_000, input_size=160)
     return open_folder(tiny_source, told)
 
 

@@ -28,7 +28,6 @@ from tlcore.sources.source_model import SourceModel
 from tlcore.tasks.far_pictures import batches, far_pictures
 from tlcore.tasks.picture_canvas import canvas, pixels
 from tlcore.training.features import Watch
-from tlcore.words import say
 
 NETWORKS = ("mobilenetv2_100_in1k", "mobilenetv1_100_in1k", "mobilenet_v1_0.25_128_in1k")
 SIZES = (96, 128)
@@ -68,11 +67,7 @@ def main() -> None:
     ratios: dict[str, list[float]] = {"head": [], "spread": []}
     seen = []
     for name in NETWORKS:
-        nothing = say("not known")
-        source = SourceModel(id=name, title=name, provider="", hub_id=None, revision=None, architecture="",
-                             parameters=None, megabytes=None, source_task=nothing, source_data=nothing,
-                             licence="", input_size=None)  # fmt: skip
-        opened = open_folder(assets / "models" / name, source)
+        opened = open_folder(assets / "models" / name, SourceModel(id=name, title=name))
         for size in SIZES:
             model = opened.build(None, True, image_size=size).eval()
             how = {"size": size, "mean": opened.preprocess["mean"], "std": opened.preprocess["std"]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.errors import UnusableInput
 from tlcore.sources import uploads
 from tlcore.sources.catalogue import CATALOGUE
-from tlcore.sources.source_model import SourceModel
+from tlcore.sources.source_model import UNSAID, SourceModel
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HUB = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w./-]{1,100}))?")
 ALLOWED = ("bundled/<id>", "timm/<name>", "<owner>/<name>[@revision]", "./folder", "./bundle.zip",
            "library/<id>", "uploaded/<id>")  # fmt: skip
-UNSAID = say("not in the catalogue; its card on the hub says")
 
 
 def find(ref: str, store: Store) -> SourceModel:
@@ -55,13 +54,6 @@ def find(ref: str, store: Store) -> SourceModel:
             provider=match["id"].partition("/")[0],
             hub_id=match["id"],
             revision=match["revision"] or "main",
-            architecture="",
-            parameters=None,
-            megabytes=None,
-            source_task=UNSAID,
-            source_data=UNSAID,
-            licence="unknown",
-            input_size=None,
             library="timm" if match["id"].startswith("timm/") else None,
             modality="image" if match["id"].startswith("timm/") else "",
         )
@@ -89,8 +81,6 @@ def of_library(model: Model) -> SourceModel:
         id=f"library/{model.id}",
         title=model.name,
         provider=model.owner,
-        hub_id=None,
-        revision=None,
         architecture=str(about.get("architecture") or ""),
         parameters=_int(about.get("parameters")),
         megabytes=about.get("megabytes") if isinstance(about.get("megabytes"), int | float) else None,
@@ -132,16 +122,6 @@ def _at(path: Path) -> SourceModel:
     return SourceModel(
         id=str(path),
         title=path.resolve().stem if path.suffix == ".zip" else path.resolve().name,
-        provider="",
-        hub_id=None,
-        revision=None,
-        architecture="",
-        parameters=None,
-        megabytes=None,
-        source_task=UNSAID,
-        source_data=UNSAID,
-        licence="unknown",
-        input_size=None,
         domain="own",
         modality="",
     )

@@ -34,9 +34,6 @@ def from_folder(folder: Path, id_: str, title: str) -> SourceModel:
     return SourceModel(
         id=id_,
         title=title,
-        provider="",
-        hub_id=None,
-        revision=None,
         architecture=_architecture(config),
         parameters=weights.values,
         megabytes=round((folder / files.WEIGHTS).stat().st_size / 1e6, 1),

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tlcore.words import Sentence
+from tlcore.words import Sentence, say
 
 Library = Literal["timm", "transformers"]
 Domain = Literal["natural", "medical", "satellite", "text", "own"]
+UNSAID = say("not in the catalogue; its card on the hub says")
 DOMAINS: tuple[Domain, ...] = ("natural", "medical", "satellite", "text", "own")
 
 
 @dataclass(frozen=True)
 class SourceModel:
-    """One model that knowledge can be transferred from. Holds no weights; ``open_source`` finds those.
+    """One model that knowledge can be transferred from; what is not known is left out. Holds no weights; ``open_source`` finds those.
 
     ``parameters`` counts the network without a new head; ``megabytes`` is the size of ``model.safetensors``
     (10^6 bytes); ``revision`` is a branch, tag or commit of the hub: the commit that was opened is in
@@ -23,16 +24,16 @@ class SourceModel:
 
     id: str  # "bundled/studio-small", "timm/<name>", "<owner>/<name>", "uploaded/<id>", a path …
     title: str
-    provider: str
-    hub_id: str | None
-    revision: str | None
-    architecture: str
-    parameters: int | None
-    megabytes: float | None
-    source_task: Sentence
-    source_data: Sentence
-    licence: str
-    input_size: int | None  # pixels a side, or tokens at most
+    provider: str = ""
+    hub_id: str | None = None
+    revision: str | None = None
+    architecture: str = ""
+    parameters: int | None = None
+    megabytes: float | None = None
+    source_task: Sentence = UNSAID
+    source_data: Sentence = UNSAID
+    licence: str = "unknown"
+    input_size: int | None = None  # pixels a side, or tokens at most
     library: Library | None = None
     domain: Domain = "natural"
     languages: tuple[str, ...] = ()  # ISO 639-1 codes; ("many",) for a model of tens of languages

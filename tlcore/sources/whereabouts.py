@@ -11,7 +11,7 @@ from tlcore.errors import UnusableInput
 from tlcore.sources import finding, hub, local, uploads
 from tlcore.sources.catalogue import bundled
 from tlcore.sources.opening import OpenSource, files, open_folder
-from tlcore.sources.source_model import SourceModel
+from tlcore.sources.source_model import UNSAID, SourceModel
 from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
@@ -129,6 +129,6 @@ def _completed(source: SourceModel, folder: Path) -> SourceModel:
     keep = {key: getattr(seen, key) for key in told}
     if source.licence == "unknown":
         keep["licence"] = seen.licence
-    if source.source_task == finding.UNSAID:
+    if source.source_task == UNSAID:
         keep["source_task"] = seen.source_task
     return replace(source, **keep)

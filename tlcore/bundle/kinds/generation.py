@@ -163,13 +163,7 @@ def _network(bundle: Bundle) -> Any:
     from tlcore.sources.opening import load
     from tlcore.sources.source_model import SourceModel
 
-    nothing = say("not known")
-    source = SourceModel(
-        id="bundle", title=bundle.manifest.name or "bundle", provider="", hub_id=None, revision=None, architecture="",
-        parameters=None, megabytes=None, source_task=nothing, source_data=nothing, licence="unknown", input_size=None,
-        tasks=(),
-    )  # fmt: skip
-    return load(bundle.folder, source, None).eval().net
+    return load(bundle.folder, SourceModel(id="bundle", title=bundle.manifest.name or "bundle"), None).eval().net
 
 
 KIND = Generation()

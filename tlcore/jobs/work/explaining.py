@@ -81,8 +81,8 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
 def _source(told: dict[str, Any]) -> SourceModel:
     """The source as the report names it: the trained weights are opened without it being here any more."""
     return SourceModel(
-        id=told["id"], title=told["title"], provider="", hub_id=told["hub_id"], revision=told["revision"],
-        architecture=told["architecture"], parameters=told["parameters"], megabytes=None,
+        id=told["id"], title=told["title"], hub_id=told["hub_id"], revision=told["revision"],
+        architecture=told["architecture"], parameters=told["parameters"],
         source_task=Sentence.model_validate(told["task"]), source_data=Sentence.model_validate(told["data"]),
-        licence=told["licence"], input_size=None,
+        licence=told["licence"],
     )  # fmt: skip

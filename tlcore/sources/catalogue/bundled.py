@@ -27,8 +27,6 @@ def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> So
         id=f"bundled/{name}",
         title=title,
         provider="Transfer Learning Studio",
-        hub_id=None,
-        revision=None,
         architecture=config.get("architecture", ""),
         parameters=files.read_weights(folder).values if there else None,
         megabytes=round((folder / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,

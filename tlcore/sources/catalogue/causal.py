@@ -44,8 +44,8 @@ def _entry(id_: str, title: str, provider: str, architecture: str, millions: flo
 def _bundled() -> SourceModel:
     there = (FOLDER / files.WEIGHTS).is_file()
     return SourceModel(
-        id="bundled/studio-writer", title="Studio writer, tiny", provider="Transfer Learning Studio", hub_id=None,
-        revision=None, architecture="llama", parameters=files.read_weights(FOLDER).values if there else None,
+        id="bundled/studio-writer", title="Studio writer, tiny", provider="Transfer Learning Studio",
+        architecture="llama", parameters=files.read_weights(FOLDER).values if there else None,
         megabytes=round((FOLDER / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None, source_task=NEXT_TOKEN,
         source_data=say("12 MB of text: little stories made by a program in English and Portuguese, documentation of "
                         "Python and four packages in English, and this studio's own pages"),

@@ -54,7 +54,7 @@ def _bundled() -> SourceModel:
     there = (folder / files.WEIGHTS).is_file()
     return SourceModel(
         id="bundled/minilm-l6", title="MiniLM sentence encoder, small", provider="Microsoft, sentence-transformers",
-        hub_id=None, revision=None, architecture="bert",
+        architecture="bert",
         parameters=files.read_weights(folder).values if there else None,
         megabytes=round((folder / files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,
         source_task=SENTENCES, source_data=PAIRS_1B, licence="apache-2.0", input_size=256,

@@ -18,23 +18,8 @@ from tlcore.words import say
 
 def check(folder: Path) -> dict[str, Any]:
     """Open, build with the weights, and run one blank input."""
-    nothing = say("not known")
-    source = SourceModel(
-        id="checked",
-        title=folder.name,
-        provider="",
-        hub_id=None,
-        revision=None,
-        architecture="",
-        parameters=None,
-        megabytes=None,
-        source_task=nothing,
-        source_data=nothing,
-        licence="unknown",
-        input_size=None,
-    )
     try:
-        opened = open_folder(folder, source)
+        opened = open_folder(folder, SourceModel(id="checked", title=folder.name))
         model = opened.build(2, pretrained=True)
         import torch
 
