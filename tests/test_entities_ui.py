@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import text_models
-from text_pages import opened, said, tables
+from text_pages import opened, project_with_run, said, tables
 
-from tlcore.store import Store
 from tlcore.ui.entities import marked
 
 TASK = "token-classification"
@@ -31,16 +30,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def project(home, monkeypatch):
-    """A project of texts with that run, in that workspace."""
-    folder, run_id = home
-    monkeypatch.setenv("TLCORE_HOME", str(folder / "home"))
-    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
-    store = Store.open()
-    draft = {"task": TASK, "source": str(folder / "bert"), "data": {"dataset": store.runs.get(run_id).dataset}}
-    made = store.projects.create("Names", "local", draft).id
-    store.runs.set(run_id, project_id=made)
-    yield store, made
-    store.close()
+    yield from project_with_run(*home, monkeypatch, TASK, "Names")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])

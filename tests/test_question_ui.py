@@ -9,7 +9,6 @@ from test_text_ui import opened, said, tables
 from tlcore import tasks
 from tlcore.bundle import Bundle
 from tlcore.data.staging import stage
-from tlcore.store import Store
 from tlcore.store.tables import SUCCEEDED
 
 TASK = "question-answering"
@@ -30,15 +29,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def project(home, monkeypatch):
-    folder, run_id = home
-    monkeypatch.setenv("TLCORE_HOME", str(folder / "home"))
-    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
-    store = Store.open()
-    draft = {"task": TASK, "source": str(folder / "bert"), "data": {"dataset": store.runs.get(run_id).dataset}}
-    made = store.projects.create("Questions", "local", draft).id
-    store.runs.set(run_id, project_id=made)
-    yield store, made
-    store.close()
+    yield from project_with_run(*home, monkeypatch, TASK, "Questions")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])

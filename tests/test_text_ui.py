@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 import text_models
-from text_pages import opened, said, tables
+from text_pages import opened, project_with_run, said, tables
 
 from tlcore import tasks
 from tlcore.data.dataset import Dataset
 from tlcore.data.staging import stage
 from tlcore.jobs.work.explaining import explain
-from tlcore.store import Store
 from tlcore.store.tables import SUCCEEDED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,17 +37,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def project(home, monkeypatch):
-    """A project of texts with that run, in that workspace."""
-    folder, run_id = home
-    monkeypatch.setenv("TLCORE_HOME", str(folder / "home"))
-    monkeypatch.delenv("TLCORE_DATABASE_URL", raising=False)
-    store = Store.open()
-    fingerprint = store.runs.get(run_id).dataset
-    draft = {"task": TASK, "source": str(folder / "bert"), "data": {"dataset": fingerprint}}
-    made = store.projects.create("Texts", "local", draft).id
-    store.runs.set(run_id, project_id=made)
-    yield store, made
-    store.close()
+    yield from project_with_run(*home, monkeypatch, TASK, "Texts")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])

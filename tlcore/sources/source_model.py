@@ -15,7 +15,8 @@ DOMAINS: tuple[Domain, ...] = ("natural", "medical", "satellite", "text", "own")
 
 @dataclass(frozen=True)
 class SourceModel:
-    """One model that knowledge can be transferred from; what is not known is left out. Holds no weights; ``open_source`` finds those.
+    """One model that knowledge can be transferred from; what is not known of it is left out. Holds no weights:
+    ``open_source`` finds those.
 
     ``parameters`` counts the network without a new head; ``megabytes`` is the size of ``model.safetensors``
     (10^6 bytes); ``revision`` is a branch, tag or commit of the hub: the commit that was opened is in
