@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import text_models
 from test_text_ui import opened, said, tables
+from text_pages import project_with_run
 
 from tlcore import tasks
 from tlcore.bundle import Bundle
