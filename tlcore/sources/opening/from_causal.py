@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import UnusableInput
 from tlcore.sources.opening import from_text, tokens
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+from tlcore.sources.opening.checked_network import check_sizes, network
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.causal_model import CausalModel
@@ -22,7 +21,7 @@ LARGEST = {**from_text.LARGEST, "max_position_embeddings": 2_000_000, "n_positio
 
 def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     """How a text becomes the network's input. Raises UnusableInput where sizes or tokenizer cannot be."""
-    from_text.check_sizes(config, LARGEST)
+    check_sizes(config, LARGEST)
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     bos, eos = (_first(config.get(name)) for name in ("bos_token_id", "eos_token_id"))
     return {
@@ -37,36 +36,11 @@ def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> CausalM
 
     ``size`` is in tokens and changes nothing of the network.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
     from tlcore.sources.opening.causal_model import CausalModel
-    from tlcore.sources.opening.from_transformers import plain, quietly
 
-    kind = str(opened.config["model_type"])
-    told = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            config = AutoConfig.for_model(kind, **told)
-            check_size(opened, lambda: AutoModelForCausalLM.from_config(config))
-            info = None
-            if pretrained:
-                with quietly():
-                    net, info = AutoModelForCausalLM.from_pretrained(
-                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
-                    )  # fmt: skip
-            else:
-                net = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-            from_text.check_vocabulary(opened, net)
-        except BUILD_ERRORS as error:
-            if isinstance(error, UnusableInput):
-                raise
-            raise does_not_fit(kind, error) from None
-        if info is not None:
-            from_text.check_complete(info, kind)
-    return CausalModel(net, opened.config, opened.folder, size)
+    return CausalModel(network(opened, AutoModelForCausalLM, pretrained, seed), opened.config, opened.folder, size)
 
 
 def _first(value: Any) -> int | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import UnusableInput
 from tlcore.sources.opening import from_text, pair_tokens, tokens
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+from tlcore.sources.opening.checked_network import check_sizes, check_vocabulary, network
+from tlcore.sources.opening.fitting import does_not_fit
 from tlcore.sources.opening.pair_tokens import WARM
-from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.opened import OpenSource
@@ -39,7 +38,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
         ):
             raise does_not_fit(WARM, ValueError("its encoder or its decoder is not known here"))
     for part in parts:
-        from_text.check_sizes(part, LARGEST)
+        check_sizes(part, LARGEST)
     pad = config.get("pad_token_id")
     if config.get("model_type") == WARM:
         pad = config.get("studio_source_pad")
@@ -56,40 +55,20 @@ def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> Seq2Seq
     ``size`` is in tokens and changes nothing of the network. Its tokenizers are those of any two languages, where it
     knows many: examples have their own.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForSeq2SeqLM
+    from transformers import AutoModelForSeq2SeqLM
 
-    from tlcore.sources.opening.from_transformers import plain, quietly
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
 
-    kind = str(opened.config["model_type"])
-    told = {
-        key: _inner(value) if kind == WARM and key in ("encoder", "decoder") else value
-        for key, value in plain(opened.config).items()
-        if not key.startswith("studio_") and key not in GENERATION
-    }
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            config = AutoConfig.for_model(kind, **told)
-            check_size(opened, lambda: AutoModelForSeq2SeqLM.from_config(config))
-            info = None
-            if pretrained:
-                with quietly():
-                    net, info = AutoModelForSeq2SeqLM.from_pretrained(
-                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
-                    )  # fmt: skip
-            else:
-                net = AutoModelForSeq2SeqLM.from_config(config, dtype=torch.float32)
-            pair = pair_tokens.read(opened.folder, opened.config, _any_languages(opened))
-            _vocabularies(net, pair)
-        except BUILD_ERRORS as error:
-            if isinstance(error, UnusableInput):
-                raise
-            raise does_not_fit(kind, error) from None
-        if info is not None:
-            from_text.check_complete(info, kind)
+    inner = ("encoder", "decoder") if opened.config["model_type"] == WARM else ()
+    pair = ("", "")
+
+    def tokenizers(made: Any) -> None:
+        nonlocal pair
+        pair = pair_tokens.read(opened.folder, opened.config, _any_languages(opened))
+        _vocabularies(made, pair)
+
+    net = network(opened, AutoModelForSeq2SeqLM, pretrained, seed, without=GENERATION, tokenizers=tokenizers,
+                  changes={name: _inner(opened.config[name]) for name in inner})  # fmt: skip
     return Seq2SeqModel(net, pair, opened.config, opened.folder, size, int(opened.preprocess["pad"]))
 
 
@@ -138,12 +117,6 @@ def _any_languages(opened: OpenSource) -> tuple[str | None, str | None]:
 
 def _vocabularies(net: Any, pair: tuple[str, str]) -> None:
     """Refuse a tokenizer with more tokens than the network has vectors on that side."""
-    out = net.get_output_embeddings()
-    for told, have in zip(pair, (net.get_input_embeddings().num_embeddings, out.weight.shape[0]), strict=True):
-        wanted = tokens.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
-        if wanted > have:
-            raise UnusableInput(
-                say("The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
-                    wanted=wanted, have=have),
-                code="source-tokenizer", file=tokens.TOKENIZER,
-            )  # fmt: skip
+    out = net.get_output_embeddings().weight.shape[0]
+    for told, have in zip(pair, (net.get_input_embeddings().num_embeddings, out), strict=True):
+        check_vocabulary(told, have)

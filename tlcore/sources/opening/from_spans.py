@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.sources.opening import files
+from tlcore.sources.opening.checked_network import network
 from tlcore.sources.opening.fitting import fresh_head
-from tlcore.sources.opening.from_text import network
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.opened import OpenSource
@@ -29,7 +29,8 @@ def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> SpanMod
     def may_lack(key: str) -> bool:
         return not own and key.partition(".")[0] in (*HEADS, "head")
 
-    net = network(opened, AutoModelForQuestionAnswering, pretrained, seed, may_lack, num_labels=2)
+    net = network(opened, AutoModelForQuestionAnswering, pretrained, seed, may_lack=may_lack,
+                  changes={"num_labels": 2})  # fmt: skip
     model = SpanModel(net, opened.config, opened.folder, size)
     if not own:
         with torch.random.fork_rng(devices=[]):
