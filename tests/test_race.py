@@ -271,7 +271,7 @@ def test_page_offers_runs_fails_and_goes_on(filled):  # noqa: F811
     assert "At most about" in said(at)
     at.button(key="race-go").click().run()
     assert not at.exception
-    job = store.jobs.latest(filled.project, "race")
+    job = store.jobs.newest("race", {})
     assert (job.state, job.lane) == ("queued", "train")
     assert job.input == draft_request(filled)
     assert at.button(key="race-cancel")

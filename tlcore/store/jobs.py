@@ -65,12 +65,6 @@ class Jobs:
             return None
         return [other.id for other in self.queue(job.lane)].index(job_id)
 
-    def latest(self, project_id: str, kind: str) -> Job | None:
-        """The newest job of that kind in a project."""
-        query = select(Job).where(Job.project_id == project_id, Job.kind == kind)
-        with self._store.transaction() as session:
-            return session.scalars(query.order_by(Job.created.desc(), Job.id.desc()).limit(1)).first()
-
     def newest(self, kind: str, about: dict[str, Any]) -> Job | None:
         """The newest job of that kind whose input holds these values."""
         query = select(Job).where(Job.kind == kind).order_by(Job.created.desc(), Job.id.desc())

@@ -96,15 +96,3 @@ def interval(pair: Any, share: bool = True) -> str:
     if not pair:
         return "–"
     return t("{low} to {high}", low=score(pair[0], share), high=score(pair[1], share))
-
-
-def of_hundred(value: float, pair: Any) -> str:
-    """Accuracy in plain words."""
-    if not pair:
-        return t("Of 100 new examples, about {n} right.", n=round(100 * value))
-    return t(
-        "Of 100 new examples, about {n} right; between {low} and {high}.",
-        n=round(100 * value),
-        low=round(100 * pair[0]),
-        high=round(100 * pair[1]),
-    )
