@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import resource
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+# How torch, CUDA and ONNX Runtime say it where they raise a plain RuntimeError.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
+             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,9 @@ def peak_memory(device: str) -> int:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory ran out, on the GPU or beside it."""
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "not enough memory" in text)
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)

@@ -18,7 +18,7 @@ PAIR_WEIGHTS = (
     "tokenizer_config.json",
 )  # fmt: skip
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
-CALIBRATION = "calibration.json"  # bundles of before it was measured have none: temperature 1
+CALIBRATION = "calibration.json"  # without it the temperature is 1
 ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
 PICTURES = (
     ".jpg",

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import errno
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tlcore import machine
 from tlcore.errors import RunFailed, StudioError
 from tlcore.words import say
 
 FULL = 64 * 2**20  # bytes; with less than this free, a failed write is taken for a full disk
-
-# How torch, CUDA and ONNX Runtime say it where they raise a plain RuntimeError.
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
-             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory")  # fmt: skip
 
 
 def explained(error: BaseException, home: Path) -> StudioError:
@@ -27,7 +23,7 @@ def explained(error: BaseException, home: Path) -> StudioError:
             return explicit
         explicit = explicit.__cause__
     causes = list(_causes(error))
-    if any(_out_of_memory(cause) for cause in causes):
+    if any(machine.out_of_memory(cause) for cause in causes):
         return RunFailed(
             say("There was not enough memory for this, even in the smallest steps that were tried. Choose a smaller "
                 "picture size or a smaller source model, wait until other work on this machine is done, or use a "
@@ -82,15 +78,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    torch = sys.modules.get("torch")
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return True
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
 
 
 def _disk_full(error: BaseException, home: Path) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field
 
 import tlcore
+from tlcore import whole
 from tlcore.jobs import process
 
 if TYPE_CHECKING:
@@ -51,11 +52,7 @@ def describe(slots: dict[str, int]) -> WorkerNote:
 
 def note(home: Path, worker: WorkerNote) -> None:
     """Write or renew a worker's note."""
-    path = _path(home, worker)
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(worker.model_dump_json())
-    part.replace(path)
+    whole.write(_path(home, worker), worker.model_dump_json())
 
 
 def forget(home: Path, worker: WorkerNote) -> None:

@@ -72,9 +72,7 @@ def progress_bar(job: Job) -> None:
 
 def waiting(job: Job) -> str:
     """The place of a waiting job in its lane."""
-    ids = [other.id for other in store().jobs.queue(job.lane)]
-    before = ids.index(job.id) if job.id in ids else 0
-    if before:
+    if before := store().jobs.ahead(job.id):
         return t("Waiting; {n} before it in the queue.", n=before)
     return t("Waiting for a worker to take it up.")
 
