@@ -15,7 +15,7 @@ import pytest
 
 from tlcore.jobs import failures, kinds, lease, process
 from tlcore.jobs.foreground import run_here
-from tlcore.jobs.reconcile import reconcile
+from tlcore.jobs.reconcile import Reconcile
 from tlcore.store import Store
 from tlcore.words import read
 
@@ -170,7 +170,7 @@ def test_reconcile_leaves_living_jobs_alone_and_hands_on_dead_ones(store):
         ids[name] = store.jobs.submit("count", "local", {}).id
         store.jobs.take(ids[name], worker)
         store.jobs.beat(ids[name], 1, pid=pid, pid_started=since)
-    lost = set(reconcile(store))
+    lost = set(Reconcile(store)())
     assert lost == {ids["worker dead"], ids["pid used again by another process"]}
     assert store.jobs.get(ids["worker dead"]).state == "interrupted"
 

@@ -46,8 +46,3 @@ class Reconcile:
         if self._seen.get(job.id, (None, 0.0))[0] != beat:
             self._seen[job.id] = (beat, now)
         return now - self._seen[job.id][1]
-
-
-def reconcile(store: Store) -> list[str]:
-    """One look: hands on the jobs of this host whose worker is dead, ending a child that outlived it. Their ids."""
-    return Reconcile(store)()
