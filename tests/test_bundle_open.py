@@ -20,7 +20,7 @@ from tlcore import bundle, report
 from tlcore.bundle import Bundle, predictions_csv, set_aside_csv
 from tlcore.bundle.open import found_in
 from tlcore.errors import UnusableInput
-from tlcore.jobs.work.predicting import predict
+from tlcore.jobs.kinds.predicting import predict
 from tlcore.words import t
 
 
@@ -241,7 +241,7 @@ def test_inputs_are_found_with_their_names(tmp_path):
 def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeypatch):
     """What the pages ask of the worker for kinds that need torch; here one that does not."""
     from tlcore.bundle.kinds import Knob, find
-    from tlcore.jobs.work.predicting import ask
+    from tlcore.jobs.kinds.predicting import ask
     from tlcore.words import say
 
     job = store.jobs.submit("ask", "local", {"bundle": str(path), "inputs": [str(path), "nothing.png"]})

@@ -18,7 +18,7 @@ from tlcore.data.csv_out import safe_csv
 from tlcore.data.duplicates import clusters
 from tlcore.data.staging import Staged, stage
 from tlcore.errors import Cancelled, UnusableInput
-from tlcore.jobs.work.uploads import check_upload
+from tlcore.jobs.kinds.uploads import check_upload
 from tlcore.spec_parts import Data, Split
 from tlcore.words import say
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tlcore.jobs.kindser import Worker
 
 from tlcore.jobs import process
 from tlcore.jobs.presence import workers_alive
-from tlcore.jobs.worker import Worker
 from tlcore.store import Store
 from tlcore.store.tables import TERMINAL
 from tlcore.words import read
@@ -52,7 +52,7 @@ def worker(store, **more):
 @contextmanager
 def worker_process(store):
     """A worker in a process of its own, as `tlcore worker` starts it."""
-    command = [sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home), "--kinds", TABLE]
+    command = [sys.executable, "-m", "tlcore.jobs.kindser", "--workspace", str(store.home), "--kinds", TABLE]
     one = subprocess.Popen(command, cwd=ROOT)
     try:
         yield one

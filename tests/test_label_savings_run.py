@@ -17,7 +17,7 @@ from tlcore.cli import main
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.jobs.foreground import run_here
-from tlcore.jobs.work import label_savings as label_savings_job
+from tlcore.jobs.kinds import label_savings as label_savings_job
 from tlcore.report import label_savings
 from tlcore.spec import from_dict
 from tlcore.store import Store

@@ -80,7 +80,7 @@ def test_the_score_is_sacrebleus_of_the_answers_that_are_listed(finished):
 
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_path):
     from tlcore.bundle import Bundle
-    from tlcore.jobs.work.predicting import ask
+    from tlcore.jobs.kinds.predicting import ask
 
     folder, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:

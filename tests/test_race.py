@@ -17,7 +17,7 @@ from tlcore import guidance, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import race
 from tlcore.jobs.foreground import run_here
-from tlcore.jobs.work import race as race_job
+from tlcore.jobs.kinds import race as race_job
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, FAILED, SUCCEEDED

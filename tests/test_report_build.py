@@ -195,7 +195,7 @@ def test_grad_cam_differs_by_class_and_falls_on_the_picture(library):
 
 def test_explaining_a_picture_is_a_job(context, report):
     from tlcore.errors import UnusableInput
-    from tlcore.jobs.work.explaining import explain
+    from tlcore.jobs.kinds.explaining import explain
 
     store = context.store
     store.runs.set(context.run_id, report=report)

@@ -169,7 +169,7 @@ def test_a_large_model_is_explained_on_demand(planted, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("label", [None, "negative"])
 def test_explaining_a_text_is_a_job_on_the_bundle_alone(tmp_path, store, planted, label):
-    from tlcore.jobs.work import explaining as jobs
+    from tlcore.jobs.kinds import explaining as jobs
 
     bundle = SimpleNamespace(
         labels=["negative", "positive"], folder=tmp_path / "weights",

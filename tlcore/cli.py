@@ -207,7 +207,7 @@ def _report(told: argparse.Namespace, run_id: str | None = None) -> int:
 
 
 def _savings(told: argparse.Namespace) -> int:
-    from tlcore.jobs.work.label_savings import usable
+    from tlcore.jobs.kinds.label_savings import usable
     from tlcore.report import label_savings
 
     store = _store()
@@ -276,7 +276,7 @@ def _serve(told: argparse.Namespace) -> int:
 
 
 def _worker(told: argparse.Namespace) -> int:
-    from tlcore.jobs.worker import work
+    from tlcore.jobs.kindser import work
 
     return work(_store())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
-from tlcore.jobs.work import label_savings
+from tlcore.jobs.kinds import label_savings
 from tlcore.report import power, time_to_score
 from tlcore.report.label_savings import about
 from tlcore.store.tables import CANCELLED, FAILED

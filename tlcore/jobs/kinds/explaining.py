@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.bundle.open import Bundle
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
-from tlcore.jobs.work.predicting import bundle_path
+from tlcore.jobs.kinds.predicting import bundle_path
 from tlcore.sources.local import from_folder
 from tlcore.sources.opening import load
 from tlcore.sources.source_model import SourceModel

@@ -1,4 +1,4 @@
-"""The kinds of job there are, one line each. ``work(store, job, progress) -> output`` is imported when it is needed."""
+"""The kinds of job there are: a file here and a line in KINDS. ``work(store, job, progress) -> output`` is imported when it is needed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 KINDS = (
     ("run", "tlcore.flow:work"),
-    ("check-upload", "tlcore.jobs.work.uploads:check_upload"),
-    ("take-set", "tlcore.jobs.work.uploads:take_set"),
-    ("predict", "tlcore.jobs.work.predicting:predict"),
-    ("ask", "tlcore.jobs.work.predicting:ask"),
-    ("explain", "tlcore.jobs.work.explaining:explain"),
-    ("measure", "tlcore.jobs.work.measuring:measure"),
-    ("rank", "tlcore.jobs.work.measuring:rank"),
-    ("race", "tlcore.jobs.work.race:work"),
-    ("label-savings", "tlcore.jobs.work.label_savings:work"),
+    ("check-upload", "tlcore.jobs.kinds.uploads:check_upload"),
+    ("take-set", "tlcore.jobs.kinds.uploads:take_set"),
+    ("predict", "tlcore.jobs.kinds.predicting:predict"),
+    ("ask", "tlcore.jobs.kinds.predicting:ask"),
+    ("explain", "tlcore.jobs.kinds.explaining:explain"),
+    ("measure", "tlcore.jobs.kinds.measuring:measure"),
+    ("rank", "tlcore.jobs.kinds.measuring:rank"),
+    ("race", "tlcore.jobs.kinds.race:work"),
+    ("label-savings", "tlcore.jobs.kinds.label_savings:work"),
 )
 OURS = "tlcore.jobs.kinds:KINDS"
 

@@ -1,1 +1,0 @@
-"""What the kinds of job do: one file here, one line in ``jobs/kinds.py``."""
