@@ -109,7 +109,7 @@ def test_the_best_epoch_is_kept_not_the_last(told):
     done = loop.train(training)
     best = max((h["validation_accuracy"], -h["validation_loss"]) for h in done.history)
     assert done.score == best
-    again = scoring.score(training, training.model, "validation", "cpu")
+    again = training.validated(training.model, "cpu")
     assert again["accuracy"] == pytest.approx(best[0])
 
 

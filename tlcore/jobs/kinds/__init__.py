@@ -1,4 +1,4 @@
-"""The kinds of job there are: a file here and a line in KINDS. ``work(store, job, progress) -> output`` is imported when it is needed."""
+"""The kinds of job there are: a file here and a line in KINDS. Each is ``work(store, job, progress) -> output``."""
 
 from __future__ import annotations
 
