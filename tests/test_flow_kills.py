@@ -30,7 +30,7 @@ def spec(photos, tiny_source):
 
 
 def start_worker(store: Store) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tlcore.jobs.kindser", "--workspace", str(store.home)],
+    return subprocess.Popen([sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tlcore.jobs.kindser import Worker
+from tlcore.jobs.worker import Worker
 
 from tlcore.jobs import process
 from tlcore.jobs.presence import workers_alive
@@ -52,7 +52,7 @@ def worker(store, **more):
 @contextmanager
 def worker_process(store):
     """A worker in a process of its own, as `tlcore worker` starts it."""
-    command = [sys.executable, "-m", "tlcore.jobs.kindser", "--workspace", str(store.home), "--kinds", TABLE]
+    command = [sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home), "--kinds", TABLE]
     one = subprocess.Popen(command, cwd=ROOT)
     try:
         yield one

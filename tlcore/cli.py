@@ -276,7 +276,7 @@ def _serve(told: argparse.Namespace) -> int:
 
 
 def _worker(told: argparse.Namespace) -> int:
-    from tlcore.jobs.kindser import work
+    from tlcore.jobs.worker import work
 
     return work(_store())
 

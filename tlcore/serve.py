@@ -74,7 +74,7 @@ def serve(home: str | Path | None = None, port: int = 8501, host: str = "127.0.0
     store.close()
     parts = [Part("-m", "tlcore.ui.web", *place, "--host", host, "--port", str(port))]
     if worker:
-        parts.append(Part("-m", "tlcore.jobs.kindser", *place))
+        parts.append(Part("-m", "tlcore.jobs.worker", *place))
     told = False
     try:
         while not stopped.wait(LOOK):

@@ -187,7 +187,7 @@ def _slots(name: str, default: int) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tlcore.jobs.kindser")
+    parser = argparse.ArgumentParser(prog="python -m tlcore.jobs.worker")
     parser.add_argument("--workspace")
     parser.add_argument("--parent", type=int, help="stop when this process ends")
     parser.add_argument("--kinds", default=OURS, help="the tuple of kinds of job, as module:NAME")

@@ -9,8 +9,8 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers.columns import chosen, told
 from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_column import whose
-from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, of_kind, tables_of, tidy_text, unclosed
-from tlcore.data.tables import open_table
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, every_row, of_kind, tidy_text, unclosed
+from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -50,16 +50,16 @@ class Prompts:
             return False
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        for item in tables_of(tree, READ, columns):
-            if isinstance(item, SetAside | Finding):
-                yield item
-                continue
-            table, split = item
-            mapped = chosen(table, columns, group, COLUMNS, TITLES)
-            yield told(table.name, mapped)
-            for number, cells, problem in table.rows():
-                row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
-                yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        return every_row(tree, READ, columns, group, _rows)
+
+
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    mapped = chosen(table, columns, group, COLUMNS, TITLES)
+    yield told(table.name, mapped)
+    for number, cells, problem in table.rows():
+        row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
+        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],

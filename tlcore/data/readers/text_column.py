@@ -9,7 +9,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers.blocks import blocks
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import RawText, split_name, tidy_label
-from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, of_kind, tables_of, tidy_text, unclosed
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, every_row, of_kind, tidy_text, unclosed
 from tlcore.data.tables import Table
 from tlcore.data.trees import Tree
 from tlcore.words import Sentence, say
@@ -32,11 +32,7 @@ class TextColumn:
         return tree.hub is not None or bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        for item in tables_of(tree, READ, columns, least=1):
-            if isinstance(item, SetAside | Finding):
-                yield item
-            else:
-                yield from _rows(*item, columns, group)
+        return every_row(tree, READ, columns, group, _rows, least=1)
 
 
 def _rows(table: Table, split: str | None, columns: Mapping[str, str],

@@ -73,9 +73,9 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
 
 
 def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], group: str | None,
-              rows: Callable[..., Iterator[Item]]) -> Iterator[Item]:  # fmt: skip
+              rows: Callable[..., Iterator[Item]], least: int = 2) -> Iterator[Item]:  # fmt: skip
     """What ``rows(table, split, columns, group)`` gives of each table of an upload, and what `tables_of` says."""
-    for item in tables_of(tree, suffixes, columns):
+    for item in tables_of(tree, suffixes, columns, least):
         if isinstance(item, SetAside | Finding):
             yield item
         else:
