@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tlcore.jobs.worker import Worker
 
 from tlcore.jobs import process
 from tlcore.jobs.presence import workers_alive
+from tlcore.jobs.worker import Worker
 from tlcore.store import Store
 from tlcore.store.tables import TERMINAL
 from tlcore.words import read
