@@ -41,7 +41,7 @@ def finished(library: str = "timm") -> RunContext:
     spec = Spec(name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3)
     run = store.runs.create(spec, "local")
     store.runs.set(run.id, dataset=dataset.fingerprint)
-    store.datasets.add(dataset, "local")
+    store.datasets.add(dataset.info, "local")
     task, target = tasks.find(spec.task), {"labels": sorted(LABELS)}
     examples = task.examples(dataset, PROCESSOR, target, None)
     folder = store.runs.folder(run.id)

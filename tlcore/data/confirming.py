@@ -142,7 +142,7 @@ def place(
         finally:
             shutil.rmtree(build, ignore_errors=True)
     dataset = Dataset(final)
-    store.datasets.add(info.fingerprint, owner=owner, task=info.task, name=info.name, n=sum(info.n.values()))
+    store.datasets.add(info, owner)
     return dataset
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -20,9 +20,10 @@ class Datasets:
     def folder(self, fingerprint: str) -> Path:
         return self._store.home / "datasets" / fingerprint
 
-    def add(self, fingerprint: str, *, owner: str, task: str, name: str, n: int) -> None:
-        """Remember a dataset whose folder is in place; the same fingerprint twice is one dataset."""
-        row = DatasetRow(fingerprint=fingerprint, owner=owner, task=task, name=name, n=n)
+    def add(self, info: Any, owner: str) -> None:
+        """Remember a dataset whose folder is in place, by its ``dataset.json``; the same fingerprint twice is one."""
+        row = DatasetRow(fingerprint=info.fingerprint, owner=owner, task=info.task, name=info.name,
+                         n=sum(info.n.values()))  # fmt: skip
         with self._store.transaction() as session:
             session.merge(row)
 
