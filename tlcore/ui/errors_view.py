@@ -9,7 +9,6 @@ import streamlit as st
 
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
-from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import jobview, texts, words_view
 from tlcore.ui.pictures import gallery, thumbnail
 from tlcore.ui.state import owner, store
@@ -123,22 +122,8 @@ def _explain(run: Run, error: dict[str, Any]) -> None:
             st.session_state[key] = store().jobs.submit("explain", owner(), given, project_id=run.project_id).id
             st.rerun()
         return
-
-    @st.fragment(run_every=1)
-    def wait() -> None:
-        job = store().jobs.get(job_id)
-        if job is None or not jobview.live(job):
-            st.rerun()
-        jobview.progress_bar(job)
-        jobview.worker_hint(job)
-
-    job = store().jobs.get(job_id)
-    if job is not None and jobview.live(job):
-        wait()
-    elif job is not None and job.state == SUCCEEDED:
+    if job := jobview.outcome(job_id):
         _explained(job)
-    elif job is not None:
-        jobview.failure(job)
 
 
 def _explained(job: Job) -> None:

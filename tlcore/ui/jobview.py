@@ -143,6 +143,27 @@ def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
     look()
 
 
+def outcome(job_id: str) -> Job | None:
+    """A quick job that has succeeded; until then its progress is shown, or why it failed."""
+
+    @st.fragment(run_every=1)
+    def wait() -> None:
+        now = store().jobs.get(job_id)
+        if now is None or not live(now):
+            st.rerun()
+        progress_bar(now)
+        worker_hint(now)
+
+    job = store().jobs.get(job_id)
+    if job is None or job.state == SUCCEEDED:
+        return job
+    if live(job):
+        wait()
+    else:
+        failure(job)
+    return None
+
+
 def worker_hint(job: Job) -> None:
     """Where nobody works, say so and what to do."""
     if job.state in (QUEUED, INTERRUPTED) and time.time() - job.created > 4 and not workers():

@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks.word_weights import marked
 from tlcore.ui import jobview
 from tlcore.ui.state import owner, store
@@ -39,19 +38,5 @@ def on_demand(given: dict[str, Any], key: str) -> None:
             st.session_state[state] = store().jobs.submit("explain", owner(), given).id
             st.rerun()
         return
-
-    @st.fragment(run_every=1)
-    def wait() -> None:
-        job = store().jobs.get(job_id)
-        if job is None or not jobview.live(job):
-            st.rerun()
-        jobview.progress_bar(job)
-        jobview.worker_hint(job)
-
-    job = store().jobs.get(job_id)
-    if job is not None and jobview.live(job):
-        wait()
-    elif job is not None and job.state == SUCCEEDED:
+    if job := jobview.outcome(job_id):
         show((job.output or {}).get("words") or [], str((job.output or {}).get("explained")))
-    elif job is not None:
-        jobview.failure(job)
