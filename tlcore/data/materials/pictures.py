@@ -12,9 +12,11 @@ import pandas as pd
 
 from tlcore.data import checks, duplicates
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.group_checks import check_groups
 from tlcore.data.groups import by_pattern
 from tlcore.data.intake import Kept, take_in
 from tlcore.data.materials.contract import Progress, in_a_split
+from tlcore.data.picture_checks import check_pictures
 from tlcore.data.readers.contract import RawRow
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -76,8 +78,7 @@ class Pictures:
             rows["group"] = by_pattern(group, rows["id"])
         rows = rows.reset_index(drop=True)
         findings += [
-            *said, *near_said, *task.check(rows), *checks.groups(rows, group or checks.any_group(rows)),
-            *checks.pictures(rows),
+            *said, *near_said, *task.check(rows), *check_groups(rows, group), *check_pictures(rows),
         ]  # fmt: skip
         return rows, aside + copies, findings
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tlcore.data import checks, duplicates, languages, near_texts, personal
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.group_checks import check_groups
 from tlcore.data.groups import by_pattern
 from tlcore.data.materials.contract import Progress, in_a_split
 from tlcore.data.readers.contract import RawText
@@ -134,7 +135,7 @@ class Texts:
         rows["language"] = languages.column(rows["text"])
         findings += [
             *said, *near_said, *languages.findings(rows), *task.check(rows),
-            *checks.groups(rows, group or checks.any_group(rows)), *_lengths(rows), *_garbled(rows),
+            *check_groups(rows, group), *_lengths(rows), *_garbled(rows),
             *personal.findings(rows["text"], rows["id"]),
         ]  # fmt: skip
         return rows, aside + copies, findings
