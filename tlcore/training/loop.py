@@ -15,7 +15,7 @@ import numpy as np
 
 from tlcore.sources.opening.part import Part
 from tlcore.tasks.scoring import in_batches, order
-from tlcore.training.hooks import At, running
+from tlcore.training.hooks import At, Running, running
 from tlcore.training.phase import Trained, Training
 
 
@@ -43,14 +43,11 @@ def train(told: Training) -> Trained:
     hooks.begin(told, device)
     if extra := hooks.parameters():
         groups.append({"params": extra, "lr": top, "top": top, "weight_decay": phase["weight_decay"]})
-    clipped = list(
-        {id(one): one for one in (*model.parameters(), *extra)}.values()
-    )  # some of extra may lie in the model
+    # Each parameter once: some of the hooks' own may lie in the model.
+    clipped = list({id(one): one for one in (*model.parameters(), *extra)}.values())
     modes = [(module, module.training) for module in model.modules()]
     optimizer = accelerator.prepare(torch.optim.AdamW(groups, fused=True))
     examples = told.streams[phase["stream"]] if phase.get("stream") else told.examples["train"]
-    order_size, batch = len(examples), told.batch_size
-    steps = max(1, order_size // batch if order_size >= batch else 1)
 
     best: dict[str, Any] = {"score": [-math.inf, -math.inf], "epoch": 0, "state": None}
     history: list[dict[str, float]] = []
@@ -60,7 +57,7 @@ def train(told: Training) -> Trained:
         optimizer.load_state_dict(kept["optimizer"])
         hooks.load_state_dict(kept["hooks"])
         best, history, epoch, spent = kept["best"], kept["history"], kept["epoch"], kept["seconds"]
-    begun, nothing = time.monotonic(), torch.zeros((), device=accelerator.device)
+    begun = time.monotonic()
 
     def judge(epoch: int, **values: float) -> None:
         """Score on validation data, keep the best state, and tell."""
@@ -81,32 +78,10 @@ def train(told: Training) -> Trained:
     while epoch < told.epochs:
         for module, mode in modes:
             module.training = mode
-        losses = 0.0
-        places = np.random.default_rng((told.seed, epoch)).permutation(order_size)[: steps * batch]
-        pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(places, batch)]
-        feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), device)
-        done = 0
-        for step, these in enumerate(pieces):
-            _set_rate(optimizer, phase, epoch * steps + step, told.epochs * steps)
-            torch.manual_seed((told.seed * 1_000_003 + epoch) * 1_000_003 + step)
-            size = sum(map(len, these))
-            at = At(told.seed, epoch, step, done, (epoch * steps + step) / (told.epochs * steps))
-            for piece, inputs in zip(these, feed, strict=False):
-                with accelerator.autocast():
-                    loss, given = (nothing, None) if phase.get("stream") else told.task.loss(model, inputs)
-                    loss = hooks.loss(model, inputs, given, loss, at)
-                accelerator.backward(loss * (len(piece) / size))
-                losses += loss.detach() * len(piece)
-                at = replace(at, seen=at.seen + len(piece))
-            accelerator.clip_grad_norm_(clipped, 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            hooks.after_step(model, at)
-            done += size
-            told.on_step(size)
+        loss, done = _epoch(told, examples, epoch, hooks, accelerator, optimizer, clipped)
         count += done
         epoch += 1
-        judge(epoch, train_loss=float(losses) / max(1, done))
+        judge(epoch, train_loss=loss)
         seconds = history[-1]["seconds"]
         stop = told.patience is not None and epoch - best["epoch"] >= told.patience
         stop = stop or (told.minutes is not None and seconds > 60 * told.minutes)
@@ -129,6 +104,41 @@ def train(told: Training) -> Trained:
     if told.keep:
         told.checkpoint.save({"model": model.state_dict(), "done": asdict(found)})
     return found
+
+
+def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerator: Any, optimizer: Any,
+           clipped: list[Any]) -> tuple[float, int]:  # fmt: skip
+    """Go through the examples once; the mean loss, and how many examples there were. A last part that is smaller than
+    a batch is left out, unless it is all there is.
+    """
+    import torch
+
+    phase, model, batch = told.phase, told.model, told.batch_size
+    steps = max(1, len(examples) // batch)
+    places = np.random.default_rng((told.seed, epoch)).permutation(len(examples))[: steps * batch]
+    pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(places, batch)]
+    feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device))
+    nothing = torch.zeros((), device=accelerator.device)
+    losses, done = 0.0, 0
+    for step, these in enumerate(pieces):
+        _set_rate(optimizer, phase, epoch * steps + step, told.epochs * steps)
+        torch.manual_seed((told.seed * 1_000_003 + epoch) * 1_000_003 + step)
+        size = sum(map(len, these))
+        at = At(told.seed, epoch, step, done, (epoch * steps + step) / (told.epochs * steps))
+        for piece, inputs in zip(these, feed, strict=False):
+            with accelerator.autocast():
+                loss, given = (nothing, None) if phase.get("stream") else told.task.loss(model, inputs)
+                loss = hooks.loss(model, inputs, given, loss, at)
+            accelerator.backward(loss * (len(piece) / size))
+            losses += loss.detach() * len(piece)
+            at = replace(at, seen=at.seen + len(piece))
+        accelerator.clip_grad_norm_(clipped, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        hooks.after_step(model, at)
+        done += size
+        told.on_step(size)
+    return float(losses) / max(1, done), done
 
 
 def trained(parts: list[Part], which: str | float) -> set[str]:
