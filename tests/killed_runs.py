@@ -18,7 +18,7 @@ from tlcore import flow
 from tlcore.jobs import child, process
 from tlcore.jobs.worker import Child, Worker
 from tlcore.store import Store
-from tlcore.strategies.hooks import mean_teacher
+from tlcore.training.hooks import mean_teacher
 from tlcore.training.watch import Watch
 
 KINDS = (("run", "tests.killed_runs:run"),)
