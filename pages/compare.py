@@ -58,7 +58,7 @@ else:
             "samples": t("What it writes"),
             "domains": t("The two domains"),
             "tasks": t("Task by task"),
-            "classes": t("Classes"),
+            "classes": t("Classes") if report.get("confusion") else t("Labels"),
             "errors": t("Errors"),
             "slices": t("Where it is weak"),
             "naive": t("Against the naive"),

@@ -178,6 +178,17 @@ def test_more_labels_change_the_advice_where_the_rule_says(known):
     assert told.more_labels["strategy"] == "fine-tuning"
 
 
+def test_adapters_stand_for_training_a_large_network(known):
+    """The rule's choice is between a head and the whole network; of a large one the latter is done by LoRA."""
+    large = {"parameters": 560_000_000, "strategies": [BASE, "fine-tuning", "lora"]}
+    told = advise(evidence(per_class=64, probe=0.6, **large))
+    assert (told.strategy, told.choices[0].strategy) == ("lora", "fine-tuning")
+    assert "560 million" in str(told.reasons[-1])
+    told = advise(evidence(per_class=8, probe=0.9, **large))
+    assert told.strategy == BASE
+    assert told.more_labels["strategy"] == "lora"
+
+
 def test_a_clearly_better_source_is_named(known):
     def rows(value, score=1.0):
         return [{"id": "other", "score": score, "probe": {"value": value}}, {"id": "here", "score": 0.5, "probe": None}]

@@ -377,13 +377,13 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
 
 
 def test_lora_is_advised_for_large_models(store, tmp_path):
-    from tlcore.guidance import advise, measure
-    from tlcore.guidance.advice import kept_advice
+    from tlcore.guidance import about, advise, kept_advice, measure
+    from tlcore.sources import find
 
     dataset = made(tmp_path, store, [{"prompt": line[:9], "completion": line[9:]} for line in lines(30)])
     found = measure(dataset)
     assert advise(found).strategy == "fine-tuning"
-    large = advise(found.model_copy(update={"parameters": 362_000_000}))
+    large = advise(about(found, TASK, find("HuggingFaceTB/SmolLM2-360M", store)))
     assert large.strategy == "lora"
     assert "362 million" in str(large.reasons[1])
     assert kept_advice(store, dataset, "HuggingFaceTB/SmolLM2-360M").strategy == "lora"

@@ -110,6 +110,31 @@ def test_splits_by_file_and_documents_as_groups(tmp_path, store):
     assert made.rows["group"].nunique() == 12
 
 
+CELLS = {
+    "JSON": lambda tokens, tags: (json.dumps(tokens), json.dumps(tags)),
+    "Python": lambda tokens, tags: (repr(tokens), repr(tags)),
+    "blanks": lambda tokens, tags: (" ".join(tokens), " ".join(tags)),
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "xlsx"])
+@pytest.mark.parametrize("how", CELLS)
+def test_tables_hold_lists_in_cells(tmp_path, how, suffix):
+    frame = pd.DataFrame([CELLS[how](*row) for row in ROWS], columns=["tokens", "ner_tags"])
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if suffix == "tsv" else ",")
+    assert found_in(staged(path, tmp_path)) == EXPECTED
+
+
+def test_tables_hold_texts_and_places_in_cells(tmp_path):
+    rows = [(text, json.dumps(spans) if spans else "") for text, spans in map(places, ROWS)]
+    pd.DataFrame(rows, columns=["text", "entities"]).to_csv(tmp_path / "t.csv", index=False)
+    assert found_in(staged(tmp_path / "t.csv", tmp_path)) == EXPECTED
+
+
 LINES = {  # what is put behind good sentences, the reason, and how many lines behind their end the bad one is
     "a tag of no scheme": ("Ana PERSON\n", "The tag PERSON is none of O", 1),
     "part of speech": ("Ana NNP\nlives VB\n", "The tag NNP is none of O", 1),
@@ -177,7 +202,9 @@ WHOLES = {
     "a table of something else": ("t.jsonl", '{"a": 1, "b": 2}\n', "needs a column of tokens"),
     "a CSV": ("t.csv", "text,label\na,b\n", None),
     "tokens and tags that differ": ("t.jsonl", '{"tokens": ["a", "b"], "tags": ["O"]}\n' * 4, "2 tokens and 1 tags"),
-    "tokens that are no lists": ("t.jsonl", '{"tokens": "a b", "tags": "O O"}\n' * 4, "are no lists"),
+    "tokens that are no lists": ("t.jsonl", '{"tokens": {"a": 1}, "tags": "O O"}\n' * 4, "are no lists"),
+    "a list cut off": ("t.csv", 'tokens,tags\n"[""a"", ""b",O O\n', "are no lists"),
+    "places cut off": ("t.csv", 'text,entities\nAna went,"[[0, 3, ""x"""\n', "are no list"),
 }
 
 

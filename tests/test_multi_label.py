@@ -286,7 +286,10 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     assert report["export"]["agrees"] is True
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
-    assert json.loads((tmp_path / "bundle" / "calibration.json").read_text())["threshold"] == 0.5
+    calibration = json.loads((tmp_path / "bundle" / "calibration.json").read_text())
+    assert calibration["thresholds"] == [one["threshold"] for one in report["thresholds"]["labels"]]
+    from_ = dict(zip(("bad", "good", "travel"), calibration["thresholds"], strict=True))
+    assert {one["label"]: one["threshold"] for one in report["per_class"]} == from_
     given = list(csv.DictReader((tmp_path / "home" / "runs" / report["run"] / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in given])
     ran = subprocess.run([sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")], cwd=tmp_path / "bundle",
@@ -297,10 +300,33 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     assert any("; " in one["prediction"] for one in told)
     for one in told:
         shares = {label: float(one[label]) for label in ("bad", "good", "travel")}
-        assert one["prediction"] == "; ".join(label for label, p in shares.items() if p >= 0.5)
+        assert one["prediction"] == "; ".join(label for label, p in shares.items() if p >= from_[label])
         assert float(one["confidence"]) == pytest.approx(min(max(p, 1 - p) for p in shares.values()), abs=1e-5)
 
     from tlcore.bundle import Bundle
 
     rows = Bundle.open(report["bundle"]).predict([one["text"] for one in given])
     assert [row.prediction for row in rows] == [one["prediction"] for one in given]
+    half = _at_one_half(report, tmp_path / "home")
+    assert report["thresholds"]["half"]["metrics"] == pytest.approx(half)
+    page = (tmp_path / "bundle" / "report.html").read_text()
+    assert "Given from" in page
+    assert "with one half for all labels" in page
+    assert "with one half for all labels" in (tmp_path / "bundle" / "README.md").read_text()
+
+
+def _at_one_half(report, home):
+    """The packed model's scores on the test set with one half for every label, from its stored logits."""
+    from tlcore.data.dataset import Dataset
+    from tlcore.store import Store
+
+    store = Store.open(home)
+    made = Dataset.open(store, report["dataset"]["fingerprint"])
+    store.close()
+    target = TASK.fit_target(made)
+    test = TASK.examples(made, {"size": 16, "pad": 0}, target, None)["test"]
+    outputs = np.load(home / "runs" / report["run"] / "arms" / "transfer" / f"seed-{report['packed']['seed']}"
+                      / "outputs-test.npy")  # fmt: skip
+    records = Records(test.ids, np.arange(len(test)),
+                      {"truth": test.labels, "prediction": outputs > 0, "unknown": test.unknown})  # fmt: skip
+    return {name: float(value[0]) for name, value in TASK.aggregate(records, np.ones((1, len(test))), target).items()}

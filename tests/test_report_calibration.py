@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tlcore.report import calibration, multiple, operating, slices, statistics
+from tlcore.tasks import thresholds
 from tlcore.tasks.image_classification import ImageClassification
 
 TASK = ImageClassification()
@@ -101,19 +102,19 @@ def test_a_calibrated_model_has_no_error_left_but_chance():
 def test_operating_points_by_hand():
     shares = np.array([0.1, 0.4, 0.45, 0.8, 0.9])
     truth = np.array([0, 1, 0, 1, 1])
-    at = operating.thresholds(shares)
+    at = thresholds.thresholds(shares)
     assert set(np.round(at, 3)) == {0.25, 0.425, 0.5, 0.625, 0.85}
-    points = {round(p["threshold"], 3): p for p in operating.curve(shares, truth, at)}
+    points = {round(p["threshold"], 3): p for p in thresholds.curve(shares, truth, at)}
     assert (points[0.425]["tp"], points[0.425]["fp"], points[0.425]["fn"], points[0.425]["tn"]) == (2, 1, 1, 1)
     assert points[0.425]["precision"] == points[0.425]["recall"] == pytest.approx(2 / 3)
     assert points[0.5]["f1"] == pytest.approx(2 * 1 * (2 / 3) / (1 + 2 / 3))
     curve = list(points.values())
-    assert operating.choose(curve, "f1")["threshold"] == 0.25  # 6/7 beats 4/5
-    assert operating.choose(curve, "recall", 0.6)["threshold"] in (0.5, 0.625)
-    assert operating.choose(curve, "recall", 0.6)["threshold"] == 0.5  # of equals the nearest to one half
-    assert operating.choose(curve, "recall", 1.0)["threshold"] == 0.25
-    assert operating.choose(curve, "cost", 10)["threshold"] == 0.25  # a false alarm is cheap
-    assert operating.choose(curve, "cost", 0.1)["fp"] == 0
+    assert thresholds.choose(curve, "f1")["threshold"] == 0.25  # 6/7 beats 4/5
+    assert thresholds.choose(curve, "recall", 0.6)["threshold"] in (0.5, 0.625)
+    assert thresholds.choose(curve, "recall", 0.6)["threshold"] == 0.5  # of equals the nearest to one half
+    assert thresholds.choose(curve, "recall", 1.0)["threshold"] == 0.25
+    assert thresholds.choose(curve, "cost", 10)["threshold"] == 0.25  # a false alarm is cheap
+    assert thresholds.choose(curve, "cost", 0.1)["fp"] == 0
     assert operating.build(["a", "b", "c"], (shares, truth), (shares, truth)) is None
 
 

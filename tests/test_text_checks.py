@@ -232,3 +232,27 @@ def test_personal_data_are_in_no_finding_and_in_no_log(tmp_path, capfd, caplog):
     out, err = capfd.readouterr()
     for secret in secrets:
         assert secret not in said + out + err + caplog.text
+
+
+MAIL = "write to ana.silva@example.com.br please"
+SIDES = {
+    "a translation": ("translation", "source,target", lambda i, more: (f"o dia {i} foi bom", f"day {i} was {more}")),
+    "a summary": ("summarization", "document,summary", lambda i, more: (f"a day {i} like others", f"day {i} {more}")),
+    "a completion": ("text-generation", "prompt,completion", lambda i, more: (f"How was day {i}?", f"So {i} {more}")),
+    "a question": ("question-answering", "context,question,answer",
+                   lambda i, more: (f"the day {i} was good", f"how was it {more}", "good")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_personal_data_are_found_on_the_other_side_too(tmp_path, name):
+    task, header, row = SIDES[name]
+    rows = [row(i, MAIL if i == 17 else "") for i in range(30)]
+    found = stage(
+        text_models.write_table(tmp_path / "t.csv", rows, header), task=tasks.find(task), folder=tmp_path / "staged"
+    )
+    (told,) = (one for one in found.findings if one.code == "personal-e-mail")
+    assert (told.count, told.examples) == (1, ["t.csv:19"])
+    column = "question" if name == "a question" else "completion" if name == "a completion" else "target"
+    assert f"in their {column}: 1" in t(told.sentence)
+    assert "ana.silva" not in told.model_dump_json()

@@ -121,7 +121,8 @@ def measured(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store
              progress: Progress) -> guidance.Evidence:  # fmt: skip
     """The Evidence of these data with this source, from the cache or measured now; its features serve the run too."""
     processor = task.processor(source.preprocess, spec.options, dataset, machine.found().device)
-    return guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
+    told = guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
+    return guidance.about(told, task, source.source)
 
 
 def further_sets(spec: Spec, task: Task, plan: Path, store: Store, owner: str,
@@ -170,7 +171,8 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
     processor = task.processor(preprocess, spec.options, dataset, device)
     strategy = spec.strategy
     if strategy == "auto":
-        strategy = (advice() if advice else guidance.advise(guidance.measure(dataset))).strategy
+        counted = guidance.about(guidance.measure(dataset), task, source)
+        strategy = (advice() if advice else guidance.advise(counted)).strategy
 
     found = strategies.find(strategy)
     if reason := found.refuse(task, spec.data) or unsuited(found, source) or missing(found, spec.data):
@@ -183,7 +185,7 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
         device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
         learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
-        fresh=task.fresh,
+        fresh=task.fresh, ready=preprocess.get("modality") in task.ready,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()}, sides=tuple(dataset.sides),
         modality=str(preprocess.get("modality", "image")), labelled=task.labelled,
     )  # fmt: skip

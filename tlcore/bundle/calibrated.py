@@ -1,4 +1,6 @@
-"""The bundle's ``calibration.json``: how sure the model says it is, and its line between two classes."""
+"""The bundle's ``calibration.json``: how sure the model says it is, its line between two classes, and from where on a
+text has a label.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +21,7 @@ from tlcore.bundle import layout
 class Decision(BaseModel):
     """From ``threshold`` up the answer is ``positive``, else the other of two classes.
 
-    ``goal`` and ``value`` say what it was chosen for on validation data (see `report.operating.choose`).
+    ``goal`` and ``value`` say what it was chosen for on validation data (see `tasks.thresholds.choose`).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +35,8 @@ class Decision(BaseModel):
 class Calibration(BaseModel):
     """Logits are divided by ``temperature`` before they become probabilities; without a decision the likeliest wins.
 
-    With a ``threshold`` each label has a probability of its own, and those from it up are all given.
+    With a ``threshold`` each label has a probability of its own, and those from it up are all given, or those from
+    their place's among ``thresholds``, which are in the order of the labels.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,34 +44,49 @@ class Calibration(BaseModel):
     temperature: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
     decision: Decision | None = None
     threshold: float | None = Field(None, gt=0, lt=1)
+    thresholds: list[Annotated[float, Field(gt=0, lt=1)]] | None = None
 
     def fits(self, labels: Sequence[str]) -> None:
-        """Raises ValueError where a decision is not between these labels."""
+        """Raises ValueError where a decision is not between these labels, or thresholds are not theirs."""
+        if self.thresholds is not None and (self.threshold is None or len(self.thresholds) != len(labels)):
+            raise ValueError("the thresholds are of other labels")
         if self.decision and (len(labels) != 2 or self.decision.positive not in labels or self.threshold):
             raise ValueError("the decision is about other classes")
 
 
 def keep_decision(path: Path, decision: Decision | None) -> None:
-    """Write a decision (None: the likeliest class) into the bundle at ``path``, which is replaced whole.
-
-    The calibration, the example's expected answer and the manifest's digests change; every other file stays.
-    Raises ValueError where the decision is not between the bundle's classes.
+    """Write a decision (None: the likeliest class) into the bundle at ``path``. Raises ValueError where it is not
+    between the bundle's classes.
     """
-    from tlcore.bundle.standalone import answer
+    _keep(path, {"decision": decision})
+
+
+def keep_thresholds(path: Path, thresholds: Sequence[float] | None) -> None:
+    """Write a threshold for each label (None: one half for all) into the bundle at ``path``. Raises ValueError where
+    they are not as many as its labels.
+    """
+    _keep(path, {"thresholds": None if thresholds is None else list(thresholds)})
+
+
+def _keep(path: Path, change: dict[str, Any]) -> None:
+    """Replace the bundle at ``path`` by one with that change of its calibration: beside it, the example's expected
+    answer and the manifest's digests change; every other file stays.
+    """
+    from tlcore.bundle.standalone import said
 
     with zipfile.ZipFile(path) as old:
         manifest = json.loads(old.read("manifest.json"))
         labels = json.loads(old.read("labels.json"))
         found = old.read(layout.CALIBRATION) if layout.CALIBRATION in old.namelist() else b"{}"
-        calibration = Calibration.model_validate_json(found).model_copy(update={"decision": decision})
+        calibration = Calibration.model_validate_json(found).model_copy(update=change)
         calibration.fits(labels)
         changed = {layout.CALIBRATION: _json(calibration.model_dump())}
         if "example/expected.json" in old.namelist():
             import numpy as np
 
             expected = json.loads(old.read("example/expected.json"))
-            best = answer(np.array(expected["probability"]), labels, calibration.model_dump())
-            expected |= {"prediction": labels[best], "confidence": expected["probability"][best]}
+            prediction, sure = said(np.array(expected["probability"]), labels, calibration.model_dump())
+            expected |= {"prediction": prediction, "confidence": sure}
             changed["example/expected.json"] = _json(expected)
         manifest["files"] |= {name: hashlib.sha256(content).hexdigest() for name, content in changed.items()}
         manifest["files"] = dict(sorted(manifest["files"].items()))

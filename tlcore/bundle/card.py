@@ -113,6 +113,8 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
             f"{_share(row['f1'])} |"
             for row in report["per_class"][:200]
         ]
+    if told := report["sentences"].get("thresholds"):
+        rows += ["", english(told)]
     return "\n".join(rows) + "\n"
 
 

@@ -35,7 +35,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
             if (result.weights / name).exists():
                 shutil.copyfile(result.weights / name, folder / name)
         calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0),
-                                  threshold=context.target.get("threshold"))  # fmt: skip
+                                  threshold=context.target.get("threshold"),
+                                  thresholds=_thresholds(report))  # fmt: skip
         layout.write_json(folder / layout.CALIBRATION, calibration.model_dump())
         report["export"] = kind.write(context, calibration, result, folder)
         if skipped := report["export"].get("skipped"):
@@ -74,6 +75,11 @@ def write_zip(path: Path, folder: Path) -> None:
             member.compress_type = zipfile.ZIP_STORED if large else zipfile.ZIP_DEFLATED
             with (folder / name).open("rb") as source, archive.open(member, "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _thresholds(report: dict[str, Any]) -> list[float] | None:
+    rows = (report.get("thresholds") or {}).get("labels")
+    return [row["threshold"] for row in rows] if rows else None
 
 
 def sha256(path: Path) -> str:

@@ -26,49 +26,51 @@ def predict_py() -> str:
 
 def predict_text_py() -> str:
     """The text of predict.py for texts."""
-    from tlcore.bundle.standalone import answer, cell, probabilities, said, write_table
+    from tlcore.bundle.standalone import answer, cell, probabilities, said, uncell, write_table
 
-    return _written("standalone_text.py", (probabilities, said, answer, cell, write_table))
+    return _written("standalone_text.py", (probabilities, said, answer, cell, uncell, write_table))
 
 
 def predict_tokens_py() -> str:
     """The text of predict.py for entities in texts."""
     from tlcore.bundle import standalone_text as texts
-    from tlcore.bundle.standalone import cell, write_table
+    from tlcore.bundle.standalone import cell, uncell, write_table
     from tlcore.data.spans import entities, pieces, shown, words_of
 
-    functions = (texts.gather, texts._from_table, texts._place, texts.encoding_of, texts.padded, cell, write_table,
-                 pieces, words_of, entities, shown)  # fmt: skip
+    functions = (texts.gather, texts._from_table, texts._place, texts.encoding_of, texts.padded, cell, uncell,
+                 write_table, pieces, words_of, entities, shown)  # fmt: skip
     return _written("standalone_tokens.py", functions, _of_tables())
 
 
 def predict_generation_py() -> str:
     """The text of predict.py for models that write."""
     from tlcore.bundle import standalone_text as text
-    from tlcore.bundle.standalone import cell, write_table
+    from tlcore.bundle.standalone import cell, uncell, write_table
     from tlcore.tasks.generating import begun, continued, readable
 
-    functions = (cell, write_table, text.gather, text._from_table, text._place, text.encoding_of, begun, continued,
-                 readable)  # fmt: skip
+    functions = (cell, uncell, write_table, text.gather, text._from_table, text._place, text.encoding_of, begun,
+                 continued, readable)  # fmt: skip
     return _written("standalone_generation.py", functions, _of_tables())
 
 
 def predict_sequences_py() -> str:
     """The text of predict.py for texts that are answered by texts."""
     from tlcore.bundle import standalone_text as text
-    from tlcore.bundle.standalone import cell, write_table
+    from tlcore.bundle.standalone import cell, uncell, write_table
 
-    functions = (cell, write_table, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
+    functions = (cell, uncell, write_table, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
     return _written("standalone_sequences.py", functions, _of_tables())
 
 
 def predict_questions_py() -> str:
     """The text of predict.py for questions on contexts."""
-    from tlcore.bundle.standalone import cell, write_table
+    from tlcore.bundle.standalone import cell, uncell, write_table
     from tlcore.bundle.standalone_text import encoding_of
     from tlcore.tasks.answer_spans import best_answer, padded, said, windows
 
-    return _written("standalone_questions.py", (windows, padded, best_answer, said, encoding_of, cell, write_table))
+    return _written(
+        "standalone_questions.py", (windows, padded, best_answer, said, encoding_of, cell, uncell, write_table)
+    )
 
 
 def _of_tables() -> dict[str, Any]:

@@ -131,14 +131,14 @@ def probabilities(logits, calibration):
 def said(shares, labels, calibration):
     """What these probabilities mean, and how sure that is: a class and its probability.
 
-    Where several labels are possible, those from the threshold up, joined; and the probability of the least sure one of
-    all the decisions.
+    Where several labels are possible, those from the threshold up (each label's own, where the bundle keeps such),
+    joined; and the probability of the least sure one of all the decisions.
     """
     threshold = calibration.get("threshold")
     if not threshold:
         best = answer(shares, labels, calibration)
         return labels[best], float(shares[best])
-    given = shares >= threshold
+    given = shares >= np.array(calibration.get("thresholds") or threshold)
     chosen = "; ".join(labels[place] for place in np.flatnonzero(given))
     return chosen, float(np.where(given, shares, 1 - shares).min())
 
@@ -158,6 +158,11 @@ def answer(shares, labels, calibration):
 def cell(value):
     """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
     return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def uncell(value):
+    """Text from a table without the apostrophe that `cell` put in front."""
+    return value[1:] if value[:1] == "'" and cell(value[1:]) != value[1:] else value
 
 
 def write_table(inputs, header, ready, answers, output):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import cell, write_table
+from tlcore.bundle.standalone import cell, uncell, write_table
 from tlcore.bundle.standalone_text import encoding_of
 from tlcore.tasks.answer_spans import best_answer, padded, said, windows
 
@@ -61,7 +61,7 @@ def _from_table(path, kind):
             return
         for number, cells in enumerate(table, start=2):
             if any(value.strip() for value in cells):
-                yield _checked(path, number, *(cells[at] if at < len(cells) else "" for at in columns))
+                yield _checked(path, number, *(uncell(cells[at]) if at < len(cells) else "" for at in columns))
 
 
 def _from_lines(path):

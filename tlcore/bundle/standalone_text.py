@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 # studio: the next line becomes the studio's own functions in a bundle's predict.py
-from tlcore.bundle.standalone import answer, cell, probabilities, said, write_table  # noqa: F401
+from tlcore.bundle.standalone import answer, cell, probabilities, said, uncell, write_table  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
@@ -65,7 +65,7 @@ def _from_table(path, kind, column, names):
             yield path.name, None, "It has no column of texts; name the column text."
             return
         for number, cells in enumerate(table, start=2):
-            text = cells[place].replace("\x00", "").strip() if place < len(cells) else ""
+            text = uncell(cells[place].replace("\x00", "").strip()) if place < len(cells) else ""
             if text:
                 yield f"{path.name}:{number}", text, None
             elif any(value.strip() for value in cells):

@@ -37,13 +37,13 @@ def confirm(
 ) -> Dataset:
     """Make a dataset of a checked upload and remember it in the store.
 
-    ``corrections`` maps files to labels, or is a CSV with the columns file and label. Raises UnusableInput with the
-    first error that remains.
+    ``corrections`` maps files to labels, or is a CSV with the columns file and label: see `corrected`. Raises
+    UnusableInput with the first error that remains.
     """
     corrections = read_corrections(corrections)
     findings = staged.recheck(corrections)
     refuse(findings, staged.set_aside())
-    rows = corrected(staged.rows, corrections)
+    rows = corrected(staged.rows, corrections, staged.task.corrects)
     rows["split"], said = splits.divide(rows, split, lambda rows, split: staged.task.split(rows, split)["split"])
     if problem := checks.split_problem(rows):
         refuse([problem])
@@ -59,7 +59,7 @@ def relabel(
 
     Raises UnusableInput.
     """
-    rows = corrected(dataset.rows, read_corrections(corrections))
+    rows = corrected(dataset.rows, read_corrections(corrections), task.corrects)
     old = dataset.info
     stale = {f.code for f in [*task.check(dataset.rows.assign(split=None)), *task.check(dataset.rows)]}
     findings = [f for f in old.findings if f.code not in stale]

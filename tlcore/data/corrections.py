@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from tlcore.data.csv_out import unguard
+from tlcore.data.csv_out import WITHOUT, unguard
 from tlcore.data.readers.contract import label_problem, tidy_label
+from tlcore.data.readers.text_labels import BETWEEN, labels_of
 from tlcore.data.tables import open_table
 from tlcore.data.trees import Entry
 from tlcore.errors import UnusableInput
-from tlcore.words import say
+from tlcore.words import Sentence, say
 
 
-def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFrame:
-    """A copy of the rows with new labels; an empty one leaves the example out.
+def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | None = "label") -> pd.DataFrame:
+    """A copy of the rows with new labels in that ``column`` (`Task.corrects`); an empty one leaves the example out.
 
-    Raises UnusableInput naming a file that is not among them, or a bad label.
+    In ``labels`` several have a semicolon between them, and `WITHOUT` says that there is none. Without a column
+    examples can only be left out. Raises UnusableInput naming a file that is not among them, or a bad label.
     """
     if not corrections:
         return rows.copy()
@@ -31,17 +34,37 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str]) -> pd.DataFram
                 code="corrections",
                 file=str(file),
             )
-        new[file] = tidy_label(label)
-        if not new[file]:
-            continue
-        if problem := label_problem(new[file]):
+        read = _correction(tidy_label(label), column)
+        if isinstance(read, Sentence):
             raise UnusableInput(
-                say("The correction of {file} cannot be used. {reason}", file=file, reason=problem),
+                say("The correction of {file} cannot be used. {reason}", file=file, reason=read),
                 code="corrections",
                 file=str(file),
             )
-    given = rows["id"].map(new)
-    return rows.assign(label=given.fillna(rows["label"]))[given != ""].reset_index(drop=True)
+        new[file] = read
+    out = rows["id"].map(new)
+    changed, rows = out.notna() & (out != ""), rows.copy()
+    if column == "labels" and changed.any():  # they are part of what an example is, and so of its digest
+        labels = out[changed].replace(WITHOUT, "")
+        whole = rows.loc[changed, "text"] + "\x1f" + labels
+        rows.loc[changed, "labels"] = labels
+        rows.loc[changed, "sha256"] = whole.map(lambda told: hashlib.sha256(told.encode()).hexdigest())
+    elif column:
+        rows.loc[changed, column] = out[changed]
+    return rows[out != ""].reset_index(drop=True)
+
+
+def _correction(label: str, column: str | None) -> str | Sentence:
+    """A correction as it stands in its column; '' leaves the example out. A Sentence says why it cannot be used."""
+    if not label:
+        return ""
+    if column is None:
+        return say("Examples of this task can be left out here, which an empty label says; to change one, correct the "
+                   "file and upload it again.")  # fmt: skip
+    if column == "labels" and label != WITHOUT:
+        labels = labels_of(label, ";")
+        return labels if isinstance(labels, Sentence) else BETWEEN.join(labels) or WITHOUT
+    return label_problem(label) or label
 
 
 def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:

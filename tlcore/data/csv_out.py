@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+WITHOUT = "-"  # in a list of labels: none of them, where an empty cell would leave an example out
 _STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

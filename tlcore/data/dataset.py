@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tlcore.data.csv_out import safe_csv
+from tlcore.data.csv_out import WITHOUT, safe_csv
 from tlcore.data.findings import Finding, SetAside
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -161,9 +161,15 @@ class Dataset:
         return [SetAside.model_validate(item) for item in json.loads(path.read_bytes())]
 
     def split_csv(self) -> str:
-        """The split as CSV: file, label, group, split."""
-        columns = [c for c in ("id", "label", "group", "split") if c in self.rows]
-        return safe_csv(self.rows[columns].rename(columns={"id": "file"}))
+        """The split as CSV: file, label, group, split; it can be edited and given back as corrections. Where examples
+        have several labels they stand there with semicolons between them, where they have none there is no such column.
+        """
+        rows = self.rows
+        if "labels" in rows:
+            rows = rows.assign(label=rows["labels"].replace("", WITHOUT))
+        some = bool((rows["label"] != "").any()) if "label" in rows else False
+        columns = [c for c in ("id", *(["label"] if some else []), "group", "split") if c in rows]
+        return safe_csv(rows[columns].rename(columns={"id": "file"}))
 
     def to_hf(self) -> Any:
         """A ``datasets.DatasetDict``, pictures as an Image column, for use outside of the studio."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tlcore.data.findings import Finding
 from tlcore.words import Sentence, say
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SHOWN = 10
+# What a person has written in an example, by column; an answer stands in its context.
+COLUMNS: dict[str, Sentence] = {
+    "text": say("text"), "target": say("target"), "completion": say("completion"), "question": say("question"),
+}  # fmt: skip
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+\b")
 # With a country code, or a two-digit area code and eight or nine digits in two groups, as in Brazil, or as in the US.
 PHONE = re.compile(
@@ -19,8 +27,17 @@ DIGIT = re.compile(r"\d")
 CPF = re.compile(r"(?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?![\w-])")
 
 
-def findings(texts: Iterable[str], ids: Iterable[str]) -> list[Finding]:
-    """One finding a kind, with the rows it is in; never with the data themselves."""
+def of_rows(rows: pd.DataFrame) -> list[Finding]:
+    """`findings` of all that a person has written; where that is more than a text, with the column."""
+    columns = [name for name in COLUMNS if name in rows]
+    several = len(columns) > 1
+    return [
+        one for name in columns for one in findings(rows[name], rows["id"], COLUMNS[name] if several else None)
+    ]  # fmt: skip
+
+
+def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None = None) -> list[Finding]:
+    """One finding a kind, with the rows it is in, and the column; never with the data themselves."""
     found: dict[str, list[str]] = {"e-mail": [], "phone": [], "cpf": []}
     for text, name in zip(texts, ids, strict=True):
         for kind in kinds(text):
@@ -31,7 +48,9 @@ def findings(texts: Iterable[str], ids: Iterable[str]) -> list[Finding]:
     return [
         Finding(
             level="warning", code=f"personal-{kind}", count=len(rows), examples=rows[:SHOWN],
-            sentence=say("Texts that seem to hold personal data ({kind}): {n}.", kind=titles[kind], n=len(rows)),
+            sentence=say("Texts that seem to hold personal data ({kind}): {n}.", kind=titles[kind], n=len(rows))
+            if column is None else say("Rows that seem to hold personal data ({kind}) in their {column}: {n}.",
+                                       kind=titles[kind], column=column, n=len(rows)),
             fix=say("Take it out unless the task needs it: whoever gets the dataset or the report can read it."),
         )
         for kind, rows in found.items() if rows

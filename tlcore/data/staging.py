@@ -27,6 +27,7 @@ from tlcore.data.corrections import corrected
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.materials.contract import Material, Progress
 from tlcore.data.readers import READERS, Reader
+from tlcore.data.readers.text_labels import BETWEEN
 from tlcore.data.trees import Tree, open_tree
 from tlcore.errors import UnusableInput
 from tlcore.words import say
@@ -89,13 +90,21 @@ class Staged:
         """
         fixed = {finding.code for finding in self.task.check(self.rows)}
         kept = [finding for finding in self.findings if finding.code not in fixed]
-        return [*self.task.check(corrected(self.rows, corrections)), *kept]
+        return [*self.task.check(corrected(self.rows, corrections, self.task.corrects)), *kept]
 
     def merges(self) -> dict[str, str]:
         """Corrections (file → label) that merge labels differing only by case, blanks or underscores."""
-        to = {other: first for first, *others in checks.look_alikes(self.counts) for other in others}
-        changed = self.rows[self.rows["label"].isin(list(to))]
-        return dict(zip(changed["id"], changed["label"].map(to), strict=True))
+        column = self.task.corrects
+        if column is None or not any(finding.code == "look-alike-labels" for finding in self.findings):
+            return {}
+        sets = self.rows[column].str.split(BETWEEN if column == "labels" else "\x00", regex=False)
+        counts = Counter(label for labels in sets for label in labels if label)
+        to = {other: first for first, *others in checks.look_alikes(counts) for other in others}
+        changed = sets.map(lambda labels: any(label in to for label in labels))
+        return {
+            name: BETWEEN.join(dict.fromkeys(to.get(label, label) for label in labels))
+            for name, labels in zip(self.rows["id"][changed], sets[changed], strict=True)
+        }
 
 
 def stage(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
+from tlcore import sources, tasks
 from tlcore.errors import UnusableInput
 from tlcore.guidance import rule
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.keeping import kept
-from tlcore.guidance.measuring import measure
+from tlcore.guidance.measuring import LORA, about, measure
 from tlcore.guidance.race import kept_race
 from tlcore.guidance.ranking import kept_ranking
 from tlcore.words import Sentence, say
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 # everything is fine-tuned at once (arXiv 1805.08974, 2202.10054).
 FEW, MANY = 25, 400
 AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
-LARGE, LORA = 300_000_000, "lora"  # parameters above which adapters are trained where all layers would be
 MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
 STRANGE = 0.6  # similarity of texts below which another source is suggested; docs/guidance.md has those of real texts
 RISKY = 0.2  # chance of negative transfer from which it is said as a warning
@@ -70,6 +71,9 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
         advice = _by_rule(here, evidence, race)
     else:
         advice = _by_counts(evidence) if evidence.n_per_class else _by_amount(evidence)
+    if (spared := _spared(advice.strategy, evidence)) != advice.strategy:
+        advice.strategy = spared
+        advice.reasons.append(_large(evidence))
     advice.sources = sources or []
     _better_source(advice)
     if evidence.imbalance > 10:
@@ -86,19 +90,10 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
 def kept_advice(store: Store, dataset: Dataset, source_id: str) -> Advice:
     """The advice as far as something was measured on these data with that source and kept. No torch."""
     evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
-    if evidence.parameters is None:
-        evidence = evidence.model_copy(update={"parameters": _parameters(store, source_id)})
+    with contextlib.suppress(UnusableInput):  # a page says elsewhere that this source is none
+        evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
     ranking = kept_ranking(store, dataset.fingerprint)
     return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id))
-
-
-def _parameters(store: Store, source_id: str) -> int | None:
-    from tlcore import sources
-
-    try:
-        return sources.find(source_id, store).parameters
-    except UnusableInput:  # a page says elsewhere that this source is none
-        return None
 
 
 def title(strategy: str) -> Sentence:
@@ -221,10 +216,21 @@ def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dic
             gain = fit["a"] * (n ** -fit["b"] - (times * n) ** -fit["b"])
             probe = min(1.0, here.probe + max(0.0, gain))
         then = replace(here, per_class=times * here.per_class, probe=probe)
-        best = rule.best(rule.expect(then))
-        if best != strategy:
+        best = _spared(rule.best(rule.expect(then)), evidence)
+        if best != _spared(strategy, evidence):
             return {"per_class": _round(then.per_class), "strategy": best}
     return None
+
+
+def _spared(strategy: str, evidence: Evidence) -> str:
+    """The strategy, or LoRA in its place where it would train the whole of a large network (`evidence.among`)."""
+    return LORA if LORA in evidence.strategies and strategy != rule.BASE else strategy
+
+
+def _large(evidence: Evidence) -> Sentence:
+    return say("The source model has {millions} million parameters: small matrices beside its attention layers are "
+               "trained instead of all of them, which takes far less memory.",
+               millions=round((evidence.parameters or 0) / 1e6))  # fmt: skip
 
 
 def _round(n: float) -> int:
@@ -296,12 +302,9 @@ def _by_amount(evidence: Evidence) -> Advice:
         reasons.append(say(
             "With under {few} of them, training the whole network mostly learns them by heart; what is new is trained "
             "on a frozen network.", few=AMOUNT))  # fmt: skip
-    elif (evidence.parameters or 0) > LARGE:
+    elif LORA in known:
         strategy = LORA
-        reasons.append(say(
-            "The source model has {millions} million parameters: small matrices beside its attention layers are "
-            "trained instead of all of them, which takes far less memory.",
-            millions=round((evidence.parameters or 0) / 1e6)))  # fmt: skip
+        reasons.append(_large(evidence))
     else:
         strategy = "fine-tuning"
         reasons.append(say("With so many, or with nothing new to train alone, all layers are trained."))

@@ -15,15 +15,20 @@ from tlcore import strategies, tasks
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import keeping
 from tlcore.guidance.evidence import VERSION, Evidence
+from tlcore.guidance.rule import BASE
 from tlcore.guidance.similarity import Part, mean_of
+from tlcore.strategies.contract import unsuited
 from tlcore.training.features import cache_key
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
+    from tlcore.sources.source_model import SourceModel
     from tlcore.tasks.contract import Task
 
+LARGE = 300_000_000  # parameters above which adapters are trained where all layers would be
 MOST = 4000  # examples that the estimators look at, drawn at random where there are more
+LORA = "lora"
 SPLITS = ("train", "validation")  # never the test set
 Progress = Callable[..., None]
 
@@ -37,12 +42,31 @@ def measure(dataset: Dataset) -> Evidence:
     fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
     return Evidence(
         n_train=n,
-        strategies=[one.id for one in strategies.serving(task) if one.races or not one.pretrained],
+        strategies=among(task),
         n_per_class=per_class,
         fewest=fewest,
         imbalance=round(most / fewest, 2),
         set_aside=dataset.info.set_aside,
     )
+
+
+def about(told: Evidence, task: Task, source: SourceModel) -> Evidence:
+    """With what is known of the source model without opening it: its size, and what is advised among with it."""
+    return told.model_copy(update={"parameters": source.parameters, "strategies": among(task, source)})
+
+
+def among(task: Task, source: SourceModel | None = None) -> list[str]:
+    """The strategies that are advised among: those of a race, and LoRA where the source is a large language model. Then
+    LoRA stands for all that is trained by gradient, a head on the frozen network included.
+    """
+    found = [one.id for one in strategies.serving(task) if one.races or not one.pretrained]
+    if source is None:
+        return found
+    lora = strategies.find(LORA)
+    large = (source.parameters or 0) > LARGE and source.modality not in ("", "image") and not unsuited(lora, source)
+    if source.modality in task.ready or (large and not task.solves):  # nothing new, or nothing that can be solved
+        found = [name for name in found if name != BASE]
+    return [*found, LORA] if large else found
 
 
 def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
@@ -69,13 +93,12 @@ def measure_with(
         return known
 
     if not task.solves:
+        started = time.perf_counter()
         alike = mean_of(_read(source, dataset))
-        return measure(dataset).model_copy(update={
-            "source": {"id": source.source.id, "title": source.source.title},
-            "parameters": source.source.parameters, "relevance": relevance(source.source, task, dataset),
-            "similarity": alike.value,
-            "similarity_interval": alike.interval, "similarity_parts": alike.parts,
+        told = measure(dataset).model_copy(update={
+            "similarity": alike.value, "similarity_interval": alike.interval, "similarity_parts": alike.parts,
         })  # fmt: skip
+        return _kept(told, source, task, dataset, cache, key, started, True)
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
     from threadpoolctl import threadpool_limits
 
@@ -86,13 +109,19 @@ def measure_with(
     progress(0.8, say("Estimating how well the features tell the classes apart"))
     with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
         told = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
+    progress(1.0, say("Measured"))
+    return _kept(told, source, task, dataset, cache, key, started, thorough)
+
+
+def _kept(told: Evidence, source: OpenSource, task: Task, dataset: Dataset, cache: Path, key: str, started: float,
+          thorough: bool) -> Evidence:  # fmt: skip
+    """The Evidence with what it is of, written where a page finds it."""
     told.source = {"id": source.source.id, "title": source.source.title}
     told.relevance = relevance(source.source, task, dataset)
     told.thorough = thorough
     told.seconds = round(time.perf_counter() - started, 3)
     keeping.save(cache, key, told)
     keeping.point(cache, dataset.fingerprint, source.source.id, key)
-    progress(1.0, say("Measured"))
     return told
 
 

@@ -92,7 +92,8 @@ def rank(
 
 
 def kept_ranking(store: Store, fingerprint: str) -> list[dict[str, Any]]:
-    """The sources measured on these data, best first, then those that failed. No torch.
+    """The sources measured on these data, best first (where none has a score, the most similar first), then those that
+    failed. No torch.
 
     Rows: ``id``, ``title``, ``score``, ``probe`` ({"value", "interval"}), ``log_me``, ``h_score``, ``leep``,
     ``similarity``, ``seconds`` and ``problem`` (a Sentence as JSON, or None).
@@ -107,7 +108,7 @@ def kept_ranking(store: Store, fingerprint: str) -> list[dict[str, Any]]:
             "probe": told.get("probe"), **{name: told.get(name) for name in ("log_me", "h_score", "leep")},
             "similarity": evidence.similarity, "seconds": evidence.seconds, "problem": None,
         })  # fmt: skip
-    rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), row["id"]))
+    rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), -(row["similarity"] or 0.0), row["id"]))
     for ref, why in keeping.failed(store, fingerprint).items():
         if ref not in measured:
             rows.append({"id": ref, "title": why["title"], "score": None, "problem": why["sentence"]})

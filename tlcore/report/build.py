@@ -17,6 +17,7 @@ from tlcore.data.languages import shares
 from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics, tasks
 from tlcore.report.pre_training import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
+from tlcore.report.scored import on_test
 from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
 from tlcore.sources.languages import unspoken
@@ -47,9 +48,8 @@ def build(context: RunContext) -> dict[str, Any]:
     task, target, headline = context.task, context.target, context.task.metrics[0]
     cache = context.store.home / "cache" / "pictures"
     every = task.examples(context.dataset, context.processor, target, cache, context.source)
-    examples = every["test"]
     records = {
-        arm: [task.evaluate(result.outputs("test"), examples, target) for result in results]
+        arm: [on_test(task, result.outputs, every, target) for result in results]
         for arm, results in context.arms.items() if arm in SCORED
     }  # fmt: skip
     transfer, twin = context.arms["transfer"], context.arms.get("twin")
@@ -121,7 +121,12 @@ def build(context: RunContext) -> dict[str, Any]:
                                          transfer[best].weights)  # fmt: skip
         write_answers(context.folder / "predictions.csv", answers)
         report["worst"] = worst_answers(answers, WORST)
-        report |= task.by_label(records["transfer"][best], target)
+        decided = task.decided(transfer[best].outputs("validation"), every["validation"], target)
+        report |= task.by_label(records["transfer"][best], decided)
+        if rows := decided.get("thresholds"):
+            half = task.evaluate(transfer[best].outputs("test"), every["test"], target)
+            report["thresholds"] = operating.beside_half(task, rows, records["transfer"][best], half,
+                                                         len(every["validation"]), target)  # fmt: skip
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
     if (map_of := domains.build(context, every, transfer[best])) is not None:
         report["domains"] = map_of

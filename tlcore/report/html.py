@@ -170,8 +170,11 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "gap_gap": t("Gap"), "confusion": t("Confusion matrix"),
         "confusion_how": t("Rows are the truth, columns the prediction; the darker, the larger the share of the row."),
         "most_confused": t("Most confused pairs"), "truth": t("Truth"), "prediction": t("Prediction"),
-        "count": t("Count"), "share": t("Share"), "per_class": t("Each class"), "label": t("Class"),
+        "count": t("Count"), "share": t("Share"),
+        "per_class": t("Each class") if "confusion" in report else t("Each label"),
+        "label": t("Class") if "confusion" in report else t("Label"),
         "examples": t("Examples"), "precision": t("Precision"), "recall": t("Recall"), "f1": t("F1"),
+        "threshold": t("Given from"),
         "worst": t("The worst answers, with their scores")
         if any("score" in error for error in report.get("worst", [])) else t("Errors the model was surest of"),
         "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from tlcore import tasks
 from tlcore.data.dataset import Dataset
 from tlcore.report import statistics
+from tlcore.report.scored import on_test
 
 if TYPE_CHECKING:
     from tlcore.store import Store
@@ -54,11 +56,13 @@ def scored(store: Store, run: Run) -> Scored | None:
         return None
     task, target = tasks.find(str(run.spec["task"])), json.loads(target_file.read_text())
     dataset = Dataset.open(store, run.dataset)
-    examples = task.examples(dataset, plan["processor"], target, None)["test"]
+    examples = task.examples(dataset, plan["processor"], target, None)
+
+    def records(place: Path) -> Records:
+        return on_test(task, lambda split: np.load(place / f"outputs-{split}.npy"), examples, target)
 
     def arm(name: str) -> list[Records]:
-        files = sorted((folder / "arms" / name).glob("seed-*/outputs-test.npy"))
-        return [task.evaluate(np.load(file), examples, target) for file in files]
+        return [records(file.parent) for file in sorted((folder / "arms" / name).glob("seed-*/outputs-test.npy"))]
 
     transfer = arm("transfer")
     return Scored(run.id, run.dataset, transfer, arm("twin"), target) if transfer else None

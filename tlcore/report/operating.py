@@ -1,4 +1,5 @@
-"""Where to draw the line between two classes: precision and recall by threshold, and the threshold for a goal.
+"""Where to draw the line between two classes, or from where on a text has a label: precision and recall by threshold,
+and the threshold for a goal.
 
 A threshold is chosen on validation data; the test set only shows what came of it.
 """
@@ -6,57 +7,59 @@ A threshold is chosen on validation data; the test set only shows what came of i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-Goal = Literal["f1", "recall", "cost"]
-MOST = 100  # thresholds
+from tlcore.report import statistics
+from tlcore.tasks.thresholds import FEWEST, curve, thresholds
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.tasks.contract import Metric, Records, Task
 
 
-def thresholds(probability: np.ndarray, most: int = MOST) -> np.ndarray:
-    """Between the validation probabilities (n,) of the positive class: at most ``most``, and one half."""
-    known = np.unique(probability)
-    between = (known[1:] + known[:-1]) / 2
-    if len(between) > most:
-        between = np.quantile(between, np.linspace(0, 1, most))
-    return np.unique(np.concatenate([between, [0.5]]))
-
-
-def curve(probability: np.ndarray, truth: np.ndarray, at: np.ndarray) -> list[dict[str, Any]]:
-    """At each threshold the counts tp, fp, fn, tn, and precision, recall, F1 (None where undefined).
-
-    ``probability`` (n,) of the positive class, ``truth`` (n,) whether it is one; from the threshold up it is said.
+def beside_half(task: Task, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int,
+                target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    """The report's ``thresholds``: those of `of_labels`, and what one half for all would give on the test set instead:
+    metrics, intervals and the difference of the headline metric, on the same bootstrap draws.
     """
-    truth = truth.astype(bool)
-    out = []
-    for threshold in at:
-        said = probability >= threshold
-        tp, fp = int((said & truth).sum()), int((said & ~truth).sum())
-        fn, tn = int((~said & truth).sum()), int((~said & ~truth).sum())
-        out.append({"threshold": float(threshold), "tp": tp, "fp": fp, "fn": fn, "tn": tn,
-                    "precision": tp / (tp + fp) if tp + fp else None, "recall": tp / (tp + fn) if tp + fn else None,
-                    "f1": 2 * tp / (2 * tp + fp + fn) if 2 * tp + fp + fn else None})  # fmt: skip
-    return out
+    found, apart = statistics.intervals(task, [half], target), statistics.difference(task, [here], [half], target)
+    return {
+        "labels": rows, "n_validation": n_validation,
+        "half": {"metrics": {name: one.value for name, one in found.items()},
+                 "intervals": {name: list(one.interval) for name, one in found.items()}},
+        "difference": {"value": apart.value, "interval": list(apart.interval)},
+    }  # fmt: skip
 
 
-def choose(points: Sequence[dict[str, Any]], goal: Goal, value: float = 0.9) -> dict[str, Any] | None:
-    """The point of a validation curve for a goal; of equals the one nearest to one half.
-
-    ``f1``: the best F1. ``recall``: the best precision with a recall of at least ``value``. ``cost``: the least cost,
-    a missed positive costing ``value`` false alarms. None where no point reaches the goal.
-    """
-    if goal == "recall":
-        fit = [p for p in points if p["recall"] is not None and p["recall"] >= value and p["precision"] is not None]
-        return max(fit, key=lambda p: (p["precision"], p["recall"], _near(p)), default=None)
-    if goal == "cost":
-        return min(points, key=lambda p: (p["fp"] + value * p["fn"], -_near(p)), default=None)
-    known = [p for p in points if p["f1"] is not None]
-    return max(known, key=lambda p: (p["f1"], _near(p)), default=None)
-
-
-def _near(point: dict[str, Any]) -> float:
-    return -abs(point["threshold"] - 0.5)
+def sentence(told: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Sentence:
+    """How the thresholds of labels were chosen, and what they changed."""
+    rows = told["labels"]
+    shared = next((row["threshold"] for row in rows if not row["own"]), None)
+    low, high = (round(100 * end, 1) for end in told["difference"]["interval"])
+    values = {
+        "n": len(rows), "own": sum(row["own"] for row in rows), "m": told["n_validation"], "least": FEWEST, "low": low,
+        "high": high, "metric": metric.title, "value": round(100 * packed["metrics"][metric.id], 1),
+        "half": round(100 * told["half"]["metrics"][metric.id], 1), "shared": round(shared or 0.0, 3),
+    }  # fmt: skip
+    if not values["own"] and shared == 0.5:
+        how = say("All labels are given from one half up: the {m} validation texts do not tell a better threshold.",
+                  **values)  # fmt: skip
+    elif shared is None:
+        how = say("Each label is given from a threshold of its own up, the one with its best F1 on {m} validation "
+                  "texts.", **values)  # fmt: skip
+    elif values["own"]:
+        how = say("{own} of {n} labels are given from a threshold of their own up, the one with the best F1 on {m} "
+                  "validation texts; the others, which fewer than {least} of these have or lack, share {shared}, the "
+                  "one with their best micro-F1.", **values)  # fmt: skip
+    else:
+        how = say("All labels are given from a probability of {shared} up, the threshold with the best micro-F1 on {m} "
+                  "validation texts; one of its own is for labels that at least {least} of these have and lack.",
+                  **values)  # fmt: skip
+    return say("{how} On the test set the packed model's {metric} is {value} % with them and {half} % with one half "
+               "for all labels (95 % interval of the difference {low} to {high} points).",
+               how=how, **values)  # fmt: skip
 
 
 def build(labels: Sequence[str], validation: tuple[np.ndarray, np.ndarray],

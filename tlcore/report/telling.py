@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import calibration, domains, naive, statistics, tasks, units
+from tlcore.report import calibration, domains, naive, operating, statistics, tasks, units
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
         told["naive"] = against
     if "calibration" in report:
         told["calibration"] = calibration.sentence(report["calibration"])
+    if "thresholds" in report:
+        told["thresholds"] = operating.sentence(report["thresholds"], packed, metric)
     stood = report["stood_at"]
     if stood and stood["validation"] is not None and not metric.share:
         told["stood_at"] = say(

@@ -35,6 +35,11 @@ def difference(report: dict[str, Any]) -> str:
     return t("Difference from {reference}", reference=read(other["title"]))
 
 
+def reference(report: dict[str, Any]) -> str:
+    """What the verdict of a report compares with."""
+    return read((report.get("reference") or {}).get("title") or say("training from scratch").model_dump())
+
+
 def value(score: float | None, share: bool) -> str:
     if score is None:
         return NOTHING

@@ -13,6 +13,6 @@
 
 from tlcore.sources.finding import find, sources_for
 from tlcore.sources.source_model import SourceModel
-from tlcore.sources.whereabouts import Availability, availability, describe, open_source
+from tlcore.sources.whereabouts import Availability, availability, describe, known, open_source
 
-__all__ = ["Availability", "SourceModel", "availability", "describe", "find", "open_source", "sources_for"]
+__all__ = ["Availability", "SourceModel", "availability", "describe", "find", "known", "open_source", "sources_for"]

@@ -74,6 +74,20 @@ def open_source(ref: str, store: Store, progress: hub.Progress | None = None) ->
     return open_folder(folder, _completed(source, folder), commit)
 
 
+def known(ref: str, store: Store) -> SourceModel:
+    """The source model of that name with what its own files say, where they lie in a folder; nothing is opened or
+    fetched. Raises UnusableInput.
+    """
+    source = finding.find(ref, store)
+    if source.id.startswith("bundled/"):
+        return source
+    if source.hub_id is not None:
+        there = hub.local(source.hub_id, source.revision)
+        return _completed(source, there[0]) if there else source
+    place = _place(source, store)
+    return _completed(source, place) if place.is_dir() else source
+
+
 def describe(source: SourceModel, store: Store, reach: bool | None = None) -> dict[str, Any]:
     """One row of ``tlcore sources --json``: JSON values, sentences in the current language."""
     where = availability(source, store, reach)

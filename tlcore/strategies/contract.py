@@ -30,6 +30,7 @@ class PlanContext:
     rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
     solves: bool = True  # whether the task has a convex head to fit on kept features
     fresh: bool = True  # whether the task puts a head of its own on the source model
+    ready: bool = False  # whether the source model answers as the task wants without anything new on it
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
     sides: tuple[str, ...] = ()  # further columns of labels that the data have

@@ -21,7 +21,8 @@ class FineTuning:
         "slowly (layer-wise learning rates)."
     )
     helps = say("Hundreds of examples or more, or data that differ from the source's.")
-    hurts = say("With few examples it over-fits, and a new random head first pulls good features out of shape.")
+    hurts = say("With few examples it over-fits, and a new random head, where there is one, first pulls good features "
+                "out of shape.")  # fmt: skip
     paper = "Yosinski et al. 2014, arXiv 1411.1792; Howard & Ruder 2018, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)

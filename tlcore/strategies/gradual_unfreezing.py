@@ -22,7 +22,8 @@ class GradualUnfreezing:
         "First the head is fitted; then the layers next to it are trained with it, then ever more, until all are; "
         "lower layers move more slowly."
     )
-    helps = say("Texts above all, and tens to hundreds of examples a class: the general layers are disturbed last.")
+    helps = say("Texts above all, and tens to hundreds of examples (of each class, where there are classes): the "
+                "general layers are disturbed last.")  # fmt: skip
     hurts = say("It takes as long as fine-tuning, and each stage has a part of the epochs only.")
     paper = "Howard & Ruder 2018, ULMFiT, arXiv 1801.06146"
     pretrained = True

@@ -17,8 +17,8 @@ class LoRA:
     id = "lora"
     title = say("LoRA")
     what = say(
-        "The source model is frozen. Small adapters beside its attention layers are trained together with the head, "
-        "a few per cent of the weights at most, and merged into it at the end."
+        "The source model is frozen. Small adapters beside its attention layers are trained, with the head where one "
+        "is new: a few per cent of the weights at most. They are merged into it at the end."
     )
     helps = say("Large transformers on small machines; it nearly keeps up with fine-tuning and forgets less.")
     hurts = say("Where the data are very unlike the source's; and networks without attention cannot have it.")
@@ -54,5 +54,5 @@ class LoRA:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        trainable = "head" if context.fresh else "nothing"
+        trainable = "head" if context.fresh and not context.ready else "nothing"
         return [train_phase(context, trainable=trainable, hooks=[{"id": "lora", **context.options}])]

@@ -75,8 +75,10 @@ class Task(Protocol):
     bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/kinds
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
     roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
-    labelled: bool  # each example has one of some labels: counts, balance and corrections mean something
+    labelled: bool  # each example has one of some labels: counts and balance mean something
+    corrects: str | None  # the column of labels that can be put right: label, labels; None: examples are only left out
     fresh: bool  # something new is put on the source model (a head), which can be trained alone
+    ready: tuple[str, ...]  # of the kinds in `reads`, those that answer by what they have: adapters alone tune them
     solves: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
     against: Literal["twin", "best"]  # what the verdict compares with: the twin, or the best of twin and the naive
     judged: int | None  # examples of the validation set that are scored after each epoch at most; None: all
@@ -180,6 +182,11 @@ class Task(Protocol):
         """
 
     # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        """The target with what a finished model's ``outputs`` on validation data decide about its answers: thresholds
+        that `evaluate` and the bundle obey. The target itself where they decide nothing.
+        """
+
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Per-unit records from the model's outputs on a split, in the split's order."""
 
@@ -197,8 +204,9 @@ class Task(Protocol):
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
         """What the report says label by label where the answers are not one class each: ``per_class`` rows (label, n,
-        precision, recall, f1) and ``unknown_label``, how many test examples have one that no training example has.
-        Empty where there are no labels, or where the report tells them as classes.
+        precision, recall, f1) and ``unknown_label``, how many test examples have one that no training example has;
+        ``labels``, where they are others than those of the target. Empty where there are no labels, or where the report
+        tells them as classes.
         """
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -35,9 +35,11 @@ class ImageClassification:
     icon = ":material/image_search:"
     material = bundle = "image"
     reads = ("image",)
+    ready = ()
     formats = ("image-folder", "image-table", "hub")
     roles = (("image", say("Column of the picture")), ("label", say("Column of the label")))
     labelled = fresh = solves = True
+    corrects = "label"
     against = "twin"
     judged = None
     metrics = (
@@ -165,6 +167,9 @@ class ImageClassification:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Truth, prediction and probabilities of each picture; a group (a patient, a product) is one unit."""
         return class_scores.evaluate(outputs, examples)

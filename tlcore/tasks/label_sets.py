@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from tlcore.tasks import thresholds
 from tlcore.tasks.contract import Records
 
 THRESHOLD = 0.5
 
 
-def evaluate(outputs: np.ndarray, examples: Any) -> Records:
+def evaluate(outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
     """Truth and prediction (n, labels) of each text from logits; ``unknown`` counts its labels that no training text
-    has. A group is one unit.
+    has. A group is one unit. Each label is given from its threshold of the ``target`` up, or from one half.
     """
-    columns = {"truth": examples.labels, "prediction": outputs > np.log(THRESHOLD / (1 - THRESHOLD)),
+    from_ = np.array([one["threshold"] for one in target.get("thresholds", ())] or [THRESHOLD])
+    columns = {"truth": examples.labels, "prediction": outputs >= np.log(from_ / (1 - from_)),
                "unknown": examples.unknown}  # fmt: skip
     return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
@@ -41,11 +43,24 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def by_label(records: Records, labels: list[str]) -> dict[str, Any]:
+def decided(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    """The target with a threshold for each label, from a model's logits on validation data; none of them changes where
+    there are no such data.
+    """
+    if not len(outputs):
+        return target
+    shares = 1 / (1 + np.exp(-np.clip(outputs.astype(np.float64), -500, 500)))
+    return {**target, "thresholds": thresholds.of_labels(shares, validation.labels, target["labels"])}
+
+
+def by_label(records: Records, target: dict[str, Any]) -> dict[str, Any]:
     """A row for each label, and how many texts have one that no training text has."""
     truth, said = records.columns["truth"], records.columns["prediction"]
+    rows = counted(target["labels"], (truth & said).sum(axis=0), said.sum(axis=0), truth.sum(axis=0))
+    for row, one in zip(rows, target.get("thresholds", ()), strict=False):
+        row["threshold"] = one["threshold"]
     return {
-        "per_class": counted(labels, (truth & said).sum(axis=0), said.sum(axis=0), truth.sum(axis=0)),
+        "per_class": rows,
         "unknown_label": int((records.columns["unknown"] > 0).sum()),
     }
 

@@ -36,6 +36,7 @@ class MultiLabelTextClassification:
     formats = ("text-labels",)
     roles = (("text", say("Column of the text")), ("label", say("Column of the labels")))
     labelled = False
+    corrects = "labels"
     metrics = (
         Metric("macro-f1", say("macro-F1")),
         Metric("micro-f1", say("micro-F1")),
@@ -65,7 +66,8 @@ class MultiLabelTextClassification:
         return nested_sets(rows, _sets(rows), seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The labels seen in training, in alphabetical order, and the probability from which one is given."""
+        """The labels seen in training, in alphabetical order, and the probability from which one is given where
+        validation data have not chosen others (`decided`)."""
         labels = {label for labels in _sets(dataset.split("train")) for label in labels}
         return {"labels": sorted(labels), "threshold": label_sets.THRESHOLD}
 
@@ -102,7 +104,11 @@ class MultiLabelTextClassification:
 
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        return label_sets.evaluate(outputs, examples)
+        return label_sets.evaluate(outputs, examples, target)
+
+    def decided(self, outputs: np.ndarray, validation: TextExamples, target: dict[str, Any]) -> dict[str, Any]:
+        """``thresholds``: from which probability each label is given."""
+        return label_sets.decided(outputs, validation, target)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
         rows, labels = dataset.split("test"), np.array(self.fit_target(dataset)["labels"])
@@ -115,7 +121,7 @@ class MultiLabelTextClassification:
         ]  # fmt: skip
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
-        return label_sets.by_label(records, target["labels"])
+        return label_sets.by_label(records, target)
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return label_sets.aggregate(records, weights)

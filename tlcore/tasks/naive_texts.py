@@ -35,14 +35,17 @@ def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[st
     train, test = examples["train"], examples["test"]
     sets, counts = np.unique(train.labels, axis=0, return_counts=True)
     commonest = np.where(sets[counts.argmax()], 30.0, -30.0)
+    validation, found = _sets_by_words(examples, commonest)
+    decided = task.decided(validation, examples["validation"], target)
     return [
         Naive("majority", SETS, task.evaluate(np.tile(commonest, (len(test), 1)), test, target)),
-        Naive("words", WORDS, task.evaluate(_sets_by_words(examples, commonest), test, target)),
+        Naive("words", WORDS, task.evaluate(found, test, decided)),
     ]
 
 
-def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) -> np.ndarray:
-    """Logits (n, labels) of one logistic regression a label on words and pairs of words weighed by TF-IDF.
+def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, labels) of validation and test texts, by one logistic regression a label on words and pairs of words
+    weighed by TF-IDF.
 
     Its strength, the same for all labels, is chosen on validation data by log-loss.
     """
@@ -51,10 +54,11 @@ def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) 
 
     kept, x, words = _weighed(examples)
     if words is None:
-        return np.tile(otherwise, (len(examples["test"]), 1))
+        both = (np.tile(otherwise, (len(examples[split]), 1)) for split in ("validation", "test"))
+        return next(both), next(both)
     wanted, truth = examples["train"].labels[kept], examples["validation"].labels
     v, test = words.transform(examples["validation"].texts), words.transform(examples["test"].texts)
-    best: tuple[float, np.ndarray] | None = None
+    best: tuple[float, np.ndarray, np.ndarray] | None = None
     with threadpool_limits(1):
         for strength in STRENGTHS:
             logits = {"v": np.full((v.shape[0], wanted.shape[1]), -30.0),
@@ -70,9 +74,9 @@ def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) 
                     )
             loss = float(np.logaddexp(0, np.where(truth, -logits["v"], logits["v"])).mean())
             if best is None or loss < best[0]:
-                best = (loss, logits["test"])
+                best = (loss, logits["v"], logits["test"])
     assert best is not None
-    return best[1]
+    return best[1], best[2]
 
 
 def _weighed(examples: Mapping[str, TextExamples]) -> tuple[np.ndarray, Any, Any]:

@@ -20,9 +20,11 @@ class Summarization:
     material = "text"
     bundle = "seq2seq"
     reads = ("seq2seq", "text")
+    ready = ("seq2seq",)
     formats = ("pairs",)
     roles = (("source", say("Column of the text")), ("target", say("Column of the summary")))
     labelled = solves = False
+    corrects = None
     fresh = True  # a decoder, where the source has none; else its own goes on learning
     against = "best"
     judged = 64

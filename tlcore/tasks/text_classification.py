@@ -40,9 +40,11 @@ class TextClassification:
     icon = ":material/article:"
     material = bundle = "text"
     reads = ("text",)
+    ready = ()
     formats = ("text-table",)
     roles = (("text", say("Column of the text")), ("label", say("Column of the label")))
     labelled = fresh = solves = True
+    corrects = "label"
     against = "twin"
     judged = None
     metrics = (
@@ -173,6 +175,9 @@ class TextClassification:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Truth, prediction and probabilities of each text; a group (an author, a thread) is one unit."""
         return class_scores.evaluate(outputs, examples)

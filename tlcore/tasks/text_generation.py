@@ -45,9 +45,11 @@ class TextGeneration:
     material = "text"
     bundle = "generation"
     reads = ("causal",)
+    ready = ("causal",)
     formats = ("chat", "prompt-completion", "text-column", "plain-text")
     roles = (("text", say("Column of the text, or of the prompt")), ("completion", say("Column of the completion")))
     labelled = solves = fresh = False
+    corrects = None
     against = "best"
     judged = None
     metrics = (
@@ -214,6 +216,9 @@ class TextGeneration:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         """Sums of each example: loss, tokens, hits, and the characters that its scored tokens are."""
         columns = {name: outputs[name].astype(np.float64) for name in OUTPUT.names or ()}

@@ -40,6 +40,7 @@ class TokenClassification:
     roles = (("tokens", say("Column of the tokens")), ("tags", say("Column of the tags")),
              ("text", say("Column of the text")), ("entities", say("Column of the entities")))  # fmt: skip
     labelled = solves = False
+    corrects = None
     metrics = (
         Metric("entity-f1", say("entity F1")),
         Metric("precision", say("precision")),
@@ -137,7 +138,8 @@ class TokenClassification:
         ]  # fmt: skip
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
-        return entity_scores.by_label(records, target["entities"])
+        """With the kinds of entity as the report's ``labels``, which people read; tags are the network's own."""
+        return {"labels": target["entities"], **entity_scores.by_label(records, target["entities"])}
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return entity_scores.aggregate(records, weights)

@@ -78,10 +78,10 @@ def choose(project: Project, advised: str | None) -> str:
 
 def _opened_source(project: Project) -> Any:
     """The source model that the draft names, as far as it is known; None where it cannot be found."""
-    from tlcore.sources import find
+    from tlcore.sources import known
 
     try:
-        return find(source_of(project.draft), store())
+        return known(source_of(project.draft), store())
     except StudioError:
         return None
 
@@ -272,7 +272,7 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     for note in task.notes(told["processor"]):
         st.caption(":material/content_cut: " + sentence(note))
     n_test = dataset.info.n.get("test", 0)
-    if "twin" in told["arms"] and spec.seeds > 1 and n_test:
+    if "twin" in told["arms"] and spec.seeds > 1 and n_test and task.labelled:  # it is of accuracy
         st.caption(":material/visibility: " + sentence(foreseen(n_test, spec.seeds)))
     return True
 
@@ -291,9 +291,9 @@ def _phase(place: int, phase: dict[str, Any]) -> dict[str, str]:
 
 
 def _source(spec: Spec) -> Any:
-    from tlcore.sources import find
+    from tlcore.sources import known
 
-    return find(spec.source, store())
+    return known(spec.source, store())
 
 
 def as_text(spec: Spec) -> None:

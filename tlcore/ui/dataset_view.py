@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,10 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.errors import StudioError
-from tlcore.ui import charts, texts
+from tlcore.ui import charts, corrections, texts
 from tlcore.ui.links import learn_link
-from tlcore.ui.pictures import data_url, gallery
+from tlcore.ui.picking import class_picker, pager
+from tlcore.ui.pictures import gallery
 from tlcore.ui.state import change_draft, owner, source_of, store
 from tlcore.ui.text import plain, sentence, short
 from tlcore.words import number, read, t
@@ -31,7 +31,6 @@ LEVELS = {
     "note": (st.info, ":material/info:"),
 }
 A_PAGE = 12  # pictures of a class at once
-ROWS = 40  # rows of the label table at once
 Files = Callable[[Any], Path]
 
 
@@ -69,18 +68,10 @@ def set_aside_download(rows: Sequence[SetAside], *, key: str) -> None:
 
 def set_aside_csv(rows: Sequence[SetAside]) -> bytes:
     """File, row and reason; cells that a spreadsheet would run as formulas are quoted."""
-    import csv
+    from tlcore.report.predictions import table
 
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["file", "row", "reason"])
-    for row in rows:
-        writer.writerow([_cell(row.file), "" if row.row is None else row.row, _cell(read(row.reason.model_dump()))])
-    return out.getvalue().encode()
-
-
-def _cell(text: str) -> str:
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    told = ([row.file, "" if row.row is None else row.row, read(row.reason.model_dump())] for row in rows)
+    return table(["file", "row", "reason"], told).encode()
 
 
 def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
@@ -92,12 +83,12 @@ def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
     if labels == [""]:
         texts.table(rows, key=f"{key}-look")
         return
-    label = _class_picker(labels, key)
+    label = class_picker(labels, key)
     chosen = rows[rows["label"] == label]
     if "file" not in rows:
         texts.table(chosen, key=f"{key}-look-{label}")
         return
-    page = _pager(len(chosen), A_PAGE, f"{key}-look-{label}")
+    page = pager(len(chosen), A_PAGE, f"{key}-look-{label}")
     part = chosen.iloc[page * A_PAGE : (page + 1) * A_PAGE]
     gallery([file(row) for _, row in part.iterrows()], [Path(str(name)).name for name in part["id"]])
 
@@ -105,28 +96,6 @@ def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
 def examples_title(rows: pd.DataFrame) -> str:
     """What the examples are, as a heading."""
     return t("Pictures") if "file" in rows else t("Texts")
-
-
-def _class_picker(labels: list[str], key: str) -> str:
-    if len(labels) <= 12:
-        chosen = st.pills(
-            t("Class"),
-            labels,
-            default=labels[0],
-            required=True,
-            key=f"{key}-class",
-            format_func=lambda label: plain(short(label, 40)),
-        )
-        return str(chosen)
-    return str(st.selectbox(t("Class"), labels, key=f"{key}-class-list", width=420))
-
-
-def _pager(count: int, page: int, key: str) -> int:
-    """Which page of ``count`` things to show; a number input where there is more than one."""
-    pages = -(-count // page)
-    if pages <= 1:
-        return 0
-    return int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"page-{key}", width=160)) - 1
 
 
 def class_bars(counts: Any, *, key: str) -> None:
@@ -162,50 +131,6 @@ def sizes(rows: pd.DataFrame, *, key: str) -> None:
         charts.show(charts.bars(names, common.tolist(), title=title), f"sizes-{key}", title)
 
 
-def correct_labels(rows: pd.DataFrame, file: Files, corrections: dict[str, str], *, key: str) -> dict[str, str]:
-    """A table in which labels can be changed; gives back all corrections so far, by file."""
-    import pandas as pd
-
-    labels = sorted({*rows["label"].dropna().unique(), *corrections.values()})
-    label = _class_picker(sorted(rows["label"].dropna().unique()), f"{key}-correct")
-    chosen = rows[rows["label"] == label]
-    page = _pager(len(chosen), ROWS, f"{key}-correct-{label}")
-    part = chosen.iloc[page * ROWS : (page + 1) * ROWS]
-    pictures = "file" in part
-    table = pd.DataFrame(
-        {
-            "picture" if pictures else "text": [
-                data_url(file(row)) if pictures else texts.short(row["text"]) for _, row in part.iterrows()
-            ],
-            "file": part["id"].astype(str).to_numpy(),
-            "label": [corrections.get(str(name), value) for name, value in zip(part["id"], part["label"], strict=True)],
-        }
-    )
-    st.caption(t("Click a label to change it. Changes are kept at once and used when you confirm."))
-    edited = st.data_editor(
-        table,
-        key=f"editor-{key}-{label}-{page}",
-        hide_index=True,
-        disabled=["picture", "text", "file"],
-        row_height=56,
-        height=620 if len(table) > 10 else "auto",
-        alt=t("Examples with their labels"),
-        column_config={
-            "picture": st.column_config.ImageColumn(t("Picture"), width="small"),
-            "text": st.column_config.TextColumn(t("Text"), width="large"),
-            "file": st.column_config.TextColumn(t("File") if pictures else t("Row")),
-            "label": st.column_config.SelectboxColumn(t("Label"), options=labels, required=True),
-        },
-    )
-    changed = dict(corrections)
-    for name, was, now in zip(edited["file"], part["label"], edited["label"], strict=True):
-        if now in labels and now != was:
-            changed[name] = now
-        else:
-            changed.pop(name, None)
-    return changed
-
-
 def confirmed(project: Project, dataset: Dataset) -> None:
     """The dataset of the project: what it holds, how it was split, downloads, corrections."""
     info = dataset.info
@@ -234,14 +159,14 @@ def confirmed(project: Project, dataset: Dataset) -> None:
             findings(info.findings)
     view = st.segmented_control(
         t("View"),
-        ["look", "counts", "correct"] if info.labels else ["look"],
+        ["look", "counts", "correct"] if info.labels else ["look", "correct"],
         default="look",
         required=True,
         key="dataset-view",
         format_func={
             "look": examples_title(dataset.rows),
             "counts": t("Counts"),
-            "correct": t("Correct labels"),
+            "correct": corrections.title(info.task),
         }.__getitem__,
     )
     if view == "look":
@@ -260,11 +185,12 @@ def _relabel(project: Project, dataset: Dataset) -> None:
     from tlcore.data.confirming import relabel
 
     kept = dict(project.draft.get("corrections") or {})
-    changed = correct_labels(dataset.rows, dataset.file, kept, key=f"dataset-{dataset.fingerprint}")
+    key = f"dataset-{dataset.fingerprint}"
+    changed = corrections.edit(dataset.info.task, dataset.rows, dataset.file, kept, key=key)
     if changed != kept:
         change_draft(project, corrections=changed or None)
     if st.button(
-        t("Make a dataset with {n} corrected labels", n=len(changed)),
+        t("Make a dataset with these changes ({n})", n=len(changed)),
         disabled=not changed,
         icon=":material/check:",
         key="relabel",

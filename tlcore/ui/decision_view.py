@@ -1,4 +1,6 @@
-"""Share: the threshold between two classes that the bundle keeps, chosen on validation data for a goal."""
+"""Share: the thresholds that the bundle keeps, chosen on validation data: between two classes for a goal, or from where
+on a text has a label.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,19 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.report import operating
+from tlcore.tasks import thresholds
 from tlcore.ui.bundles import opened
-from tlcore.ui.text import plain, score
+from tlcore.ui.text import plain, score, sentence
 from tlcore.words import number, t
 
 
 def show(path: Path, report: dict[str, Any]) -> None:
-    """Nothing unless there are two classes; else the kept threshold, and the choice of another."""
+    """Nothing unless there are two classes, or several labels a text; else what is kept, and the choice of another."""
     from tlcore.bundle.calibrated import Decision, keep_decision
 
     curves = report.get("operating")
+    if report.get("thresholds") and path.exists():
+        _labels(path, report)
     if not curves or not path.exists():
         return
     kept = opened(path).calibration.decision
@@ -43,7 +47,7 @@ def show(path: Path, report: dict[str, Any]) -> None:
             value = st.slider(t("Share to find, in percent"), 50, 100, 90, key="decision-recall", width=420) / 100
         elif goal == "cost":
             value = st.number_input(t("False alarms"), 0.01, 1000.0, 5.0, key="decision-cost", width=220)
-        point = operating.choose(curves[positive]["validation"], goal, value if value is not None else 0.0)
+        point = thresholds.choose(curves[positive]["validation"], goal, value if value is not None else 0.0)
         if point is None:
             st.caption(t("No threshold reaches this goal on validation data."))
         else:
@@ -68,3 +72,32 @@ def _outcome(curves: dict[str, Any], chosen: dict[str, Any]) -> None:
         for name, point in ((t("Validation, where it was chosen"), chosen), (t("Test"), test))
     ]  # fmt: skip
     st.table(rows, border="horizontal", hide_index=True)
+
+
+def _labels(path: Path, report: dict[str, Any]) -> None:
+    """From which probability each label is given, and one half for all instead."""
+    from tlcore.bundle.calibrated import keep_thresholds
+
+    told = report["thresholds"]
+    kept = opened(path).calibration.thresholds
+    with st.expander(t("From which probability a label is given"), icon=":material/tune:"):
+        st.markdown(sentence(report["sentences"]["thresholds"]))
+        if kept is None:
+            st.markdown(t("The bundle gives each label from one half up."))
+        rows = [
+            {t("Label"): plain(row["label"]), t("Chosen threshold"): number(row["threshold"], 3),
+             t("Chosen for"): t("this label's F1") if row["own"] else t("micro-F1, shared"),
+             t("Validation texts with it"): number(row["n"]), t("F1 there"): score(row["f1"]),
+             t("F1 there with one half"): score(row["f1_half"])}
+            for row in told["labels"]
+        ]  # fmt: skip
+        st.table(rows, border="horizontal", hide_index=True)
+        with st.container(horizontal=True):
+            if st.button(t("Keep these thresholds in the bundle"), icon=":material/save:", key="thresholds-keep",
+                         disabled=kept is not None):  # fmt: skip
+                keep_thresholds(path, [row["threshold"] for row in told["labels"]])
+                st.rerun()
+            if st.button(t("Give every label from one half up"), icon=":material/undo:", key="thresholds-drop",
+                         disabled=kept is None):  # fmt: skip
+                keep_thresholds(path, None)
+                st.rerun()

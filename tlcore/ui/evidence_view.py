@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.guidance.similarity import OF_TEXTS
+from tlcore.tasks import find as find_task
 from tlcore.ui import charts, jobview, ranking_view, texts
 from tlcore.ui.links import page_link
 from tlcore.ui.pictures import data_url
@@ -101,6 +102,11 @@ def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: 
                 "how much the data hold, how like they are to what the source knows, and how well its features tell "
                 "your classes apart. The test set is not looked at."
             )
+            if find_task(asked["task"]).labelled
+            else t(
+                "Before anything is trained, it can be measured how like your training examples are to what the source "
+                "knows. The test set is not looked at."
+            )
         )
     if st.button(t("Measure on your data"), type="primary", icon=":material/straighten:", key="measure-go"):
         jobview.submit(project, "measure", asked)
@@ -110,19 +116,19 @@ def _measured(evidence: Evidence, dataset: Dataset) -> None:
     told, size = evidence.transferability or {}, evidence.size
     with st.container(horizontal=True):
         st.metric(t("Training examples"), number(evidence.n_train), border=True, width=170)
-        st.metric(t("Smallest class"), number(evidence.fewest), border=True, width=170)
+        if evidence.n_per_class:
+            st.metric(t("Smallest class"), number(evidence.fewest), border=True, width=170)
         alike = evidence.similarity
         st.metric(t("Similarity, 0 to 1"), "–" if alike is None else number(alike, 2), border=True, width=170)
-        probe = told.get("probe")
-        st.metric(t("Linear probe"), score(probe["value"]) if probe else "–", border=True, width=170)
+        if probe := told.get("probe"):
+            st.metric(t("Linear probe"), score(probe["value"]), border=True, width=170)
     if evidence.relevance:
         st.markdown(sentence(evidence.relevance))
     if evidence.seconds is not None:
         st.caption(t("Measured in {time}, in one pass; a run uses the same features.", time=duration(evidence.seconds)))
-    tabs: list[tuple[str, Callable[[], None]]] = [
-        (t("Similarity"), lambda: _similarity(evidence)),
-        (t("Transferability"), lambda: _transferability(told)),
-    ]
+    tabs: list[tuple[str, Callable[[], None]]] = [(t("Similarity"), lambda: _similarity(evidence))]
+    if evidence.n_per_class:
+        tabs.append((t("Transferability"), lambda: _transferability(told)))
     if size is not None:
         curve, noise = size.learning_curve, size.label_noise
         tabs.insert(0, (t("Amount of data"), lambda: _size(size, curve)))
@@ -134,7 +140,9 @@ def _measured(evidence: Evidence, dataset: Dataset) -> None:
 
 
 def _size(size: Size, curve: LearningCurve | None) -> None:
-    if size.imbalance < 1.2:
+    if not size.per_class:
+        amount = t("{n} usable examples.", n=size.usable)
+    elif size.imbalance < 1.2:
         amount = t("{n} usable examples; the classes are about equally large.", n=size.usable)
     else:
         amount = t("{n} usable examples; the largest class has {times} times the examples of the smallest.",
@@ -145,7 +153,7 @@ def _size(size: Size, curve: LearningCurve | None) -> None:
           exact=size.exact_duplicates, near=size.near_duplicates),
     ]  # fmt: skip
     st.markdown("\n".join(f"- {plain(fact)}" for fact in facts))
-    if curve is None:
+    if curve is None and size.per_class:
         st.caption(t("The learning curve needs at least 20 examples, and is drawn once everything was measured."))
         return
     st.markdown(f":material/trending_up: **{sentence(curve.sentence)}**")

@@ -72,12 +72,15 @@ def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
     st.caption(
         t("In the order of the linear probe, nearest neighbours, LogME and H-score together: by how often a source "
           "beats another. Intervals that overlap much mean that these data do not tell the sources apart.")
+        if any(row["score"] is not None for row in rows)
+        else t("In the order of similarity: of what can be measured before training, this alone is there for a task "
+               "without classes. The pilot race, or two runs, tell more.")
     )  # fmt: skip
 
 
 def _told(row: dict[str, Any]) -> str:
     probe = row["probe"]
-    parts = []
+    parts = [] if row["score"] is not None or row["similarity"] is not None else [t("nothing could be measured")]
     if probe:
         parts.append(
             t("linear probe {value} ({interval})", value=score(probe["value"]), interval=interval(probe["interval"]))

@@ -10,8 +10,9 @@ from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.spec_parts import Split
 from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import corrections as editor
 from tlcore.ui import jobview, texts, upload
-from tlcore.ui.dataset_view import class_bars, correct_labels, examples_title, findings, look, set_aside_download, sizes
+from tlcore.ui.dataset_view import class_bars, examples_title, findings, look, set_aside_download, sizes
 from tlcore.ui.state import CHECK, change_draft, owner, source_of, store
 from tlcore.ui.text import sentence
 from tlcore.words import number, percent, t
@@ -100,20 +101,20 @@ def _staged(project: Project, job: Job) -> None:
         return
     view = st.segmented_control(
         t("View"),
-        ["look", "correct", "counts"] if staged.labels else ["look"],
+        ["look", "correct", "counts"] if staged.labels else ["look", "correct"],
         default="look",
         required=True,
         key="staged-view",
         format_func={
             "look": examples_title(staged.rows),
-            "correct": t("Correct labels"),
+            "correct": editor.title(staged.info.task),
             "counts": t("Counts"),
         }.__getitem__,
     )
     if view == "look":
         look(staged.rows, staged.file, key="staged")
     elif view == "correct":
-        changed = correct_labels(staged.rows, staged.file, corrections, key=f"staged-{job.id}")
+        changed = editor.edit(staged.info.task, staged.rows, staged.file, corrections, key=f"staged-{job.id}")
         if changed != corrections:
             _keep(project, changed)
             st.rerun()
@@ -141,7 +142,9 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
 
 
 def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> None:
-    """One click for classes that are too small to be split: their pictures are left out."""
+    """One click for classes that are too small to be split: their examples are left out."""
+    if not staged.labels:
+        return
     from tlcore.data.checks import NEEDED
     from tlcore.data.corrections import corrected
 

@@ -121,14 +121,19 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
     if pages > 1:
         page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
     part = rows.iloc[(page - 1) * ROWS : page * ROWS]
-    own = [name for name in rows.columns if name not in NOT_SHOWN and (rows[name] != "").any()]
-    told = {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own}
+    told = {"label": part["label"]} if (part["label"] != "").any() else {
+        name: part[name].map(short) for name in own(rows)}  # fmt: skip
     shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
     st.dataframe(
         shown, hide_index=True, alt=t("Texts with their labels"),
         column_config={"text": st.column_config.TextColumn(t("Text"), width="large"), "label": t("Label"),
-                       "row": t("Row"), **{name: t(OWN[name]) for name in own if name in OWN}},
+                       "row": t("Row"), **{name: t(OWN[name]) for name in told if name in OWN}},
     )  # fmt: skip
+
+
+def own(rows: pd.DataFrame) -> list[str]:
+    """The columns that a task adds to its texts and that a person reads."""
+    return [name for name in rows.columns if name not in NOT_SHOWN and (rows[name] != "").any()]
 
 
 def examples(rows: Sequence[dict[str, Any]]) -> None:
@@ -171,8 +176,11 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
             "sure": t("Score") if graded else t("How sure"), "row": t("Row"),
         },
     )  # fmt: skip
-    if not graded:
-        st.caption(t("If a label is wrong, correct it on the Data page and run again."))
+    st.caption(
+        t("Where the data are wrong, correct the example or leave it out on the Data page, and run again.")
+        if graded
+        else t("If a label is wrong, correct it on the Data page and run again.")
+    )
     return kept
 
 

@@ -12,7 +12,7 @@ from tlcore.report import units
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts, multiple_view, pretrained_view
 from tlcore.ui.links import learn_link
-from tlcore.ui.state import owner, store
+from tlcore.ui.state import store
 from tlcore.ui.text import duration, plain, score, sentence, size, when
 from tlcore.ui.walk import runs_of
 from tlcore.words import Sentence, language, number, say, t
@@ -269,18 +269,21 @@ def _per_class(report: dict[str, Any]) -> None:
     table = pd.DataFrame(rows)
     shares = {name: score for name in ("precision", "recall", "f1")}
     st.dataframe(
-        table.style.format({**shares, "n": _count}, na_rep="–") if rows else table,
+        table.style.format({**shares, "n": _count, "threshold": lambda p: number(p, 3)}, na_rep="–") if rows else table,
         placeholder="–",
         hide_index=True,
-        alt=t("Scores of each class"),
+        alt=t("Scores of each class") if report.get("confusion") else t("Scores of each label"),
         column_config={
-            "label": column.TextColumn(t("Class")),
+            "label": column.TextColumn(t("Class") if report.get("confusion") else t("Label")),
             "n": column.NumberColumn("n"),
             "precision": column.NumberColumn(t("Precision")),
             "recall": column.NumberColumn(t("Recall")),
             "f1": column.NumberColumn("F1"),
+            "threshold": column.NumberColumn(t("Given from")),
         },
     )
+    if told := (report.get("sentences") or {}).get("thresholds"):
+        st.caption(sentence(told))
 
 
 def downloads(run: Run) -> None:
@@ -335,9 +338,11 @@ def all_runs(project: Project) -> None:
             "source": column.TextColumn(t("Source")),
             "n_test": column.NumberColumn(t("n (test)")),
             "seeds": column.NumberColumn(t("Seeds")),
+            "metric": column.TextColumn(t("Score")),
             "transfer": column.NumberColumn(t("Transfer")),
             "baseline": column.NumberColumn(t("From scratch")),
-            "difference": column.NumberColumn(t("Difference")),
+            "difference": column.NumberColumn(t("Difference in this score")),
+            "against": column.TextColumn(t("Difference from")),
             "data": column.TextColumn(t("Data")),
             "created": column.TextColumn(t("Created")),
         },
@@ -382,13 +387,11 @@ def _row(run: Run, job: Any) -> dict[str, Any]:
         "source": str(run.spec.get("source")).rpartition("/")[2],
         "n_test": report.get("n_test"),
         "seeds": run.spec.get("seeds"),
+        "metric": metric_title(report) if report else None,
         "transfer": (report.get("transfer") or {}).get("value"),
         "baseline": (report.get("baseline") or {}).get("value"),
         "difference": (report.get("difference") or {}).get("value"),
+        "against": units.reference(report) if report.get("difference") else None,
         "data": run.dataset,
         "created": when(run.created),
     }
-
-
-def mine(run: Run) -> bool:
-    return run.owner == owner()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -98,8 +97,7 @@ class Generation:
         prepared = self.prepared(told, lambda name: (folder / name).read_bytes())
         model = context.task.load(result.weights, context.source.source, context.processor["size"]).eval()
         (folder / "example").mkdir()
-        with (folder / texts.EXAMPLE).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([["text"], [prompt]])
+        texts.KIND.example(context, {"text": prompt}, folder)
         layout.write_json(folder / "example" / "expected.json", {
             "input": texts.EXAMPLE, "prediction": prepared.written(model.net, prepared.one(prompt), SETTINGS),
             "settings": SETTINGS,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 
 from tlcore.bundle import layout, onnx, program
 from tlcore.bundle.kinds.contract import Feed, Input, Row
+from tlcore.bundle.standalone import cell
 from tlcore.bundle.standalone_questions import answers, gather
 from tlcore.errors import UnusableInput
 from tlcore.tasks.answer_spans import padded, said, windows
@@ -253,7 +254,7 @@ def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, 
     """One test question and what the model answers, so that an installation can be proved to work."""
     (folder / "example").mkdir()
     with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([["context", "question"], [one[1], one[0]]])
+        csv.writer(file, lineterminator="\n").writerows([["context", "question"], [cell(one[1]), cell(one[0])]])
     words, _, sure = _answers(run, prepared, [one])[0]
     layout.write_json(folder / "example" / "expected.json", {
         "input": EXAMPLE, "prediction": words, "confidence": sure, "tolerance": onnx.TOLERANCE,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tlcore.bundle import layout, onnx, program
 from tlcore.bundle.kinds import classes
 from tlcore.bundle.kinds.contract import Feed, Input, Row
+from tlcore.bundle.standalone import cell
 from tlcore.bundle.standalone_text import gather, padded
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -70,7 +71,7 @@ class Texts:
 
     def example(self, context: RunContext, row: Any, folder: Path) -> str:
         with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows([["text"], [row["text"]]])
+            csv.writer(file, lineterminator="\n").writerows([["text"], [cell(row["text"])]])
         return EXAMPLE
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
@@ -115,7 +116,8 @@ class Texts:
             "missing is not used: the head sits on the mean of the token vectors. `labels.json` is in the order of "
             "the outputs, which are logits; they are divided by `temperature` of `calibration.json` before the "
             "softmax. Where that file has a `threshold`, each label has a probability of its own (a sigmoid), and "
-            "those from the threshold up are the answer.\n"
+            "those from the threshold up are the answer: each label's own among `thresholds`, in the order of "
+            "`labels.json`, where there are such.\n"
         )
 
     def limits(self) -> list[str]:

@@ -135,8 +135,7 @@ class Texts:
         rows["language"] = languages.column(rows["text"])
         findings += [
             *said, *near_said, *languages.findings(rows), *task.check(rows),
-            *check_groups(rows, group), *_lengths(rows), *_garbled(rows),
-            *personal.findings(rows["text"], rows["id"]),
+            *check_groups(rows, group), *_lengths(rows), *_garbled(rows), *personal.of_rows(rows),
         ]  # fmt: skip
         return rows, aside + copies, findings
 

@@ -91,6 +91,8 @@ def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Place
 
 def occurrences(text: str, words: str) -> list[tuple[int, int]]:
     """Every place of an answer in a context: as it is written, else with case and blanks aside."""
+    if sum(map(len, words.split())) > len(text):
+        return []  # before a pattern is made of it
     pattern = re.escape(words)
     exact = [match.span() for match in re.finditer(pattern, text)]
     if exact:

@@ -21,6 +21,7 @@ from tlcore.words import Sentence, say
 READ = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xlsm", ".parquet")
 ARTICLES = 100  # from so many on each article stays within one split, and below that each context
 ARTICLE = "title"
+BEGINS = 48  # characters of a context that name it
 NAMES = {
     "context": ("context", "contexto", "passage", "passagem", "paragraph", "parágrafo", "paragrafo", "text", "texto",
                 "document", "documento"),
@@ -46,6 +47,7 @@ class _Seen:
 
     rank: dict[str, int] = field(default_factory=dict)
     unit: dict[str, str | None] = field(default_factory=dict)  # of the first row with the context
+    named: dict[str, str] = field(default_factory=dict)  # a context, for people
     articles: set[str] = field(default_factory=set)
     moved: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -90,6 +92,7 @@ class QuestionAnswering:
                 rank = RANKS.get(item.split or "", 2)
                 seen.rank[key] = min(rank, seen.rank.get(key, rank))
                 seen.unit.setdefault(key, item.group)
+                seen.named.setdefault(key, _named(item))
                 if item.more[ARTICLE]:
                     seen.articles.add(item.more[ARTICLE])
         for item in _found(tree, names, columns, group, seen):
@@ -190,8 +193,14 @@ def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | SetAsid
             "Its context is in the {split} set too; there it stays.", split=other))  # fmt: skip
     by_article = group == ARTICLE or len(seen.articles) >= ARTICLES
     article = item.more[ARTICLE] if by_article else ""
-    unit = seen.unit[key] or article or f"context {key[:8]}"
+    unit = seen.unit[key] or article or seen.named[key]
     return RawText(item.id, item.text, "", item.split, unit, item.row, item.more, item.same)
+
+
+def _named(item: RawText) -> str:
+    """A context by how it begins, and where it stands first."""
+    words = short(" ".join(item.text[: 2 * BEGINS].split()))
+    return f"{words if len(words) <= BEGINS else words[: BEGINS - 1] + '…'} ({item.id})"
 
 
 def _noticed(seen: _Seen) -> Iterator[Finding]:

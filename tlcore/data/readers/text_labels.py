@@ -100,8 +100,12 @@ def _listed(value: Any) -> list[Any] | None:
         return list(value)
     if isinstance(value, dict | bytes):
         return [value]
-    text = str(value).strip()
-    if not text.startswith("[") or not text.endswith("]") or len(text) > LONGEST_LIST:
+    return as_list(str(value).strip(), LONGEST_LIST)
+
+
+def as_list(text: str, longest: int) -> list[Any] | None:
+    """A list that is written out as JSON or as Python does; None for anything else, and for what is longer."""
+    if not text.startswith("[") or not text.endswith("]") or len(text) > longest:
         return None
     for read in (json.loads, ast.literal_eval):
         try:

@@ -1,4 +1,4 @@
-"""Sentences as records: tokens and tags as lists, or a text and the places of its entities (JSON lines, Parquet)."""
+"""Sentences as rows: tokens and tags as lists, or a text and the places of its entities (JSON lines, tables)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers import tagged, text_table
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import RawText, tidy_label
+from tlcore.data.readers.text_labels import as_list
+from tlcore.data.sheets import SUFFIXES
 from tlcore.data.tables import Table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
@@ -29,12 +31,13 @@ PLACES = {
 
 class TokenTable:
     id = "token-table"
-    title = say("Texts and entities as records (JSON lines, Parquet)")
+    title = say("Texts and entities as rows (JSON lines, tables)")
     what = say(
-        "JSON lines, a JSON list, Parquet or a dataset of the hub: tokens and tags as two lists, or a text and a list "
-        "of entities with start, end and label (in characters from 0; the end is the first character behind it)."
+        "JSON lines, a JSON list, Parquet, CSV, TSV, Excel or a dataset of the hub: tokens and tags as two lists, or a "
+        "text and a list of entities with start, end and label (in characters from 0; the end is the first character "
+        "behind it). In a CSV or Excel cell a list is written as in JSON, or tokens and tags with blanks between them."
     )
-    suffixes = (".jsonl", ".ndjson", ".json", ".parquet")
+    suffixes = (".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", *SUFFIXES)
     example = ""
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
@@ -51,7 +54,7 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
     yield told(name, mapped)
     repaired = tagged.Repaired()
     for number, cells, problem in table.rows():
-        row = problem or _row(name, cells, number, mapped, split, repaired)
+        row = text_table.unclosed(problem, cells) or _row(name, cells, number, mapped, split, repaired)
         yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
     yield from repaired.told()
 
@@ -76,7 +79,7 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
 def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
          repaired: tagged.Repaired) -> RawText | Sentence:  # fmt: skip
     if "tokens" in mapped:
-        tokens, tags = cells.get(mapped["tokens"]), cells.get(mapped["tags"])
+        tokens, tags = (_words(cells.get(mapped[role])) for role in ("tokens", "tags"))
         if not isinstance(tokens, list) or not isinstance(tags, list) or not tokens:
             return say("Its tokens and tags are no lists, or they are empty.")
         read = tagged.from_tags(tokens, tags)
@@ -85,7 +88,7 @@ def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], 
         text, found, count = read
         repaired.add(count, f"{name}:{number}")
     else:
-        placed = tagged.from_places(cells.get(mapped["text"]), cells.get(mapped["entities"]))
+        placed = tagged.from_places(cells.get(mapped["text"]), _listed(cells.get(mapped["entities"])))
         if isinstance(placed, Sentence):
             return placed
         text, found = placed
@@ -94,6 +97,23 @@ def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], 
         return split
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     return tagged.row_of(name, number, text, found, split, group)
+
+
+def _listed(cell: Any) -> Any:
+    """The list that a cell of a table holds, written as JSON or Python writes it; an empty cell is an empty list, and
+    anything else stays what it is.
+    """
+    if not isinstance(cell, str):
+        return cell
+    told = cell.strip()
+    found = as_list(told, text_table.MAX_CELL) if told else []
+    return cell if found is None else found
+
+
+def _words(cell: Any) -> Any:
+    """The same for tokens and tags, which may also stand with blanks between them."""
+    found = _listed(cell)
+    return found.split() if isinstance(found, str) and not found.startswith("[") else found
 
 
 READER = TokenTable()

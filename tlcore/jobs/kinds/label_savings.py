@@ -22,6 +22,7 @@ from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.report import html, label_savings, power
 from tlcore.report.label_savings import Measured
+from tlcore.report.scored import on_test
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.strict_json import plain
@@ -154,6 +155,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         epochs=None if budget.epochs == "auto" else budget.epochs,
         batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
         rate=task.rate, solves=task.solves, fresh=task.fresh,
+        ready=plan.get("modality") in task.ready,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
         modality=plan.get("modality", "image"), labelled=task.labelled,
     )  # fmt: skip
@@ -166,7 +168,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
 def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured:
     """Every training of an arm, by size and seed; what is done already is not done again. Weights are not kept."""
     told = curves.run
-    train, test = told.dataset.split("train"), told.examples["test"]
+    train = told.dataset.split("train")
     orders = [told.task.nested(train, seed) for seed in range(seeds)]
     features: dict[str, np.ndarray] | None = None
     records, labels = [], []
@@ -185,10 +187,10 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
             curves.seconds += results[-1].seconds + results[-1].seconds_search
             shutil.rmtree(done / "weights", ignore_errors=True)
             curves.watch.end(work_of(curves.plans[n], name))
-        records.append([told.task.evaluate(one.outputs("test"), test, told.target) for one in results])
+        records.append([on_test(told.task, one.outputs, told.examples, told.target) for one in results])
         labels.append(float(np.mean([len(rows) for rows in taken])))
     full = [curves.full(name, seed) for seed in range(seeds)]
-    records.append([told.task.evaluate(one.outputs("test"), test, told.target) for one in full])
+    records.append([on_test(told.task, one.outputs, told.examples, told.target) for one in full])
     return Measured(np.array([*labels, float(len(train))]), records)
 
 

@@ -1,0 +1,18 @@
+"""A finished model's records on the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tlcore.tasks.contract import Records, Task
+
+
+def on_test(task: Task, outputs: Callable[[str], np.ndarray], examples: Mapping[str, Any],
+            target: dict[str, Any]) -> Records:  # fmt: skip
+    """``outputs(split)`` are the model's; what its validation data decide about its answers holds on the test set."""
+    decided = task.decided(outputs("validation"), examples["validation"], target)
+    return task.evaluate(outputs("test"), examples["test"], decided)
