@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from types import SimpleNamespace
 
 import pytest
 import text_models
 import torch
+from safetensors.torch import load_file
 from sources_models import source as nameless
 
+from tlcore.bundle import layout
+from tlcore.bundle.open import Bundle
 from tlcore.sources.opening import open_folder
 from tlcore.training.hooks import lora
 from tlcore.training.pack import apart
@@ -55,6 +60,75 @@ def test_adapters_begin_at_the_source_and_merge_to_the_same_outputs(make, kind, 
     assert apart(adapted.numpy(), merged.numpy()) < 1e-4
     assert [name for name, _ in model.named_parameters()] == names
     assert not hasattr(model, "peft_config")
+
+
+@pytest.mark.parametrize(("make", "kind"), NETWORKS, ids=[kind for _, kind in NETWORKS])
+def test_the_adapters_on_the_source_through_peft_are_the_merged_network(make, kind, tmp_path):
+    """As somebody else loads them: the library's own class from the source's folder, peft, the adapter's folder."""
+    import timm
+    import transformers
+    from peft import PeftModel
+
+    model, inputs = make(tmp_path / "source", kind)
+    model.set_training({model.parts()[-1].name})
+    hook = lora.Lora(rank=4, alpha=8, dropout=0.1)
+    hook.begin(SimpleNamespace(model=model), "cpu")
+    with torch.no_grad():
+        for parameter in hook.adapters:
+            parameter.normal_(std=0.2)
+    lora.write(model, hook.wanted, tmp_path / "adapter")
+    lora.merge(model)
+    told = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    if make is image_network:
+        base = timm.create_model(f"local-dir:{tmp_path / 'source'}", pretrained=True, num_classes=0)
+        others = {}
+    else:
+        base = getattr(transformers, told["auto_mapping"]["base_model_class"]).from_pretrained(tmp_path / "source")
+        others = {"attention_mask": inputs[1]}
+    network = PeftModel.from_pretrained(base, str(tmp_path / "adapter")).eval()
+    head = load_file(tmp_path / "adapter" / "head.safetensors")
+    with torch.no_grad():
+        if make is image_network:
+            ours, theirs = model.eval().features(*inputs), network(*inputs)
+        else:
+            ours, theirs = model.eval().vectors(*inputs), network(inputs[0], **others).last_hidden_state
+    assert apart(ours.numpy(), theirs.numpy()) < 1e-4
+    state = model.state_dict()
+    assert all(torch.equal(tensor, state[f"net.{name}"]) for name, tensor in head.items())
+    assert {name.rsplit(".", 1)[1] for name in head} == {"weight", "bias"}
+
+
+def test_a_bundle_holds_the_adapters_and_says_how_large_they_are(tmp_path):
+    """Source, adapters and head give the answers of the packed network; the files are safetensors and JSON alone."""
+    from peft import PeftModel
+    from transformers import AutoModel
+
+    source = text_models.write_model(tmp_path / "source")
+    table = text_models.write_table(tmp_path / "t.csv", text_models.sentences(60))
+    report = text_models.run(
+        tmp_path, task="text-classification", source=str(source), strategy="lora", baseline="none", seeds=2,
+        data={"path": str(table)}, budget={"epochs": 4}, options={"learning_rate": 0.01, "batch_size": 8},
+    )  # fmt: skip
+    with zipfile.ZipFile(report["bundle"]) as bundle:
+        names = [name for name in bundle.namelist() if name.startswith("adapter/")]
+        bundle.extractall(tmp_path / "bundle")
+    folder = tmp_path / "bundle"
+    assert sorted(names) == sorted(layout.ADAPTER)
+    size = sum((folder / name).stat().st_size for name in names)
+    assert f"`adapter/` holds what LoRA trained, {size / 1e6:.3g} MB beside" in (folder / "README.md").read_text()
+    assert Bundle.open(report["bundle"]).labels == ["bad", "good"]
+
+    ids = torch.tensor([[2, 7, 9, 11, 3], [2, 8, 12, 13, 3]])
+    whole, head = load_file(folder / "model.safetensors"), load_file(folder / "adapter/head.safetensors")
+    base = AutoModel.from_pretrained(source).eval()
+    with torch.no_grad():
+        before = base(ids).last_hidden_state.mean(dim=1)
+        theirs = PeftModel.from_pretrained(base, str(folder / "adapter")).eval()(ids).last_hidden_state.mean(dim=1)
+        ours = AutoModel.from_pretrained(folder).eval()(ids).last_hidden_state.mean(dim=1)
+    assert apart(before.numpy(), ours.numpy()) > 1e-3, "nothing was learned"
+    assert apart(ours.numpy(), theirs.numpy()) < 1e-4
+    for name in ("head.weight", "head.bias"):
+        assert torch.equal(whole[name], head[name])
 
 
 def test_every_adapter_gets_a_gradient(tmp_path):

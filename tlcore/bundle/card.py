@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tlcore.bundle import kinds, onnx
+from tlcore.bundle import adapter, kinds, onnx
 from tlcore.bundle.kinds import Kind
 from tlcore.words import Sentence
 
@@ -39,6 +39,7 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -
         "## Limits\n", _limits(report, kind),
         "## Cost\n", _cost(report),
         "## Export\n", _export(report["export"], kind),
+        *(["## Adapter\n", adapter.section(report["adapter"])] if report.get("adapter") else []),
         "## Files\n", _files(hashes),
     ]  # fmt: skip
     return "\n".join(parts)

@@ -20,6 +20,7 @@ PAIR_WEIGHTS = (
 NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # without it the temperature is 1
 ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
+ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/head.safetensors")  # of LoRA
 PICTURES = (
     ".jpg",
     ".jpeg",
@@ -37,7 +38,7 @@ PICTURES = (
 KNOWN = frozenset((
     *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json",
     "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
-    "example/questions.csv", ANSWERING,
+    "example/questions.csv", ANSWERING, *ADAPTER,
     *(f"example/picture{suffix}" for suffix in PICTURES),
 ))  # fmt: skip
 LARGE = ("model.safetensors", "model.onnx")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import __version__, whole
-from tlcore.bundle import card, kinds, layout
+from tlcore.bundle import adapter, card, kinds, layout
 from tlcore.bundle.calibrated import Calibration
 from tlcore.report.html import file_name
 from tlcore.strict_json import plain
@@ -34,6 +34,8 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
         for name in kind.weights:
             if (result.weights / name).exists():
                 shutil.copyfile(result.weights / name, folder / name)
+        if (adapters := adapter.copy(context, result, folder)) is not None:
+            report["adapter"] = adapters
         calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0),
                                   threshold=context.target.get("threshold"),
                                   thresholds=_thresholds(report))  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from tlcore.training.phase import Training
 
 COMPARED = 8  # validation examples whose outputs are compared before and after the merge
+ADAPTER = "adapter"  # the folder beside the checkpoint in which the adapters are kept by themselves
+HEAD = "head.safetensors"
 
 
 class Lora:
@@ -49,6 +53,7 @@ class Lora:
         )
         for parameter in wanted.values():  # peft freezes all that is not its own
             parameter.requires_grad_(True)
+        self.wanted = list(wanted)
         self.adapters = [parameter for name, parameter in model.named_parameters() if ".lora_" in name]
         self.trained = sum(parameter.numel() for parameter in [*wanted.values(), *self.adapters])
         for layer in _layers(model).values():
@@ -60,6 +65,7 @@ class Lora:
 
     def end(self, model: Any) -> Ended:
         before = self._outputs(model)
+        write(model, self.wanted, self.told.checkpoint.path.parent / ADAPTER)
         merge(model)
 
         share = 100 * self.trained / self.total
@@ -86,6 +92,36 @@ def fitting(model: Any) -> list[str]:
         if type(module) in (nn.Linear, Conv1D) and any("attn" in part or "attention" in part
                                                        for part in name.lower().split("."))
     ]  # fmt: skip
+
+
+def write(model: Any, others: list[str], folder: Path) -> None:
+    """Write the adapters as peft loads them on the source model's own network, and the ``others`` that were trained
+    with them (the head) under their names in ``model.safetensors``; what was in the folder goes.
+
+    peft's file of settings names the class of that network; which weights it has, whoever packs it says.
+    """
+    from peft.utils import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    base = model.encoder if hasattr(model, "encoder") else model.net
+    below = next(f"{name}." for name, module in model.named_modules() if module is base)
+    found = get_peft_model_state_dict(model, save_embedding_layers=False)
+    inside = {f"base_model.model.{name.removeprefix(below)}": tensor for name, tensor in found.items()}
+    config = model.peft_config["default"]
+    config.target_modules = sorted(name.removeprefix(below) for name in config.target_modules)
+    config.inference_mode = True
+    config.save_pretrained(str(folder), auto_mapping_dict={
+        "base_model_class": type(base).__name__, "parent_library": type(base).__module__})  # fmt: skip
+    save_file({name: _plain(tensor) for name, tensor in inside.items()}, folder / "adapter_model.safetensors")
+    if others:
+        state = model.state_dict()
+        save_file({name.removeprefix("net."): _plain(state[name]) for name in others}, folder / HEAD)
+
+
+def _plain(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().contiguous()
 
 
 def merge(model: Any) -> None:
