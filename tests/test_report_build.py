@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from tlcore.report.twin import stood_at
 from tlcore.sources.opening import load
 from tlcore.strict_json import plain
 from tlcore.tasks import gradcam
-from tlcore.words import read
+from tlcore.words import Sentence, read, say
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,20 @@ def test_without_a_twin_there_is_no_verdict(context):
     assert told["baseline"] is told["difference"] is told["verdict"] is None
     assert "no verdict" in read(told["sentences"]["verdict"])
     build(context)
+
+
+def test_what_some_seeds_noted_is_told_with_their_number(context):
+    """As when the average of the best epochs is better for one seed and not for the others."""
+    arms = {"transfer": context.arms["transfer"], "twin": [copy(one) for one in context.arms["twin"]]}
+    for one in arms["twin"]:
+        one.notes = [say("Always so."), say("Better by {n}.", n=2) if one.seed == 1 else say("No better.")]
+    told = build(RunContext(**{**vars(context), "arms": arms}))
+    build(context)
+    notes = [str(Sentence.model_validate(note)) for note in told["notes"]]
+    assert notes.count("Always so.") == 1
+    assert "Seed 2 of 3 (from-scratch twin): Better by 2." in notes
+    assert "Seed 1, 3 of 3 (from-scratch twin): No better." in notes
+    assert not {"No better.", "Better by 2."} & set(notes)
 
 
 def test_one_seed_gives_scores_and_no_verdict(context):

@@ -22,6 +22,7 @@ from tlcore.report.telling import sentences
 from tlcore.report.twin import stood_at, twin_budget
 from tlcore.sources.languages import unspoken
 from tlcore.strict_json import plain
+from tlcore.training.work import arm_in_words
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -260,10 +261,23 @@ def _notes(context: RunContext) -> list[Sentence]:
             fingerprint=one["fingerprint"], n=one["n"])
         for one in context.plan.get("sets", {}).values() if not one.get("tests")
     ]  # fmt: skip
+    found += [Sentence.model_validate(note) for note in context.plan.get("notes", ())]
     found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
     found += once_in_words(context.arms["transfer"][0].shared)
-    found += [note for results in context.arms.values() for result in results for note in result.notes]
+    found += [note for arm, results in context.arms.items() for note in _of_seeds(context.plan, arm, results)]
     return list({str(note): note for note in found}.values())
+
+
+def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> list[Sentence]:
+    """What the trainings of an arm noted, each once; with their seeds where not all of them did."""
+    found = []
+    for note in {str(note): note for result in results for note in result.notes}.values():
+        seeds = [result.seed + 1 for result in results if note in result.notes]
+        if len(seeds) < len(results) and results[0].epochs is not None:  # a solved head is the same for all
+            note = say("Seed {seeds} of {n} ({arm}): {note}", seeds=seeds, n=len(results), arm=arm_in_words(plan, arm),
+                       note=note)  # fmt: skip
+        found.append(note)
+    return found
 
 
 def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) -> None:

@@ -18,14 +18,13 @@ from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.fitting import Fitting
 from tlcore.training.phase import Trained, Training
 from tlcore.training.result import ArmResult
-from tlcore.training.work import epochs_of, work_of
+from tlcore.training.work import arm_in_words, epochs_of, work_of
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     pass
 
 T = TypeVar("T")
-ARM_TITLES = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
 
 
 def fit(told: Fitting) -> dict[str, list[ArmResult]]:
@@ -89,7 +88,7 @@ class _Arm:
     def __init__(self, told: Fitting, name: str):
         self.name, self.plan = name, told.plan["arms"][name]
         self.told = told.beside(self.plan.get("side"))
-        self.title = ARM_TITLES.get(name) or say("{task} learned alone", task=self.plan["side"])
+        self.title = arm_in_words(told.plan, name)
         self.folder = told.folder / "arms" / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.accumulation = _read(self.folder / "memory.json", {"accumulation": 1})["accumulation"]

@@ -1,8 +1,17 @@
-"""How much work a Plan is: epochs, passes over the training set, seconds."""
+"""How much work a Plan is: epochs, passes over the training set, seconds; and what its arms are called."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from tlcore.words import Sentence, say
+
+ARMS = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
+
+
+def arm_in_words(plan: dict[str, Any], arm: str) -> Sentence:
+    """The title of an arm."""
+    return ARMS.get(arm) or say("{task} learned alone", task=plan["arms"][arm]["side"])
 
 
 def epochs_of(arm: dict[str, Any]) -> int:

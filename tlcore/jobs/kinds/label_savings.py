@@ -30,6 +30,7 @@ from tlcore.training import fit
 from tlcore.training.fitting import Fitting
 from tlcore.training.result import ArmResult
 from tlcore.training.tally import Tally, work_of
+from tlcore.training.work import arm_in_words
 from tlcore.words import LANGUAGES, say
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
         taken = [subsets.take(order, n) for order in orders]
         for seed, rows in enumerate(taken):
             curves.watch.begin(say("Training with {n} labels: {arm}, seed {seed} of {seeds}", n=n,
-                                   arm=fit.ARM_TITLES[name], seed=seed + 1, seeds=seeds))  # fmt: skip
+                                   arm=arm_in_words(told.plan, name), seed=seed + 1, seeds=seeds))  # fmt: skip
             done = folder / "arms" / name / f"seed-{seed}"
             if not (done / "result.json").exists():
                 if features is None:
