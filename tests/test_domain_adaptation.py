@@ -130,8 +130,8 @@ def test_the_information_of_answers_and_the_density_of_their_neighbourhoods():
 def test_the_proxy_distance_is_two_for_domains_apart_and_near_zero_for_the_same():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(400, 20)), rng.normal(size=(400, 20))
-    assert target_choice.proxy_a(one, other) < 0.4
-    assert target_choice.proxy_a(one, other + 5) == pytest.approx(2.0)
+    assert domains.proxy_a(one, other) < 0.4
+    assert domains.proxy_a(one, other + 5) == pytest.approx(2.0)
 
 
 def test_adabn_takes_the_mean_statistics_of_target_batches(told, tmp_path):

@@ -219,7 +219,7 @@ def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset
         pass
 
     plan = flow.plan_for(
-        spec, TASK, dataset, told, lambda: flow.advised(spec, TASK, dataset, told, store, progress)
+        spec, TASK, dataset, told, lambda: flow.advised(spec, TASK, dataset, told, store, progress, "local")
     )  # fmt: skip
     assert asked[0].similarity is not None
     key = features.cache_key(dataset.fingerprint, told.digest, plan["processor"])

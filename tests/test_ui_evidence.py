@@ -8,11 +8,14 @@ import pytest
 import ui_seed
 from test_ui_pages import LOCALES, home, opened, said  # noqa: F401  (a fixture)
 
+from tests.conftest import draw
 from tlcore import guidance, sources, tasks
+from tlcore.data import further
 from tlcore.data.dataset import Dataset
+from tlcore.jobs.kinds import measuring
 from tlcore.spec_parts import Options
 from tlcore.store import Store
-from tlcore.store.tables import FAILED
+from tlcore.store.tables import FAILED, SUCCEEDED
 
 TASK = tasks.find("image-classification")
 
@@ -74,6 +77,35 @@ def test_measured(seeded, locale):
     tables = "".join(str(table.value) for table in at.table)
     assert "LogME" in tables
     assert "NLEEP" in tables
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_examples_without_labels_are_compared_and_what_they_are_good_for_is_one_click_away(seeded, tmp_path, locale):
+    folder = tmp_path / "night"
+    folder.mkdir()
+    for at in range(24):
+        draw("dots", at).point(lambda value: value // 4).save(folder / f"{at}.png")
+    other = further.read_set("unlabelled", str(folder), task=TASK, store=seeded.store, owner="local")
+    draft = {**seeded.store.projects.get(seeded.project, "local").draft}
+    draft["data"] = {**draft["data"], "unlabelled": other.fingerprint}
+    seeded.store.projects.save_draft(seeded.project, draft)
+    measured(seeded)
+    at = opened("strategy", locale, project=seeded.project)
+    assert not [button for button in at.button if str(button.key).startswith("advised-")]
+    at.button(key="compare-go").click().run()
+    job = seeded.store.jobs.newest("measure", {**seeded.asked, "unlabelled": other.fingerprint})
+    assert job.state == "queued"
+    measuring.measure(seeded.store, job, lambda share, sentence=None, **more: None)
+    ui_seed.end(seeded.store, job.id, SUCCEEDED)
+
+    at = opened("strategy", locale, project=seeded.project)
+    assert "night" in said(at)
+    assert not [button for button in at.button if button.key == "compare-go"]
+    at.button(key="advised-domain-adaptation").click().run()
+    assert not at.exception, at.exception
+    assert seeded.store.projects.get(seeded.project, "local").draft["strategy"] == "domain-adaptation"
+    assert at.selectbox(key=f"s-domain-adaptation-method-{seeded.project}").value == "mcc"
+    assert not [button for button in at.button if button.key == "advised-domain-adaptation"]
 
 
 def test_ranked_and_another_source_is_taken(seeded, tmp_path):

@@ -111,7 +111,8 @@ def _advise(told: argparse.Namespace) -> None:
     from tlcore import flow, tasks
     from tlcore.spec import from_dict
 
-    asked = {"task": told.task, "data": _data(told.data), "source": told.source}
+    given = _data(told.data) | ({"unlabelled": told.unlabelled} if told.unlabelled else {})
+    asked = {"task": told.task, "data": given, "source": told.source}
     spec = from_dict({name: value for name, value in asked.items() if value is not None})
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the advice alone
         found = flow.advise(spec, tasks.find(told.task), _store(), _owner(), _progress(told), rank=told.rank)
@@ -367,6 +368,7 @@ def _parser() -> argparse.ArgumentParser:
     advise.add_argument("--task", required=True, help="The target task.")
     advise.add_argument("--data", required=True, help="A zip, folder, table, hf://owner/name, or a fingerprint.")
     advise.add_argument("--source", help="The source model (else the one that the task begins with).")
+    advise.add_argument("--unlabelled", metavar="DATA", help="Examples without labels, to compare the data with.")
     advise.add_argument("--rank", action="store_true", help="Also rank every source that can be had from here.")
     advise.add_argument("--race", action="store_true", help="Let the strategies race in short trainings first.")
     verb("run", _run, "Run a spec: transfer, its from-scratch twin, and the report.").add_argument("spec", help="YAML.")

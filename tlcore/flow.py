@@ -18,11 +18,12 @@ from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.spec import Spec
-from tlcore.strategies.contract import PlanContext, missing, unsuited
+from tlcore.spec_parts import Data
+from tlcore.strategies.contract import PlanContext, Strategy, missing, unsuited
 from tlcore.tasks.contract import Task
 from tlcore.training import fit
 from tlcore.training.fitting import Fitting
-from tlcore.words import say
+from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
@@ -56,7 +57,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     plan = _kept(
         folder / "plan.json",
         lambda: plan_for(
-            spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress), sets
+            spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress, run.owner), sets
         ),
     )
     store.runs.set(run.id, plan=plan)
@@ -97,7 +98,7 @@ def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress 
     """
     dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
     source = sources.open_source(spec.source, store, progress=_aside(progress))
-    told = advised(spec, task, dataset, source, store, progress)
+    told = advised(spec, task, dataset, source, store, progress, owner)
     refs = [one.id for one in guidance.reachable(task, store)]
     if rank:
         guidance.rank(dataset, task, refs, store, spec.options, progress)
@@ -107,22 +108,24 @@ def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress 
         for ref in dict.fromkeys([*refs, source.source.id])
     ]
     listed.sort(key=lambda one: (one["score"] is None, -(one["score"] or 0.0)))
-    return guidance.advise(told.evidence, listed, guidance.kept_race(store, dataset.fingerprint, spec.source))
+    race = guidance.kept_race(store, dataset.fingerprint, spec.source)
+    return guidance.advise(told.evidence, listed, race, told.shift)
 
 
 def advised(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
-            progress: Progress) -> guidance.Advice:  # fmt: skip
-    """What the Evidence of these data with this source suggests, and the newest pilot race where one was run."""
-    evidence = measured(spec, task, dataset, source, store, progress)
-    return guidance.advise(evidence, race=guidance.kept_race(store, dataset.fingerprint, spec.source))
-
-
-def measured(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
-             progress: Progress) -> guidance.Evidence:  # fmt: skip
-    """The Evidence of these data with this source, from the cache or measured now; its features serve the run too."""
+            progress: Progress, owner: str) -> guidance.Advice:  # fmt: skip
+    """What the Evidence of these data with this source suggests, from the cache or measured now, with the shift of a
+    set without labels that the Spec names and the newest pilot race, where there are such. Its features serve the run.
+    """
+    cache, aside = store.home / "cache", _aside(progress)
     processor = task.processor(source.preprocess, spec.options, dataset, machine.found().device)
-    told = guidance.measure_with(dataset, task, source, processor, store.home / "cache", _aside(progress))
-    return guidance.about(told, task, source.source)
+    evidence = guidance.about(
+        guidance.measure_with(dataset, task, source, processor, cache, aside), task, source.source
+    )
+    bare = further.read_all(spec.data, ("unlabelled",), task=task, store=store, owner=owner, progress=aside)
+    shifts = [guidance.shift.measure(dataset, one, task, source, processor, cache, aside) for one in bare.values()]
+    race = guidance.kept_race(store, dataset.fingerprint, spec.source)
+    return guidance.advise(evidence, race=race, shift=next(iter(shifts), None))
 
 
 def further_sets(spec: Spec, task: Task, plan: Path, store: Store, owner: str,
@@ -169,10 +172,11 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
           device: str, advice: Callable[[], guidance.Advice] | None,
           sets: Mapping[str, Dataset] | None) -> dict[str, Any]:  # fmt: skip
     processor = task.processor(preprocess, spec.options, dataset, device)
-    strategy = spec.strategy
+    strategy, shift = spec.strategy, None
     if strategy == "auto":
         counted = guidance.about(guidance.measure(dataset), task, source)
-        strategy = (advice() if advice else guidance.advise(counted)).strategy
+        told_by = advice() if advice else guidance.advise(counted)
+        strategy, shift = told_by.strategy, told_by.shift
 
     found = strategies.find(strategy)
     if reason := found.refuse(task, spec.data) or unsuited(found, source) or missing(found, spec.data):
@@ -191,11 +195,20 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
     )  # fmt: skip
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
     plan["sets"] = further.told(sets or {})
+    notes = [*unused(spec.data, found), *(guidance.shift.in_words(shift) if shift else [])]
+    plan["notes"] = [note.model_dump(mode="json") for note in notes]
     if found.tests_on:
         tests = plan["sets"].get(found.tests_on, {})
         plan["tested_on"] = tests.get("name")  # None: the ordinary test set
         tests["tests"] = True
     return plan
+
+
+def unused(data: Data, strategy: Strategy) -> list[Sentence]:
+    """The further sets that a Spec names and the strategy does not learn from, in words."""
+    given = [name for name in further.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
+    return [say("The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
+                "does is chosen by its name.", name=name, strategy=strategy.title) for name in given]  # fmt: skip
 
 
 def _aside(progress: Progress) -> Progress:

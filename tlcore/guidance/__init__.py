@@ -1,5 +1,6 @@
 """What was measured before training, and what it suggests."""
 
+from tlcore.guidance import shift
 from tlcore.guidance.advice import Advice, advise, kept_advice
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.keeping import kept
@@ -9,5 +10,5 @@ from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 
 __all__ = [
     "Advice", "Evidence", "about", "advise", "kept", "kept_advice", "kept_race", "kept_ranking", "measure",
-    "measure_with", "rank", "reachable", "scores",
+    "measure_with", "rank", "reachable", "scores", "shift",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from tlcore import sources, tasks
 from tlcore.errors import UnusableInput
 from tlcore.guidance import rule
+from tlcore.guidance import shift as shifts
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.keeping import kept
 from tlcore.guidance.measuring import LORA, about, measure
@@ -53,6 +54,8 @@ class Advice(BaseModel):
     risk: float | None = None  # chance that training from scratch does better than what is advised
     more_labels: dict[str, Any] | None = None  # {"per_class", "strategy"}: where the advice would change
     raced: bool = False
+    shift: shifts.Shift | None = None  # of a set without labels, where there is one
+    offers: list[str] = Field(default_factory=list)  # strategies that learn from it
 
     def to_json(self) -> dict[str, Any]:
         """As the command line prints it: reasons as English sentences."""
@@ -60,11 +63,11 @@ class Advice(BaseModel):
 
 
 def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
-           race: Mapping[str, Any] | None = None) -> Advice:  # fmt: skip
+           race: Mapping[str, Any] | None = None, shift: shifts.Shift | None = None) -> Advice:  # fmt: skip
     """What the measured rule says of this evidence; from the counts alone where the probe was not measured.
 
     ``sources``: rows {"id", "score", "probe"}, best first; ``race``: the result of a pilot race on the same data and
-    source, with which the rule's expectation is joined.
+    source, with which the rule's expectation is joined; ``shift``: of a set without labels.
     """
     here = rule.Situation.of(evidence)
     if here is not None:
@@ -76,6 +79,9 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
         advice.reasons.append(_large(evidence))
     advice.sources = sources or []
     _better_source(advice)
+    if shift is not None:
+        advice.shift, advice.offers = shift, shift.offers
+        advice.reasons.extend(shifts.in_words(shift))
     if evidence.imbalance > 10:
         advice.reasons.append(
             say(
@@ -87,13 +93,16 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
     return advice
 
 
-def kept_advice(store: Store, dataset: Dataset, source_id: str) -> Advice:
-    """The advice as far as something was measured on these data with that source and kept. No torch."""
+def kept_advice(store: Store, dataset: Dataset, source_id: str, unlabelled: str | None = None) -> Advice:
+    """The advice as far as something was measured on these data with that source, and on a set without labels (its
+    fingerprint), and kept. No torch.
+    """
     evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
     with contextlib.suppress(UnusableInput):  # a page says elsewhere that this source is none
         evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
+    shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id) if unlabelled else None
     ranking = kept_ranking(store, dataset.fingerprint)
-    return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id))
+    return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id), shift)
 
 
 def title(strategy: str) -> Sentence:

@@ -60,8 +60,25 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
     examples = task.examples(dataset, processor, target, cache / "pictures", source)
     examples = {split: examples[split] for split in SPLITS}
     key = features.cache_key(dataset.fingerprint, source.digest, processor)
+    found = passed(task, model, source, examples, cache, key, progress)
+    head = model.head if own else None
+    seen = Seen(
+        target=target, examples=examples, features=found, moments=features.moments(cache / "features", key),
+        weight=None if head is None else head.weight.detach().float().cpu().numpy(),
+        bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(), far={},
+    )  # fmt: skip
+    seen.far = _far(task, model, source, processor, cache, device, seen)
+    return seen
+
+
+def passed(task: Task, model: Any, source: OpenSource, examples: Mapping[str, Any], cache: Path, key: str,
+           progress: Callable[..., None]) -> dict[str, np.ndarray]:  # fmt: skip
+    """The features of every split, from the cache or by one pass of the frozen network, which is told of.
+
+    Where memory runs out the batch is halved; RunFailed at one example.
+    """
+    device, title = machine.found().device, source.source.title
     total, done = sum(len(part) for part in examples.values()), 0
-    title = source.source.title
 
     def step(n: int) -> None:
         nonlocal done
@@ -73,9 +90,8 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
     batch = BATCH[device]
     while True:
         try:
-            found, _ = features.extract(task, model, examples, cache / "features", key, device=device,
-                                        batch_size=batch, step=step)  # fmt: skip
-            break
+            return features.extract(task, model, examples, cache / "features", key, device=device, batch_size=batch,
+                                    step=step)[0]  # fmt: skip
         except Exception as error:
             if not machine.out_of_memory(error):
                 raise
@@ -86,14 +102,6 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
                     code="out-of-memory",
                 ) from error  # fmt: skip
         batch, done = batch // 2, 0
-    head = model.head if own else None
-    seen = Seen(
-        target=target, examples=examples, features=found, moments=features.moments(cache / "features", key),
-        weight=None if head is None else head.weight.detach().float().cpu().numpy(),
-        bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(), far={},
-    )  # fmt: skip
-    seen.far = _far(task, model, source, processor, cache, device, seen)
-    return seen
 
 
 def _far(task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str,

@@ -27,7 +27,7 @@ def show(project: Project, dataset: Dataset) -> Advice:
     from tlcore import guidance
 
     source = source_of(project.draft)
-    told = guidance.kept_advice(store(), dataset, source)
+    told = guidance.kept_advice(store(), dataset, source, unlabelled(project))
     with st.container(border=True):
         suggested = t("Advice: {strategy}", strategy=_title(told.strategy))
         st.markdown(f":material/lightbulb: **{suggested}**")
@@ -38,6 +38,8 @@ def show(project: Project, dataset: Dataset) -> Advice:
             if st.button(t("Use {source} instead", source=name), key="advised-source"):
                 change_draft(project, source=told.source)
                 st.rerun()
+        for name in told.offers:
+            _offer(project, name)
         if told.choices:
             _choices(told, project, dataset)
     if told.choices:
@@ -46,6 +48,21 @@ def show(project: Project, dataset: Dataset) -> Advice:
             with box:
                 _map(told.evidence)
     return told
+
+
+def unlabelled(project: Project) -> str | None:
+    """The fingerprint of the set without labels that the draft names, where it names one."""
+    return (project.draft.get("data") or {}).get("unlabelled")
+
+
+def _offer(project: Project, strategy: str) -> None:
+    """A strategy that learns from the set without labels, taken over by one click."""
+    if project.draft.get("strategy") == strategy:
+        return
+    if st.button(t("Choose {strategy}", strategy=_title(strategy)), key=f"advised-{strategy}", icon=":material/check:"):
+        st.session_state[f"strategy-{project.id}"] = strategy  # the pills of the page
+        change_draft(project, strategy=strategy, strategy_options=None)
+        st.rerun()
 
 
 def _choices(told: Advice, project: Project, dataset: Dataset) -> None:

@@ -249,7 +249,8 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
 
     try:
         sets = opened(spec.data, store())
-        told = preview(spec, dataset, _source(spec), lambda: kept_advice(store(), dataset, spec.source), sets)
+        advice = lambda: kept_advice(store(), dataset, spec.source, spec.data.unlabelled)  # noqa: E731
+        told = preview(spec, dataset, _source(spec), advice, sets)
     except StudioError as error:
         st.warning(sentence(error.sentence), icon=":material/warning:")
         return False
@@ -271,6 +272,8 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     )
     for note in task.notes(told["processor"]):
         st.caption(":material/content_cut: " + sentence(note))
+    for note in told["notes"]:
+        st.caption(":material/info: " + sentence(note))
     n_test = dataset.info.n.get("test", 0)
     if "twin" in told["arms"] and spec.seeds > 1 and n_test and task.labelled:  # it is of accuracy
         st.caption(":material/visibility: " + sentence(foreseen(n_test, spec.seeds)))

@@ -11,6 +11,7 @@ import streamlit as st
 from tlcore.guidance.similarity import OF_TEXTS
 from tlcore.tasks import find as find_task
 from tlcore.ui import charts, jobview, ranking_view, texts
+from tlcore.ui.advice_view import unlabelled
 from tlcore.ui.links import page_link
 from tlcore.ui.pictures import data_url
 from tlcore.ui.state import source_of, store
@@ -75,17 +76,23 @@ ESTIMATES: tuple[tuple[str, Sentence, Sentence], ...] = (
 
 def show(project: Project, dataset: Dataset) -> None:
     """Not measured, measuring, failed, or measured; then the ranking of the sources."""
-    from tlcore.guidance import kept
+    from tlcore import guidance
 
     source = source_of(project.draft)
     asked = {"task": dataset.info.task, "dataset": dataset.fingerprint, "source": source}
+    shift = None
+    if other := unlabelled(project):
+        asked["unlabelled"] = other
+        shift = guidance.shift.kept(store(), dataset.fingerprint, other, source)
     st.subheader(t("Measured on your data"), anchor=False)
     job = store().jobs.newest("measure", asked)
-    evidence = kept(store(), dataset.fingerprint, source)
+    evidence = guidance.kept(store(), dataset.fingerprint, source)
     if job is not None and jobview.live(job):
         jobview.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))
     elif evidence is None or not evidence.thorough:
         _offer(project, asked, job, partly=evidence is not None)
+    elif other and shift is None:
+        _offer_to_compare(project, asked, job)
     if evidence is not None:
         _measured(evidence, dataset)
     ranking_view.show(project, dataset, source)
@@ -109,6 +116,15 @@ def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: 
             )
         )
     if st.button(t("Measure on your data"), type="primary", icon=":material/straighten:", key="measure-go"):
+        jobview.submit(project, "measure", asked)
+
+
+def _offer_to_compare(project: Project, asked: dict[str, Any], job: Job | None) -> None:
+    jobview.ended_badly(job)
+    st.markdown(
+        t("The examples without labels were not looked at yet. The source model can say how far they are from yours.")
+    )
+    if st.button(t("Compare them with your data"), type="primary", icon=":material/compare:", key="compare-go"):
         jobview.submit(project, "measure", asked)
 
 

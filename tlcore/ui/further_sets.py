@@ -15,20 +15,25 @@ from tlcore.tasks import find as find_task
 from tlcore.ui import jobview, upload
 from tlcore.ui.state import change_draft, owner, store
 from tlcore.ui.text import plain, sentence
-from tlcore.words import number, t
+from tlcore.words import number, say, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Project
     from tlcore.strategies.options import Option
     from tlcore.words import Sentence
 
+BARE = say("Examples from where the model will be used, or more of your field: the advice compares them with yours")
 TAKING = "taking"  # of the draft: the job that reads a further set, by the set's name
 
 
 def show(project: Project, chosen: str) -> None:
-    """The sets and settings of the strategy that was chosen; nothing where it has none."""
+    """The sets and settings of the strategy that was chosen; while the advice chooses, examples without labels that it
+    compares the data with.
+    """
     strategy = next((one for one in STRATEGIES if one.id == chosen), None)
     if strategy is None:
+        with st.expander(t("Examples without labels, if you have some"), icon=":material/label_off:"):
+            _set(project, "unlabelled", BARE, needed=False)
         return
     for name, what in strategy.needs.items():
         _set(project, name, what, needed=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore import machine, sources, tasks
 from tlcore.data.dataset import Dataset
-from tlcore.guidance import ranking
+from tlcore.guidance import ranking, shift
 from tlcore.guidance.measuring import measure_with
 from tlcore.spec_parts import Options
 from tlcore.words import say
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
     """Measure a dataset with one source. ``job.input``: ``task``, ``dataset`` (fingerprint), ``source`` and, if wanted,
-    ``options`` of the Spec. The Evidence is found by `guidance.kept`.
+    ``options`` of the Spec and ``unlabelled`` (fingerprint), a set that the data are compared with. The Evidence is
+    found by `guidance.kept`, the shift by `shift.kept`.
     """
     asked = job.input
     task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
@@ -27,6 +28,9 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     source = sources.open_source(asked["source"], store, progress=lambda _share, said, **more: progress(None, said))
     processor = task.processor(source.preprocess, _options(asked), dataset, machine.found().device)
     told = measure_with(dataset, task, source, processor, store.home / "cache", progress)
+    if asked.get("unlabelled"):
+        other = Dataset.open(store, asked["unlabelled"])
+        shift.measure(dataset, other, task, source, processor, store.home / "cache", progress)
     return {"dataset": dataset.fingerprint, "source": asked["source"], "seconds": told.seconds}
 
 

@@ -42,12 +42,19 @@ def discrepancy(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The unbiased estimate of MMD² (Gretton et al. 2012, equation 3) of features (n, d) and (m, d)."""
     import torch
 
-    n, m = len(source), len(target)
+    n = len(source)
     rows = torch.cat([source, target])
-    apart = (rows[:, None] - rows[None]).square().sum(dim=2)
-    scale = apart.detach().sum() / ((n + m) * (n + m - 1))
-    kernel = torch.stack([torch.exp(-apart / (width * scale)) for width in WIDTHS]).mean(dim=0)
-    return _off_diagonal(kernel[:n, :n]) + _off_diagonal(kernel[n:, n:]) - 2 * kernel[:n, n:].mean()
+    alike = kernel((rows[:, None] - rows[None]).square().sum(dim=2))
+    return _off_diagonal(alike[:n, :n]) + _off_diagonal(alike[n:, n:]) - 2 * alike[:n, n:].mean()
+
+
+def kernel(apart: torch.Tensor) -> torch.Tensor:
+    """How alike each two examples are (k, k), 0 to 1, from their squared distances."""
+    import torch
+
+    k = len(apart)
+    scale = apart.detach().sum() / (k * (k - 1))
+    return torch.stack([torch.exp(-apart / (width * scale)) for width in WIDTHS]).mean(dim=0)
 
 
 def _off_diagonal(square: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tlcore.tasks.scoring import in_batches
 from tlcore.training.hooks.contract import At, Ended
+from tlcore.training.hooks.domains import proxy_a
 from tlcore.training.hooks.streams import needed
 from tlcore.words import say
 
@@ -99,27 +100,6 @@ def density(logits: np.ndarray) -> float:
     alike = unit @ unit.T / NEIGHBOURS
     np.fill_diagonal(alike, -np.inf)
     return float(_entropy(_softmax(alike)).mean())
-
-
-def proxy_a(source: np.ndarray, target: np.ndarray) -> float:
-    """2 (1 - 2 ε), with ε the error of a linear classifier of the domains on the half that it was not fitted on, at
-    most ½ (Ben-David et al. 2006, NIPS). ``source`` (n, d) and ``target`` (m, d) are features.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    n = min(len(source), len(target))
-    rows = np.concatenate([source[:n], target[:n]])
-    which = np.repeat([0, 1], n)
-    std = rows.std(axis=0)
-    rows = (rows - rows.mean(axis=0)) / np.where(std < 1e-6, 1.0, std)
-    fit = np.tile(np.arange(n) % 2 == 0, 2)
-    if fit.all():
-        return 0.0
-    with threadpool_limits(1):
-        model = LogisticRegression(C=1 / rows.shape[1], max_iter=200).fit(rows[fit], which[fit])
-        error = float((model.predict(rows[~fit]) != which[~fit]).mean())
-    return 2 * (1 - 2 * min(0.5, error))
 
 
 def _softmax(rows: np.ndarray) -> np.ndarray:
