@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text, pair_tokens, tokens
+from tlcore.sources.opening import files, pair_tokens, tokens
+from tlcore.sources.opening.opened import modality_of
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import Sentence, say
 
@@ -29,8 +30,7 @@ SHORT = 10_000_000
 def from_folder(folder: Path, id_: str, title: str) -> SourceModel:
     """A SourceModel from a folder in hub layout. Raises UnusableInput where it cannot be a source."""
     config, weights = files.read_config(folder), files.read_weights(folder)
-    kinds = {"text": from_text.KINDS, "seq2seq": from_seq2seq.KINDS, "causal": from_causal.KINDS}
-    modality = next((name for name, kind in kinds.items() if config.get("model_type") in kind), "image")
+    modality = modality_of(config)
     return SourceModel(
         id=id_,
         title=title,

@@ -160,7 +160,7 @@ class Sequences:
 
         length = size or int(source.preprocess["input_size"])
         if source.modality == "seq2seq":
-            return from_seq2seq.build(source, pretrained, length, seed)
+            return from_seq2seq.build(source, None, pretrained, length, seed)
         return from_seq2seq.on_encoder(source, target["vocabulary"], pretrained, length, seed)
 
     def load(self, folder: Path, source: SourceModel, size: int | None = None) -> Seq2SeqModel:

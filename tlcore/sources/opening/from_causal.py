@@ -31,10 +31,9 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> CausalModel:
-    """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it.
-
-    ``size`` is in tokens and changes nothing of the network.
+def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> CausalModel:
+    """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it, whatever
+    ``num_classes`` is. ``size`` is in tokens and changes nothing of the network.
     """
     from transformers import AutoModelForCausalLM
 

@@ -49,8 +49,9 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
-    """The network as transformers builds it, its saved weights loaded and checked.
+def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
+    """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it, whatever
+    ``num_classes`` is.
 
     ``size`` is in tokens and changes nothing of the network. Its tokenizers are those of any two languages, where it
     knows many: examples have their own.

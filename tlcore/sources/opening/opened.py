@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
-from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text
+from tlcore.sources.opening import files, from_causal, from_seq2seq, from_text, from_timm, from_transformers
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import say
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
     from tlcore.sources.opening.text_model import TextModel
 
+# By modality; every other network is one of pictures.
+OF_TEXTS: Mapping[str, Any] = {"text": from_text, "seq2seq": from_seq2seq, "causal": from_causal}
 MAX_CAUSAL = 800_000_000  # such files may hold a table of tokens twice that the network has once
 MAX_VALUES = 620_000_000  # 2.5 GB in float32, three times that while it trains
 
@@ -63,18 +66,8 @@ class OpenSource:
         the source's. Raises UnusableInput where weights and architecture do not fit, or the size cannot be
         built.
         """
-        size = self._size(image_size)
-        if self.modality == "causal":
-            return from_causal.build(self, pretrained, size, seed)
-        if self.modality == "seq2seq":
-            return from_seq2seq.build(self, pretrained, size, seed)
-        if self.library == "timm":
-            from tlcore.sources.opening.from_timm import build
-        elif self.modality == "text":
-            from tlcore.sources.opening.from_text import build
-        else:
-            from tlcore.sources.opening.from_transformers import build
-        return build(self, num_classes, pretrained, size, seed)
+        reader = OF_TEXTS.get(self.modality) or (from_timm if self.library == "timm" else from_transformers)
+        return reader.build(self, num_classes, pretrained, self._size(image_size), seed)
 
     def has_head(self, model: ImageModel | TextModel) -> bool:
         """Whether the head of a network that ``build(None, True)`` gave came from the folder, and not from chance."""
@@ -114,6 +107,12 @@ class OpenSource:
         return image_size
 
 
+def modality_of(config: Mapping[str, Any]) -> str:
+    """What the network of a ``config.json`` reads, and writes."""
+    kind = config.get("model_type")
+    return next((name for name, reader in OF_TEXTS.items() if kind in reader.KINDS), "image")
+
+
 def load(folder: Path, source: SourceModel, size: int | None) -> Any:
     """The network that ``save`` packed into a folder, its own head on, ready to predict. Raises UnusableInput."""
     return open_folder(folder, source).build(None, True, image_size=size).eval()
@@ -123,7 +122,8 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
     """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
     config = files.read_config(folder)
     weights = files.read_weights(folder)
-    most = MAX_CAUSAL if config.get("model_type") in from_causal.KINDS else MAX_VALUES
+    modality = modality_of(config)
+    most = MAX_CAUSAL if modality == "causal" else MAX_VALUES
     if weights.values > most:
         raise UnusableInput(
             say(
@@ -135,19 +135,11 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
             file=files.WEIGHTS,
         )
     library: Library
-    if config.get("model_type") in from_text.KINDS:
-        preprocess, library = from_text.preprocess(folder, config), "transformers"
-    elif config.get("model_type") in from_causal.KINDS:
-        preprocess, library = from_causal.preprocess(folder, config), "transformers"
-    elif config.get("model_type") in from_seq2seq.KINDS:
-        preprocess, library = from_seq2seq.preprocess(folder, config), "transformers"
+    if modality in OF_TEXTS:
+        preprocess, library = OF_TEXTS[modality].preprocess(folder, config), "transformers"
     elif "model_type" in config or "architectures" in config:
-        from tlcore.sources.opening import from_transformers
-
         preprocess, library = from_transformers.preprocess(folder, config), "transformers"
     elif "architecture" in config:
-        from tlcore.sources.opening import from_timm
-
         preprocess, library = from_timm.preprocess(config), "timm"
     else:
         raise UnusableInput(
