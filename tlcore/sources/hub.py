@@ -24,8 +24,7 @@ from tlcore.words import Sentence, say
 WANTED = (CONFIG, WEIGHTS, "preprocessor_config.json", "README.md", *tokens.FILES)
 REMEMBERED = 180.0  # seconds for which an answer about the hub is believed
 UNREACHABLE = say(
-    "The model hub is not reachable from this machine. The bundled model works without it, and so do "
-    "models that are "
+    "The model hub is not reachable from this machine. The bundled model works without it, and so do models that are "
     "on this machine already or in the folder that TLCORE_MODELS names."
 )
 Progress = Callable[..., None]  # progress(share or None, sentence)
@@ -127,8 +126,7 @@ def download(hub_id: str, revision: str | None, progress: Progress | None = None
     except errors.GatedRepoError:
         raise UnusableInput(
             say(
-                "{model} is only given to people who accepted its licence on the hub. Accept it on "
-                "{address}, sign in "
+                "{model} is only given to people who accepted its licence on the hub. Accept it on {address}, sign in "
                 "on this machine with a token (HF_TOKEN), and try again.",
                 model=hub_id,
                 address=f"{endpoint()}/{hub_id}",
@@ -172,8 +170,7 @@ def _usable(hub_id: str, sizes: dict[str, int]) -> None:
         if any(name.startswith("model-0") and name.endswith(".safetensors") for name in sizes):
             raise UnusableInput(
                 say(
-                    "The weights of {model} are cut into several files. Only models whose weights are the "
-                    "single file "
+                    "The weights of {model} are cut into several files. Only models whose weights are the single file "
                     "model.safetensors can be used here.",
                     model=hub_id,
                 ),
@@ -182,9 +179,8 @@ def _usable(hub_id: str, sizes: dict[str, int]) -> None:
         pickled = [name for name in sizes if name.lower().endswith(PICKLES)]
         raise UnusableInput(
             say(
-                "{model} has no model.safetensors, only {name}. Such a file can run program code when it "
-                "is opened, "
-                "so it is never opened here.",
+                "{model} has no model.safetensors, only {name}. Such a file can run program code when it is opened, so "
+                "it is never opened here.",
                 model=hub_id,
                 name=pickled[0],
             )

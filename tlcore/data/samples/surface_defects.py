@@ -21,9 +21,8 @@ class SurfaceDefects:
     id = "surface-defects"
     title = say("Surface defects")
     what = say(
-        "340 generated photos of metal surfaces, 64 × 64 pixels: good, scratch, dent, stain, crack. Made "
-        "by code, not by "
-        "a camera; light, grain, colour and the strength of the defects vary, and some defects are faint."
+        "340 generated photos of metal surfaces, 64 × 64 pixels: good, scratch, dent, stain, crack. Made by code, not "
+        "by a camera; light, grain, colour and the strength of the defects vary, and some defects are faint."
     )
     task = "image-classification"
     spec = {"source": "bundled/studio-small", "options": {"image_size": 64}, "budget": {"epochs": 20}}  # noqa: RUF012

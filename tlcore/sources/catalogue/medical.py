@@ -47,9 +47,8 @@ ENTRIES = (
         say("chest X-rays from three countries (arXiv 2401.10815)"),
         domain="medical",
         note=say(
-            "Shared for research, not for clinical practice. The licence changed over time: read the card "
-            "on the "
-            "hub for the one that applies."
+            "Shared for research, not for clinical practice. The licence changed over time: read the card on the hub "
+            "for the one that applies."
         ),
     ),
 )

@@ -95,8 +95,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config.get("auto_map") or config.get("trust_remote_code") or config.get("custom_pipelines"):
         raise UnusableInput(
             say(
-                "This model brings program code of its own (auto_map in config.json). Code that comes with "
-                "a model is "
+                "This model brings program code of its own (auto_map in config.json). Code that comes with a model is "
                 "never run here; choose a model whose architecture timm or transformers knows."
             ),
             code="source-remote-code",
@@ -122,8 +121,7 @@ def read_weights(folder: Path) -> Weights:
         ):
             raise _broken(
                 say(
-                    "model.safetensors is not a safetensors file; it begins like a pickle, a zip or a Git "
-                    "LFS pointer. "
+                    "model.safetensors is not a safetensors file; it begins like a pickle, a zip or a Git LFS pointer. "
                     "A pickle can run code and is not opened; save the weights as safetensors."
                 )
             )
@@ -143,8 +141,7 @@ def read_weights(folder: Path) -> Weights:
     except _CutOff as error:
         raise _broken(
             say(
-                "model.safetensors is cut off: it should have {expected} bytes and has {found}. Download "
-                "or copy it "
+                "model.safetensors is cut off: it should have {expected} bytes and has {found}. Download or copy it "
                 "once more.",
                 expected=8 + length + error.end,
                 found=size,
@@ -198,8 +195,7 @@ def no_weights(folder: str, names: list[str]) -> UnusableInput:
     if any(name.endswith(".safetensors.index.json") or "-of-0" in name for name in names):
         return UnusableInput(
             say(
-                "The weights of this model are cut into several files. Only models whose weights are the "
-                "single file "
+                "The weights of this model are cut into several files. Only models whose weights are the single file "
                 "model.safetensors can be used here."
             ),
             code="source-sharded",
@@ -209,9 +205,8 @@ def no_weights(folder: str, names: list[str]) -> UnusableInput:
     if pickles:
         return UnusableInput(
             say(
-                "The weights are in {name}, a format that can run program code when it is opened, so it is "
-                "never opened "
-                "here. Save the model as model.safetensors (save_pretrained does that) and bring it again.",
+                "The weights are in {name}, a format that can run program code when it is opened, so it is never "
+                "opened here. Save the model as model.safetensors (save_pretrained does that) and bring it again.",
                 name=pickles[0],
             ),
             code="source-pickle",

@@ -211,8 +211,7 @@ def _bounded(value: Any, depth: int = 0) -> bool:
 def _unusable_config() -> UnusableInput:
     return UnusableInput(
         say(
-            "config.json holds values that no image network can have (sizes, channels, arguments). Save it "
-            "again with "
+            "config.json holds values that no image network can have (sizes, channels, arguments). Save it again with "
             "timm or transformers."
         ),
         code="source-config",

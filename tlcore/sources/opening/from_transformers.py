@@ -214,8 +214,7 @@ def _model_type(config: dict[str, Any]) -> str:
     if not _bounded(config):
         raise UnusableInput(
             say(
-                "config.json holds values that no image network can have (sizes, channels, arguments). "
-                "Save it again "
+                "config.json holds values that no image network can have (sizes, channels, arguments). Save it again "
                 "with timm or transformers."
             ),
             code="source-config",

@@ -63,8 +63,7 @@ def render() -> None:
     st.image(
         drawing(), width="stretch",
         alt=t(
-            "Two curves of score against labels; the horizontal distance between them is the number of "
-            "labels saved."
+            "Two curves of score against labels; the horizontal distance between them is the number of labels saved."
         ),
     )  # fmt: skip
     st.caption(

@@ -85,10 +85,9 @@ def render() -> None:
     st.subheader(t("What to do about it"))
     st.markdown(
         t(
-            "Try another source model whose source data is closer to yours. Freeze less, or more. Give a "
-            "larger picture size. Add labels where the confusion matrix shows that they are needed. And if "
-            "the twin wins: take the twin. It is packed and downloaded in the same way, by choosing From "
-            "scratch as the strategy."
+            "Try another source model whose source data is closer to yours. Freeze less, or more. Give a larger "
+            "picture size. Add labels where the confusion matrix shows that they are needed. And if the twin wins: "
+            "take the twin. It is packed and downloaded in the same way, by choosing From scratch as the strategy."
         )
     )
 

@@ -72,11 +72,10 @@ def render() -> None:
     )
     st.markdown(
         t(
-            "**Frozen.** A frozen part keeps its weights exactly as they are while the rest is trained. In "
-            "this studio it also keeps the running averages inside its normalisation layers, which many "
-            "programs forget and which quietly changes a model that was said to be frozen. A frozen body has "
-            "a useful side: each picture has to go through it only once, and the head is then found in "
-            "seconds."
+            "**Frozen.** A frozen part keeps its weights exactly as they are while the rest is trained. In this studio "
+            "it also keeps the running averages inside its normalisation layers, which many programs forget and which "
+            "quietly changes a model that was said to be frozen. A frozen body has a useful side: each picture has to "
+            "go through it only once, and the head is then found in seconds."
         )
     )
     st.markdown(

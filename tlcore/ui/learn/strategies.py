@@ -33,9 +33,8 @@ def drawing() -> str:
 def render() -> None:
     st.markdown(
         t(
-            "A strategy says which parts of the source model are kept as they are, which are trained "
-            "further, at which rate, and on which data. The five families below are the ones the literature "
-            "distinguishes."
+            "A strategy says which parts of the source model are kept as they are, which are trained further, at which "
+            "rate, and on which data. The five families below are the ones the literature distinguishes."
         )
     )
     st.image(
@@ -58,11 +57,10 @@ def render() -> None:
     st.subheader(t("Fine-tuning"))
     st.markdown(
         t(
-            "The whole model is trained further on your examples, with small steps, so that it bends towards "
-            "your task without forgetting. *Helps* with more examples (hundreds and up), or where your "
-            "pictures look different. *Hurts* with very few examples: the model learns them by heart. "
-            "**Layer-wise rates** give the first layers, which are the most general, smaller steps than the "
-            "last ones (Howard and Ruder, 2018)."
+            "The whole model is trained further on your examples, with small steps, so that it bends towards your task "
+            "without forgetting. *Helps* with more examples (hundreds and up), or where your pictures look different. "
+            "*Hurts* with very few examples: the model learns them by heart. **Layer-wise rates** give the first "
+            "layers, which are the most general, smaller steps than the last ones (Howard and Ruder, 2018)."
         )
     )
     st.subheader(t("Linear probe, then fine-tuning"))

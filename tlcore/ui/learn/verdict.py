@@ -68,8 +68,7 @@ def render() -> None:
     low, high = wilson(round(0.9 * n), n)
     st.markdown(
         t(
-            "With **{n}** test pictures and 90 of 100 right, the score lies between **{low} %** and "
-            "**{high} %**.",
+            "With **{n}** test pictures and 90 of 100 right, the score lies between **{low} %** and **{high} %**.",
             n=n, low=number(100 * low, 1), high=number(100 * high, 1),
         )
     )  # fmt: skip

@@ -71,11 +71,10 @@ def render() -> None:
     )
     st.markdown(
         t(
-            "None of this is certain. With much data of your own, or with pictures very unlike those that "
-            "the model knew, the gain can be nothing, or less than nothing. That is why this studio trains a "
-            "second model for every one that it transfers: the same network, from scratch, on the same "
-            "examples. The difference between the two is what transfer brought *you*, and the report says "
-            "how sure that is."
+            "None of this is certain. With much data of your own, or with pictures very unlike those that the model "
+            "knew, the gain can be nothing, or less than nothing. That is why this studio trains a second model for "
+            "every one that it transfers: the same network, from scratch, on the same examples. The difference between "
+            "the two is what transfer brought *you*, and the report says how sure that is."
         )
     )
     st.caption(
