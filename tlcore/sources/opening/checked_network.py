@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files, tokens
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit
+from tlcore.sources.opening.fitting import BUILD_ERRORS, check_complete, check_size, does_not_fit
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def network(
                 raise
             raise does_not_fit(kind, error) from None
         if info is not None:
-            _check_complete(info, kind, may_lack)
+            check_complete(info, kind, may_lack)
     return made
 
 
@@ -84,18 +84,3 @@ def check_vocabulary(told: str, have: int) -> None:
                 wanted=wanted, have=have),
             code="source-tokenizer", file=tokens.TOKENIZER,
         )  # fmt: skip
-
-
-def _check_complete(info: Any, kind: str, may_lack: Callable[[str], bool]) -> None:
-    """Refuse where layers were not in the file, but for those that it ``may_lack``."""
-
-    def get(name: str) -> Any:
-        return info[name] if isinstance(info, dict) else getattr(info, name)
-
-    def used(key: str) -> bool:
-        return not may_lack(key) and not key.endswith("position_ids")
-
-    if mismatched := [key[0] for key in get("mismatched_keys") if used(key[0])]:
-        raise does_not_fit(kind, ValueError(f"size mismatch for {mismatched[0]}"))
-    if missing := [key for key in get("missing_keys") if used(key)]:
-        raise does_not_fit(kind, ValueError(f"missing keys: {', '.join(sorted(missing)[:3])}"))

@@ -51,6 +51,23 @@ def check_size(opened: OpenSource, make: Callable[[], nn.Module]) -> None:
     opened.size_checked = True
 
 
+def check_complete(info: Any, kind: str, may_lack: Callable[[str], bool]) -> None:
+    """Refuse where transformers' account of the loading has layers that were not in the file, but for those that it
+    ``may_lack``.
+    """
+
+    def get(name: str) -> Any:
+        return info[name] if isinstance(info, dict) else getattr(info, name)
+
+    def used(key: str) -> bool:
+        return not may_lack(key) and not key.endswith("position_ids")
+
+    if mismatched := [key[0] for key in get("mismatched_keys") if used(key[0])]:
+        raise does_not_fit(kind, ValueError(f"size mismatch for {mismatched[0]}"))
+    if missing := [key for key in get("missing_keys") if used(key)]:
+        raise does_not_fit(kind, ValueError(f"missing keys: {', '.join(sorted(missing)[:3])}"))
+
+
 def fresh_head(head: Any) -> None:
     """Small random weights and no bias: the first predictions are near even."""
     from torch import nn

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit, fresh_head, no_linear_head
+from tlcore.sources.opening.fitting import (
+    BUILD_ERRORS,
+    check_complete,
+    check_size,
+    does_not_fit,
+    fresh_head,
+    no_linear_head,
+)
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -113,7 +120,8 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
         if head_name is None and num_classes is not None:
             raise no_linear_head(kind)
         if info is not None:
-            _complete(info, head_name, kind)
+            root = (head_name or "classifier").partition(".")[0]
+            check_complete(info, kind, lambda key: key.partition(".")[0] == root or ".pooler." in key)
         if pretrained and num_classes is not None:
             torch.manual_seed(seed)
             fresh_head(net.get_submodule(str(head_name)))
@@ -281,18 +289,3 @@ def _head(net: nn.Module, outputs: int | None) -> str | None:
     if not linear or not outputs or linear[-1][1].out_features != outputs:
         return None
     return linear[-1][0]
-
-
-def _complete(info: Any, head_name: str | None, kind: str) -> None:
-    """Refuse where layers other than the head (and a pooler that is not used) were not in the file."""
-
-    def get(name: str) -> Any:
-        return info[name] if isinstance(info, dict) else getattr(info, name)
-
-    root = (head_name or "classifier").partition(".")[0]
-    mismatched = [key[0] for key in get("mismatched_keys") if key[0].partition(".")[0] != root]
-    if mismatched:
-        raise does_not_fit(kind, ValueError(f"size mismatch for {mismatched[0]}"))
-    missing = [key for key in get("missing_keys") if key.partition(".")[0] != root and ".pooler." not in key]
-    if missing:
-        raise does_not_fit(kind, ValueError(f"missing keys: {', '.join(sorted(missing)[:3])}"))
