@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files, tokens
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_complete, check_size, does_not_fit
+from tlcore.sources.opening.building import BUILD_ERRORS, check_complete, check_size, does_not_fit
 from tlcore.words import say
 
 if TYPE_CHECKING:

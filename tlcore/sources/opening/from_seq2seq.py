@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.sources.opening import from_text, pair_tokens, tokens
+from tlcore.sources.opening.building import does_not_fit
 from tlcore.sources.opening.checked_network import check_sizes, check_vocabulary, network
-from tlcore.sources.opening.fitting import does_not_fit
 from tlcore.sources.opening.pair_tokens import WARM
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.sources.opening import files
+from tlcore.sources.opening.building import fresh_head
 from tlcore.sources.opening.checked_network import network
-from tlcore.sources.opening.fitting import fresh_head
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.opened import OpenSource

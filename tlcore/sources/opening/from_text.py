@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files, tokens
+from tlcore.sources.opening.building import fresh_head
 from tlcore.sources.opening.checked_network import check_sizes, network
-from tlcore.sources.opening.fitting import fresh_head
 
 if TYPE_CHECKING:
     from tlcore.sources.opening.opened import OpenSource

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files
-from tlcore.sources.opening.fitting import BUILD_ERRORS, check_size, does_not_fit, fresh_head, no_linear_head
+from tlcore.sources.opening.building import BUILD_ERRORS, check_size, does_not_fit, fresh_head, no_linear_head
 from tlcore.words import say
 
 if TYPE_CHECKING:

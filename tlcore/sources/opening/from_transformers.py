@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files
-from tlcore.sources.opening.fitting import (
+from tlcore.sources.opening.building import (
     BUILD_ERRORS,
     check_complete,
     check_size,
