@@ -10,11 +10,11 @@ from sqlalchemy import select
 from tlcore.store.tables import DatasetRow
 
 if TYPE_CHECKING:
-    from tlcore.store.store import Store
+    from tlcore.store.workspace import Workspace
 
 
 class Datasets:
-    def __init__(self, store: Store):
+    def __init__(self, store: Workspace):
         self._store = store
 
     def folder(self, fingerprint: str) -> Path:

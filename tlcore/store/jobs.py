@@ -18,11 +18,11 @@ from tlcore.store.tables import CANCELLED, INTERRUPTED, QUEUED, RUNNING, TERMINA
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult
 
-    from tlcore.store.store import Store
+    from tlcore.store.workspace import Workspace
 
 
 class Jobs:
-    def __init__(self, store: Store):
+    def __init__(self, store: Workspace):
         self._store = store
 
     def submit(self, kind: str, owner: str, input: dict[str, Any], *, lane: str = "quick",

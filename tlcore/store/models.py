@@ -11,11 +11,11 @@ from sqlalchemy import select
 from tlcore.store.tables import Model, new_id
 
 if TYPE_CHECKING:
-    from tlcore.store.store import Store
+    from tlcore.store.workspace import Workspace
 
 
 class Models:
-    def __init__(self, store: Store):
+    def __init__(self, store: Workspace):
         self._store = store
 
     def publish(self, bundle: Path, *, name: str, owner: str, task: str, run_id: str | None,

@@ -10,11 +10,11 @@ from sqlalchemy import select, update
 from tlcore.store.tables import INTERRUPTED, QUEUED, TERMINAL, Job, Project, Run
 
 if TYPE_CHECKING:
-    from tlcore.store.store import Store
+    from tlcore.store.workspace import Workspace
 
 
 class Projects:
-    def __init__(self, store: Store):
+    def __init__(self, store: Workspace):
         self._store = store
 
     def create(self, name: str, owner: str, draft: dict[str, Any] | None = None) -> Project:

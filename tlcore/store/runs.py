@@ -13,13 +13,13 @@ from tlcore.store.tables import Job, Point, Run, new_id
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tlcore.store.store import Store
+    from tlcore.store.workspace import Workspace
 
 KEY = ("run_id", "arm", "seed", "trial", "phase", "epoch")
 
 
 class Runs:
-    def __init__(self, store: Store):
+    def __init__(self, store: Workspace):
         self._store = store
 
     def create(self, spec: Any, owner: str, project_id: str | None = None) -> Run:

@@ -17,7 +17,7 @@ from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -78,7 +78,7 @@ def write(kind: Classifier, context: RunContext, calibration: Calibration, resul
     return facts
 
 
-def rows(bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
     """The likeliest label of each input, or what the bundle's threshold decides for."""
     calibration, labels = bundle.calibration.model_dump(), bundle.labels
     inputs = bundle.prepared.feed([ready for _, ready in waiting])

@@ -13,7 +13,6 @@ from tlcore.words import Sentence
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -56,6 +55,24 @@ class Prepared(Protocol):
         """Inputs that were made ready, as the network takes them."""
 
 
+class Opened(Protocol):
+    """What a kind sees of a bundle that was opened (`bundle.open.Bundle`)."""
+
+    labels: list[str]
+    prepared: Any
+    calibration: Calibration
+    settings: dict[str, float]  # of its knobs
+    manifest: Any
+
+    @property
+    def session(self) -> Any:
+        """The model in onnxruntime. Raises UnusableInput."""
+
+    @property
+    def folder(self) -> Path:
+        """The files of the weights, for networks that torch runs."""
+
+
 class Kind(Protocol):
     """One kind. One file in this folder, one line in its ``__init__``."""
 
@@ -65,7 +82,7 @@ class Kind(Protocol):
     needed: tuple[str, ...]  # files without which it is no bundle
     labelled: bool  # ``labels.json`` names classes
     worker: bool  # predicting needs torch: the pages ask a job of the worker
-    knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Bundle.settings` holds what was
+    knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Opened.settings` holds what was
     requirements: str  # of predict.py
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +96,7 @@ class Kind(Protocol):
         model says of it. Returns the figures of the comparison of ONNX and torch, or ``skipped`` with the reason.
         """
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         """What the model says of a batch of (name, input made ready)."""
 
     def predict_py(self) -> str:

@@ -19,7 +19,7 @@ from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -106,7 +106,7 @@ class Generation:
             "A model that writes has no ONNX file: predict.py runs its weights with torch and transformers.",
         ).model_dump()}  # fmt: skip
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         """What the model writes behind each prompt, by the bundle's settings."""
         if bundle.prepared._model is None:
             bundle.prepared._model = _network(bundle)
@@ -156,7 +156,7 @@ class Generation:
         ]
 
 
-def _network(bundle: Bundle) -> Any:
+def _network(bundle: Opened) -> Any:
     """The bundle's network as its files describe it, checked as any stranger's model is."""
     from tlcore.sources.opening import load
     from tlcore.sources.source_model import SourceModel

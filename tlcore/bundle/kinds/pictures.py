@@ -18,7 +18,7 @@ from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -82,7 +82,7 @@ class Pictures:
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
         return classes.write(self, context, calibration, result, folder)
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         return classes.rows(bundle, waiting)
 
     def predict_py(self) -> str:

@@ -22,7 +22,7 @@ from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -125,7 +125,7 @@ class Questions:
         _example(run, prepared, ready[0], folder)
         return facts
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         """The best answer to each question and where it stands; '' where the context gives none."""
         prepared: Any = bundle.prepared
         found = _answers(partial(_by_onnx, bundle.session), prepared, [ready for _, ready in waiting])

@@ -20,7 +20,7 @@ from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -111,7 +111,7 @@ class Sequences:
         layout.write_json(folder / "example" / "expected.json", expected)
         return {"n": 0, "agrees": None, "skipped": NO_ONNX.model_dump()}
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         prepared: Any = bundle.prepared
         network = prepared.network(bundle.folder)
         written = _write(prepared, network, [ready for _, ready in waiting], int(bundle.settings["beams"]))

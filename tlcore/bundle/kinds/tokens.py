@@ -21,7 +21,7 @@ from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.bundle.calibrated import Calibration
-    from tlcore.bundle.open import Bundle
+    from tlcore.bundle.kinds.contract import Opened
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
@@ -98,7 +98,7 @@ class Tokens:
         })  # fmt: skip
         return facts
 
-    def rows(self, bundle: Bundle, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         ready = [one for _, one in waiting]
         logits = onnx.run(bundle.session, bundle.prepared.feed(ready))
         if logits.ndim != 3 or logits.shape[2] != len(bundle.prepared.tags):
