@@ -14,8 +14,7 @@ from tlcore.errors import UnusableInput
 from tlcore.spec import Spec, from_dict
 from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES, find
-from tlcore.strategies.contract import missing
-from tlcore.strategies.options import resolved
+from tlcore.strategies.contract import missing, resolved
 from tlcore.words import say
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")

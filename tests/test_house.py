@@ -68,19 +68,15 @@ def dotted(path: Path) -> str:
     return name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def imports_within(path: Path, modules: set[str]) -> Iterator[tuple[str, bool]]:
-    """The modules of tlcore that a module imports anywhere, and whether for annotations alone."""
-    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(path.read_text()), False)]
-    while waiting:
-        node, typing = waiting.pop()
+def imports_within(path: Path, modules: set[str]) -> Iterator[str]:
+    """The modules of tlcore that a module imports anywhere: inside of functions and for annotations too."""
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tlcore":
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield whole if whole in modules else str(node.module), typing
+                yield whole if whole in modules else str(node.module)
         elif isinstance(node, ast.Import):
-            yield from ((alias.name, typing) for alias in node.names if alias.name.startswith("tlcore."))
-        typing |= isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        waiting += [(child, typing) for child in ast.iter_child_nodes(node)]
+            yield from (alias.name for alias in node.names if alias.name.startswith("tlcore."))
 
 
 def room(module: str) -> str:
@@ -94,7 +90,7 @@ def test_no_room_imports_from_one_above_it():
         f"{module} imports {other}"
         for path in MODULES
         if room(module := dotted(path)) in ROOMS
-        for other, _ in imports_within(path, known)
+        for other in imports_within(path, known)
         if room(other) and ROOMS.index(room(other)) > ROOMS.index(room(module))
     }
     assert not upwards
@@ -102,10 +98,7 @@ def test_no_room_imports_from_one_above_it():
 
 def test_modules_do_not_import_each_other_in_circles():
     known = {dotted(path) for path in MODULES}
-    above = {
-        dotted(path): {other for other, typing in imports_within(path, known) if not typing} - {dotted(path)}
-        for path in MODULES
-    }
+    above = {dotted(path): set(imports_within(path, known)) - {dotted(path)} for path in MODULES}
     try:
         list(TopologicalSorter(above).static_order())
     except CycleError as error:

@@ -16,8 +16,7 @@ from tlcore.errors import UnusableInput
 from tlcore.sources.opening import bodies, open_folder
 from tlcore.spec_parts import Data
 from tlcore.strategies import find
-from tlcore.strategies.contract import PlanContext, missing
-from tlcore.strategies.options import resolved
+from tlcore.strategies.contract import PlanContext, missing, resolved
 from tlcore.training import fit, loop, once
 from tlcore.training.fitting import Fitting
 from tlcore.training.work import epochs_of, work_of

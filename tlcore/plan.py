@@ -7,8 +7,7 @@ from typing import Any
 
 from tlcore.spec import Spec
 from tlcore.strategies import find
-from tlcore.strategies.contract import PlanContext, Strategy
-from tlcore.strategies.options import resolved
+from tlcore.strategies.contract import PlanContext, Strategy, resolved
 from tlcore.tasks.contract import Metric
 from tlcore.training.work import epochs_of
 

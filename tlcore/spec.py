@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from tlcore import strategies, tasks
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Budget, Data, Options, SpecPart, is_fingerprint
-from tlcore.strategies.options import resolved
+from tlcore.strategies.contract import resolved
 from tlcore.words import say
 
 MAX_BYTES = 1_000_000

@@ -103,6 +103,15 @@ FRESH = 4.0  # times the rates of fine-tuning: what a head alone is tried with (
 NO_SETS: Mapping[str, Sentence] = MappingProxyType({})
 
 
+def resolved(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of a strategy, as given or by default. Raises ValueError naming what is wrong."""
+    known = {option.id: option for option in strategy.options}
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{strategy.id} has no option {name}; it has: {', '.join(known) or 'none'}")
+    return {name: option.checked(given.get(name, option.default)) for name, option in known.items()}
+
+
 def missing(strategy: Strategy, data: Data) -> Sentence | None:
     """What a strategy needs that a Spec does not name; None where nothing is missing."""
     for name, what in strategy.needs.items():

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tlcore.words import Sentence
-
-if TYPE_CHECKING:
-    from tlcore.strategies.contract import Strategy
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,3 @@ class Option:
         if self.choices:
             return {**told, "choices": [name for name, _ in self.choices]}
         return told if isinstance(self.default, bool) else {**told, "low": self.low, "high": self.high}
-
-
-def resolved(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a strategy, as given or by default. Raises ValueError naming what is wrong."""
-    known = {option.id: option for option in strategy.options}
-    for name in given:
-        if name not in known:
-            raise ValueError(f"{strategy.id} has no option {name}; it has: {', '.join(known) or 'none'}")
-    return {name: option.checked(given.get(name, option.default)) for name, option in known.items()}

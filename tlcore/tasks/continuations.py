@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tlcore.data.dataset import Dataset
     from tlcore.sources.opening import OpenSource
-    from tlcore.tasks.text_generation import TextGeneration
+    from tlcore.tasks.contract import Task
 
 PROMPT = 200  # characters of a plain text that are given, at most; never more than half of it
 SHOWN, PREDICTED = 4, 24  # prompts that are gone on from by both models, and by the trained one alone
@@ -39,7 +39,7 @@ def halves(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return [_parted(text) for text in rows["text"]]
 
 
-def samples(task: TextGeneration, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any],
+def samples(task: Task, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any],
             source: OpenSource, weights: Path) -> list[dict[str, Any]]:  # fmt: skip
     """What the source as it is and the trained model write from the same prompts with the same seeds: {id, prompt,
     truth, written: [{how, before, after}]}. Fills in ``prediction`` of some of the answers: those that went worst, and

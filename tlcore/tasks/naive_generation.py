@@ -17,13 +17,13 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from tlcore.sources.opening import OpenSource
     from tlcore.tasks.causal_examples import CausalExamples
-    from tlcore.tasks.text_generation import TextGeneration
+    from tlcore.tasks.contract import Task
 
 MOST = 2_000_000  # training tokens that are counted, from the beginning
 BATCH = 8
 
 
-def naive(task: TextGeneration, examples: Mapping[str, CausalExamples], target: dict[str, Any],
+def naive(task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any],
           source: OpenSource) -> list[Naive]:  # fmt: skip
     """N-grams whose length of context is chosen on validation data, and the source before any training."""
     model = task.source_model(source, target)[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files
@@ -12,7 +13,15 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from torch import nn
 
-    from tlcore.sources.opening.opened import OpenSource
+
+class ModelFolder(Protocol):
+    """What building needs of a model folder that was opened (`opened.OpenSource`)."""
+
+    folder: Path
+    config: dict[str, Any]
+    preprocess: dict[str, Any]
+    size_checked: bool  # whether `check_size` has passed it
+
 
 # What a library raises on a config that does not belong to the weights, or that describes nothing.
 BUILD_ERRORS = (
@@ -22,7 +31,7 @@ BUILD_ERRORS = (
 SLACK = 60_000_000  # weights that a file may lack: a head for many classes, a pooler
 
 
-def check_size(opened: OpenSource, make: Callable[[], nn.Module]) -> None:
+def check_size(opened: ModelFolder, make: Callable[[], nn.Module]) -> None:
     """Refuse a config that describes a far larger network than the file holds, before memory is taken for it.
 
     ``make`` builds the network; here it does so on torch's meta device, which allocates nothing.

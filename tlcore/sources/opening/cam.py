@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-    from tlcore.sources.opening.image_model import ImageModel
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class CamTarget:
         return patches.transpose(1, 2).unflatten(2, (side, side))
 
 
-def find_cam_target(model: ImageModel) -> CamTarget | None:
+def find_cam_target(model: Any) -> CamTarget | None:
     """The last module with a map, seen on a blank picture; of token networks the last block's first norm."""
     import torch
 

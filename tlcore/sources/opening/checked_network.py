@@ -11,11 +11,11 @@ from tlcore.sources.opening.building import BUILD_ERRORS, check_complete, check_
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.building import ModelFolder
 
 
 def network(
-    opened: OpenSource, auto: Any, pretrained: bool, seed: int, *,
+    opened: ModelFolder, auto: Any, pretrained: bool, seed: int, *,
     may_lack: Callable[[str], bool] = lambda key: "pooler" in key, without: Collection[str] = (),
     changes: Mapping[str, Any] | None = None, tokenizers: Callable[[Any], None] | None = None,
 ) -> Any:  # fmt: skip

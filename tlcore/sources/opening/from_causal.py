@@ -9,8 +9,8 @@ from tlcore.sources.opening import from_text, tokens
 from tlcore.sources.opening.checked_network import check_sizes, network
 
 if TYPE_CHECKING:
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.causal_model import CausalModel
-    from tlcore.sources.opening.opened import OpenSource
 
 KINDS = frozenset(
     {"gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3", "gpt_neox"}
@@ -31,7 +31,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> CausalModel:
+def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> CausalModel:
     """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it, whatever
     ``num_classes`` is. ``size`` is in tokens and changes nothing of the network.
     """

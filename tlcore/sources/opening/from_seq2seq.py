@@ -11,7 +11,7 @@ from tlcore.sources.opening.checked_network import check_sizes, check_vocabulary
 from tlcore.sources.opening.pair_tokens import WARM
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
 
 KINDS = frozenset({"t5", "mt5", "marian", "bart", "m2m_100", WARM})
@@ -49,7 +49,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
+def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
     """The network as transformers builds it, its saved weights loaded and checked; nothing new is put on it, whatever
     ``num_classes`` is.
 
@@ -73,7 +73,7 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     return Seq2SeqModel(net, pair, opened.config, opened.folder, size, int(opened.preprocess["pad"]))
 
 
-def on_encoder(opened: OpenSource, vocabulary: str, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
+def on_encoder(opened: ModelFolder, vocabulary: str, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
     """A text encoder as a source of knowledge (Rothe et al. 2020, arXiv 1907.12461), and a fresh decoder that looks at
     all of its token vectors and writes in the tokens of ``vocabulary``.
     """
@@ -82,7 +82,7 @@ def on_encoder(opened: OpenSource, vocabulary: str, pretrained: bool, size: int,
 
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
 
-    encoder = opened.build(None, pretrained, image_size=size, seed=seed).net.encoder
+    encoder = from_text.build(opened, None, pretrained, size, seed).net.encoder
     written = tokens.open_tokenizer(vocabulary, 8)
     width, heads = encoder.config.hidden_size, getattr(encoder.config, "num_attention_heads", 0)
     with torch.random.fork_rng(devices=[]):
@@ -111,7 +111,7 @@ def _inner(config: dict[str, Any]) -> dict[str, Any]:
     return {**plain(config), "model_type": config["model_type"]}
 
 
-def _any_languages(opened: OpenSource) -> tuple[str | None, str | None]:
+def _any_languages(opened: ModelFolder) -> tuple[str | None, str | None]:
     """Two languages that a model of many surely knows."""
     return ("eng_Latn", "por_Latn") if opened.config["model_type"] == "m2m_100" else (None, None)
 

@@ -9,11 +9,11 @@ from tlcore.sources.opening.building import fresh_head
 from tlcore.sources.opening.checked_network import network
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.span_model import SpanModel
 
 
-def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> SpanModel:
+def build(opened: ModelFolder, pretrained: bool, size: int, seed: int) -> SpanModel:
     """The encoder with the source's own head for question answering where it has one, else a fresh one.
 
     ``size`` is in tokens and changes nothing of the network. Raises UnusableInput where weights and architecture do not
@@ -39,7 +39,7 @@ def build(opened: OpenSource, pretrained: bool, size: int, seed: int) -> SpanMod
     return model
 
 
-def has_head(opened: OpenSource) -> bool:
+def has_head(opened: ModelFolder) -> bool:
     """Whether the folder is one of a network for question answering, its head in it."""
     from tlcore.sources.opening.span_model import HEADS
 

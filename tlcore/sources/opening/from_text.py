@@ -11,7 +11,7 @@ from tlcore.sources.opening.building import fresh_head
 from tlcore.sources.opening.checked_network import check_sizes, network
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening.opened import OpenSource
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.text_model import TextModel
 
 KINDS = frozenset({
@@ -33,7 +33,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> TextModel:
+def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> TextModel:
     """The encoder as transformers builds it, its saved weights loaded and checked, and a fresh head.
 
     ``size`` is in tokens and changes nothing of the network.
@@ -59,7 +59,7 @@ def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: i
     return TextModel(encoder, head, opened.config, opened.folder, size)
 
 
-def with_masked_head(opened: OpenSource) -> Any:
+def with_masked_head(opened: ModelFolder) -> Any:
     """The source as it guesses hidden words, in evaluation mode; None where its file has no head for that."""
     from transformers import AutoModelForMaskedLM
 
@@ -72,7 +72,7 @@ def with_masked_head(opened: OpenSource) -> Any:
         return None
 
 
-def _own_head(opened: OpenSource, width: int) -> Any:
+def _own_head(opened: ModelFolder, width: int) -> Any:
     """The head that a model of the studio brings, in its file of weights."""
     from safetensors import safe_open
     from torch import nn

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.image_model import ImageModel
-    from tlcore.sources.opening.opened import OpenSource
 
 # What of pretrained_cfg describes the network and its pictures; the rest (urls, files, loaders) is not taken
 # over.
@@ -103,7 +103,7 @@ def preprocess(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> ImageModel:
+def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> ImageModel:
     """The network as timm builds it, the saved weights loaded strictly, and a fresh head."""
     import timm
     import torch

@@ -23,8 +23,8 @@ from tlcore.words import say
 if TYPE_CHECKING:
     from torch import nn
 
+    from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.image_model import ImageModel
-    from tlcore.sources.opening.opened import OpenSource
 
 PREPROCESSOR = "preprocessor_config.json"
 # Their inputs are not simply pictures of one size, they have two heads, or their weights are another
@@ -93,7 +93,7 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def build(opened: OpenSource, num_classes: int | None, pretrained: bool, size: int, seed: int) -> ImageModel:
+def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> ImageModel:
     """The network as transformers builds it, its saved weights loaded and checked, and a fresh head."""
     import torch
     from transformers import AutoConfig, AutoModelForImageClassification

@@ -23,8 +23,8 @@ class MaskedHead(nn.Module):
         from transformers import AutoModelForMaskedLM
 
         encoder = model.encoder
-        place = SimpleNamespace(config=model.config, folder=model.folder, size_checked=True)
-        whole: Any = with_masked_head(place) if brought else None  # type: ignore[arg-type]
+        place = SimpleNamespace(config=model.config, folder=model.folder, preprocess={}, size_checked=True)
+        whole: Any = with_masked_head(place) if brought else None
         self.brought = whole is not None
         if whole is None:
             whole = AutoModelForMaskedLM.from_config(encoder.config, dtype=torch.float32)
