@@ -258,7 +258,7 @@ def test_every_strategy_trains(strategy, kind, folders, pairs, tmp_path, store):
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, tmp_path, store, monkeypatch):
     from safetensors.torch import load_file
 
-    from tlcore.training import fit, loop
+    from tlcore.training import fit
 
     source = opened(folders["bert"])
     whole = fit.again(fitting(source, pairs, store, tmp_path / "whole", "fine-tuning", 3), "transfer", 0, 1e-3)
@@ -270,11 +270,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, 
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(loop, "score", dies)
+    monkeypatch.setattr(scoring, "score", dies)
     told = fitting(source, pairs, store, tmp_path / "killed", "fine-tuning", 3)
     with pytest.raises(KeyboardInterrupt):
         fit.again(told, "transfer", 0, 1e-3)
-    monkeypatch.setattr(loop, "score", real)
+    monkeypatch.setattr(scoring, "score", real)
     resumed = fit.again(told, "transfer", 0, 1e-3)
     ours, theirs = (load_file(one.weights / "model.safetensors") for one in (whole, resumed))
     assert all((ours[name] == theirs[name]).all() for name in ours)
