@@ -11,7 +11,7 @@ from tlcore.words import t
 
 guard("data")
 
-walk.heading(t("Data"), t("Upload labelled examples. They are checked and shown before they become a dataset."))
+walk.heading(t("Data"), t("Upload your examples. They are checked and shown before they become a dataset."))
 project = walk.need_project()
 if not project.draft.get("task"):
     st.info(t("Choose first what is to be learned."), icon=":material/info:")

@@ -108,7 +108,9 @@ def table(monkeypatch):
         return seen
 
     monkeypatch.setattr(st, "caption", lambda text: seen.setdefault("caption", text))
-    monkeypatch.setattr(corrections, "class_picker", lambda labels, key: seen.setdefault("labels", labels)[-1])
+    monkeypatch.setattr(
+        corrections, "class_picker", lambda labels, key, title=None: seen.setdefault("labels", labels)[-1]
+    )
     monkeypatch.setattr(corrections.texts, "searched", lambda key: "")
     return edits
 

@@ -108,7 +108,7 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
     task, source = tasks.find("translation"), sources.open_source(str(folder), store)
     asked = Spec(task=task.id, data=Data(dataset=made.fingerprint), source=str(folder), seeds=1, baseline="none",
                  budget={"epochs": 1}, options={"batch_size": 16})  # fmt: skip
-    advice = lambda: flow.advised(asked, task, made, source, store, lambda *told, **more: None)  # noqa: E731
+    advice = lambda: flow.advised(asked, task, made, source, store, lambda *told, **more: None, "local")  # noqa: E731
     plan = flow.plan_for(asked, task, made, source, advice)
     assert plan["strategy"] == "lora"
     told = Fitting(task, made, source, task.fit_target(made), plan, tmp_path / "run", store.home / "cache",

@@ -229,7 +229,7 @@ def test_groups_of_the_person_win_and_articles_where_there_are_many(tmp_path):
         staged(tmp_path / "q.csv", tmp_path, group="shelf")
     few = staged(text_models.write_questions(tmp_path / "few.json", ROWS), tmp_path)
     first = few.rows.iloc[0]
-    assert first["group"] == f"{' '.join(first['text'].split())[:47]}… (few.json:1)"
+    assert first["group"] == f"{' '.join(first['text'].split())[:31]}… (few.json:1)"
     assert few.rows["group"].nunique() == few.rows["text"].nunique()
     many = staged(text_models.write_questions(tmp_path / "many.json", text_models.questions(120)), tmp_path)
     assert set(many.rows["group"]) == {f"t{i}" for i in range(120)}

@@ -15,6 +15,7 @@ from tlcore.data.confirming import confirm
 from tlcore.data.staging import Staged, stage
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Split
+from tlcore.ui import texts
 from tlcore.ui.dataset_view import set_aside_csv
 from tlcore.words import t
 
@@ -91,6 +92,12 @@ def test_a_formula_is_a_text_and_no_list_that_is_handed_out_runs_it(tmp_path, so
         cells = [cell for row in csv.reader(told.splitlines()) for cell in row]
         assert any(cell.startswith("'=t.csv") for cell in cells)
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
+
+
+def test_a_table_on_a_page_downloads_no_formula():
+    """Its toolbar writes the cells as they are shown."""
+    assert texts.short(FORMULA) == f"\u200b{FORMULA}"
+    assert texts.short("plain = words") == "plain = words"
 
 
 @pytest.mark.parametrize(("start", "end", "said"), [

@@ -44,9 +44,9 @@ def sentence(told: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Se
         "half": round(100 * told["half"]["metrics"][metric.id], 1), "shared": round(shared or 0.0, 3),
     }  # fmt: skip
     if not values["own"] and shared == 0.5:
-        how = say("All labels are given from one half up: the {m} validation texts do not tell a better threshold.",
-                  **values)  # fmt: skip
-    elif shared is None:
+        return say("All labels are given from one half up: the {m} validation texts do not tell a better threshold.",
+                   **values)  # fmt: skip
+    if shared is None:
         how = say("Each label is given from a threshold of its own up, the one with its best F1 on {m} validation "
                   "texts.", **values)  # fmt: skip
     elif values["own"]:

@@ -19,8 +19,8 @@ class GradualUnfreezing:
     id = "gradual-unfreezing"
     title = say("Gradual unfreezing")
     what = say(
-        "First the head is fitted; then the layers next to it are trained with it, then ever more, until all are; "
-        "lower layers move more slowly."
+        "First a new head is fitted, where there is one; then the last layers are trained, then ever more, until all "
+        "are; lower layers move more slowly."
     )
     helps = say("Texts above all, and tens to hundreds of examples (of each class, where there are classes): the "
                 "general layers are disturbed last.")  # fmt: skip

@@ -70,6 +70,7 @@ def choose(project: Project, advised: str | None) -> str:
                 st.caption(t(strategy.what))
                 if reason := refused[strategy.id]:
                     st.caption(":material/block: " + sentence(reason))
+                    continue  # when it helps is said of tasks that can have it
                 st.markdown(f":material/thumb_up: {t(strategy.helps)}")
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
                 st.caption(plain(strategy.paper))

@@ -43,11 +43,11 @@ def edit(task: str, rows: pd.DataFrame, file: Any, corrections: dict[str, str], 
         ]  # fmt: skip
     table["out"] = [corrections.get(name) == "" for name in names]
     st.caption(
-        t("Click a label to change it, or tick what is to be left out. Changes are kept at once and used when you "
-          "confirm.")
+        t("Click a label to change it, or tick what is to be left out. Changes are kept at once; the button below uses "
+          "them.")
         if column
-        else t("Tick what is to be left out; it is kept at once and used when you confirm. What is wrong in an example "
-               "is put right in your file, in the row that is named here: upload it again then.")
+        else t("Tick what is to be left out. Ticks are kept at once; the button below uses them. What is wrong in an "
+               "example is put right in your file, in the row that is named here: upload it again then.")
     )  # fmt: skip
     edited = st.data_editor(
         table,
@@ -61,7 +61,7 @@ def edit(task: str, rows: pd.DataFrame, file: Any, corrections: dict[str, str], 
             "picture": st.column_config.ImageColumn(t("Picture"), width="small"),
             "text": st.column_config.TextColumn(t("Text"), width="large"),
             "file": st.column_config.TextColumn(t("File") if pictures else t("Row")),
-            "out": st.column_config.CheckboxColumn(t("Leave out"), width="small"),
+            "out": st.column_config.CheckboxColumn(t("Leave out"), width=140, pinned=True),
             **{name: t(texts.OWN[name]) for name in table if name in texts.OWN},
             "label": _label_column(rows, column, corrections),
         },
@@ -93,7 +93,7 @@ def _part(rows: pd.DataFrame, column: str | None, key: str) -> tuple[pd.DataFram
         label = class_picker(sorted(rows["label"].dropna().unique()), key)
         return rows[rows["label"] == label], label
     sets = rows[column].str.split(BETWEEN)
-    label = class_picker(sorted({one for labels in sets for one in labels}), key)
+    label = class_picker(sorted({one for labels in sets for one in labels}), key, t("Label"))
     return rows[sets.map(lambda labels: label in labels)], label
 
 

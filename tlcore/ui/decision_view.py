@@ -14,13 +14,16 @@ from tlcore.ui.bundles import opened
 from tlcore.ui.text import plain, score, sentence
 from tlcore.words import number, t
 
+HALF = 0.5  # where validation data have chosen nothing
+
 
 def show(path: Path, report: dict[str, Any]) -> None:
     """Nothing unless there are two classes, or several labels a text; else what is kept, and the choice of another."""
     from tlcore.bundle.calibrated import Decision, keep_decision
 
     curves = report.get("operating")
-    if report.get("thresholds") and path.exists():
+    chosen = (report.get("thresholds") or {}).get("labels", ())
+    if any(row["threshold"] != HALF for row in chosen) and path.exists():
         _labels(path, report)
     if not curves or not path.exists():
         return

@@ -8,11 +8,12 @@ from tlcore.ui.text import plain, short
 from tlcore.words import t
 
 
-def class_picker(labels: list[str], key: str) -> str:
+def class_picker(labels: list[str], key: str, title: str | None = None) -> str:
     """One of the labels; '' stands for none of them."""
+    title = title or t("Class")
     if len(labels) <= 12:
         chosen = st.pills(
-            t("Class"),
+            title,
             labels,
             default=labels[0],
             required=True,
@@ -20,7 +21,6 @@ def class_picker(labels: list[str], key: str) -> str:
             format_func=lambda label: plain(short(label, 40)) or t("no label"),
         )
         return str(chosen)
-    title = t("Class")
     return str(
         st.selectbox(title, labels, key=f"{key}-class-list", width=420, format_func=lambda one: one or t("no label"))
     )

@@ -43,6 +43,9 @@ def show(project: Project, spec: Spec, dataset: Dataset) -> None:
 
 def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any], job: Job | None) -> None:
     names = [_title(one) for one in race.candidates(tasks.find(spec.task), spec.data)]
+    if len(names) < 2:
+        st.caption(t("Of the strategies that race, this task can have one alone: {names}.", names=names))
+        return
     st.markdown(
         t(
             "With a few more minutes the strategies can show themselves what suits your data: {names} are trained "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.errors import StudioError
+from tlcore.report.predictions import cell
 from tlcore.ui.state import store
 from tlcore.ui.text import percent_or_dash, plain, sentence
 from tlcore.words import Sentence, say, t
@@ -96,7 +97,12 @@ def language_warning(source: str, rows: pd.DataFrame) -> None:
 def short(text: object) -> str:
     """A text's beginning on one line."""
     told = " ".join(str(text).split())
-    return told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…"
+    return no_formula(told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…")
+
+
+def no_formula(text: str) -> str:
+    """A cell with a sign of no width before what a spreadsheet would run: the download of a table guards nothing."""
+    return text if cell(text) == text else f"\u200b{text}"
 
 
 def searched(key: str) -> str:
@@ -163,8 +169,9 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
         st.caption(t("No error holds these words."))
         return []
     shown = pd.DataFrame({
-        "text": [" ".join(one["text"].split()) for one in kept], "truth": [one["truth"] for one in kept],
-        "prediction": [one["prediction"] for one in kept],
+        "text": [no_formula(" ".join(one["text"].split())) for one in kept],
+        "truth": [no_formula(str(one["truth"])) for one in kept],
+        "prediction": [no_formula(str(one["prediction"])) for one in kept],
         "sure": [percent_or_dash(one[sure]) for one in kept], "row": [one["id"] for one in kept],
     })  # fmt: skip
     st.dataframe(

@@ -21,7 +21,7 @@ from tlcore.words import Sentence, say
 READ = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xlsm", ".parquet")
 ARTICLES = 100  # from so many on each article stays within one split, and below that each context
 ARTICLE = "title"
-BEGINS = 48  # characters of a context that name it
+BEGINS = 32  # characters of a context that name it
 NAMES = {
     "context": ("context", "contexto", "passage", "passagem", "paragraph", "parágrafo", "paragrafo", "text", "texto",
                 "document", "documento"),
