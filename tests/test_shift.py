@@ -14,7 +14,8 @@ from tlcore import data, flow, guidance, sources, tasks
 from tlcore.cli import main
 from tlcore.data import further
 from tlcore.guidance import looking, shift
-from tlcore.spec import Data, Options, from_dict
+from tlcore.spec import from_dict
+from tlcore.spec_parts import Data, Options
 from tlcore.training.hooks import dan
 from tlcore.words import Sentence
 
