@@ -3,22 +3,7 @@
 import streamlit as st
 
 from tlcore.store.tables import FAILED, SUCCEEDED
-from tlcore.ui import (
-    calibration_view,
-    domains_view,
-    errors_view,
-    explanation_view,
-    guard,
-    jobview,
-    live,
-    naive_view,
-    samples_view,
-    savings_view,
-    slices_view,
-    tasks_view,
-    verdicts,
-    walk,
-)
+from tlcore.ui import explanation_view, guard, jobview, live, naive_view, report_parts, verdicts, walk
 from tlcore.words import t
 
 guard("compare")
@@ -46,47 +31,17 @@ else:
     verdicts.scores(report)
     verdicts.notes(report)
     verdicts.downloads(run)
+    parts = report_parts.of(report)
     part = st.segmented_control(
         t("Part"),
-        verdicts.parts(report),
+        list(parts),
         default="curves",
         required=True,
         key="compare-part",
         label_visibility="collapsed",
-        format_func={
-            "curves": t("Curves and over-fitting"),
-            "samples": t("What it writes"),
-            "domains": t("The two domains"),
-            "tasks": t("Task by task"),
-            "classes": t("Classes") if report.get("confusion") else t("Labels"),
-            "errors": t("Errors"),
-            "slices": t("Where it is weak"),
-            "naive": t("Against the naive"),
-            "calibration": t("Calibration"),
-            "savings": t("Label savings"),
-        }.__getitem__,
+        format_func={name: t(one.title(report)) for name, one in parts.items()}.__getitem__,
     )
-    if part == "curves":
-        verdicts.curves(run, report)
-        verdicts.gap(report)
-    elif part == "tasks":
-        tasks_view.show(report)
-    elif part == "classes":
-        verdicts.classes(report)
-    elif part == "samples":
-        samples_view.show(report)
-    elif part == "domains":
-        domains_view.show(report)
-    elif part == "slices":
-        slices_view.show(run, report)
-    elif part == "naive":
-        naive_view.show(report)
-    elif part == "calibration":
-        calibration_view.show(report)
-    elif part == "savings":
-        savings_view.show(run, report)
-    else:
-        errors_view.show(run, report)
+    parts[part].show(run, report)
     walk.forward("share", t("Next: try it, download it, share it"))
 
 st.subheader(t("All runs of this project"), anchor=False)

@@ -61,21 +61,6 @@ def verdict(report: dict[str, Any]) -> None:
             learn_link("verdict", t("How is the verdict reached?"))
 
 
-def parts(report: dict[str, Any]) -> list[str]:
-    """The parts of a report that there are: classes and calibration only where the answers are classes."""
-    always = {"curves", "errors", "naive", "savings"}
-    has = {
-        "classes": report.get("per_class"),
-        "slices": report.get("slices"),
-        "calibration": report.get("calibration"),
-        "domains": report.get("domains"),
-        "samples": report.get("samples"),
-        "tasks": report.get("tasks"),
-    }
-    order = ("curves", "samples", "domains", "tasks", "classes", "errors", "slices", "naive", "calibration", "savings")
-    return [part for part in order if part in always or has[part]]
-
-
 def scores(report: dict[str, Any]) -> None:
     """Both arms side by side, every metric with its interval; what it cost."""
     transfer, baseline, difference = report["transfer"], report.get("baseline"), report.get("difference")

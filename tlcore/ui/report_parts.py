@@ -1,0 +1,59 @@
+"""The parts of a report that Compare shows one at a time. A new part is one line in PARTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tlcore.ui import (
+    calibration_view,
+    domains_view,
+    errors_view,
+    naive_view,
+    samples_view,
+    savings_view,
+    slices_view,
+    tasks_view,
+    verdicts,
+)
+from tlcore.words import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.store.tables import Run
+
+
+@dataclass(frozen=True)
+class Part:
+    """``needs`` is the field of the report without which there is no such part; None: it is always there."""
+
+    id: str
+    title: Callable[[dict[str, Any]], Sentence]
+    show: Callable[[Run, dict[str, Any]], None]
+    needs: str | None = None
+
+
+def _curves(run: Run, report: dict[str, Any]) -> None:
+    verdicts.curves(run, report)
+    verdicts.gap(report)
+
+
+PARTS = (
+    Part("curves", lambda report: say("Curves and over-fitting"), _curves),
+    Part("samples", lambda report: say("What it writes"), lambda run, report: samples_view.show(report), "samples"),
+    Part("domains", lambda report: say("The two domains"), lambda run, report: domains_view.show(report), "domains"),
+    Part("tasks", lambda report: say("Task by task"), lambda run, report: tasks_view.show(report), "tasks"),
+    Part("classes", lambda report: say("Classes") if report.get("confusion") else say("Labels"),
+         lambda run, report: verdicts.classes(report), "per_class"),
+    Part("errors", lambda report: say("Errors"), errors_view.show),
+    Part("slices", lambda report: say("Where it is weak"), slices_view.show, "slices"),
+    Part("naive", lambda report: say("Against the naive"), lambda run, report: naive_view.show(report)),
+    Part("calibration", lambda report: say("Calibration"), lambda run, report: calibration_view.show(report),
+         "calibration"),
+    Part("savings", lambda report: say("Label savings"), savings_view.show),
+)  # fmt: skip
+
+
+def of(report: dict[str, Any]) -> dict[str, Part]:
+    """Those that there are, by id, in order."""
+    return {part.id: part for part in PARTS if part.needs is None or report.get(part.needs)}
