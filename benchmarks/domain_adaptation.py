@@ -66,6 +66,8 @@ def main() -> None:
             over = {method: 100 * (row["value"] - rows["source-only"]["value"]) for method, row in rows.items()}
             gains.append(over[chosen])
             hurt += [f"{method} on {pair} ({gain:+.1f})" for method, gain in over.items() if gain < 0]
+    if (fonts := told.work / "data" / "fonts-digits" / "fonts.txt").exists():
+        print(f"\nfonts-digits was drawn from the {len(fonts.read_text().splitlines())} fonts of fonts.txt beside it.")
     if gains:
         print(f"\nChosen minus source-only, {told.seeds} seeds, mean over {len(gains)} pairs: {np.mean(gains):+.1f} "
               f"points ({', '.join(f'{pair} {gain:+.1f}' for pair, gain in zip(told.pairs, gains, strict=True))}).\n"
@@ -119,7 +121,6 @@ def drawn(work: Path) -> tuple[Path, Path]:
         draft = folder.with_name("fonts-digits.tmp")
         shutil.rmtree(draft, ignore_errors=True)
         fonts = usable_fonts()
-        print(f"fonts-digits: {len(fonts)} fonts that have digits were found", file=sys.stderr)
         if len(fonts) < 2:
             raise SystemExit(f"fonts-digits needs at least 2 TrueType fonts in {', '.join(FONTS)}")
         rng = np.random.default_rng(0)
