@@ -10,7 +10,7 @@ import numpy as np
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening.part import Part
-from tlcore.tasks import answer_scores, answer_spans, modality
+from tlcore.tasks import answer_scores, answer_spans, modality, text_lengths
 from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
@@ -29,8 +29,6 @@ LOOKED_AT = 1_000  # training questions whose lengths decide how much of a conte
 MOST_TOKENS = {"cpu": 256, "cuda": 384}  # of a window, where the person leaves it open
 LEAST_TOKENS = 24
 QUESTION_TOKENS, ANSWER_TOKENS = 64, 30  # at most, as BERT had them on SQuAD
-TOKENS_A_WORD = 1.4  # a guess, for what is told before the source model is open
-PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
 OUTPUT = np.dtype([
     ("start", "i4"), ("end", "i4"), ("none", "?"), ("confidence", "f4"), ("best", "f4"), ("null", "f4"),
 ])  # fmt: skip
@@ -102,9 +100,8 @@ class QuestionAnswering:
         lengths = _lengths(dataset, told)
         size = options.max_length
         if size == "auto":
-            percentile = int(np.ceil(np.quantile(lengths, 0.95)))
             most = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
-            size = min(most, max(LEAST_TOKENS, -(-percentile // 8) * 8))
+            size = min(most, text_lengths.covering(lengths, LEAST_TOKENS))
         elif not LEAST_TOKENS <= size <= own:
             raise UnusableInput(
                 say("A window of question and context has {least} to {own} tokens with this source model; max_length "
@@ -121,7 +118,7 @@ class QuestionAnswering:
         }  # fmt: skip
 
     def side(self, processor: dict[str, Any]) -> int:
-        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+        return text_lengths.side(processor["mean"])
 
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
@@ -296,12 +293,9 @@ def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
     from tlcore.sources.opening import tokens
     from tlcore.tasks.text_examples import encode
 
-    rows = dataset.split("train")
-    if len(rows) > LOOKED_AT:
-        rows = rows.iloc[np.sort(np.random.default_rng(0).permutation(len(rows))[:LOOKED_AT])]
+    rows = text_lengths.some(dataset.split("train"), LOOKED_AT)
     if told.get("folder") is None:
-        both = rows["question"] + " " + rows["text"]
-        return np.array([3 + TOKENS_A_WORD * len(text.split()) for text in both])
+        return text_lengths.guessed(rows["question"] + " " + rows["text"], marks=3)
     read = tokens.read(Path(told["folder"]))
     question, context = (np.diff(encode(read, rows[column], 1_000_000)[1]) for column in ("question", "text"))
     return question + context

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening.part import Part
-from tlcore.tasks import modality
+from tlcore.tasks import modality, text_lengths
 from tlcore.tasks.contract import Naive, Records
 from tlcore.tasks.pair_scores import Scoring
 from tlcore.words import Sentence, say
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 2_000  # training pairs whose lengths decide how much of a text is read and written
 LEARNED_FROM = 100_000  # training targets that a vocabulary is learned from
-TOKENS_A_WORD = 1.4  # a guess, for what is told before the source model is open
-PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
 SMOOTHING = 0.1  # of the truth's share in the training loss: Szegedy et al. 2016, arXiv 1512.00567
 BEAMS = {"cpu": 1, "cuda": 4}  # by which the test set is written
 
@@ -71,7 +69,7 @@ class Sequences:
         """
         from tlcore.sources.opening.pair_tokens import vocabulary
 
-        return {"vocabulary": vocabulary(_some(dataset.split("train")["target"], LEARNED_FROM))}
+        return {"vocabulary": vocabulary(text_lengths.some(dataset.split("train")["target"], LEARNED_FROM))}
 
     # --- the model -----------------------------------------------------------------------------------------------
     def assumed(self, source: SourceModel) -> dict[str, Any]:
@@ -91,14 +89,14 @@ class Sequences:
         prefix, sources, targets = self._lengths(dataset, told, languages)
         size = options.max_length
         if size == "auto":
-            size = min(own, self.longest[kind], _percentile(sources))
+            size = min(own, self.longest[kind], text_lengths.covering(sources))
         elif size > own:
             raise UnusableInput(
                 say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
                     asked=size),
                 code="source-size",
             )  # fmt: skip
-        target = min(self.most[kind], _percentile(targets))
+        target = min(self.most[kind], text_lengths.covering(targets))
         mean = np.minimum(sources, size).mean() + np.minimum(targets, target).mean()
         return {
             "size": int(size), "target": int(target), "mean": int(np.ceil(mean)), "pad": int(told["pad"]),
@@ -113,9 +111,9 @@ class Sequences:
         from tlcore.tasks.text_examples import encode
 
         train = dataset.split("train")
-        sides = [_some(train[side], LOOKED_AT) for side in ("text", "target")]
+        sides = [text_lengths.some(train[side], LOOKED_AT) for side in ("text", "target")]
         if told.get("folder") is None:
-            return "", *(np.array([2 + TOKENS_A_WORD * len(text.split()) for text in side]) for side in sides)
+            return "", *map(text_lengths.guessed, sides)
         folder, written = Path(told["folder"]), None
         if told["modality"] == "text":
             prefix, pair = "", (tokens.read(folder), self.fit_target(dataset)["vocabulary"])
@@ -127,7 +125,7 @@ class Sequences:
         return prefix, read + 2 * len(prefix.split()), written
 
     def side(self, processor: dict[str, Any]) -> int:
-        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+        return text_lengths.side(processor["mean"])
 
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"], "languages": processor["languages"]}
@@ -277,14 +275,3 @@ class Sequences:
         """A text needs no picture: its words stand in the report."""
         for error in worst:
             error["picture"] = error["gradcam"] = None
-
-
-def _some(texts: pd.Series, most: int) -> pd.Series:
-    """Texts drawn at random where there are more."""
-    if len(texts) <= most:
-        return texts
-    return texts.iloc[np.sort(np.random.default_rng(0).permutation(len(texts))[:most])]
-
-
-def _percentile(lengths: np.ndarray) -> int:
-    return max(16, -(-int(np.ceil(np.quantile(lengths, 0.95))) // 8) * 8)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening.part import Part
-from tlcore.tasks import class_scores, modality
+from tlcore.tasks import class_scores, modality, text_lengths
 from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 2_000  # training texts whose lengths decide how much of a text is read
 MOST_TOKENS = {"cpu": 128, "cuda": 256}  # where the person leaves it open
-TOKENS_A_WORD = 1.4  # a guess, for what is told before the source model is open
-PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
 
 
 class TextClassification:
@@ -89,8 +87,7 @@ class TextClassification:
         lengths = _lengths(dataset, told)
         size = options.max_length
         if size == "auto":
-            percentile = int(np.ceil(np.quantile(lengths, 0.95)))
-            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], max(16, -(-percentile // 8) * 8))
+            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         elif size > own:
             raise UnusableInput(
                 say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
@@ -103,7 +100,7 @@ class TextClassification:
         }  # fmt: skip
 
     def side(self, processor: dict[str, Any]) -> int:
-        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+        return text_lengths.side(processor["mean"])
 
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
@@ -217,9 +214,7 @@ def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
     from tlcore.sources.opening import tokens
     from tlcore.tasks.text_examples import encode
 
-    texts = dataset.split("train")["text"]
-    if len(texts) > LOOKED_AT:
-        texts = texts.iloc[np.sort(np.random.default_rng(0).permutation(len(texts))[:LOOKED_AT])]
+    texts = text_lengths.some(dataset.split("train")["text"], LOOKED_AT)
     if told.get("folder") is None:
-        return np.array([2 + TOKENS_A_WORD * len(text.split()) for text in texts])
+        return text_lengths.guessed(texts)
     return np.diff(encode(tokens.read(Path(told["folder"])), texts, 8_192)[1])

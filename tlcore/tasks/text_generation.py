@@ -10,7 +10,7 @@ import numpy as np
 
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening.part import Part
-from tlcore.tasks import modality
+from tlcore.tasks import modality, text_lengths
 from tlcore.tasks.causal_examples import OUTPUT
 from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 LOOKED_AT = 2_000  # training examples whose lengths decide how much of a text is read
 CHARACTERS_A_TOKEN = 3.5  # a guess, for what is told before the source model is open
 MOST_TOKENS = {"cpu": 256, "cuda": 512}  # where the person leaves it open
-PICTURE_TOKENS = 197  # of a picture of 224 px in a vision transformer: what an example's work is counted in
 LEAST = 12  # examples without which nothing can be told
 MOULD = 0.2  # share of the examples in one cluster of near duplicates from which they are taken for one mould
 MOST_NATS = 50.0  # of a mean loss: a perplexity beyond 5 · 10²¹ says nothing more
@@ -135,15 +134,14 @@ class TextGeneration:
         made = _described(told, dataset)
         lengths = _lengths(dataset, told, made)
         if size == "auto":
-            percentile = int(np.ceil(np.quantile(lengths, 0.95)))
-            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], max(16, -(-percentile // 8) * 8))
+            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         return {
             **made, "size": int(size), "mean": int(np.ceil(np.minimum(lengths, size).mean())),
             "cut": round(float((lengths > size).mean()), 4),
         }  # fmt: skip
 
     def side(self, processor: dict[str, Any]) -> int:
-        return max(16, round(224 * (processor["mean"] / PICTURE_TOKENS) ** 0.5))
+        return text_lengths.side(processor["mean"])
 
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
@@ -314,9 +312,7 @@ def _lengths(dataset: Dataset, told: Mapping[str, Any], made: dict[str, Any]) ->
     from tlcore.sources.opening import tokens
     from tlcore.tasks.causal_examples import encode, writer
 
-    rows = dataset.split("train")
-    if len(rows) > LOOKED_AT:
-        rows = rows.iloc[np.sort(np.random.default_rng(0).permutation(len(rows))[:LOOKED_AT])]
+    rows = text_lengths.some(dataset.split("train"), LOOKED_AT)
     if told.get("folder") is None:
         more = rows["completion"].str.len() if "completion" in rows else 0
         return np.asarray(2 + (rows["text"].str.len() + more) / CHARACTERS_A_TOKEN)
