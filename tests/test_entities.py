@@ -184,6 +184,7 @@ def test_the_command_line_tells_the_whole_story(finished):
     assert report["transfer"]["value"] > 0.5
     assert {one["id"] for one in report["naive"]} == {"none", "dictionary"}
     assert {one["label"] for one in report["per_class"]} == set(text_models.ENTITIES)
+    assert report["labels"] == sorted(text_models.ENTITIES), "kinds of entity; tags are the network's own"
     assert report["export"]["agrees"] is True
     assert all(one["score"] < 1 for one in report["worst"])
 

@@ -9,6 +9,7 @@ import text_models
 from text_pages import opened, project_with_run, said, tables
 
 from tlcore.ui.entities import marked
+from tlcore.words import read
 
 TASK = "token-classification"
 
@@ -67,6 +68,10 @@ def test_compare_tells_each_kind_of_entity_and_the_worst_answers(project, home):
         assert not at.exception, (part, at.exception)
         if part == "classes":
             assert {"thing", "number"} <= set(at.dataframe[0].value["label"])
+    every = next(one.value for one in at.dataframe if "against" in one.value)
+    assert (every["metric"] == "entity F1").all()
+    told = read(project[0].runs.get(home[1]).report["reference"]["title"])
+    assert every["against"].tolist() == [told], "what the difference is from"
 
 
 def test_a_typed_text_is_shown_with_its_entities_marked(project, home):
