@@ -98,6 +98,18 @@ def test_the_adapters_on_the_source_through_peft_are_the_merged_network(make, ki
     assert {name.rsplit(".", 1)[1] for name in head} == {"weight", "bias"}
 
 
+def test_adapters_on_layers_that_the_source_does_not_have_are_not_kept_by_themselves(tmp_path):
+    """As when a fresh decoder is trained whole beside the adapters: they merge, and there is nothing to put them on."""
+    model, inputs = text_network(tmp_path / "source", "bert")
+    model.set_training({part.name for part in model.parts()[-2:]})
+    hook = lora.Lora(rank=4, alpha=8, dropout=0.0)
+    hook.begin(SimpleNamespace(model=model), "cpu")
+    lora.write(model, hook.wanted, tmp_path / "adapter")
+    assert not (tmp_path / "adapter").exists()
+    lora.merge(model)
+    assert model(*inputs).shape == (2, 3)
+
+
 def test_a_bundle_holds_the_adapters_and_says_how_large_they_are(tmp_path):
     """Source, adapters and head give the answers of the packed network; the files are safetensors and JSON alone."""
     from peft import PeftModel

@@ -98,19 +98,22 @@ def write(model: Any, others: list[str], folder: Path) -> None:
     """Write the adapters as peft loads them on the source model's own network, and the ``others`` that were trained
     with them (the head) under their names in ``model.safetensors``; what was in the folder goes.
 
-    peft's file of settings names the class of that network; which weights it has, whoever packs it says.
+    peft's file of settings names the class of that network; which weights it has, whoever packs it says. Nothing is
+    written where adapters lie on layers that are new themselves (a fresh decoder): the source has no such layers.
     """
     from peft.utils import get_peft_model_state_dict
     from safetensors.torch import save_file
 
     shutil.rmtree(folder, ignore_errors=True)
+    config, adapted = model.peft_config["default"], _layers(model)
+    if any(name.rpartition(".")[0] in adapted for name in others):
+        return
     folder.mkdir(parents=True)
     base = model.encoder if hasattr(model, "encoder") else model.net
     below = next(f"{name}." for name, module in model.named_modules() if module is base)
     found = get_peft_model_state_dict(model, save_embedding_layers=False)
     inside = {f"base_model.model.{name.removeprefix(below)}": tensor for name, tensor in found.items()}
-    config = model.peft_config["default"]
-    config.target_modules = sorted(name.removeprefix(below) for name in config.target_modules)
+    config.target_modules = sorted(name.removeprefix(below) for name in adapted)  # each: peft shortens long lists
     config.inference_mode = True
     config.save_pretrained(str(folder), auto_mapping_dict={
         "base_model_class": type(base).__name__, "parent_library": type(base).__module__})  # fmt: skip
