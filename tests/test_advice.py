@@ -25,7 +25,7 @@ RULE = {
 @pytest.fixture
 def known(monkeypatch):
     """The advice by a rule that is written down here."""
-    monkeypatch.setattr(rule, "fitted", lambda: RULE)
+    monkeypatch.setattr(rule, "fitted", lambda material="image": RULE)
 
 
 def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
@@ -213,9 +213,19 @@ def test_a_race_can_turn_the_advice(known):
     assert "Extração de características 90 %" in told, "each strategy by its name in the reader's language"
 
 
-def test_the_rule_that_is_shipped_can_be_used():
-    shipped = rule.fitted()
-    assert shipped["sets"] >= 8
+def test_each_material_has_a_rule_and_another_takes_no_similarity():
+    texts = Situation.of(evidence(material="text"))
+    assert (texts.material, texts.similarity) == ("text", 0.5)
+    assert rule.expect(texts) != rule.expect(Situation.of(evidence())), "each by its own rule"
+    sounds = Situation.of(evidence(material="sound"))
+    assert (sounds.material, sounds.similarity) == ("image", None), "its scale of similarity is another one"
+    assert "of texts" in str(advise(evidence(material="text")).reasons[1])
+
+
+@pytest.mark.parametrize("material", rule.FITTED_ON)
+def test_the_rule_that_is_shipped_can_be_used(material):
+    shipped = rule.fitted(material)
+    assert shipped["sets"] >= 5
     assert {"fine-tuning", "linear-probe-then-fine-tune", "scratch"} <= set(shipped["strategies"])
     for one in shipped["strategies"].values():
         covariance = np.array(one["covariance"])

@@ -9,8 +9,7 @@ import pytest
 from sources_models import source as nameless
 from text_models import SIZES, SPECIAL, WORDS, write_model, write_tokenizer
 
-from tlcore.guidance import reading, rule
-from tlcore.guidance.evidence import Evidence
+from tlcore.guidance import reading
 from tlcore.sources.opening import open_folder
 
 
@@ -103,15 +102,6 @@ def test_no_head_for_hidden_words_no_surprise(tmp_path):
     (folder / "config.json").write_text(json.dumps({**config, "architectures": ["BertForMaskedLM"]}))
     write_tokenizer(folder)
     assert with_masked_head(opened(folder)) is None, "it says so, but its file holds no such head"
-
-
-def test_the_rule_of_pictures_takes_no_similarity_of_texts(source):
-    parts = reading.parts(source, ["the food was good"] * 12)
-    told = {"n": 20, "probe": {"value": 0.8, "interval": [0.7, 0.9]}}
-    evidence = Evidence(n_train=20, n_per_class={"a": 10, "b": 10}, fewest=10, imbalance=1.0, set_aside=0,
-                        similarity=1.0, similarity_parts=parts, transferability=told)  # fmt: skip
-    assert rule.Situation.of(evidence).similarity is None
-    assert rule.Situation.of(evidence.model_copy(update={"similarity_parts": []})).similarity == 1.0
 
 
 def test_minilm_reads_english_better_than_portuguese(store):

@@ -11,11 +11,11 @@ against the usual advice, with intervals over sets. Takes half a minute.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import numpy as np
-from regret import HERE, TRANSFER, by_set, cells, interval, means
+from regret import TRANSFER, by_set, cells, interval, lines, means
+from sets import PICTURES
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.linear_model import Ridge
 
@@ -74,9 +74,9 @@ def correlation(a: np.ndarray, b: np.ndarray) -> str:
 
 
 def main() -> None:
-    lines = [json.loads(line) for line in (HERE / "evidence.jsonl").read_text().splitlines()]
-    parts = {(one["set"], one["size"], one["draw"], one["source"]): one["parts"] for one in lines}
-    every = cells()
+    measured = lines(PICTURES, "evidence")
+    parts = {(one["set"], one["size"], one["draw"], one["source"]): one["parts"] for one in measured}
+    every = cells(PICTURES)
     told = [measures(c, parts[c.set, c.size, c.draw, c.source]) for c in every]
     x, sets = np.array([list(one.values()) for one in told]), np.array([c.set for c in every])
     y = np.array([[c.accuracy[name] - c.accuracy[USUAL] for name in OTHERS] for c in every])

@@ -1,21 +1,21 @@
 """Train the grid that the advice is fitted on and judged by: data sets x sizes x sources x strategies.
 
-    python benchmarks/guidance/grid.py --work SCRATCH [--sources ...] [--sets ...] [--only strategy ...]
+    python benchmarks/guidance/grid.py --work SCRATCH [--kind text] [--sources ...] [--sets ...] [--only strategy ...]
 
-Every cell is what a run does, without its report: a stratified draw of the set's train/ becomes a dataset of its own
-(validation is cut from it), the plan is the studio's, and the trained model is scored on test/. To keep it affordable
-on two cores: at most 200 examples to train and validate on, 96 px (64 for pictures smaller than that), and the middle
-learning rate of each strategy instead of a search; epochs and early stopping are the studio's own. Two draws of each
-size; the training seed is the draw.
+Every cell is what a run does, without its report: a stratified draw of the set's train part becomes a dataset of its
+own (validation is cut from it), the plan is the studio's, and the trained model is scored on the test part. To keep it
+affordable on two cores: at most 200 examples to train and validate on, pictures of 96 px (64 where they are smaller
+than that), and the middle learning rate of each strategy instead of a search; epochs and early stopping are the
+studio's own. Two draws of each size; the training seed is the draw.
 
-One JSON line a cell goes to ``grid.jsonl`` beside this file; cells that are there are passed over. The evidence is
-measured afterwards by ``measure.py`` in the same scratch workspace, where features are cached. Sets and sources come
-from the folder that TLCORE_ASSETS names.
+One JSON line a cell goes to ``grid-<kind>.jsonl`` beside this file; cells that are there are passed over. The evidence
+is measured afterwards by ``measure.py`` in the same scratch workspace, where features are cached.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -25,61 +25,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sets import KINDS, SIZES, Kind
 
 from tlcore import data, flow, sources, tasks
 from tlcore.spec import Spec, from_dict
 from tlcore.store import Store
 from tlcore.training.fitting import Fitting
 
-HERE = Path(__file__).parent
-LINES = HERE / "grid.jsonl"
-TASK = "image-classification"
-# name -> (folder that holds train/ and test/, picture size)
-SETS = {
-    "hymenoptera": ("hymenoptera", 96),
-    "flowers5": ("flowers5", 96),
-    "covid_xray": ("covid_xray", 96),
-    "pacs-photo": ("pacs_photo_art/photo", 96),
-    "pacs-art": ("pacs_photo_art/art_painting", 96),
-    "cifar10": ("cifar10", 64),
-    "mnist": ("digits_mnist_usps/mnist", 64),
-    "usps": ("digits_mnist_usps/usps", 64),
-}
-SIZES = {"few": 10, "many": None}  # examples a class; None: as many as 200 in all allow
-MOST, MOST_TEST = 200, 400
 DRAWS = 2
 STRATEGIES = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune", "scratch")
-RATE = {"fine-tuning": 4e-4, "linear-probe-then-fine-tune": 4e-4, "scratch": 1.6e-3}
-SOURCES = ("mobilenetv2_100_in1k", "mobilenetv2_100_inat_bird", "bundled/studio-small")
 
 
-def draw(assets: Path, work: Path, name: str, size: str, number: int) -> Path:
-    """A folder with train/ (a stratified draw) and test/ (at most 400, the same for every draw), by copy."""
-    folder = work / "draws" / f"{name}-{size}-{number}"
-    if folder.exists():
-        return folder
-    origin = assets / "data" / SETS[name][0]
-    labels = sorted(p.name for p in (origin / "train").iterdir() if p.is_dir())
-    wanted = {"train": SIZES[size] or MOST // len(labels), "test": MOST_TEST // len(labels)}
-    draft = folder.with_suffix(".part")
-    shutil.rmtree(draft, ignore_errors=True)
-    for split, most in wanted.items():
-        rng = np.random.default_rng(number if split == "train" else 0)
-        for label in labels:
-            files = sorted((origin / split / label).iterdir())
-            (draft / split / label).mkdir(parents=True)
-            for i in rng.permutation(len(files))[:most]:
-                shutil.copyfile(files[i], draft / split / label / files[i].name)
-    draft.rename(folder)
-    return folder
-
-
-def spec_of(assets: Path, work: Path, name: str, size: str, number: int, source: str, strategy: str) -> Spec:
-    options = {"image_size": SETS[name][1]} | ({"learning_rate": RATE[strategy]} if strategy in RATE else {})
+def spec_of(kind: Kind, assets: Path, work: Path, name: str, size: str, number: int, source: str,
+            strategy: str) -> Spec:  # fmt: skip
+    rate = {"learning_rate": kind.rates[strategy]} if strategy in kind.rates else {}
     return from_dict({
-        "name": f"{name}-{size}-{number}", "task": TASK, "source": located(assets, source), "strategy": strategy,
-        "data": {"path": str(draw(assets, work, name, size, number)), "split": {"seed": number}},
-        "baseline": "none", "seeds": 1, "options": options,
+        "name": f"{name}-{size}-{number}", "task": kind.task, "source": located(assets, source), "strategy": strategy,
+        "data": {"path": str(kind.place(assets, work, name, size, number)), "split": {"seed": number}},
+        "baseline": "none", "seeds": 1, "options": kind.options(kind.sets[name]) | rate,
     })  # fmt: skip
 
 
@@ -92,7 +55,7 @@ def cell(store: Store, spec: Spec) -> dict:
     from tlcore.training import fit
     from tlcore.training.watch import Watch
 
-    task = tasks.find(TASK)
+    task = tasks.find(spec.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
     source = sources.open_source(spec.source, store)
     plan = flow.plan_for(spec, task, dataset, source)
@@ -113,7 +76,7 @@ def cell(store: Store, spec: Spec) -> dict:
         "accuracy": float(hits.mean()), "validation": done.validation["accuracy"], "train": done.train["accuracy"],
         "seconds": round(done.seconds + done.seconds_search, 1), "epochs": done.epochs,
         "right": "".join("1" if hit else "0" for hit in hits), "fingerprint": dataset.fingerprint,
-        "validation_sure": [round(float(p), 4) for p in sure],  # the probability of each picture's own class
+        "validation_sure": [round(float(p), 4) for p in sure],  # the probability of each example's own class
         "validation_right": "".join("1" if hit else "0" for hit in seen["truth"] == seen["prediction"]),
     }  # fmt: skip
 
@@ -121,33 +84,32 @@ def cell(store: Store, spec: Spec) -> dict:
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--work", type=Path, required=True, help="scratch folder: draws and workspace")
-    ask.add_argument("--sources", nargs="+", default=list(SOURCES))
-    ask.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    ask.add_argument("--kind", default="image", choices=KINDS)
+    ask.add_argument("--sources", nargs="+", help="all of the kind where none is named")
+    ask.add_argument("--sets", nargs="+", help="all of the kind where none is named")
     ask.add_argument("--only", nargs="+", default=list(STRATEGIES), choices=STRATEGIES)
     ask.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     ask.add_argument("--draws", nargs="+", type=int, default=list(range(DRAWS)))
     ask.add_argument("--threads", type=int, default=1, help="several processes of one thread use a machine best")
     told = ask.parse_args()
     torch.set_num_threads(told.threads)
-    assets = Path(os.environ["TLCORE_ASSETS"]).resolve()
+    kind, assets = KINDS[told.kind], Path(os.environ["TLCORE_ASSETS"]).resolve()
     store = Store.open(told.work / "workspace")
-    lines = LINES.read_text().splitlines() if LINES.exists() else []
+    path = kind.file("grid")
+    lines = path.read_text().splitlines() if path.exists() else []
     known = {tuple(json.loads(line)[k] for k in ("set", "size", "draw", "source", "strategy")) for line in lines}
-    for number in told.draws:
-        for source in told.sources:
-            for size in told.sizes:
-                for name in told.sets:
-                    for strategy in told.only:
-                        at = (name, size, number, source.rpartition("/")[2], strategy)
-                        if at in known:
-                            continue
-                        began = time.monotonic()
-                        found = cell(store, spec_of(assets, told.work, name, size, number, source, strategy))
-                        line = dict(zip(("set", "size", "draw", "source", "strategy"), at, strict=True)) | found
-                        with LINES.open("a") as file:
-                            file.write(json.dumps(line) + "\n")
-                        print(*at, f"{found['accuracy']:.3f}", f"{time.monotonic() - began:.0f} s", file=sys.stderr,
-                              flush=True)  # fmt: skip
+    for number, source, size, name, strategy in itertools.product(
+        told.draws, told.sources or kind.sources, told.sizes, told.sets or kind.sets, told.only
+    ):
+        at = (name, size, number, source.rpartition("/")[2], strategy)
+        if at in known:
+            continue
+        began = time.monotonic()
+        found = cell(store, spec_of(kind, assets, told.work, name, size, number, source, strategy))
+        line = dict(zip(("set", "size", "draw", "source", "strategy"), at, strict=True)) | found
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(*at, f"{found['accuracy']:.3f}", f"{time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Fit the rule behind the advice on the grid, and judge it on data sets it was not fitted on.
 
-    python benchmarks/guidance/regret.py [--write]     # --write: keep the rule in tlcore/guidance/rule.json
+    python benchmarks/guidance/regret.py [--kind text] [--write]     # --write: keep the rule in tlcore/guidance
 
-Reads ``grid.jsonl``, ``evidence.jsonl`` and ``turns.jsonl``; takes seconds. Regret is the best transfer strategy's test
+Reads the kind's grid, evidence and turns; takes seconds. Regret is the best transfer strategy's test
 accuracy minus that of the advised one, in points, in the mean over draws; the rule that advises a set was fitted on all
 other sets (leave one data set out, the two domains of PACS and the two of digits counted singly). The noise floor is
 the regret that the truly best strategy would show, from drawing test pictures and draws again. With a race, the rule's
@@ -17,17 +17,16 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import weightedtau
+from sets import KINDS, Kind
 from sklearn.linear_model import BayesianRidge
 
 from tlcore.guidance import rule
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.ranking import scores
 
-HERE = Path(__file__).parent
 TRANSFER = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune")
 # Networks without weights of their own to tell apart: the twin of one is the twin of the other.
 SAME_NETWORK = {"mobilenetv2_100_inat_bird": "mobilenetv2_100_in1k"}
@@ -37,12 +36,12 @@ BOOT, SIMULATED = 2000, 40
 class Cell:
     """One draw of a set at a size, with one source: its evidence and every strategy's result."""
 
-    def __init__(self, evidence: dict, results: dict[str, dict]):
+    def __init__(self, evidence: dict, results: dict[str, dict], material: str):
         self.set, self.size, self.draw, self.source = (evidence[k] for k in ("set", "size", "draw", "source"))
         counts = evidence["n_per_class"]
         self.evidence = Evidence(
-            n_train=evidence["n_train"], n_per_class=counts, fewest=min(counts.values()), imbalance=1.0, set_aside=0,
-            similarity=evidence["similarity"], transferability=evidence["transferability"],
+            material=material, n_train=evidence["n_train"], n_per_class=counts, fewest=min(counts.values()),
+            imbalance=1.0, set_aside=0, similarity=evidence["similarity"], transferability=evidence["transferability"],
         )  # fmt: skip
         self.here = rule.Situation.of(self.evidence)
         self.accuracy = {name: one["accuracy"] for name, one in results.items()}
@@ -84,24 +83,26 @@ def usual(train: list[Cell]) -> dict[str, dict[str, float]]:
     return {a: {b: float(np.mean([one[a][b] for one in each])) for b in TRANSFER} for a in TRANSFER}
 
 
-def cells() -> list[Cell]:
+def lines(kind: Kind, name: str) -> list[dict]:
+    path = kind.file(name)
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def cells(kind: Kind) -> list[Cell]:
     results: dict[tuple, dict[str, dict]] = defaultdict(dict)
-    for line in (HERE / "grid.jsonl").read_text().splitlines():
-        one = json.loads(line)
+    for one in lines(kind, "grid"):
         results[one["set"], one["size"], one["draw"], one["source"]][one["strategy"]] = one
     out = []
-    for line in (HERE / "evidence.jsonl").read_text().splitlines():
-        one = json.loads(line)
+    for one in lines(kind, "evidence"):
         at = one["set"], one["size"], one["draw"], one["source"]
         found = dict(results.get(at, {}))
         other = results.get((*at[:3], SAME_NETWORK.get(at[3], at[3])), {})
         if "scratch" in other:
             found["scratch"] = other["scratch"]
         if all(name in found for name in TRANSFER):
-            out.append(Cell(one, found))
+            out.append(Cell(one, found, kind.name))
     further: dict[tuple, dict[int, dict[str, np.ndarray]]] = defaultdict(lambda: defaultdict(dict))
-    for line in (HERE / "turns.jsonl").read_text().splitlines():
-        one = json.loads(line)
+    for one in lines(kind, "turns"):
         further[one["set"], one["size"], one["source"]][one["turn"]][one["strategy"]] = _hits(one["right"])
     for cell in out:
         if cell.draw == 0:
@@ -200,6 +201,8 @@ def first(raced: rule.Raced) -> str:
 def in_turn(all_cells: list[Cell]) -> None:
     """What further turns change, over the cells where they were trained: the race's own choice, and the posterior's."""
     some = [c for c in all_cells if c.turns]
+    if not some:
+        return
     sets, reached = sorted({c.set for c in some}), {}
     for cell in some:
         reached[cell.place] = means([c for c in all_cells if c.place == cell.place])
@@ -262,6 +265,8 @@ def sources(all_cells: list[Cell]) -> None:
             taus[key].append((name, weightedtau(truth, guess)[0]))
             regret[key].append((name, 100 * (truth.max() - truth[int(np.argmax(guess))])))
         random.append((name, 100 * (truth.max() - truth.mean())))
+    if not taus:
+        return
     print("\n| ranking by | weighted Kendall tau | top-1 regret, points |\n|---|---|---|")
 
     def mean(pairs: list[tuple[str, float]]) -> str:
@@ -275,9 +280,10 @@ def sources(all_cells: list[Cell]) -> None:
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("--kind", default="image", choices=KINDS)
     ask.add_argument("--write", action="store_true")
     told = ask.parse_args()
-    every = cells()
+    every = cells(KINDS[told.kind])
     sets = sorted({c.set for c in every})
     places, twins = len({c.place for c in every}), sum("scratch" in c.accuracy for c in every)
     print(f"{len(every)} cells at {places} places ({len(sets)} sets), {twins} with a twin\n")
@@ -299,8 +305,9 @@ def main() -> None:
              "scratch_better": c.accuracy.get("scratch", 0.0) > max(c.accuracy[s] for s in TRANSFER)}
             for c in every
         ]  # fmt: skip
-        rule.FILE.write_text(json.dumps(final, indent=1) + "\n")
-        print(f"\n{rule.FILE.name} written: {final['cells']} trainings")
+        path = rule.file(told.kind)
+        path.write_text(json.dumps(final, indent=1) + "\n")
+        print(f"\n{path.name} written: {final['cells']} trainings")
 
 
 if __name__ == "__main__":

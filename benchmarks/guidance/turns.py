@@ -2,9 +2,10 @@
 
     python benchmarks/guidance/turns.py --work SCRATCH [--sizes few many] [--sources ...]
 
-For the first draw of each set, in every further turn (`tlcore.guidance.turns`) each strategy is trained once, and what
-it got right of that turn's validation examples goes to ``turns.jsonl`` beside this file. Test data are not scored.
-Lines that are there are passed over. ``regret.py`` reads them; SCRATCH is the folder that ``grid.py`` worked in.
+For the first draw of each set of pictures, in every further turn (`tlcore.guidance.turns`) each strategy is trained
+once, and what it got right of that turn's validation examples goes to ``turns-image.jsonl`` beside this file. Test
+data are not scored. Lines that are there are passed over. ``regret.py`` reads them; SCRATCH is the folder that
+``grid.py`` worked in.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from grid import SETS, SIZES, SOURCES, STRATEGIES, TASK, spec_of
+from grid import STRATEGIES, spec_of
+from sets import PICTURES, SIZES
 
 from tlcore import data, flow, sources, tasks
 from tlcore.data.dataset import Dataset
@@ -31,14 +33,14 @@ from tlcore.training.fitting import Fitting
 from tlcore.training.watch import Watch
 from tlcore.training.work import epochs_of
 
-LINES = Path(__file__).with_name("turns.jsonl")
+LINES = PICTURES.file("turns")
 TRANSFER = tuple(name for name in STRATEGIES if name != "scratch")
 
 
 def cell(store: Store, assets: Path, work: Path, name: str, size: str, source: str, strategy: str,
          number: int) -> dict | None:  # fmt: skip
     """What the strategy got right in a further turn; None where there are not so many."""
-    spec, task = spec_of(assets, work, name, size, 0, source, strategy), tasks.find(TASK)
+    spec, task = spec_of(PICTURES, assets, work, name, size, 0, source, strategy), tasks.find(PICTURES.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
     in_turn = turns.turns(task, dataset)
     if number >= len(in_turn):
@@ -71,8 +73,8 @@ def cell(store: Store, assets: Path, work: Path, name: str, size: str, source: s
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--work", type=Path, required=True)
-    ask.add_argument("--sources", nargs="+", default=list(SOURCES))
-    ask.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    ask.add_argument("--sources", nargs="+", default=list(PICTURES.sources))
+    ask.add_argument("--sets", nargs="+", default=list(PICTURES.sets), choices=PICTURES.sets)
     ask.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     ask.add_argument("--turns", nargs="+", type=int, default=list(range(1, turns.MOST)))
     ask.add_argument("--threads", type=int, default=1)

@@ -112,11 +112,11 @@ def title(strategy: str) -> Sentence:
 
 
 def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
-    fitted = rule.fitted()
+    fitted = rule.fitted(here.material)
     expected = rule.expect(here)
     strategy, raced = rule.best(expected), _raced(race)
     if raced:
-        expected, strategy = rule.join(expected, raced)
+        expected, strategy = rule.join(expected, raced, fitted)
     risk = rule.risk(expected, strategy)
     low, high = here.probe_interval
     reasons = [
@@ -128,16 +128,17 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
     ]  # fmt: skip
     chosen = expected[strategy]
     told = {"strategy": title(strategy), "value": _percent(chosen.value), "low": _percent(chosen.interval[0]),
-            "high": _percent(chosen.interval[1]), "cells": fitted["cells"], "sets": fitted["sets"]}  # fmt: skip
+            "high": _percent(chosen.interval[1]), "cells": fitted["cells"], "sets": fitted["sets"],
+            "kind": rule.FITTED_ON[here.material]}  # fmt: skip
     if strategy == rule.BASE:
         reasons.append(
             say("Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
-                "data sets of pictures with as many examples and as much left to gain; and it takes longer.", **told)
+                "data sets of {kind} with as many examples and as much left to gain; and it takes longer.", **told)
         )  # fmt: skip
     else:
         reasons.append(
             say("{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
-                "trainings on {sets} data sets of pictures with as many examples and as much left to gain.", **told)
+                "trainings on {sets} data sets of {kind} with as many examples and as much left to gain.", **told)
         )  # fmt: skip
     if raced:
         reasons.append(

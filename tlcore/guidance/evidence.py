@@ -10,12 +10,13 @@ from tlcore.guidance.similarity import Part
 from tlcore.guidance.size import Size
 from tlcore.words import Sentence
 
-VERSION = 3  # of what is measured, and how: a newer one measures anew
+VERSION = 4  # of what is measured, and how: a newer one measures anew
 
 
 class Evidence(BaseModel):
     """What was measured; None is what was not, or could not be."""
 
+    material: str = "image"  # what the examples are made of
     n_train: int
     n_per_class: dict[str, int]  # training examples of each label; empty where the task has no classes
     fewest: int  # in the smallest class; all of them where the task has no classes

@@ -41,6 +41,7 @@ def measure(dataset: Dataset) -> Evidence:
     n = len(train)
     fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
     return Evidence(
+        material=task.material,
         n_train=n,
         strategies=among(task),
         n_per_class=per_class,

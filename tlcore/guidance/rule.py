@@ -3,8 +3,8 @@
 For every strategy but feature extraction a Bayesian linear regression (MacKay 1992) tells by how much its test accuracy
 differs from that of feature extraction. It looks at the examples a class, at what the cross-validated probe leaves to
 gain, at their product, and at the similarity to the source. Feature extraction itself is expected to do as the probe
-does. Coefficients, their covariance and what they were fitted on lie in ``rule.json``, which
-``benchmarks/guidance/regret.py`` writes. No torch.
+does. Coefficients, their covariance and what they were fitted on lie in ``rule-<material>.json``, one for pictures and
+one for texts, which ``benchmarks/guidance/regret.py`` writes. No torch.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.guidance.similarity import OF_TEXTS
+from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.guidance.evidence import Evidence
 
-FILE = Path(__file__).with_name("rule.json")
+FITTED_ON = {"image": say("pictures"), "text": say("texts")}  # materials with a rule; others take the first one's
 BASE = "feature-extraction"
 DISCORDANCE, SUPPOSED = 0.2, 10  # of two strategies' models, and the examples' worth of it that is taken for granted
 NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
@@ -38,7 +38,8 @@ class Situation:
     probe: float  # cross-validated accuracy of a linear head, 0-1
     probe_interval: tuple[float, float]
     classes: int
-    similarity: float | None  # 0-1, on the scale of pictures; None counts as the grid's mean
+    similarity: float | None  # 0-1, on the scale of the rule's material; None counts as the grid's mean
+    material: str = "image"  # whose rule is asked
 
     @classmethod
     def of(cls, evidence: Evidence) -> Situation | None:
@@ -48,9 +49,10 @@ class Situation:
             return None
         low, high = told["probe"]["interval"]
         classes = len(evidence.n_per_class)
-        read = any(part.id in OF_TEXTS for part in evidence.similarity_parts)
-        alike = None if read else evidence.similarity  # the grid holds pictures alone
-        return cls(evidence.n_train / classes, told["probe"]["value"], (low, high), classes, alike)
+        probe, per_class = told["probe"]["value"], evidence.n_train / classes
+        if evidence.material in FITTED_ON:
+            return cls(per_class, probe, (low, high), classes, evidence.similarity, evidence.material)
+        return cls(per_class, probe, (low, high), classes, None)  # its similarity is on a scale of its own
 
     def vector(self, mean_similarity: float) -> np.ndarray:
         """(5,), in the order of NAMES. Headroom is what is left above the probe, as a share of what chance leaves."""
@@ -72,15 +74,20 @@ class Expected:
     gain_deviation: float
 
 
+def file(material: str) -> Path:
+    return Path(__file__).with_name(f"rule-{material}.json")
+
+
 @functools.cache
-def fitted() -> dict[str, Any]:
-    """``rule.json``: {"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "cells", "about"}."""
-    return json.loads(FILE.read_text())
+def fitted(material: str = "image") -> dict[str, Any]:
+    """{"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "correlation", "cells", "sets",
+    "points"}."""
+    return json.loads(file(material).read_text())
 
 
 def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Expected]:
     """Each strategy that the grid held, with what it is expected to score here."""
-    rule = rule or fitted()
+    rule = rule or fitted(here.material)
     x = here.vector(rule["mean_similarity"])
     probe_deviation = (here.probe_interval[1] - here.probe_interval[0]) / (2 * 1.96)
     told = {BASE: (0.0, 0.0)}
@@ -119,7 +126,7 @@ def risk(expected: dict[str, Expected], strategy: str) -> float | None:
 
 def regions(here: Situation, per_class: list[float], similarity: list[float]) -> list[list[str]]:
     """The advised strategy for every (similarity, examples a class), all else as it is here: rows of a map."""
-    rule = fitted()
+    rule = fitted(here.material)
     alike = rule["mean_similarity"]
     x = np.array([[replace(here, per_class=n, similarity=s).vector(alike) for n in per_class] for s in similarity])
     gains = {BASE: np.zeros(x.shape[:2])} | {
@@ -147,8 +154,7 @@ class Raced:
         return (seen + SUPPOSED * DISCORDANCE) / (self.n + SUPPOSED) / self.n if one != other else 0.0
 
 
-def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any] | None = None) -> tuple[
-    dict[str, Expected], str]:  # fmt: skip
+def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> tuple[dict[str, Expected], str]:
     """The expectation joined with a race, and the strategy to advise.
 
     The rule is the prior of all gains together (with the correlation that they had in the grid), the paired differences
@@ -159,7 +165,7 @@ def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any] | Non
     names = [name for name in expected if name in raced.scores]
     if len(names) < 2:
         return expected, best(expected)
-    told = (rule or fitted()).get("correlation", {})
+    told = rule.get("correlation", {})
     deviation = np.array([expected[name].gain_deviation for name in names])
     alike = np.array([[1.0 if a == b else told.get(a, {}).get(b, 0.0) for b in names] for a in names])
     gain, prior = np.array([expected[name].gain for name in names]), alike * np.outer(deviation, deviation)

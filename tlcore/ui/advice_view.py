@@ -9,7 +9,7 @@ import streamlit as st
 from tlcore.ui import charts
 from tlcore.ui.state import change_draft, source_of, store
 from tlcore.ui.text import duration, interval, plain, score, sentence
-from tlcore.words import number, t
+from tlcore.words import number, read, t
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -109,15 +109,16 @@ def _map(evidence: Evidence) -> None:
         return
     title = t("The advised strategy by examples a class and similarity")
     charts.show(_drawn(here, evidence, title), "advice-map-picture", title)
-    fitted = rule.fitted()
+    fitted = rule.fitted(here.material)
     st.caption(
         t(
             "The colours show what the rule advises where a linear head does as well as on your data. The small marks "
-            "are the {cells} trainings on {sets} data sets of pictures that the rule was fitted on, coloured by the "
+            "are the {cells} trainings on {sets} data sets of {kind} that the rule was fitted on, coloured by the "
             "strategy that did best there; a cross marks where training from scratch did better than all of them. "
             "The diamond is your project, with the 95 % interval of its similarity.",
             cells=fitted["cells"],
             sets=fitted["sets"],
+            kind=read(rule.FITTED_ON[here.material]),
         )
     )
 
@@ -140,7 +141,7 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
             hovertemplate="%{text}<extra></extra>",
         )
     )  # fmt: skip
-    points = rule.fitted()["points"]
+    points = rule.fitted(here.material)["points"]
     for name in names:
         for twin in (False, True):
             these = [p for p in points if p["best"] == name and p["scratch_better"] == twin]
