@@ -134,7 +134,9 @@ def test_the_shares_of_languages_are_in_the_check_and_in_both_tongues(tmp_path):
 def test_a_source_that_does_not_know_the_language_is_said(store):
     minilm = find("bundled/minilm-l6", store)
     assert "Portuguese 100 %" in t(unspoken(minilm, {"pt": 1.0}))
-    assert "Portuguese 40 %" in t(unspoken(minilm, {"en": 0.6, "pt": 0.4}))
+    told = t(unspoken(minilm, {"en": 0.6, "pt": 0.4}))
+    assert "Portuguese 40 %" in told
+    assert "others" not in told, "what the model knows is no other language"
     assert unspoken(minilm, {"en": 0.9, "pt": 0.1}) is None
     assert unspoken(minilm, {}) is None
     assert unspoken(find("intfloat/multilingual-e5-small", store), {"pt": 1.0}) is None

@@ -79,7 +79,7 @@ def in_words(found: Mapping[str, float]) -> list[Sentence]:
     """The languages by name with their shares, those that are next to none taken together."""
     named = [(code, share) for code, share in found.items() if share >= SMALL][:SHOWN]
     said = [say("{language} {percent} %", language=NAMES[code], percent=round(100 * share)) for code, share in named]
-    rest = round(100 * (1 - sum(share for _, share in named)))
+    rest = round(100 * (sum(found.values()) - sum(share for _, share in named)))
     return [*said, say("others {percent} %", percent=rest)] if rest else said
 
 
