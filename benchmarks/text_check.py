@@ -73,7 +73,7 @@ def main() -> None:
         staged = stage(table, task=tasks.find("text-classification"), folder=folder / "staging")
         checked, after_check = time.perf_counter(), peak()
         dataset = confirm(staged, store, split=Split(), corrections=None, name="benchmark", owner="local")
-        done = time.perf_counter()
+        done, n = time.perf_counter(), dataset.info.n
         store.close()
         megabytes = table.stat().st_size / 1e6
     print(json.dumps({
@@ -81,7 +81,7 @@ def main() -> None:
         "seconds_check": round(checked - began, 1), "seconds_dataset": round(done - checked, 1),
         "memory_before": round(before), "memory_after_check": round(after_check), "memory_peak": round(peak()),
         "memory_over_rest": round(peak() - before), "findings": {f.code: f.count for f in staged.findings},
-        "n": dataset.info.n,
+        "n": n,
     }))  # fmt: skip
 
 
