@@ -166,7 +166,8 @@ class Task(Protocol):
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
     ) -> dict[str, Any]:
-        """A convex head fitted on cached train features, its regularisation chosen on validation data."""
+        """A convex head fitted on cached train features, its regularisation chosen on validation data; only a task that
+        ``solves`` has it."""
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
         """The training loss (scalar) and what the network gave (logits)."""

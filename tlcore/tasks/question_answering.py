@@ -184,10 +184,6 @@ class QuestionAnswering:
     def classes(self, examples: Any) -> None:
         return None
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
-        raise NotImplementedError("a head on every token is trained by gradient: `solves` says so")
-
     def loss(self, model: torch.nn.Module, batch: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
         """The mean of the cross-entropies of first and last token, among the context's tokens and the first of all,
         which stands for no answer.

@@ -195,10 +195,6 @@ class Sequences:
     def classes(self, examples: PairExamples) -> None:
         return None
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, PairExamples],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
-        raise NotImplementedError("a decoder has no convex head")
-
     def loss(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
         """Cross entropy a target token by teacher forcing, smoothed while the model trains; and each text's sum (k,)
         and number of tokens (k,), not smoothed.

@@ -192,10 +192,6 @@ class TextGeneration:
     def classes(self, examples: CausalExamples) -> None:
         return None
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, CausalExamples],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
-        raise ValueError("a network that writes has no head to be solved")
-
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
         """The mean over the scored tokens of the batch, in nats; of each its loss, whether it was guessed, its row."""
         losses, hits, rows = model.weighed(batch["ids"], batch["mask"], batch["labels"])
