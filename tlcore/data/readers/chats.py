@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.columns import chosen, short
 from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_column import whose
-from tlcore.data.readers.text_table import MAX_CELL, NAMES, by_split, every_row, of_kind, tidy_text, unclosed
-from tlcore.data.tables import Table, open_table
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, by_split, each_by, every_row, of_kind, tidy_text
+from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -53,16 +53,7 @@ class Chats:
             return False
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        return every_row(tree, SUFFIXES, {}, group, _rows, least=1)
-
-
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    mapped = chosen(table, columns, group, COLUMNS, TITLES)
-    yield told(table.name, mapped)
-    for number, cells, problem in table.rows():
-        row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
-        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        return every_row(tree, SUFFIXES, {}, group, each_by(COLUMNS, TITLES, _row), least=1)
 
 
 def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import chosen, told
+from tlcore.data.readers.columns import chosen
 from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_column import whose
-from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, every_row, of_kind, tidy_text, unclosed
-from tlcore.data.tables import Table, open_table
+from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, each_by, every_row, of_kind, tidy_text
+from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
@@ -50,16 +50,7 @@ class Prompts:
             return False
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        return every_row(tree, READ, columns, group, _rows)
-
-
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    mapped = chosen(table, columns, group, COLUMNS, TITLES)
-    yield told(table.name, mapped)
-    for number, cells, problem in table.rows():
-        row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
-        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        return every_row(tree, READ, columns, group, each_by(COLUMNS, TITLES, _row))
 
 
 def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],

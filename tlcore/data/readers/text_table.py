@@ -82,6 +82,22 @@ def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], g
             yield from rows(*item, columns, group)
 
 
+def each_by(names: Mapping[str, Any], needed: Mapping[str, Any], row_of: Callable[..., RawText | Sentence]) -> Callable[
+    ..., Iterator[RawText | SetAside | Finding]]:  # fmt: skip
+    """The ``rows`` of `every_row` where each row of a table is one example, or is set aside with the reason that
+    ``row_of(name, cells, number, mapped, split)`` gives."""
+
+    def rows(table: Table, split: str | None, columns: Mapping[str, str],
+             group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+        mapped = chosen(table, columns, group, names, needed)
+        yield told(table.name, mapped)
+        for number, cells, problem in table.rows():
+            row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
+            yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+    return rows
+
+
 def tables_of(
     tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], least: int = 2
 ) -> Iterator[tuple[Table, str | None] | SetAside | Finding]:
