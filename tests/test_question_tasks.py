@@ -281,14 +281,14 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
 
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), questions, "cpu")
-    context = PlanContext(questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate,
+    context = PlanContext(questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 3, 16, 1e-3, TASK.rate,
                           TASK.solves)  # fmt: skip
     spec = Spec(task=TASK.id, data=Data(dataset=questions.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     told = Fitting(TASK, questions, source, TASK.fit_target(questions), plan, tmp_path / "run", tmp_path / "cache",
                        Tally(lambda *a, **k: None))  # fmt: skip
     told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-3)
+    result = fit.again(told, "transfer", 0, 3e-3)
     model = TASK.load(result.weights, source.source)
     kept = result.outputs("test")
     again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")

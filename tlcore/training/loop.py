@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from tlcore.sources.opening.part import Part
-from tlcore.tasks.scoring import in_batches, order
+from tlcore.tasks.scoring import alike, in_batches, order
+from tlcore.training import attention
 from tlcore.training.hooks import At, Running, running
 from tlcore.training.phase import Trained, Training
 
@@ -78,7 +79,8 @@ def train(told: Training) -> Trained:
     while epoch < told.epochs:
         for module, mode in modes:
             module.training = mode
-        loss, done = _epoch(told, examples, epoch, hooks, accelerator, optimizer, clipped)
+        with attention.plain(model, device):
+            loss, done = _epoch(told, examples, epoch, hooks, accelerator, optimizer, clipped)
         count += done
         epoch += 1
         judge(epoch, train_loss=loss)
@@ -115,8 +117,9 @@ def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerato
 
     phase, model, batch = told.phase, told.model, told.batch_size
     steps = max(1, len(examples) // batch)
-    places = np.random.default_rng((told.seed, epoch)).permutation(len(examples))[: steps * batch]
-    pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in in_batches(places, batch)]
+    rng = np.random.default_rng((told.seed, epoch))
+    places = alike(examples, rng.permutation(len(examples))[: steps * batch], batch, rng)
+    pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in places]
     feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device))
     nothing = torch.zeros((), device=accelerator.device)
     losses, done = 0.0, 0
