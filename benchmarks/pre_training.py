@@ -1,9 +1,11 @@
 """Pre-training on examples without labels, then fine-tuning with a few, against the same few labels from scratch.
 
-    python benchmarks/pre_training.py [--only pictures|texts] [--epochs N] [--each N] [--side PIXELS] [--work FOLDER]
+    python benchmarks/pre_training.py [--only pictures|digits|texts] [--epochs N] [--each N] [--side PIXELS]
+        [--work FOLDER]
 
 Pictures: 8,000 of CIFAR-10 without labels (those of the pool, whatever they show), SimCLR from random weights of
-``studio-small``'s architecture at 32 px, then fine-tuning with 20 labels a class. Texts: banking77's training texts
+``studio-small``'s architecture at 32 px, then fine-tuning with 20 labels a class. Digits: the same with the training
+pictures of MNIST and USPS without labels, then 10 labels a class of USPS. Texts: banking77's training texts
 without labels, hidden words with the bundled MiniLM as the start, then fine-tuning with 5 labels a class. Each is one
 `tlcore run` with 3 seeds, its twin from scratch on the same labels, and the source model without pre-training beside
 them; all test examples score. TLCORE_ASSETS names the folder of the data.
@@ -25,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-PICTURES, EPOCHS = 8_000, {"pictures": 20, "texts": 3}
-EACH = {"pictures": 20, "texts": 5}  # labels a class
+PICTURES, EPOCHS = 8_000, {"pictures": 20, "digits": 100, "texts": 3}
+EACH = {"pictures": 20, "digits": 10, "texts": 5}  # labels a class
 
 
 def pictures(assets: Path, folder: Path, each: int) -> dict:
@@ -46,6 +48,25 @@ def pictures(assets: Path, folder: Path, each: int) -> dict:
             (heap / f"{at:05}.jpg").write_bytes(content.read())
     return {
         "task": "image-classification", "source": "bundled/studio-small", "options": {"image_size": 32},
+        "data": {"path": str(folder / "few"), "unlabelled": str(heap)}, "strategy_options": {"start": "random"},
+    }  # fmt: skip
+
+
+def digits(assets: Path, folder: Path, each: int) -> dict:
+    """A few labelled digits of USPS, its whole test set, and the training digits of both sets in one heap."""
+    rng, origin = np.random.default_rng(0), assets / "data" / "digits_mnist_usps"
+    for label in "0123456789":
+        files = sorted((origin / "usps" / "train" / label).iterdir())
+        place(folder / "few" / "train" / label, [files[at] for at in rng.permutation(len(files))[:each]])
+        place(folder / "few" / "test" / label, sorted((origin / "usps" / "test" / label).iterdir()))
+    heap = folder / "heap"
+    heap.mkdir()
+    for name in ("mnist", "usps"):
+        for file in sorted((origin / name / "train").rglob("*.*")):
+            shutil.copyfile(file, heap / f"{name}-{file.parent.name}-{file.name}")
+    return {
+        "task": "image-classification", "source": "bundled/studio-small",
+        "options": {"image_size": 32, "augmentation": "no-flip"},
         "data": {"path": str(folder / "few"), "unlabelled": str(heap)}, "strategy_options": {"start": "random"},
     }  # fmt: skip
 
@@ -82,7 +103,7 @@ def texts(assets: Path, folder: Path, each: int) -> dict:
     }  # fmt: skip
 
 
-MAKE = {"pictures": pictures, "texts": texts}
+MAKE = {"pictures": pictures, "digits": digits, "texts": texts}
 
 
 def main() -> None:
@@ -103,7 +124,7 @@ def main() -> None:
                 folder.mkdir(parents=True)
                 spec = make(assets, folder, asked.each or EACH[name])
                 spec["strategy_options"] |= {"epochs": asked.epochs or EPOCHS[name]}
-                if asked.side and name == "pictures":
+                if asked.side and name != "texts":
                     spec["options"]["image_size"] = asked.side
                 spec |= {"name": f"pre-training, {name}", "strategy": "pre-training-then-fine-tuning", "seeds": 3}
                 print(f"{name}: {said(run(folder, spec))}", flush=True)
