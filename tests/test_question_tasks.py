@@ -246,7 +246,7 @@ def test_training_sees_one_window_a_question_and_evaluation_all(questions, bert)
             at = whole["places"][row]
             words = train.contexts[chunk[place]][at[first, 0] : at[last, 1]]
             assert words == train.truths[chunk[place]][0]
-    order = train.arrange(np.arange(len(train)))
+    order = scoring.arranged(train, np.arange(len(train)))
     lengths = train.held.lengths(train.rows[order])
     assert (np.diff(lengths) <= 0).all()
 
@@ -270,7 +270,7 @@ def test_how_much_is_read_at_once(questions, bert, tmp_path):
     kept = TASK.examples(questions, auto, {}, cache, source)["test"].held.of(0)
     assert (kept[0][2] == first[0][2]).all()
     with pytest.raises(ValueError, match="without a source model"):
-        TASK.examples(questions, auto, {}, None)["train"].arrange(np.arange(3))
+        scoring.arranged(TASK.examples(questions, auto, {}, None)["train"], np.arange(3))
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in serving(TASK) if not (one.needs or one.takes)])

@@ -11,7 +11,6 @@ import zipfile
 import numpy as np
 import pytest
 import text_models
-import torch
 from sources_models import source as nameless
 
 from tlcore import data, tasks
@@ -23,7 +22,6 @@ from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring
-from tlcore.training import attention
 from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("text-classification")
@@ -158,7 +156,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     processor = TASK.processor(source.preprocess, Options(max_length=8), texts, "cpu")
     target = TASK.fit_target(texts)
     train = TASK.examples(texts, processor, target, tmp_path / "cache" / "pictures", source)["train"]
-    order = train.arrange(np.arange(len(train)))
+    order = scoring.arranged(train, np.arange(len(train)))
     lengths = [min(8, len(train.texts[i].split()) + 2) for i in order]
     assert lengths == sorted(lengths, reverse=True)
     words = {word: place for place, word in enumerate((*text_models.SPECIAL, *text_models.WORDS))}
@@ -169,60 +167,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     assert batch["mask"].sum(dim=1).tolist() == [min(8, len(train.texts[i].split()) + 2) for i in (3, 0)]
     assert len(list((tmp_path / "cache" / "tokens").glob("*.npz"))) == 1
     with pytest.raises(ValueError, match="without a source model"):
-        TASK.examples(texts, processor, target, None)["train"].arrange(order)
-
-
-class Lengths:
-    """Examples of which nothing matters but their lengths."""
-
-    def __init__(self, lengths):
-        self.lengths = np.asarray(lengths)
-
-    def arrange(self, order):
-        return order[np.argsort(-self.lengths[order], kind="stable")]
-
-
-def test_training_batches_are_of_like_lengths_and_others_in_each_epoch():
-    lengths = np.random.default_rng(0).integers(4, 200, 1_024)
-    examples, order = Lengths(lengths), np.random.default_rng(1).permutation(1_024)
-    one, again, two = (scoring.alike(examples, order, 16, np.random.default_rng(k)) for k in (1, 1, 2))
-    assert [batch.tolist() for batch in one] == [batch.tolist() for batch in again]
-    assert [batch.tolist() for batch in one] != [batch.tolist() for batch in two]
-    assert sorted(np.concatenate(one).tolist()) == list(range(1_024))
-    assert {len(batch) for batch in one} == {16}
-    drawn = scoring.in_batches(order, 16)
-    padded, before = (sum(16 * lengths[batch].max() for batch in batches) for batches in (one, drawn))
-    assert padded < 1.1 * lengths.sum() < 0.7 * before
-    longest = [lengths[batch].max() for batch in one]
-    assert longest != sorted(longest, reverse=True)
-    other = scoring.alike(examples, order[::-1], 16, np.random.default_rng(1))
-    assert {frozenset(batch.tolist()) for batch in one} != {frozenset(batch.tolist()) for batch in other}
-
-
-def test_few_examples_are_trained_on_in_the_order_that_was_drawn():
-    order = np.random.default_rng(1).permutation(40)
-    batches = scoring.alike(Lengths(np.arange(40)), order, 16, np.random.default_rng(0))
-    drawn = [sorted(batch.tolist()) for batch in scoring.in_batches(order, 16)]
-    assert sorted(sorted(batch.tolist()) for batch in batches) == sorted(drawn)
-    without = scoring.alike(object(), order, 16, np.random.default_rng(0))
-    assert [batch.tolist() for batch in without] == [batch.tolist() for batch in scoring.in_batches(order, 16)]
-
-
-@pytest.mark.parametrize(("device", "longest", "kind"), [("cpu", 256, "eager"), ("cpu", 257, "sdpa"),
-                                                         ("cuda", 16, "sdpa")])  # fmt: skip
-def test_attention_is_computed_step_by_step_while_short_texts_train_on_a_cpu(bert, device, longest, kind):
-    model = opened(bert).build(2, True)
-    model.input_size = longest
-    used = lambda: model.encoder.config._attn_implementation  # noqa: E731
-    batch = torch.tensor([[2, 6, 7, 3], [2, 8, 3, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
-    fused = model.eval()(*batch)
-    with attention.plain(model, device):
-        assert used() == kind
-        assert torch.allclose(model(*batch), fused, atol=1e-5)
-    assert used() == "sdpa"
-    with pytest.raises(KeyboardInterrupt), attention.plain(model, device):
-        raise KeyboardInterrupt
-    assert used() == "sdpa"
+        scoring.arranged(TASK.examples(texts, processor, target, None)["train"], order)
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])

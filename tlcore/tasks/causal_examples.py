@@ -191,9 +191,10 @@ class CausalExamples:
         """Scored characters of each example (n,)."""
         return self.held.kept["characters"][self.rows]
 
-    def arrange(self, order: np.ndarray) -> np.ndarray:
-        """The same places, the longest first: batches of like lengths waste nothing on padding."""
-        return order[np.argsort(-self.held.lengths(self.rows[order]), kind="stable")]
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example (n,)."""
+        return self.held.lengths(self.rows)
 
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str

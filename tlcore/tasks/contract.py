@@ -140,8 +140,8 @@ class Task(Protocol):
         self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
         source: OpenSource | None = None,
     ) -> Mapping[str, Any]:  # fmt: skip
-        """The decoded examples of each split: ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where an
-        order is faster than another, ``.arrange(order)``. Without ``source`` ids and labels are known, batches may
+        """The decoded examples of each split: ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where
+        batches are padded, ``.lengths`` (n,) in tokens. Without ``source`` ids and labels are known, batches may
         not be.
 
         ``key`` is None for evaluation, else ``(seed, epoch)``: augmentation is drawn from (seed, epoch, example).

@@ -44,9 +44,10 @@ class PairExamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def arrange(self, order: np.ndarray) -> np.ndarray:
-        """The same places, the longest sources first: batches of like lengths waste nothing on padding."""
-        return order[np.argsort(-self.held.source.lengths(self.rows[order]), kind="stable")]
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each source (n,)."""
+        return self.held.source.lengths(self.rows)
 
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str

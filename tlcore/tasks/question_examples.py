@@ -114,9 +114,10 @@ class QuestionExamples:
         """``en`` or ``pt`` for each question, which decides what counts as an article in its answer."""
         return [answer_scores.language(one) for one in self.questions]
 
-    def arrange(self, order: np.ndarray) -> np.ndarray:
-        """The same places, the longest first: batches of like lengths waste nothing on padding."""
-        return order[np.argsort(-self.held.lengths(self.rows[order]), kind="stable")]
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of the longest window of each question (n,)."""
+        return self.held.lengths(self.rows)
 
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str

@@ -40,21 +40,22 @@ def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def arranged(examples: Any) -> np.ndarray:
-    """The places of all examples in the order in which looking at them is fastest."""
-    order = np.arange(len(examples))
-    return examples.arrange(order) if hasattr(examples, "arrange") else order
+def arranged(examples: Any, order: np.ndarray) -> np.ndarray:
+    """The same places in the order in which looking at them is fastest: where examples have ``lengths``, the longest
+    first, so that batches of like lengths waste nothing on padding.
+    """
+    return order[np.argsort(-examples.lengths[order], kind="stable")] if hasattr(examples, "lengths") else order
 
 
 def alike(examples: Any, order: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """The order in batches of ``size`` to train on. Where some orders are faster than others, the examples within a
-    stretch of it, at most `STRETCH` batches and a quarter of all, are put beside those like them, and the batches are
-    shuffled (as transformers' ``group_by_length`` does it): texts waste less on padding.
+    """The order in batches of ``size`` to train on. Where examples have ``lengths``, those within a stretch of it, at
+    most `STRETCH` batches and a quarter of all, are put beside others of their length, and the batches are shuffled (as
+    transformers' ``group_by_length`` does it).
     """
-    if not hasattr(examples, "arrange"):
+    if not hasattr(examples, "lengths"):
         return in_batches(order, size)
     stretches = in_batches(order, size * min(STRETCH, max(1, len(order) // (4 * size))))
-    batches = [batch for stretch in stretches for batch in in_batches(examples.arrange(stretch), size)]
+    batches = [batch for stretch in stretches for batch in in_batches(arranged(examples, stretch), size)]
     return [batches[place] for place in rng.permutation(len(batches))]
 
 
@@ -71,7 +72,7 @@ def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str)
     import torch
 
     model.eval()
-    rows, places = [], arranged(examples)
+    rows, places = [], arranged(examples, np.arange(len(examples)))
     with torch.inference_mode():
         for batch in examples.batches(in_batches(places, batch_size), None, device):
             rows.append(task.outputs(model, batch, task.loss(model, batch)[1]))
@@ -85,7 +86,7 @@ def score(
     import torch
 
     model.eval()
-    rows, losses, places = [], 0.0, arranged(examples)
+    rows, losses, places = [], 0.0, arranged(examples, np.arange(len(examples)))
     with torch.inference_mode():
         for batch in examples.batches(in_batches(places, batch_size), None, device):
             loss, given = task.loss(model, batch)

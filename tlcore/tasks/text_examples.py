@@ -116,9 +116,10 @@ class TextExamples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def arrange(self, order: np.ndarray) -> np.ndarray:
-        """The same places, the longest texts first: batches of like lengths waste nothing on padding."""
-        return order[np.argsort(-self.held.lengths(self.rows[order]), kind="stable")]
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text (n,)."""
+        return self.held.lengths(self.rows)
 
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str

@@ -18,7 +18,7 @@ import numpy as np
 
 from tlcore import whole
 from tlcore.tasks.contract import Task
-from tlcore.tasks.scoring import in_batches
+from tlcore.tasks.scoring import arranged, in_batches
 from tlcore.words import say
 
 MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
@@ -84,8 +84,7 @@ def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path | None
     started = time.perf_counter()
     n = len(examples)
     order = np.random.default_rng(0).permutation(n) if split == "train" else np.arange(n)
-    if hasattr(examples, "arrange"):
-        order = examples.arrange(order)
+    order = arranged(examples, order)
     watch = Watch(model) if split == "train" and folder else None
     out = np.zeros((n, 1), np.float32)
     chunks = in_batches(order, batch_size)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks.scoring import in_batches, metrics
+from tlcore.tasks.scoring import arranged, in_batches, metrics
 from tlcore.training.features import forward
 from tlcore.training.hooks.contract import At, Ended
 from tlcore.words import say
@@ -77,7 +77,7 @@ class Contrastive:
 
     def _directions(self, model: Any, examples: Any, order: np.ndarray) -> np.ndarray:
         """The features of some examples, of length one each; ``order`` rises."""
-        places = examples.arrange(order) if hasattr(examples, "arrange") else order
+        places = arranged(examples, order)
         chunks = in_batches(places, self.told.batch_size)
         rows = np.concatenate(list(forward(self.told.task, model, examples, chunks, self.device)))
         out = np.empty_like(rows)

@@ -1,0 +1,63 @@
+"""What makes training fast changes nothing of what is learned: batches of like lengths, attention step by step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import text_models
+import torch
+from sources_models import source as nameless
+
+from tlcore.sources.opening import open_folder
+from tlcore.tasks import scoring
+from tlcore.training import attention
+
+
+class Lengths:
+    """Examples of which nothing matters but their lengths."""
+
+    def __init__(self, lengths):
+        self.lengths = np.asarray(lengths)
+
+
+def test_training_batches_are_of_like_lengths_and_others_in_each_epoch():
+    lengths = np.random.default_rng(0).integers(4, 200, 1_024)
+    examples, order = Lengths(lengths), np.random.default_rng(1).permutation(1_024)
+    one, again, two = (scoring.alike(examples, order, 16, np.random.default_rng(k)) for k in (1, 1, 2))
+    assert [batch.tolist() for batch in one] == [batch.tolist() for batch in again]
+    assert [batch.tolist() for batch in one] != [batch.tolist() for batch in two]
+    assert sorted(np.concatenate(one).tolist()) == list(range(1_024))
+    assert {len(batch) for batch in one} == {16}
+    drawn = scoring.in_batches(order, 16)
+    padded, before = (sum(16 * lengths[batch].max() for batch in batches) for batches in (one, drawn))
+    assert padded < 1.1 * lengths.sum() < 0.7 * before
+    longest = [lengths[batch].max() for batch in one]
+    assert longest != sorted(longest, reverse=True)
+    other = scoring.alike(examples, order[::-1], 16, np.random.default_rng(1))
+    assert {frozenset(batch.tolist()) for batch in one} != {frozenset(batch.tolist()) for batch in other}
+
+
+def test_few_examples_are_trained_on_in_the_order_that_was_drawn():
+    order = np.random.default_rng(1).permutation(40)
+    batches = scoring.alike(Lengths(np.arange(40)), order, 16, np.random.default_rng(0))
+    drawn = [sorted(batch.tolist()) for batch in scoring.in_batches(order, 16)]
+    assert sorted(sorted(batch.tolist()) for batch in batches) == sorted(drawn)
+    without = scoring.alike(object(), order, 16, np.random.default_rng(0))
+    assert [batch.tolist() for batch in without] == [batch.tolist() for batch in scoring.in_batches(order, 16)]
+
+
+@pytest.mark.parametrize(("device", "longest", "kind"), [("cpu", 256, "eager"), ("cpu", 257, "sdpa"),
+                                                         ("cuda", 16, "sdpa")])  # fmt: skip
+def test_attention_is_computed_step_by_step_while_short_texts_train_on_a_cpu(tmp_path, device, longest, kind):
+    model = open_folder(text_models.write_model(tmp_path / "bert"), nameless("tests/text")).build(2, True)
+    model.input_size = longest
+    used = lambda: model.encoder.config._attn_implementation  # noqa: E731
+    batch = torch.tensor([[2, 6, 7, 3], [2, 8, 3, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    fused = model.eval()(*batch)
+    with attention.plain(model, device):
+        assert used() == kind
+        assert torch.allclose(model(*batch), fused, atol=1e-5)
+    assert used() == "sdpa"
+    with pytest.raises(KeyboardInterrupt), attention.plain(model, device):
+        raise KeyboardInterrupt
+    assert used() == "sdpa"
