@@ -135,6 +135,57 @@ def test_tables_hold_texts_and_places_in_cells(tmp_path):
     assert found_in(staged(tmp_path / "t.csv", tmp_path)) == EXPECTED
 
 
+BY_TOKEN = {  # the columns, and what stands in that of the sentence beside its first token and the others
+    "numbers": (["sentence_id", "token", "tag"], lambda n, first: n),
+    "Kaggle's": (["Sentence #", "Word", "Tag"], lambda n, first: f"Sentence: {n}" if first else ""),
+}
+
+
+def by_token(rows, how="numbers"):
+    """A table with a row for each token."""
+    columns, said = BY_TOKEN[how]
+    told = [
+        (said(n, place == 0), token, tag)
+        for n, row in enumerate(rows)
+        for place, (token, tag) in enumerate(zip(*row, strict=True))
+    ]
+    return pd.DataFrame(told, columns=columns)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize("how", BY_TOKEN)
+def test_tables_hold_a_token_in_each_row(tmp_path, how, suffix):
+    frame, path = by_token(ROWS, how), tmp_path / f"t.{suffix}"
+    {"csv": frame.to_csv, "xlsx": frame.to_excel, "parquet": frame.to_parquet}[suffix](path, index=False)
+    found = staged(path, tmp_path)
+    assert found_in(found) == EXPECTED
+    assert found.set_aside() == []
+
+
+def test_a_sentence_with_a_bad_row_is_set_aside_and_the_others_are_kept(tmp_path):
+    frame = by_token(ROWS).assign(split="train")
+    at = len(ROWS[0][0])
+    frame.loc[at, "tag"] = "PERSON"
+    frame.loc[at + len(ROWS[1][0]), "split"] = "monday"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    found = staged(tmp_path / "t.csv", tmp_path)
+    assert found_in(found) == {text: spans for text, spans in EXPECTED.items() if text not in
+                               {from_tags(*row)[0] for row in ROWS[1:3]}}  # fmt: skip
+    first, second = found.set_aside()
+    assert "The tag PERSON is none of O" in t(first.reason)
+    assert first.row == at + 2
+    assert "Its split is monday" in t(second.reason)
+
+
+def test_tokens_in_rows_need_a_column_of_their_sentence(tmp_path):
+    by_token(ROWS).drop(columns="sentence_id").to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(UnusableInput, match="no column says which sentence it is in"):
+        staged(tmp_path / "t.csv", tmp_path)
+    named = by_token(ROWS).rename(columns={"sentence_id": "satz"})
+    named.to_csv(tmp_path / "n.csv", index=False)
+    assert found_in(staged(tmp_path / "n.csv", tmp_path, columns={"sentence": "satz"})) == EXPECTED
+
+
 LINES = {  # what is put behind good sentences, the reason, and how many lines behind their end the bad one is
     "a tag of no scheme": ("Ana PERSON\n", "The tag PERSON is none of O", 1),
     "part of speech": ("Ana NNP\nlives VB\n", "The tag NNP is none of O", 1),

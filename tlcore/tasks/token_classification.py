@@ -38,6 +38,7 @@ class TokenClassification:
     bundle = "tokens"
     formats = ("token-table", "token-columns")
     roles = (("tokens", say("Column of the tokens")), ("tags", say("Column of the tags")),
+             ("sentence", say("Column that says which sentence a token is in")),
              ("text", say("Column of the text")), ("entities", say("Column of the entities")))  # fmt: skip
     labelled = solves = False
     corrects = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tlcore.data.findings import Finding
+from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers.columns import short
 from tlcore.data.readers.contract import MAX_LABEL, RawText, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL
@@ -19,6 +19,7 @@ from tlcore.words import Sentence, say
 TAG = re.compile(r"O|[BILUES]-\S.*")  # BIO, IOB1, BILOU and BIOES
 MOST_TOKENS = 2_000  # of one sentence
 Span = tuple[int, int, str]  # start, end, label
+Line = tuple[int, list[Any]]  # the number of a line or row, and what it says: the token first, its tag last
 
 
 @dataclass
@@ -137,6 +138,22 @@ def row_of(name: str, number: int, text: str, found: Sequence[Span], split: str 
     marked = shown(text, found)
     more = {"entities": json.dumps([list(span) for span in found], ensure_ascii=False), "marked": marked}
     return RawText(f"{name}:{number}", text, "", split, group, number, more, truth=marked or "-")
+
+
+def sentence(name: str, lines: Sequence[Line], split: str | None, group: str | None,
+             repaired: Repaired) -> RawText | SetAside:  # fmt: skip
+    """The sentence that stands on these lines, a token each; or why it is set aside, with the line."""
+    first = lines[0][0]
+    for number, cells in lines:
+        if len(cells) < 2:
+            return SetAside(file=name, row=number, reason=say("There is no tag beside the token."))
+    read = from_tags([cells[0] for _, cells in lines], [cells[-1] for _, cells in lines])
+    if isinstance(read, Bad):
+        return SetAside(file=name, row=lines[min(read.place, len(lines) - 1)][0], reason=read.reason)
+    text, found, count = read
+    repaired.add(count, f"{name}:{first}")
+    row = row_of(name, first, text, found, split, group)
+    return SetAside(file=name, row=first, reason=row) if isinstance(row, Sentence) else row
 
 
 def spans_of(told: str) -> list[Span]:

@@ -10,12 +10,10 @@ from tlcore.data.readers.contract import RawText
 from tlcore.data.tables import MAX_TEXT
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Tree
-from tlcore.words import Sentence, say
+from tlcore.words import say
 
 DOCUMENT = "-DOCSTART-"
 FEWEST_DOCUMENTS = 10  # below which sentences are split without regard to them
-Line = tuple[int, list[str]]  # its number, its cells
-NO_TAG = say("There is no tag beside the token.")
 
 
 class TokenColumns:
@@ -44,7 +42,7 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
         documents = sum(line.startswith(DOCUMENT) for line in file)
     repaired = tagged.Repaired()
     document = 0
-    waiting: list[Line] = []
+    waiting: list[tagged.Line] = []
     with open_text() as file:
         for number, line in enumerate(file, start=1):
             cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
@@ -62,25 +60,14 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
     yield from repaired.told()
 
 
-def _flush(name: str, lines: list[Line], split: str | None, document: int | None,
+def _flush(name: str, lines: list[tagged.Line], split: str | None, document: int | None,
            repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
-    """The sentence of these lines, or why it was set aside, with the line."""
+    """The sentence of these lines, without a first column that counts its tokens."""
     if not lines:
         return
-    first = lines[0][0]
-    for number, cells in lines:
-        if len(cells) < 2:
-            yield SetAside(file=name, row=number, reason=NO_TAG)
-            return
     numbered = len(lines[0][1]) > 2 and [cells[0] for _, cells in lines] == [str(i + 1) for i in range(len(lines))]
-    read = tagged.from_tags([cells[numbered] for _, cells in lines], [cells[-1] for _, cells in lines])
-    if isinstance(read, tagged.Bad):
-        yield SetAside(file=name, row=lines[min(read.place, len(lines) - 1)][0], reason=read.reason)
-        return
-    text, found, count = read
-    repaired.add(count, f"{name}:{first}")
-    row = tagged.row_of(name, first, text, found, split, None if document is None else f"{name}:{document}")
-    yield SetAside(file=name, row=first, reason=row) if isinstance(row, Sentence) else row
+    told = [(number, cells[numbered:]) for number, cells in lines]
+    yield tagged.sentence(name, told, split, None if document is None else f"{name}:{document}", repaired)
 
 
 READER = TokenColumns()

@@ -1,8 +1,9 @@
-"""Sentences as rows: tokens and tags as lists, or a text and the places of its entities (JSON lines, tables)."""
+"""Sentences in tables: tokens and tags as lists, a text and the places of its entities, or a row for each token."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
@@ -16,10 +17,12 @@ from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
+LOOKED_AT = 50  # rows by which it is told whether each holds one token
 REST = {name: text_table.NAMES[name] for name in ("split", "group")}
 TAGS = {
-    "tokens": ("tokens", "words", "palavras"),
-    "tags": ("tags", "nertags", "ner", "labels", "iob", "bio", "etiquetas"),
+    "tokens": ("tokens", "words", "palavras", "token", "word", "palavra"),
+    "tags": ("tags", "nertags", "ner", "labels", "iob", "bio", "etiquetas", "nertag", "tag", "label", "etiqueta"),
+    "sentence": ("sentenceid", "sentid", "sentence", "sent", "frase", "sentença", "sentenca"),
     **REST,
 }
 PLACES = {
@@ -35,7 +38,8 @@ class TokenTable:
     what = say(
         "JSON lines, a JSON list, Parquet, CSV, TSV, Excel or a dataset of the hub: tokens and tags as two lists, or a "
         "text and a list of entities with start, end and label (in characters from 0; the end is the first character "
-        "behind it). In a CSV or Excel cell a list is written as in JSON, or tokens and tags with blanks between them."
+        "behind it). In a CSV or Excel cell a list is written as in JSON, or tokens and tags with blanks between them. "
+        "Or a token and its tag in each row, beside a column that says which sentence they are in."
     )
     suffixes = (".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", *SUFFIXES)
     example = ""
@@ -51,11 +55,18 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
           group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
     name = table.name
     mapped = _mapped(table, columns, group)
+    single = "tokens" in mapped and _one_each(table, mapped["tokens"])
+    if not single:
+        mapped.pop("sentence", None)
+    elif "sentence" not in mapped:
+        raise UnusableInput(
+            say("Each row of {file} holds one token, and no column says which sentence it is in. Name that column "
+                "sentence, or put an empty line between sentences and upload the file as .conll.", file=name),
+            code="columns", file=name, row=1,
+        )  # fmt: skip
     yield told(name, mapped)
     repaired = tagged.Repaired()
-    for number, cells, problem in table.rows():
-        row = text_table.unclosed(problem, cells) or _row(name, cells, number, mapped, split, repaired)
-        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+    yield from (_by_token if single else _by_row)(table, mapped, split, repaired)
     yield from repaired.told()
 
 
@@ -74,6 +85,49 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
         ),
         code="columns", file=table.name, row=1,
     )  # fmt: skip
+
+
+def _by_row(table: Table, mapped: dict[str, str], split: str | None,
+            repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+    """Sentences from tables with one in each row."""
+    for number, cells, problem in table.rows():
+        row = text_table.unclosed(problem, cells) or _row(table.name, cells, number, mapped, split, repaired)
+        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+
+
+def _one_each(table: Table, column: str) -> bool:
+    """Whether the first cells of a column hold a token each: neither lists nor several with blanks between them."""
+    cells = [row.get(column) for _, row, problem in islice(table.rows(), LOOKED_AT) if problem is None]
+    said = [str(cell).split() for cell in cells if not isinstance(cell, list | tuple | dict)]
+    return len(said) == len(cells) > 1 and all(len(one) <= 1 and not "".join(one).startswith("[") for one in said)
+
+
+def _by_token(table: Table, mapped: dict[str, str], split: str | None,
+              repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+    """Sentences from tables with a token a row. A sentence ends where the column that tells it says another one; an
+    empty cell there goes on with the same. One with a row that cannot be used is set aside.
+    """
+    name, key = table.name, ""
+    lines: list[tagged.Line] = []
+    problem: SetAside | None = None
+    where: tuple[str | None, str | None] = (split, None)
+    for number, cells, trouble in table.rows():
+        said = tidy_label(cells.get(mapped["sentence"]))
+        if lines and said and said != key:
+            yield problem or tagged.sentence(name, lines, *where, repaired)
+            lines, problem = [], None
+        key = said or key
+        own = split or text_table.own_split(cells, mapped)
+        if trouble or isinstance(own, Sentence):
+            reason = trouble or own
+            problem = problem or SetAside(file=name, row=number, reason=reason)
+            own = None
+        if not lines:
+            where = own, tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
+        if len(lines) <= tagged.MOST_TOKENS:
+            lines.append((number, [cells.get(mapped["tokens"]), cells.get(mapped["tags"])]))
+    if lines:
+        yield problem or tagged.sentence(name, lines, *where, repaired)
 
 
 def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
