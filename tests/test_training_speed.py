@@ -1,4 +1,4 @@
-"""What makes training fast changes nothing of what is learned: batches of like lengths, attention step by step."""
+"""What makes training fast: batches of like lengths, attention step by step, the precision that suits a network."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import text_models
 import torch
 from sources_models import source as nameless
 
+from tlcore.machine import Machine
 from tlcore.sources.opening import open_folder
 from tlcore.tasks import scoring
-from tlcore.training import attention
+from tlcore.training import kernels
 
 
 class Lengths:
@@ -54,10 +55,25 @@ def test_attention_is_computed_step_by_step_while_short_texts_train_on_a_cpu(tmp
     used = lambda: model.encoder.config._attn_implementation  # noqa: E731
     batch = torch.tensor([[2, 6, 7, 3], [2, 8, 3, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
     fused = model.eval()(*batch)
-    with attention.plain(model, device):
+    with kernels.stepwise_attention(model, device):
         assert used() == kind
         assert torch.allclose(model(*batch), fused, atol=1e-5)
     assert used() == "sdpa"
-    with pytest.raises(KeyboardInterrupt), attention.plain(model, device):
+    with pytest.raises(KeyboardInterrupt), kernels.stepwise_attention(model, device):
         raise KeyboardInterrupt
     assert used() == "sdpa"
+
+
+HALF = {"resnet18": True, "regnety_002": True, "convnext_atto": True, "vit_tiny_patch16_224": True,
+        "mobilenetv2_100": False, "mobilenetv3_small_050": False, "tf_efficientnet_lite0": False}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_bfloat16_is_kept_off_depthwise_networks_on_a_cpu(name):
+    import timm
+
+    model = timm.create_model(name)
+    cpu = Machine("cpu", "", 2, True, 0)
+    assert kernels.half(model, cpu) == HALF[name]
+    assert kernels.half(model, Machine("cuda", "", 2, True, 0))
+    assert not kernels.half(model, Machine("cpu", "", 2, False, 0))

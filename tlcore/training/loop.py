@@ -15,7 +15,7 @@ import numpy as np
 
 from tlcore.sources.opening.part import Part
 from tlcore.tasks.scoring import alike, in_batches, order
-from tlcore.training import attention
+from tlcore.training import kernels
 from tlcore.training.hooks import At, Running, running
 from tlcore.training.phase import Trained, Training
 
@@ -28,7 +28,8 @@ def train(told: Training) -> Trained:
     from accelerate import Accelerator
 
     machine, phase, model = told.machine, told.phase, told.model
-    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if machine.bf16 else "no")
+    precision = "bf16" if kernels.half(model, machine) else "no"
+    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision=precision)
     device = str(accelerator.device)
     model.to(accelerator.device, memory_format=torch.channels_last)
     kept = told.checkpoint.load()
@@ -79,7 +80,7 @@ def train(told: Training) -> Trained:
     while epoch < told.epochs:
         for module, mode in modes:
             module.training = mode
-        with attention.plain(model, device):
+        with kernels.stepwise_attention(model, device):
             loss, done = _epoch(told, examples, epoch, hooks, accelerator, optimizer, clipped)
         count += done
         epoch += 1
