@@ -179,7 +179,7 @@ def test_a_sentence_with_a_bad_row_is_set_aside_and_the_others_are_kept(tmp_path
 
 def test_tokens_in_rows_need_a_column_of_their_sentence(tmp_path):
     by_token(ROWS).drop(columns="sentence_id").to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(UnusableInput, match="no column says which sentence it is in"):
+    with pytest.raises(UnusableInput, match=r"none of its columns \(token, tag\) is known to tell which sentence"):
         staged(tmp_path / "t.csv", tmp_path)
     named = by_token(ROWS).rename(columns={"sentence_id": "satz"})
     named.to_csv(tmp_path / "n.csv", index=False)

@@ -60,8 +60,8 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
         mapped.pop("sentence", None)
     elif "sentence" not in mapped:
         raise UnusableInput(
-            say("Each row of {file} holds one token, and no column says which sentence it is in. Name that column "
-                "sentence, or put an empty line between sentences and upload the file as .conll.", file=name),
+            say("Each row of {file} holds one token, and none of its columns ({columns}) is known to tell which "
+                "sentence it is in. Say which one does.", file=name, columns=[short(c) for c in table.columns[:20]]),
             code="columns", file=name, row=1,
         )  # fmt: skip
     yield told(name, mapped)
