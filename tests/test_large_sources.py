@@ -10,10 +10,11 @@ import text_models
 from text_pages import opened, said
 
 from tlcore import data, flow, sources, tasks
-from tlcore.guidance import about, advise, kept_advice, measure, measuring
+from tlcore.guidance import about, advise, kept_advice, measure, measuring, race
 from tlcore.guidance.rule import BASE
+from tlcore.jobs.foreground import run_here
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
+from tlcore.spec_parts import Budget, Data
 from tlcore.store import Store
 
 NLLB, OPUS = "facebook/nllb-200-distilled-600M", "Helsinki-NLP/opus-mt-en-de"
@@ -119,3 +120,24 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
     attention = 3 * 2 * 4  # self-attention of both sides and the decoder's look at the source; two layers; q, k, v, o
     assert lora["trained"] == attention * 2 * 16 * 8, "A and B of every matrix of 16 by 16, and nothing else"
     assert lora["merge_difference"] < 1e-3
+
+
+def test_a_race_trains_adapters_where_all_layers_of_a_large_model_would_be_trained(tmp_path, store, monkeypatch):
+    folder, made = text_models.write_model(tmp_path / "bert"), texts(tmp_path, store, 60)
+    task, source = tasks.find("text-classification"), sources.known(str(folder), store)
+    assert set(race.candidates(task, source=source)) == set(race.candidates(task)) != {BASE, "lora"}
+    before = kept_advice(store, made, str(folder))
+    monkeypatch.setattr(measuring, "LARGE", 1_000)
+    assert race.candidates(task, source=source) == [BASE, "lora"]
+    assert race.candidates(tasks.find("translation"), source=sources.find(NLLB, store)) == ["lora"]
+    assert "scratch" in race.candidates(task, source=source, scratch=True)
+    told = spec(made, str(folder)).model_copy(update={"budget": Budget(epochs=1)})
+    asked = race.request(told, made.fingerprint)
+    job = run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
+    assert job.state == "succeeded", job.error
+    found = race.kept(store, asked)
+    assert {one["strategy"] for one in found["candidates"]} == {BASE, "lora"}
+    assert all(0 <= one["rungs"][-1]["score"] <= 1 for one in found["candidates"])
+    after = kept_advice(store, made, str(folder))
+    assert not after.raced, "the rule knows nothing of LoRA, so that such a race is not joined with it"
+    assert after.strategy == (BASE if before.strategy == BASE else "lora")

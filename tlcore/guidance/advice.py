@@ -176,8 +176,12 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
 
 
 def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
-    """What a race measured of those who were left at its end; None without one, or where it is of another kind."""
+    """What a race measured of those who were left at its end; None without one, or where it is of another kind, such
+    as one that LoRA took part in, of which the rule knows nothing.
+    """
     if not race or race.get("metric", "accuracy") != "accuracy" or "errors" not in race:
+        return None
+    if LORA in (one["strategy"] for one in race["candidates"]):
         return None
     last = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
     scores = {name: score for name, score in last.items() if name in race["errors"]}

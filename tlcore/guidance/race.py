@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import strategies
+from tlcore.guidance import measuring
+from tlcore.guidance.rule import BASE
 from tlcore.spec import Spec
 from tlcore.spec_parts import Data
 from tlcore.training.work import epochs_of, guess_seconds
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
+    from tlcore.sources.source_model import SourceModel
     from tlcore.store import Store
     from tlcore.tasks.contract import Task
 
@@ -31,9 +34,17 @@ LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the 
 FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
 
 
-def candidates(task: Task, data: Data | None = None, scratch: bool = False) -> list[str]:
-    """The strategies that race: those meant to that make sense here, from scratch only where it is asked for."""
-    return [one.id for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
+def candidates(task: Task, data: Data | None = None, scratch: bool = False,
+               source: SourceModel | None = None) -> list[str]:  # fmt: skip
+    """The strategies that race: those meant to that make sense here, from scratch only where it is asked for. With a
+    large language model LoRA stands for all that train the whole of it, as in the advice.
+    """
+    serving = [one for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
+    among = measuring.among(task, source)
+    if measuring.LORA not in among:
+        return [one.id for one in serving]
+    whole = [one.id for one in serving if one.pretrained and one.id != BASE]
+    return [*(one.id for one in serving if one.id not in whole and one.id in among), measuring.LORA]
 
 
 def rungs(epochs: int) -> list[int]:

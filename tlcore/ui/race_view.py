@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore import tasks
+from tlcore import sources, tasks
 from tlcore.errors import StudioError
 from tlcore.guidance import race, turns
 from tlcore.store.tables import FAILED
@@ -42,7 +42,13 @@ def show(project: Project, spec: Spec, dataset: Dataset) -> None:
 
 
 def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any], job: Job | None) -> None:
-    names = [_title(one) for one in race.candidates(tasks.find(spec.task), spec.data)]
+    try:
+        source = sources.known(spec.source, store())
+    except StudioError as error:
+        st.caption(sentence(error.sentence))
+        return
+    racing = race.candidates(tasks.find(spec.task), spec.data, source=source)
+    names = [_title(one) for one in racing]
     if len(names) < 2:
         st.caption(t("Of the strategies that race, this task can have one alone: {names}.", names=names))
         return
@@ -56,7 +62,7 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
     )
     try:
         in_turn = turns.count(dataset.info.n["train"], dataset.info.n["validation"])
-        seconds = race.guess(_plans(spec, dataset), os.cpu_count() or 1, in_turn)
+        seconds = race.guess(_plans(spec, dataset, racing), os.cpu_count() or 1, in_turn)
         st.caption(t("At most about {time} on this machine.", time=duration(seconds)))
     except StudioError as error:
         st.caption(sentence(error.sentence))
@@ -70,16 +76,13 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
         st.rerun()
 
 
-def _plans(spec: Spec, dataset: Dataset) -> list[dict[str, Any]]:
+def _plans(spec: Spec, dataset: Dataset, racing: list[str]) -> list[dict[str, Any]]:
     from tlcore.flow import preview
     from tlcore.sources import find
 
     source = find(spec.source, store())
     short = {"baseline": "none", "seeds": 1}
-    return [
-        preview(spec.with_strategy(one).model_copy(update=short), dataset, source)
-        for one in race.candidates(tasks.find(spec.task), spec.data)
-    ]  # fmt: skip
+    return [preview(spec.with_strategy(one).model_copy(update=short), dataset, source) for one in racing]
 
 
 def _result(project: Project, told: dict[str, Any]) -> None:

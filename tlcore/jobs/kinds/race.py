@@ -51,7 +51,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     result = race.path(store, asked)
     folder = result.with_suffix("")
     runners, in_turn = [], turns.turns(task, dataset)
-    for strategy in race.candidates(task, base.data, asked["scratch"]):
+    for strategy in race.candidates(task, base.data, asked["scratch"], source.source):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
         each = [Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
                 for one in in_turn]  # type: ignore[arg-type]  # fmt: skip
