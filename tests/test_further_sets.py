@@ -176,7 +176,7 @@ def test_a_second_set_becomes_the_test_set_without_what_was_seen(photos, dataset
     for file in sorted(few.iterdir())[2:]:
         file.unlink()
     seen = read(few, PICTURES, store)
-    joined = further.tested_on(dataset, extra, seen, store, "local")
+    joined = further.tested_on(dataset, extra, seen, PICTURES, store, "local")
     assert joined.info.n == {**dataset.info.n, "test": 4 + 6}
     assert set(joined.split("test")["label"]) == {"across", "down"}
     assert not set(joined.split("test")["sha256"]) & set(seen.rows["sha256"])
@@ -186,4 +186,4 @@ def test_a_second_set_becomes_the_test_set_without_what_was_seen(photos, dataset
     assert joined.info.name == "patterns → other"
     everything = read(other, PICTURES, store)
     with pytest.raises(UnusableInput, match="No example of other"):
-        further.tested_on(dataset, extra, everything, store, "local")
+        further.tested_on(dataset, extra, everything, PICTURES, store, "local")

@@ -145,7 +145,7 @@ def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: 
     name = None if spec.strategy == "auto" else strategies.find(spec.strategy).tests_on
     if name is None or name not in sets:
         return dataset
-    return further.tested_on(dataset, sets[name], sets.get("unlabelled"), store, owner)
+    return further.tested_on(dataset, sets[name], sets.get("unlabelled"), tasks.find(spec.task), store, owner)
 
 
 def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,

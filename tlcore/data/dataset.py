@@ -105,6 +105,13 @@ class Dataset:
             return self
         return self._view(self.rows["split"].mask(train & ~kept, LEFT_OUT), sorted(wanted))
 
+    def without(self, ids: Iterable[str]) -> Dataset:
+        """A view in which these examples are in no split: they keep their places in ``rows`` as ``left-out``."""
+        gone = self.rows["id"].isin(set(ids)) & self.rows["split"].isin(SPLITS)
+        if not gone.any():
+            return self
+        return self._view(self.rows["split"].mask(gone, LEFT_OUT), ["without", *sorted(self.rows["id"][gone])])
+
     def with_validation(self, ids: Iterable[str]) -> Dataset:
         """A view that validates on these examples of train and validation, and trains on all others of the two.
 

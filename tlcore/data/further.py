@@ -87,7 +87,31 @@ def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Map
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, store: Store, owner: str) -> Dataset:
+def apart(other: Dataset, own: Dataset, task: Any) -> Dataset:
+    """A further set without what would spoil a score: its training examples that are among those which ``own`` is
+    judged by, and those it judges by itself that ``own`` trains on.
+    """
+    material, learned = materials.of(task), own.rows["split"] == "train"
+    judged = own.rows["split"].isin(SPLITS[1:])
+    train = other.rows[other.rows["split"] == "train"]
+    rest = other.rows[other.rows["split"].isin(SPLITS[1:])]
+    spoilt = [*train["id"][material.among(train, own.rows[judged])]]
+    if len(rest):
+        spoilt += [*rest["id"][material.among(rest, own.rows[learned])]]
+    return other.without(spoilt)
+
+
+def some_left(dataset: Dataset) -> Dataset:
+    """The same set. Raises UnusableInput where hardly an example of it is left to learn from (`apart`)."""
+    if dataset.info.n["train"] < 2:
+        raise UnusableInput(
+            say("Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
+                name=dataset.info.name), code="no-stream",
+        )  # fmt: skip
+    return dataset
+
+
+def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, store: Store, owner: str) -> Dataset:
     """A dataset that trains and validates as ``dataset`` does and is tested on the labelled examples of ``test``,
     whatever their split was. Left out are examples that were ``seen`` in training without their label, and labels that
     are not learned. Raises UnusableInput where none is left.
@@ -95,7 +119,8 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, store: Stor
     own = dataset.rows[dataset.rows["split"] != "test"]
     rows = test.rows.assign(split="test")
     known = rows["label"].isin(set(own["label"]))
-    new = ~rows["sha256"].isin({*own["sha256"], *(seen.split("train")["sha256"] if seen else ())})
+    among = materials.of(task).among
+    new = ~among(rows, own) & (~among(rows, seen.split("train")) if seen else True)
     kept = rows[known & new]
     if kept.empty:
         raise UnusableInput(

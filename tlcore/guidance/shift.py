@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from tlcore import machine, strategies, whole
+from tlcore.data import materials
 from tlcore.guidance import looking
 from tlcore.guidance.probe import wilson
 from tlcore.training import features
@@ -85,8 +86,7 @@ def measure(dataset: Dataset, other: Dataset, task: Task, source: OpenSource, pr
     if known.get("key") == key:
         return Shift.model_validate(known["shift"])
     rows = other.split("train")
-    name = next(name for name in ("same", "sha256") if name in rows and name in dataset.rows)
-    rows = rows[~rows[name].isin(set(dataset.rows[name]))]
+    rows = rows[~materials.of(task).among(rows, dataset.rows)]
     found = Shift(name=other.info.name, size=len(rows), strategies=[
         one for one in (ADAPT, PRETRAIN) if strategies.find(one).refuse(task, None) is None
     ])  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.data.splits import WHOLE
+from tlcore.data.splits import WHOLE, documents, units
 from tlcore.sources.opening import tokens
 from tlcore.tasks import chat_template
 from tlcore.tasks.chat_template import Text
@@ -179,8 +179,7 @@ class CausalExamples:
         mine = rows.iloc[self.rows]
         self.ids = mine["id"].tolist()
         whole = "document" in rows and rows["document"].nunique() >= WHOLE
-        own = mine["document"] if whole else mine["id"]
-        self.units = mine["group"].where(mine["group"].notna(), own).to_numpy()
+        self.units = units(mine.assign(group=documents(rows)) if whole else mine)
         self.processor, self.held = processor, held
 
     def __len__(self) -> int:

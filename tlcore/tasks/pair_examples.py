@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.data.splits import units
 from tlcore.sources.opening.pair_tokens import IGNORED, first
 from tlcore.tasks.text_examples import Tokens
 
@@ -36,8 +37,7 @@ class PairExamples:
         self.rows = np.flatnonzero((rows["split"] == split).to_numpy())
         mine = rows.iloc[self.rows]
         self.ids, self.texts, self.references = (mine[name].tolist() for name in ("id", "text", "target"))
-        groups = mine["group"] if "group" in mine else mine["id"]
-        self.groups = groups.where(groups.notna(), mine["id"]).to_numpy()
+        self.groups = units(mine)
         self.beams = processor["beams"] if split == "test" else 1
         self.processor, self.held = processor, held
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
+from tlcore.data.splits import units
 from tlcore.tasks import augmentation
 from tlcore.tasks.picture_canvas import canvas
 
@@ -67,9 +68,7 @@ class PictureExamples:
         self.ids = rows["id"].iloc[self.rows].tolist()
         index = {label: i for i, label in enumerate(labels)}
         self.labels = np.array([index.get(label, -1) for label in rows["label"].iloc[self.rows]], dtype=np.int64)
-        groups = rows["group"] if "group" in rows else rows["id"]
-        groups = groups.where(groups.notna(), rows["id"])
-        self.groups = groups.iloc[self.rows].to_numpy()
+        self.groups = units(rows.iloc[self.rows])
         self.processor, self.canvases = processor, canvases
 
     def __len__(self) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import whole
+from tlcore.data.splits import units
 from tlcore.sources.opening import tokens
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ class TextExamples:
         self.ids = mine["id"].tolist()
         index = {label: i for i, label in enumerate(labels)}
         self.labels = np.array([index.get(label, -1) for label in mine["label"]], dtype=np.int64)
-        groups = mine["group"] if "group" in mine else mine["id"]
-        self.groups = groups.where(groups.notna(), mine["id"]).to_numpy()
+        self.groups = units(mine)
         self.texts = mine["text"].tolist()
         self.processor, self.held = processor, held
 

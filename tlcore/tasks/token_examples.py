@@ -12,6 +12,7 @@ import numpy as np
 
 from tlcore.data.readers.tagged import Span, spans_of
 from tlcore.data.spans import entities, words_of
+from tlcore.data.splits import units
 from tlcore.sources.opening import tokens
 from tlcore.tasks.text_examples import AT_ONCE, arrays, padded
 
@@ -86,8 +87,7 @@ class TokenExamples:
         self.rows = np.flatnonzero((rows["split"] == split).to_numpy())
         mine = rows.iloc[self.rows]
         self.ids = mine["id"].tolist()
-        groups = mine["group"] if "group" in mine else mine["id"]
-        self.groups = groups.where(groups.notna(), mine["id"]).to_numpy()
+        self.groups = units(mine)
         self.texts = mine["text"].tolist()
         self.gold: list[list[Span]] = [spans_of(told) for told in mine["entities"]]
         self.index = {tag: place for place, tag in enumerate(tags)}

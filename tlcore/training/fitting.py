@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import machine
+from tlcore.data import further
 from tlcore.tasks.contract import Metric, Task
 from tlcore.training import sides
 from tlcore.training.sides import Side
@@ -37,6 +38,8 @@ class Fitting:
     def __post_init__(self) -> None:
         self.machine = machine.found()
         self.processor = self.plan["processor"]
+        self.given = self.sets  # as the person gave them; ``sets`` are without what would spoil a score
+        self.sets = {name: further.apart(one, self.dataset, self.task) for name, one in self.given.items()}
         self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
         self.examples: Mapping[str, Any] = self.task.examples(
             self.dataset, self.processor, self.target, self.cache / "pictures", self.source

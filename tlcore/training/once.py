@@ -12,9 +12,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from tlcore.errors import RunFailed, UnusableInput
+from tlcore.data import further
+from tlcore.errors import UnusableInput
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.hooks import find
@@ -23,12 +22,10 @@ from tlcore.training.work import passes_once
 from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.data.dataset import Dataset
     from tlcore.training.fitting import Fitting
 
 TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
 SOURCE = "pre-trained"  # the folder of what it leaves
-JUDGED = ("validation", "test")
 
 
 def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any],
@@ -45,12 +42,11 @@ def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, p
     done = Trained(**kept["done"])
     model.load_state_dict({**model.state_dict(), **without_head(told, model, kept["model"])})
     losses = [point["train_loss"] for point in done.history if "train_loss" in point]
-    dataset = told.sets[phase["stream"]]
-    seen = len(apart_from(told, dataset))
+    given, seen = told.given[phase["stream"]], told.sets[phase["stream"]].info.n["train"]
     return {
         "objective": phase["hooks"][0]["id"], "start": "source" if phase["pretrained"] else "random",
-        "set": dataset.info.name, "fingerprint": dataset.fingerprint, "examples": seen,
-        "left_out": dataset.info.n["train"] - seen, "epochs": done.epochs, "seconds": done.seconds, "losses": losses,
+        "set": given.info.name, "fingerprint": given.fingerprint, "examples": seen,
+        "left_out": given.info.n["train"] - seen, "epochs": done.epochs, "seconds": done.seconds, "losses": losses,
         "notes": done.notes,
         "source": _packed(told, folder / SOURCE, model),
     }  # fmt: skip
@@ -61,14 +57,6 @@ def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, 
     last = told.task.parts(model)[-1]
     own = {*last.parameters, *last.buffers} if getattr(told.task, "fresh", True) else set()
     return {name: value for name, value in state.items() if name not in own}
-
-
-def apart_from(told: Fitting, dataset: Dataset) -> pd.DataFrame:
-    """The training rows of a further set that are not among the examples which the run is judged by."""
-    rows = dataset.split("train")
-    own = told.dataset.rows[told.dataset.rows["split"].isin(JUDGED)]
-    name = next(name for name in ("same", "sha256") if name in rows and name in own)
-    return rows[~rows[name].isin(set(own[name]))]
 
 
 def _train(told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any],
@@ -95,12 +83,7 @@ def _train(told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: 
 
 def _stream(told: Fitting, phase: dict[str, Any]) -> Any:
     """The examples that the phase goes through, as its objective takes them."""
-    dataset = told.sets[phase["stream"]]
-    rows = apart_from(told, dataset)
-    if len(rows) < 2:
-        raise RunFailed(say("Nothing is left of {name} to pre-train on: its examples are those that the run is judged "
-                            "by.", name=dataset.info.name), code="no-stream")  # fmt: skip
-    return find(phase["hooks"][0]["id"]).stream(told, dataset.with_train(rows["id"]))
+    return find(phase["hooks"][0]["id"]).stream(told, further.some_left(told.sets[phase["stream"]]))
 
 
 def _packed(told: Fitting, folder: Path, model: Any) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore.data import further
+
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.sources.opening import OpenSource
@@ -37,7 +39,7 @@ def opened(
     found = {}
     for name in named(plan):
         own = name == "extra" and name in sets
-        view = sets[name] if own else dataset.with_labels(name)
+        view = further.some_left(sets[name]) if own else dataset.with_labels(name)
         target = task.fit_target(view)
         examples = task.examples(view, plan["processor"], target, cache, source)
         found[name] = Side(view, target, examples, same_examples=not own)

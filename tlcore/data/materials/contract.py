@@ -42,6 +42,11 @@ class Material(Protocol):
         Rows have at least id, label, split, group, row, and sha256 (of the content, for the fingerprint).
         """
 
+    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+        """Whether what each row (of another set, whose columns may be others) shows is shown by one of ``known`` too:
+        nobody is judged by what was learned from.
+        """
+
 
 def in_a_split(rows: pd.DataFrame, aside: list[SetAside]) -> tuple[pd.Series, list[SetAside]]:
     """Which rows stay where some are in a split of the person's and others in none, and what is set aside."""

@@ -82,6 +82,9 @@ class Pictures:
         ]  # fmt: skip
         return rows, aside + copies, findings
 
+    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+        return rows["sha256"].isin(set(known["sha256"]))
+
 
 def _rows(kept: list[Kept]) -> pd.DataFrame:
     rows = pd.DataFrame(

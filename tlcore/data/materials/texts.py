@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CHUNK = 20_000  # rows that are Python objects at once
 MOST = 5_000_000
+OVERLAP = 13  # words
+SAID = ("text", "target", "completion")  # columns of what an example says
 LONG = 2_000  # characters: about 500 words, more than most models read
 SCHEMA = pa.schema([
     ("id", pa.string()), ("text", pa.string()), ("sha256", pa.string()), ("same", pa.int64()), ("label", pa.string()),
@@ -139,10 +141,37 @@ class Texts:
         ]  # fmt: skip
         return rows, aside + copies, findings
 
+    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+        """By the words of the texts. Where the known ones are pieces of documents, which end where no text of another
+        set need end, also by a run of `OVERLAP` words, or all of a shorter text, that stands in one of them.
+        """
+        said = rows["text"].map(normalised)
+        own = {normalised(text) for name in SAID if name in known for text in known[name].dropna()}
+        found = said.isin(own)
+        return found | _inside(said, own) if "document" in known else found
+
 
 def normalised(text: str) -> str:
     """The words of a text in a row: case, blanks and punctuation play no part. A text without words stays itself."""
     return NOT_WORDS.sub(" ", text.casefold()).strip() or text
+
+
+def _inside(said: pd.Series, own: set[str]) -> pd.Series:
+    """Whether each text shares a run of words with one of ``own`` (as Brown et al. 2020, arXiv 2005.14165, appendix C,
+    look for test texts in training texts).
+    """
+    words, wholes = said.str.split(), [text.split() for text in own]
+    length = words.map(len).clip(upper=OVERLAP)
+    found = pd.Series(False, index=said.index)
+    for n in sorted(set(length)):
+        known = {run for text in wholes for run in _runs(text, n)}
+        found |= (length == n) & words.map(lambda text, n=n, known=known: not known.isdisjoint(_runs(text, n)))
+    return found
+
+
+def _runs(words: list[str], n: int) -> Iterator[int]:
+    """A number for each n words in a row."""
+    return (hash(tuple(words[i : i + n])) for i in range(len(words) - n + 1))
 
 
 def _whole(rows: pd.DataFrame) -> pd.Series:
