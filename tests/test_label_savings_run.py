@@ -138,7 +138,8 @@ def test_a_cancel_is_noticed_and_what_is_done_stays(finished):
     [
         (None, "run"),
         ({"baseline": None}, "no-twin"),
-        ({"baseline": {}, "dataset": {"n": {"train": 5}}, "labels": ["a", "b"]}, "too-few-labels"),
+        ({"baseline": {}, "seeds": 1}, "one-seed"),
+        ({"baseline": {}, "seeds": 2, "dataset": {"n": {"train": 5}}, "labels": ["a", "b"]}, "too-few-labels"),
     ],
 )
 def test_a_run_that_cannot_be_measured_says_why(report, code):

@@ -238,8 +238,8 @@ def test_numbers_that_json_lacks_become_null():
         ("no-clear-difference", 0.0, "the same as with training from scratch"),
         ("negative-transfer", -0.2, "20 points below"),
         ("transfer-helps", 0.2, "20 points above"),
-        (None, -0.05, "5 points below its twin's"),
-        (None, 0.05, "5 points above its twin's"),
+        (None, -0.05, "5 points below training from scratch"),
+        (None, 0.05, "5 points above training from scratch"),
     ],
 )
 def test_the_verdict_says_above_or_below_and_no_signed_number(verdict, value, words):

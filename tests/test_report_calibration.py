@@ -148,7 +148,7 @@ def test_many_runs_are_judged_together():
     assert [one["verdict"] for one in told["twins"]] == ["transfer-helps", None, None, "transfer-helps"]
     assert [(one["run"], one["other"]) for one in told["pairs"]] == [("0", "1"), ("0", "2"), ("1", "2")]
     assert [one["verdict"] for one in told["pairs"]] == ["run", "run", None]
-    for family in told.values():
+    for family in (told["twins"], told["pairs"]):
         assert [one["adjusted"] for one in family] == pytest.approx(multiple.holm([one["p"] for one in family]))
     single = multiple.Scored("one", "data", simulated(rng, 0.9)[:1], simulated(rng, 0.5)[:1], {})
     assert multiple.compare(TASK, [single])["twins"][0]["verdict"] is None
@@ -173,6 +173,23 @@ def test_a_weak_part_is_found_and_a_sound_one_is_not():
     assert found[0]["score"] == pytest.approx(right[place == 0].mean())
     assert found[0]["difference"]["value"] == pytest.approx(right[place == 0].mean() - right.mean())
     assert [row["adjusted"] for row in found] == pytest.approx(multiple.holm([row["p"] for row in found]))
+
+
+def test_a_part_of_few_units_is_none():
+    """Ten pictures of one patient tell of the patient."""
+    unit = np.repeat(np.arange(13), 10)
+    parts = [({"kind": "column"}, unit < many) for many in (1, 6, 10)]
+    assert slices.large_enough(parts, unit) == []
+    assert slices.large_enough(parts, np.arange(130)) == parts
+
+
+def test_of_many_parts_a_weak_one_is_still_found():
+    rng = np.random.default_rng(8)
+    place = np.repeat(np.arange(40), 20)
+    right = np.where(place == 0, 0.0, 1.0) * (rng.random(800) < 0.95)
+    told = records(np.where(right[:, None] > 0, [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(800, int))
+    parts = [({"kind": "column", "name": {}, "examples": []}, place == one) for one in range(40)]
+    assert [row["weak"] for row in slices.score(TASK, told, parts, {})] == [True, *[False] * 39]
 
 
 def test_clusters_are_of_like_examples():

@@ -20,7 +20,7 @@ import numpy as np
 
 from tlcore.errors import UnusableInput
 from tlcore.guidance.power_law import PowerLaw, crosses, falling, fit
-from tlcore.report import statistics
+from tlcore.report import statistics, units
 from tlcore.tasks.contract import Metric, Records, Task
 from tlcore.words import Sentence, say
 
@@ -171,7 +171,7 @@ def _arm(task: Task, target: dict[str, Any], metric: Metric, measured: Measured,
     return {
         "points": points,
         "fit": {"floor": float(law.a[0]), "factor": float(law.b[0]), "exponent": float(law.c[0]), "at": law.unit,
-                "off": float(off.max()), "poor": bool((off > 2 * curve.drawn.std(axis=1) + 0.01).any())},
+                "off": float(off.max()), "poor": bool((off > 2 * curve.drawn.std(axis=1) + metric.smallest).any())},
         "curve": {"labels": n.tolist(), "value": value.tolist(), "low": low.tolist(), "high": high.tolist()},
     }  # fmt: skip
 
@@ -219,9 +219,11 @@ def sentences(told: dict[str, Any]) -> dict[str, Sentence]:
             "(95 % interval {range}).", n=round(one["labels"]), needed=about(one["needed"]), range=_range(one, limit),
         )  # fmt: skip
     if told["arms"]["twin"]["fit"]["poor"] and equal["reading"] in ("extrapolated", "beyond"):
+        share, off = told["share"], told["arms"]["twin"]["fit"]["off"]
+        amount = units.rounded(off, share)
         out["caution"] = say(
-            "The fitted from-scratch curve misses what was measured by up to {points} points: a continuation of it "
-            "says little.", points=round(100 * told["arms"]["twin"]["fit"]["off"], 1),
+            "The fitted from-scratch curve misses what was measured by up to {amount}: a continuation of it says "
+            "little.", amount=say("{points} points", points=amount) if share else amount,
         )  # fmt: skip
     out["how"] = say(
         "Both arms were trained on {sizes} nested parts of the training data, {seeds} seeds each, and scored on the "

@@ -69,12 +69,13 @@ def scored(store: Store, run: Run) -> Scored | None:
 
 
 def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS) -> dict[str, Any]:
-    """``twins`` and ``pairs``: {run, other, value, interval, p, adjusted, verdict} each, adjusted within its family.
+    """``twins`` and ``pairs``: {run, other, value, interval, p, adjusted, verdict} each, adjusted within its family;
+    ``by``: the metric of the pairs, the first by which runs on other tokens can be compared as well.
 
     Runs on other data than the first are left out of the pairs. In a pair above 0 means that ``run`` is better, and the
     verdict is ``run``, ``other`` or None for no clear difference; there is none with one seed.
     """
-    metric = task.metrics[0]
+    metric, by = task.metrics[0], next(one for one in task.metrics if one.across)
     twins = [
         _entry(one.run, None, statistics.difference(task, one.transfer, one.twin, one.target, draws=draws),
                min(len(one.transfer), len(one.twin)))
@@ -82,15 +83,18 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
     ]  # fmt: skip
     alike = [one for one in runs if one.dataset == runs[0].dataset]
     pairs = [
-        _entry(a.run, b.run, statistics.difference(task, a.transfer, b.transfer, a.target, draws=draws),
+        _entry(a.run, b.run, statistics.difference(task, a.transfer, b.transfer, a.target, headline=by, draws=draws),
                min(len(a.transfer), len(b.transfer)))
         for a, b in combinations(alike, 2)
     ]  # fmt: skip
-    for family, words in ((twins, ("transfer-helps", "negative-transfer")), (pairs, ("run", "other"))):
+    for family, judged, words in (
+        (twins, metric, ("transfer-helps", "negative-transfer")),
+        (pairs, by, ("run", "other")),
+    ):
         for entry, adjusted in zip(family, holm([one["p"] for one in family]), strict=True):
             entry["adjusted"] = adjusted
-            entry["verdict"] = _verdict(entry, metric, words)
-    return {"twins": twins, "pairs": pairs}
+            entry["verdict"] = _verdict(entry, judged, words)
+    return {"twins": twins, "pairs": pairs, "by": by.id}
 
 
 def _entry(run: str, other: str | None, found: statistics.Difference, seeds: int) -> dict[str, Any]:

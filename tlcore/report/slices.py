@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Records, Task
     from tlcore.training.result import ArmResult
 
-FEWEST = 10  # examples in a part that is listed, and outside of it: a part that is nearly all tells nothing
+FEWEST = 10  # units in a part that is listed, and outside of it: a part that is nearly all tells nothing
 MOST_VALUES = 12  # of a column
 EACH, MOST_CLUSTERS = 25, 8
 TYPICAL = 4  # examples that stand for a cluster
-DRAWS = 1000
+DRAWS, DRAWS_EACH = 1000, 50  # in all, and for each part at least: of many parts only a small p tells anything
 # Columns that say nothing of what is in an example. The classes have a table of their own.
 NOT_ABOUT = {
     "id",
@@ -80,8 +80,13 @@ def build(context: RunContext, packed: ArmResult, records: Records) -> dict[str,
         parts += by_cluster(points, rows)
     else:
         by = None
-    kept = [part for part in parts if FEWEST <= part[1].sum() <= len(rows) - FEWEST]
+    kept = large_enough(parts, records.unit)
     return {"by": by, "fewest": FEWEST, "rows": score(context.task, records, kept, context.target)}
+
+
+def large_enough(parts: list[Part], unit: np.ndarray) -> list[Part]:
+    """The parts with enough units in them and outside of them."""
+    return [part for part in parts if all(len(np.unique(unit[at])) >= FEWEST for at in (part[1], ~part[1]))]
 
 
 def by_column(rows: pd.DataFrame) -> Iterator[Part]:
@@ -143,10 +148,11 @@ def score(task: Task, records: Records, parts: list[Part], target: dict[str, Any
     ones = np.ones((1, len(records)))
     values = [float(task.aggregate(records, ones * mask, target)[metric.id][0]) for mask in masks]
     drawn: list[list[np.ndarray]] = [[] for _ in masks]
-    for weights in statistics.unit_weights(records.unit, draws, rng):
+    for weights in statistics.unit_weights(records.unit, max(draws, DRAWS_EACH * len(parts)), rng):
         for i, mask in enumerate(masks):
             with np.errstate(invalid="ignore", divide="ignore"):
-                drawn[i].append(task.aggregate(records, weights * mask, target)[metric.id])
+                found = task.aggregate(records, weights * mask, target)[metric.id]
+            drawn[i].append(np.where((weights * mask).any(axis=1), found, np.nan))  # a draw without it tells nothing
     every = [np.concatenate(one) for one in drawn]
     rows = []
     for (about, mask), value, each in zip(parts, values[1:], every[1:], strict=True):

@@ -45,7 +45,7 @@ class Difference:
     estimates: dict[str, Estimate]
     headline: str
     verdict: Verdict | None
-    p: float = 1.0  # two-sided, of the headline difference: below 0.05 where its 95 % interval leaves out 0
+    p: float = 1.0  # two-sided, of the headline difference; never below 0.05 where its 95 % interval holds 0
 
     def to_json(self) -> dict[str, Any]:
         """What a report says of it."""
@@ -105,25 +105,29 @@ def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: in
 
 
 def difference(task: Task, transfer: Sequence[Records], twin: Sequence[Records], target: dict, *,
-               draws: int = DRAWS, seed: int = 0) -> Difference:  # fmt: skip
-    """Transfer minus twin for each metric (the sign turned where lower is better), and the verdict on the headline.
+               headline: Metric | None = None, draws: int = DRAWS, seed: int = 0) -> Difference:  # fmt: skip
+    """Transfer minus twin for each metric (the sign turned where lower is better), and the verdict on the headline,
+    which is the task's first metric unless another one is named.
 
     Raises ValueError where the two arms were not scored on the same rows.
     """
     rng = np.random.default_rng(seed)
     ours, theirs = scores(task, transfer, target), scores(task, twin, target)
     drawn_ours, drawn_theirs = _drawn(task, [transfer, twin], target, draws, rng)
-    out = {}
+    headline, out = headline or task.metrics[0], {}
     for metric in task.metrics:
         sign = 1.0 if metric.higher_is_better else -1.0
         mine, its = ours[metric.id], theirs[metric.id]
         df = _freedom(mine, its)
         spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(drawn_theirs[metric.id], its, rng, df)
         value = sign * float(mine.mean() - its.mean())
-        out[metric.id] = Estimate(value, ends(sign * spread))
-        if metric is task.metrics[0]:
-            p = p_value(spread)
-    headline = task.metrics[0]
+        low, high = ends(sign * spread)
+        if metric.share:  # the seeds' part of the interval is drawn evenly to both sides
+            low, high = max(low, -1.0), min(high, 1.0)
+        out[metric.id] = Estimate(value, (low, high))
+        if metric is headline:
+            units = drawn_ours[metric.id].mean(axis=0) - drawn_theirs[metric.id].mean(axis=0)
+            p = max(p_value(spread), _t_test(value, units, len(np.unique(transfer[0].unit)), mine, its))
     verdict = None if min(len(transfer), len(twin)) < 2 else judge(out[headline.id], headline)
     return Difference(out, headline.id, verdict, p)
 
@@ -221,6 +225,21 @@ def _freedom(*arms: np.ndarray) -> float:
     parts = [(arm.var(ddof=1) / len(arm), len(arm) - 1) for arm in arms if len(arm) > 1]
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(v**2 / df for v, df in parts) if total > 0 else np.inf
+
+
+def _t_test(value: float, drawn: np.ndarray, n: int, *arms: np.ndarray) -> float:
+    """The two-sided p of a difference by Student's t, far out in its tails as well, where draws of three seeds from
+    three say nothing: the variance over ``n`` drawn units and that over the seeds of each arm, with Welch's degrees.
+    """
+    from scipy.special import stdtr
+
+    parts = [(float(drawn.var(ddof=1)), max(1, n - 1))]
+    parts += [(float(arm.var(ddof=1)) / len(arm), len(arm) - 1) for arm in arms if len(arm) > 1]
+    total = sum(variance for variance, _ in parts)
+    if total <= 0:
+        return 1.0 if value == 0 else 0.0
+    df = total**2 / sum(variance**2 / freedom for variance, freedom in parts)
+    return float(2 * stdtr(df, -abs(value) / sqrt(total)))
 
 
 def _t_975(df: float) -> float:

@@ -88,6 +88,11 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
             "metric": metric.title, "amount": units.amount(value, metric), "low": low, "high": high,
             "n": report["n_test"], "seeds": report["seeds"]}  # fmt: skip
     match found["verdict"]:
+        case None:
+            told["way"] = units.way(value, metric)
+            return say("One seed does not tell what {strategy} brings: {metric} is {amount} {way} than with "
+                       "“{plainer}” (95 % interval of the improvement {low} to {high}; n = {n} test examples).",
+                       **told)  # fmt: skip
         case "transfer-helps":
             return say("{strategy} helps: {metric} is {amount} better than with “{plainer}” (95 % interval {low} "
                        "to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
@@ -115,16 +120,16 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
             "reference": (report.get("reference") or {}).get("title") or naive.TWIN}  # fmt: skip
     match report["verdict"]:
         case None:
-            one = {"value": abs(value), "metric": told["metric"], "low": low, "high": high, "n": told["n"]}
+            told.pop("seeds")
             if value < 0:
                 return say(
-                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below its twin's "
-                    "(95 % interval of the difference {low} to {high}, n = {n}), and training again with another seed "
-                    "moves both.", **one)  # fmt: skip
+                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below "
+                    "{reference} (95 % interval of the difference {low} to {high}, n = {n}), and training again with "
+                    "another seed moves it.", value=-value, **told)  # fmt: skip
             return say(
-                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above its twin's "
-                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves both.",
-                **one)  # fmt: skip
+                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above {reference} "
+                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves it.",
+                value=value, **told)  # fmt: skip
         case "transfer-helps":
             return say(
                 "Transfer helps: {metric} is {value} points above {reference} (95 % interval {low} to {high}; "

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Metric:
     """A score. Differences are always taken so that above 0 means transfer is better.
 
-    ``smallest`` is the smallest difference of interest, in the metric's own units; no score lies below ``least``.
+    ``smallest`` is the smallest difference of interest, in the metric's own units; no score lies below ``least``;
+    ``across`` says whether models that cut texts into other tokens can be compared by it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Metric:
     share: bool = True
     smallest: float = 0.01
     least: float | None = None
+    across: bool = True
 
 
 @dataclass

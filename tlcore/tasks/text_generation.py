@@ -52,7 +52,9 @@ class TextGeneration:
     against = "best"
     judged = None
     metrics = (
-        Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1, least=1.0),
+        Metric(
+            "perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1, least=1.0, across=False
+        ),
         Metric(
             "bits-per-character",
             say("bits per character"),
@@ -61,7 +63,7 @@ class TextGeneration:
             smallest=0.02,
             least=0.0,
         ),
-        Metric("next-token-accuracy", say("accuracy of the next token")),
+        Metric("next-token-accuracy", say("accuracy of the next token"), across=False),
     )
     default_source = "bundled/studio-writer"
     options = ("max_length",)

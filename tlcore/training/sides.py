@@ -39,7 +39,7 @@ def opened(
     found = {}
     for name in named(plan):
         own = name == "extra" and name in sets
-        view = further.some_left(sets[name]) if own else dataset.with_labels(name)
+        view = further.some_left(further.apart(sets[name], dataset, task)) if own else dataset.with_labels(name)
         target = task.fit_target(view)
         examples = task.examples(view, plan["processor"], target, cache, source)
         found[name] = Side(view, target, examples, same_examples=not own)

@@ -10,7 +10,7 @@ from tlcore import tasks
 from tlcore.errors import StudioError
 from tlcore.report import units
 from tlcore.ui.state import store
-from tlcore.ui.text import plain
+from tlcore.ui.text import plain, sentence
 from tlcore.words import number, t
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
         st.caption(t("Without stored predictions, so not compared: {runs}.", runs=[names[one] for one in gone]))
     if told is None:
         return
-    share = tasks.find(runs[0].task).metrics[0].share
+    metrics = tasks.find(runs[0].task).metrics
+    share, by = metrics[0].share, next(one for one in metrics if one.id == told["by"])
     words = {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer")}
     if told["twins"]:
         st.markdown("**" + t("Each run against its twin") + "**")
@@ -68,8 +69,12 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
             better = {"run": one["run"], "other": one["other"]}.get(str(one["verdict"]))
             verdict = t("“{run}” is better", run=plain(names[better])) if better else None
             pair = {t("Run"): plain(names[one["run"]]), t("Minus"): plain(names[one["other"]])}
-            rows.append(_row(pair, one, verdict, share))
+            rows.append(_row(pair, one, verdict, by.share))
         st.table(rows, border="horizontal", hide_index=True)
+        if by is not metrics[0]:
+            st.caption(
+                t("Compared by {metric}, since models may cut texts into other tokens.", metric=sentence(by.title))
+            )
     st.caption(
         t(
             "The p-values come from the nested bootstrap of the intervals and are adjusted by Holm's method within "

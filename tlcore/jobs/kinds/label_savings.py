@@ -26,7 +26,7 @@ from tlcore.report.scored import on_test
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.strict_json import plain
-from tlcore.training import fit
+from tlcore.training import fit, sides
 from tlcore.training.fitting import Fitting
 from tlcore.training.result import ArmResult
 from tlcore.training.tally import Tally, work_of
@@ -59,6 +59,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     found = label_savings.analyse(curves.run.task, curves.run.target, measured["transfer"], measured["twin"])
     found |= {
         "format": label_savings.FORMAT, "run": run.id, "metric": report["metric"], "seeds": seeds,
+        "share": curves.run.metric.share,
         "n_train": sizes[-1], "n_validation": report["dataset"]["n"]["validation"], "n_test": report["n_test"],
         "recipe": {name: {"strategy": plan["arms"][name]["strategy"], "learning_rate": curves.rate(name)}
                    for name in ARMS},
@@ -80,6 +81,11 @@ def usable(run: Run | None) -> dict[str, Any]:
         raise UnusableInput(
             say("This run has no from-scratch twin, so there is nothing to save labels against. Start it again with "
                 "the twin."), code="no-twin",
+        )  # fmt: skip
+    if run.report["seeds"] < 2:
+        raise UnusableInput(
+            say("This run has one seed, which does not tell how much a seed moves the curves. Start it again with two "
+                "or more."), code="one-seed",
         )  # fmt: skip
     planned_sizes(run.report)
     return run.report
@@ -158,6 +164,7 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         rate=task.rate, solves=task.solves, fresh=task.fresh,
         ready=plan.get("modality") in task.ready,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
+        sides=tuple(name for name in sides.named(plan) if name not in plan.get("sets", {})),
         modality=plan.get("modality", "image"), labelled=task.labelled,
     )  # fmt: skip
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)
