@@ -53,6 +53,14 @@ def test_dan_is_the_unbiased_mmd_written_out(rows):
     assert float(dan.discrepancy(*tensors(rows))) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("apart", [coral.distance, dan.discrepancy])
+def test_one_example_has_no_distance_but_a_gradient_of_nothing(apart):
+    """Where memory ran out, the last part of a batch may be as small as that."""
+    one, several = torch.ones(1, 3, requires_grad=True), torch.rand(4, 3)
+    apart(one, several).backward()
+    assert one.grad.tolist() == [[0.0, 0.0, 0.0]]
+
+
 def test_mcc_is_the_papers_confusion_written_out(rows):
     logits = 3 * rows[0]
     n, classes = logits.shape

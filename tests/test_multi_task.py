@@ -13,11 +13,12 @@ import torch
 
 from tests.conftest import draw
 from tlcore import data, flow, sources, tasks
+from tlcore.data.dataset import SIDE
 from tlcore.errors import UnusableInput
 from tlcore.spec import from_dict
 from tlcore.spec_parts import Data
 from tlcore.strategies import find
-from tlcore.training import fit, loop
+from tlcore.training import fit, loop, sides
 from tlcore.training.fitting import Fitting
 from tlcore.training.hooks.weighting import GradNorm, Uncertainty, Uniform, step
 from tlcore.training.watch import Watch
@@ -121,6 +122,19 @@ def test_grad_norm_reads_the_norms_off_the_shared_layer():
     assert again.weights() == after
 
 
+def test_a_task_without_a_label_in_a_batch_stays_where_it_is():
+    weighting = GradNorm(3, "cpu")
+    shared = torch.nn.Parameter(torch.ones(4))
+    losses = [(shared * 2).sum(), (shared * 5).sum(), shared.new_zeros(())]
+    weighting.join(losses, [shared]).backward()
+    first, second, third = weighting.weights()
+    assert first > 1 > second
+    assert third == pytest.approx(1.0)
+    assert first + second == pytest.approx(2.0)
+    weighting.join([(shared * n).sum() for n in (2, 5, 3)], [shared])
+    assert weighting.first[2] == pytest.approx(12.0), "its loss when it was first seen"
+
+
 # --- the strategy ----------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +191,19 @@ def test_a_killed_training_ends_as_an_undisturbed_one(table, store, tiny_source,
         assert np.array_equal(np.load(undisturbed.folder / name), np.load(resumed.folder / name)), name
     weights = resumed.measured["side-tasks"]["weights"]
     assert weights == [1.0, 1.0] if weighting == "uniform" else len(set(weights)) == 2
+
+
+def test_a_label_that_no_training_example_has_counts_for_nothing(table, store):
+    dataset = data.read(spec(table, "x").data, task=PICTURES, store=store, owner="local")
+    lonely = dataset.rows["split"].eq("test") & (dataset.rows.groupby("split").cumcount() == 0)
+    dataset.rows[f"{SIDE}shade"] = dataset.rows[f"{SIDE}shade"].mask(lonely, "seen nowhere else")
+    view = dataset.with_labels("shade")
+    assert "seen nowhere else" not in set(view.rows["label"])
+    assert view.info.n["test"] == dataset.with_labels("shade").info.n["test"] < dataset.info.n["test"]
+    dataset.rows[f"{SIDE}shade"] = dataset.rows[f"{SIDE}shade"].mask(dataset.rows["split"].eq("validation"), "")
+    plan = {"arms": {"transfer": {"phases": [{"hooks": [{"id": "side-tasks", "sides": ["shade"]}]}]}}}
+    with pytest.raises(UnusableInput, match="shade has no labelled example among those for validation"):
+        sides.opened(plan, PICTURES, dataset, {}, None, None)
 
 
 def test_the_side_task_is_really_learned(table, store, tiny_source):

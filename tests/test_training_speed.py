@@ -11,7 +11,7 @@ from sources_models import source as nameless
 from tlcore.machine import Machine
 from tlcore.sources.opening import open_folder
 from tlcore.tasks import scoring
-from tlcore.training import kernels
+from tlcore.training import checkpoint, kernels
 
 
 class Lengths:
@@ -77,3 +77,18 @@ def test_bfloat16_is_kept_off_depthwise_networks_on_a_cpu(name):
     assert kernels.half(model, cpu) == HALF[name]
     assert kernels.half(model, Machine("cuda", "", 2, True, 0))
     assert not kernels.half(model, Machine("cpu", "", 2, False, 0))
+
+
+def test_a_checkpoint_that_takes_long_is_saved_seldom(tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint.os, "fsync", lambda _: now.__setitem__(0, now[0] + 4))
+    one = checkpoint.Checkpoint(tmp_path / "c.pt", every=5)
+    assert not one.due()
+    now[0] = 5.0
+    assert one.due()
+    one.save({})
+    now[0] += 39
+    assert not one.due()
+    now[0] += 1
+    assert one.due()

@@ -12,7 +12,8 @@ from typing import Any
 
 # How torch, CUDA and ONNX Runtime say it where they raise a plain RuntimeError.
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
-             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory")  # fmt: skip
+             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED",
+             "unable to find an engine to execute")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,10 @@ def found() -> Machine:
     threads = torch.get_num_threads()
     if torch.cuda.is_available() and os.environ.get("TLCORE_DEVICE") != "cpu":
         about = torch.cuda.get_device_properties(0)
-        return Machine("cuda", about.name, threads, torch.cuda.is_bf16_supported(), about.total_memory)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before anything is multiplied there
+        torch.backends.cudnn.allow_tf32 = False  # float32 means it: kept features are compared with fresh ones
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Machine("cuda", about.name, threads, bf16, about.total_memory)
     bf16 = bool(torch.cpu._is_avx512_bf16_supported()) if hasattr(torch.cpu, "_is_avx512_bf16_supported") else False
     return Machine("cpu", f"CPU, {os.cpu_count()} cores", threads, bf16, psutil.virtual_memory().total)
 
@@ -58,11 +62,13 @@ def light() -> Machine:
 
 
 def deterministic() -> None:
-    """Same seed, same machine, same versions: same result."""
+    """Same seed, same machine, same versions: same result; on a GPU up to rounding in the way back of attention, of
+    which torch has no other.
+    """
     import torch
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what was not written
     torch.backends.cudnn.benchmark = False
 
 

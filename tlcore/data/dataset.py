@@ -140,8 +140,11 @@ class Dataset:
         return [str(name).removeprefix(SIDE) for name in self.rows if str(name).startswith(SIDE)]
 
     def with_labels(self, side: str) -> Dataset:
-        """A view whose labels are those of a further column; examples without one have the split ``left-out``."""
+        """A view whose labels are those of a further column; examples without one, or with one that no training example
+        has, have the split ``left-out``.
+        """
         column = self.rows[SIDE + side].fillna("")
+        column = column.where(column.isin(set(column[self.rows["split"] == "train"])), "")
         view = Dataset(self.folder)
         view.rows = self.rows.assign(label=column, split=self.rows["split"].mask(column == "", LEFT_OUT))
         told = "\x1f".join([self.fingerprint, SIDE, side])

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tlcore.sources.opening.part import Part
-from tlcore.tasks.scoring import alike, in_batches, order
+from tlcore.tasks.scoring import alike, order
 from tlcore.training import kernels
 from tlcore.training.hooks import At, Running, running
 from tlcore.training.phase import Trained, Training
@@ -28,9 +30,10 @@ def train(told: Training) -> Trained:
     from accelerate import Accelerator
 
     machine, phase, model = told.machine, told.phase, told.model
-    precision = "bf16" if kernels.half(model, machine) else "no"
-    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision=precision)
+    accelerator = Accelerator(cpu=machine.device == "cpu")
     device = str(accelerator.device)
+    # accelerate has one precision for a whole process; which one is fast depends on the network.
+    autocast = partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=kernels.half(model, machine))
     model.to(accelerator.device, memory_format=torch.channels_last)
     kept = told.checkpoint.load()
     if kept and "done" in kept:
@@ -64,7 +67,7 @@ def train(told: Training) -> Trained:
     def judge(epoch: int, **values: float) -> None:
         """Score on validation data, keep the best state, and tell."""
         model.eval()
-        with accelerator.autocast():
+        with autocast():
             seen = {} if phase.get("stream") else told.validated(model, device)
             now = hooks.judge(model, seen, At(told.seed, epoch, share=epoch / told.epochs))
         now = list(now or (order(told.metric, seen) if seen else (0.0, float(epoch))))
@@ -81,7 +84,7 @@ def train(told: Training) -> Trained:
         for module, mode in modes:
             module.training = mode
         with kernels.stepwise_attention(model, device):
-            loss, done = _epoch(told, examples, epoch, hooks, accelerator, optimizer, clipped)
+            loss, done = _epoch(told, examples, epoch, hooks, accelerator, autocast, optimizer, clipped)
         count += done
         epoch += 1
         judge(epoch, train_loss=loss)
@@ -109,8 +112,8 @@ def train(told: Training) -> Trained:
     return found
 
 
-def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerator: Any, optimizer: Any,
-           clipped: list[Any]) -> tuple[float, int]:  # fmt: skip
+def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerator: Any, autocast: Callable[[], Any],
+           optimizer: Any, clipped: list[Any]) -> tuple[float, int]:  # fmt: skip
     """Go through the examples once; the mean loss, and how many examples there were. A last part that is smaller than
     a batch is left out, unless it is all there is.
     """
@@ -120,7 +123,8 @@ def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerato
     steps = max(1, len(examples) // batch)
     rng = np.random.default_rng((told.seed, epoch))
     places = alike(examples, rng.permutation(len(examples))[: steps * batch], batch, rng)
-    pieces = [in_batches(whole, max(1, batch // told.accumulation)) for whole in places]
+    at_once = max(1, batch // told.accumulation)
+    pieces = [np.array_split(whole, math.ceil(len(whole) / at_once)) for whole in places]
     feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device))
     nothing = torch.zeros((), device=accelerator.device)
     losses, done = 0.0, 0
@@ -130,7 +134,7 @@ def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerato
         size = sum(map(len, these))
         at = At(told.seed, epoch, step, done, (epoch * steps + step) / (told.epochs * steps))
         for piece, inputs in zip(these, feed, strict=False):
-            with accelerator.autocast():
+            with autocast():
                 loss, given = (nothing, None) if phase.get("stream") else told.task.loss(model, inputs)
                 loss = hooks.loss(model, inputs, given, loss, at)
             accelerator.backward(loss * (len(piece) / size))
@@ -158,7 +162,8 @@ def trained(parts: list[Part], which: str | float) -> set[str]:
 
 
 def _copied(model: Any) -> dict[str, Any]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+    """The state beside the GPU, where memory is scarce."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
 
 
 def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.data import further
+from tlcore.data.dataset import SPLITS
+from tlcore.errors import UnusableInput
+from tlcore.words import say
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -40,6 +43,11 @@ def opened(
     for name in named(plan):
         own = name == "extra" and name in sets
         view = further.some_left(further.apart(sets[name], dataset, task)) if own else dataset.with_labels(name)
+        if empty := next((split for split in SPLITS if not view.info.n[split]), None):
+            raise UnusableInput(
+                say("The further task {name} has no labelled example among those for {split}; it needs some in each "
+                    "split, with labels that training examples have too.", name=name, split=empty), code="side-empty",
+            )  # fmt: skip
         target = task.fit_target(view)
         examples = task.examples(view, plan["processor"], target, cache, source)
         found[name] = Side(view, target, examples, same_examples=not own)

@@ -43,4 +43,6 @@ def distance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         centred = rows - rows.mean(dim=0)
         return centred.T @ centred / (len(rows) - 1)
 
+    if min(len(source), len(target)) < 2:
+        return 0.0 * (source.sum() + target.sum())
     return (covariance(source) - covariance(target)).square().sum() / (4 * source.shape[1] ** 2)

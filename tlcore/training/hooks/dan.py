@@ -43,6 +43,8 @@ def discrepancy(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     import torch
 
     n = len(source)
+    if min(n, len(target)) < 2:
+        return 0.0 * (source.sum() + target.sum())
     rows = torch.cat([source, target])
     alike = kernel((rows[:, None] - rows[None]).square().sum(dim=2))
     return _off_diagonal(alike[:n, :n]) + _off_diagonal(alike[n:, n:]) - 2 * alike[:n, n:].mean()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.tasks.scoring import order
 from tlcore.training.hooks.contract import At, Ended
+from tlcore.training.kernels import half
 from tlcore.words import say
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Soup:
         now = list(order(self.told.metric, seen))
         if len(self.best) == self.most and now <= self.best[-1][0]:
             return
-        state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        state = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
         self.best = sorted([*self.best, (now, state)], key=lambda one: one[0], reverse=True)[: self.most]
 
     def state_dict(self) -> dict[str, Any]:
@@ -44,11 +45,14 @@ class Soup:
     def end(self, model: Any) -> Ended:
         if len(self.best) < 2:
             return Ended()
+        import torch
+
         best, states = self.best[0][0], [state for _, state in self.best]
         mixed = {name: average([state[name] for state in states]) for name in states[0]}
-        before = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        before = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
         model.load_state_dict(mixed)
-        now = order(self.told.metric, self.told.validated(model, self.device))
+        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=half(model, self.told.machine)):
+            now = order(self.told.metric, self.told.validated(model, self.device))  # as the epochs were scored
         kept = list(now) > list(best)
         if not kept:
             model.load_state_dict(before)

@@ -103,11 +103,15 @@ class GradNorm:
         joined = (self.weight * every).sum() / len(losses)
         if not every.requires_grad:
             return joined
-        now = every.detach().float()
+        now, here = every.detach().float(), torch.tensor([loss.requires_grad for loss in losses], device=every.device)
         if self.first is None:
-            self.first = now.clamp(min=1e-6)
-        norms = torch.stack([self._norm(loss, shared) for loss in losses])
-        self.weight = step(self.weight, norms, now / self.first)
+            self.first = torch.full_like(now, torch.nan)
+        self.first = torch.where(here & self.first.isnan(), now.clamp(min=1e-6), self.first)
+        if here.sum() > 1:  # a task without a label in this batch has no gradient, and stays where it is
+            norms = torch.stack([self._norm(loss, shared) for loss in losses if loss.requires_grad])
+            moved = step(self.weight[here], norms, (now / self.first)[here])
+            share = 1.0 if bool(here.all()) else self.weight[here].mean()
+            self.weight = self.weight.masked_scatter(here, moved * share)
         return joined
 
     def _norm(self, loss: torch.Tensor, shared: Sequence[torch.nn.Parameter]) -> torch.Tensor:
