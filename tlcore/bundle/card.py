@@ -22,8 +22,9 @@ LICENCES = (
 TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
 
 
-def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
-    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files; every figure is measured."""
+def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str], needed: str) -> str:
+    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files, ``needed`` the requirements of
+    its predict.py; every figure is measured."""
     kind = kinds.find(context.task.bundle)
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
@@ -35,7 +36,7 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -
         "## Against the naive\n", _naive(report),
         *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
         "## Data\n", _data(report),
-        "## Use\n", kind.use(context),
+        "## Use\n", _needs(needed), kind.use(context),
         "## Limits\n", _limits(report, kind),
         "## Cost\n", _cost(report),
         "## Export\n", _export(report["export"], kind),
@@ -158,6 +159,12 @@ def _data(report: dict[str, Any]) -> str:
         f"{n.get('validation', 0)} validation and {n.get('test', 0)} test examples; {data['set_aside']} set aside as "
         f"unusable. {english(data['split_said'])}\n"
     )
+
+
+def _needs(requirements: str) -> str:
+    *names, last = re.findall(r"^\w+", requirements, re.MULTILINE)
+    told = f"{', '.join(names)} and {last}"
+    return f"With {told}:\n" if "torch" in names else f"Without any framework ({told}):\n"
 
 
 def _limits(report: dict[str, Any], kind: Kind) -> str:

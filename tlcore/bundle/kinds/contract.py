@@ -83,7 +83,7 @@ class Kind(Protocol):
     labelled: bool  # ``labels.json`` names classes
     worker: bool  # predicting needs torch: the pages ask a job of the worker
     knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Opened.settings` holds what was
-    requirements: str  # of predict.py
+    reads: str  # the requirement of predict.py that reads its examples
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What goes into ``preprocessing.json``; ``kind`` in it names this kind."""
