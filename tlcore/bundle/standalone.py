@@ -181,13 +181,15 @@ def answer(shares, labels, calibration):
 
 
 def cell(value):
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front. A lone carriage return, which would
+    begin a row there, becomes a line feed."""
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\n")) else value
 
 
 def uncell(value):
     """Text from a table without the apostrophe that `cell` put in front."""
-    return value[1:] if value[:1] == "'" and cell(value[1:]) != value[1:] else value
+    return value[1:] if value[:1] == "'" and value[1:2] != "'" and cell(value[1:])[:1] == "'" else value
 
 
 def write_table(inputs, header, ready, answers, output):
