@@ -15,8 +15,8 @@ import yaml
 from PIL import Image
 from report_run import PROCESSOR, finished
 
-from tlcore import bundle, report
-from tlcore.bundle import layout, program
+from tlcore import bundle, report, tasks
+from tlcore.bundle import adapter, card, layout, program
 from tlcore.bundle.kinds import KINDS
 from tlcore.bundle.pack import sha256, write_zip
 from tlcore.errors import UnusableInput
@@ -258,6 +258,21 @@ def test_the_card_is_yaml_then_measurements(packed):
     assert f"{told['export']['milliseconds']:.1f} ms" in body
     for name in ("model.onnx", "model.safetensors", "predict.py"):
         assert sha256(folder / name) in body
+
+
+def test_the_hub_knows_the_tasks_of_the_cards():
+    known = {"image-classification", "text-classification", "token-classification", "question-answering",
+             "summarization", "translation", "text-generation"}  # fmt: skip
+    assert {card.pipeline(task.id) for task in tasks.TASKS} == known
+
+
+def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
+    told = {"base": "owner/name", "source": "Name", "class": "BertModel", "library": "transformers", "bytes": 1000,
+            "merged": 9000, "head": True}  # fmt: skip
+    assert 'BertModel.from_pretrained("owner/name")' in adapter.section(told)
+    own = adapter.section({**told, "base": None})
+    assert "(Name)" in own
+    assert "```" not in own
 
 
 def test_the_same_content_gives_the_same_zip(packed, tmp_path):

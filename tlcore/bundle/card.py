@@ -19,6 +19,8 @@ LICENCES = (
     "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
     "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
 )  # fmt: skip
+# The hub's name of each task that has another one here.
+PIPELINES = dict.fromkeys(("sentiment-analysis", "multi-label-text-classification"), "text-classification")
 TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
 
 
@@ -53,14 +55,14 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
     if report["source"]["hub_id"]:
         front["base_model"] = report["source"]["hub_id"]
     front |= {
-        "library_name": library, "pipeline_tag": report["task"],
+        "library_name": library, "pipeline_tag": pipeline(report["task"]),
         "tags": [report["task"], "transfer-learning", report["strategy"], library,
                  *([] if report["export"].get("skipped") else ["onnx"])],
         "dataset_fingerprint": data["fingerprint"],
         "model-index": [{
             "name": " ".join(report["name"].split()),
             "results": [{
-                "task": {"type": report["task"]},
+                "task": {"type": pipeline(report["task"])},
                 "dataset": {"name": data["name"], "type": "private", "split": "test",
                             "revision": data["fingerprint"]},
                 "metrics": [
@@ -73,6 +75,11 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
         }],
     }  # fmt: skip
     return front
+
+
+def pipeline(task: str) -> str:
+    """What the hub calls a task."""
+    return PIPELINES.get(task, task)
 
 
 def licence_lines(licence: str | None) -> dict[str, Any]:
@@ -170,7 +177,11 @@ def _needs(requirements: str) -> str:
 def _limits(report: dict[str, Any], kind: Kind) -> str:
     lines = [
         *kind.limits(),
-        *([] if report.get("calibration") else ["* The confidence is the network's own and was not calibrated."]),
+        *(
+            ["* The confidence is the network's own and was not calibrated."]
+            if kind.confident and not report.get("calibration")
+            else []
+        ),
     ]
     small = [line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
     if small:

@@ -74,6 +74,7 @@ class Generation:
              say("Choose among the likeliest words that together have this share; 1: among all.")),
         Knob("seed", say("Seed"), 0, 1_000_000, SETTINGS["seed"], 1, say("The same seed writes the same text.")),
     )  # fmt: skip
+    confident = False
     reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class Pictures:
     labelled = True
     worker = False
     knobs = ()
+    confident = True
     reads = program.PICTURES
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

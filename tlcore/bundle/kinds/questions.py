@@ -81,6 +81,7 @@ class Questions:
     labelled = False
     worker = False
     knobs = ()
+    confident = True
     reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

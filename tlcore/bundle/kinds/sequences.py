@@ -80,6 +80,7 @@ class Sequences:
         Knob("beams", say("Beams"), 1, 8, 1, 1, say("How many texts are followed at once, of which the likeliest is "
                                                     "given; 1 takes the likeliest token each time.")),
     )  # fmt: skip
+    confident = False
     reads = program.TEXTS
     named = staticmethod(texts.KIND.named)
     done = staticmethod(texts.KIND.done)

@@ -51,6 +51,7 @@ class Texts:
     labelled = True
     worker = False
     knobs = ()
+    confident = True
     reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Tokens:
     needed = texts.KIND.needed
     labelled = worker = False
     knobs = ()
+    confident = True
     reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
