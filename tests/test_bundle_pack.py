@@ -15,9 +15,11 @@ import yaml
 from PIL import Image
 from report_run import PROCESSOR, finished
 
-from tlcore import bundle, report
-from tlcore.bundle import layout, program
+from tlcore import bundle, report, tasks
+from tlcore.bundle import adapter, card, layout, program
+from tlcore.bundle.kinds import KINDS
 from tlcore.bundle.pack import sha256, write_zip
+from tlcore.errors import UnusableInput
 
 SITE = Path(np.__file__).parents[1]
 # What predict.py may use: onnxruntime, numpy, Pillow, and what onnxruntime itself needs.
@@ -137,6 +139,54 @@ def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_pat
     assert "broken.jpg" in done.stderr
 
 
+def test_without_onnx_the_bundle_says_so_and_its_torch_gives_the_same(packed, tmp_path, monkeypatch):
+    from tlcore.bundle import Bundle
+    from tlcore.bundle.kinds.pictures import Pictures
+
+    context, _, _ = packed
+
+    def export(*_):
+        raise RuntimeError("no such operator\nmore")
+
+    with monkeypatch.context() as within:
+        within.setattr(Pictures, "export", export)
+        told = report.build(context)
+        path = bundle.pack(context, told)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+    assert not (tmp_path / "model.onnx").exists()
+    assert "no such operator" in str(told["notes"][-1])
+    needed = (tmp_path / "requirements.txt").read_text()
+    assert context.source.library in needed
+    assert "torch" in needed
+    assert "onnxruntime" not in needed
+    card = (tmp_path / "README.md").read_text()
+    assert f"With torch, {context.source.library}," in card
+    assert "Without any framework" not in card
+    with pytest.raises(UnusableInput, match="no ONNX file"):
+        Bundle.open(path).predict([Image.new("RGB", (50, 50))])
+    expected = json.loads((tmp_path / "example/expected.json").read_text())
+    command = [sys.executable, "-I", "predict.py", expected["input"]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    row = next(csv.DictReader(done.stdout.splitlines()))
+    assert row["prediction"].removeprefix("'") == expected["prediction"]
+    assert float(row["confidence"]) == pytest.approx(expected["confidence"], abs=1e-5)
+    bundle.pack(context, report.build(context))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.things != "pictures"], ids=lambda kind: kind.id)
+def test_what_predict_py_imports_is_in_the_requirements(kind):
+    """Beside the standard library; transformers 4 would pass over parts of a config.json that version 5 wrote."""
+    import re
+
+    imported = set(re.findall(r"^ *(?:import|from) (\w+)", kind.predict_py(), re.MULTILINE)) - sys.stdlib_module_names
+    by_onnx, by_torch = (program.requirements(kind.reads, library) for library in (None, "transformers"))
+    assert imported - {"torch", "transformers", "safetensors"} <= set(re.findall(r"^\w+", by_onnx, re.MULTILINE))
+    assert imported - {"onnxruntime"} <= set(re.findall(r"^\w+", by_torch, re.MULTILINE))
+    assert "transformers>=5" in by_torch
+
+
 def test_a_temperature_reaches_every_prediction(packed, clean, tmp_path, monkeypatch):
     """Report, example, predict.py and the studio give the same confidences, and they are not the raw ones."""
     from tlcore.bundle import Bundle
@@ -208,6 +258,21 @@ def test_the_card_is_yaml_then_measurements(packed):
     assert f"{told['export']['milliseconds']:.1f} ms" in body
     for name in ("model.onnx", "model.safetensors", "predict.py"):
         assert sha256(folder / name) in body
+
+
+def test_the_hub_knows_the_tasks_of_the_cards():
+    known = {"image-classification", "text-classification", "token-classification", "question-answering",
+             "summarization", "translation", "text-generation"}  # fmt: skip
+    assert {card.pipeline(task.id) for task in tasks.TASKS} == known
+
+
+def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
+    told = {"base": "owner/name", "source": "Name", "class": "BertModel", "library": "transformers", "bytes": 1000,
+            "merged": 9000, "head": True}  # fmt: skip
+    assert 'BertModel.from_pretrained("owner/name")' in adapter.section(told)
+    own = adapter.section({**told, "base": None})
+    assert "(Name)" in own
+    assert "```" not in own
 
 
 def test_the_same_content_gives_the_same_zip(packed, tmp_path):

@@ -256,3 +256,14 @@ def test_a_shared_instruction_does_not_make_all_examples_one(tmp_path, store):
     (tmp_path / "t.csv").write_text("text\n" + "\n".join(text for pair in twins for text in pair))
     made = data.read(Data(path=str(tmp_path / "t.csv")), task=TASK, store=store, owner="local")
     assert made.rows.groupby("near")["split"].nunique().tolist() == [1] * 30
+
+
+def test_prompts_on_the_sheet_that_was_chosen(tmp_path):
+    import pandas as pd
+
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        pd.DataFrame({"text": ["a note"]}).to_excel(book, sheet_name="Notes", index=False)
+        rows = {"prompt": [f"say {i}" for i in range(12)], "completion": [f"it is {i}" for i in range(12)]}
+        pd.DataFrame(rows).to_excel(book, sheet_name="Prompts", index=False)
+    made = staged(tmp_path / "t.xlsx", tmp_path, columns={"sheet": "Prompts"})
+    assert sorted(made.rows["completion"]) == sorted(rows["completion"])

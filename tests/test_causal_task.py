@@ -335,6 +335,7 @@ def test_the_bundle_writes_without_the_studio_and_in_plain_transformers(finished
     card = (tmp_path / "README.md").read_text()
     assert "pipeline_tag: text-generation" in card
     assert "not what is true" in card
+    assert "confidence" not in card
     assert "- onnx" not in card
 
 

@@ -257,6 +257,17 @@ def test_hub_dataset_without_such_columns(hub, tmp_path):
     assert "kind" in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["../data", "owner/..", "./data", ".hidden", "owner/name", "flowers"])
+def test_a_name_of_the_hub_never_opens_a_folder_of_this_machine(hub, tmp_path, monkeypatch, name):
+    (tmp_path / "here/owner/name").mkdir(parents=True)
+    (tmp_path / "here/flowers").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UnusableInput) as refusal:
+        staged(f"hf://{name}", tmp_path)
+    assert refusal.value.code == "hub-name"
+    assert hub == []
+
+
 def test_unreachable_hub_is_found_out_quickly(tmp_path, monkeypatch):
     import huggingface_hub
 

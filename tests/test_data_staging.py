@@ -306,6 +306,18 @@ def test_formulas_are_guarded_in_csv():
     assert lines[6].startswith("fine")
 
 
+def test_a_carriage_return_begins_no_row():
+    """Nothing that is handed out has one outside of quotation marks, behind which a formula would stand alone."""
+    from tlcore.bundle.standalone import cell, uncell
+    from tlcore.report.predictions import table
+
+    text = "hello\r=1+1"
+    for told in (safe_csv(pd.DataFrame({"file": [text]})), table(["file"], [[text]]), table(["file"], [[cell(text)]])):
+        assert told == 'file\n"hello\n=1+1"\n'
+    for given in ("=1", "\r=1", "a\rb", "'a\rb", "''=1", "'=1", "'", "", "plain"):
+        assert uncell(cell(given)) == (given[1:] if given == "'=1" else given.replace("\r", "\n"))
+
+
 def test_the_split_comes_back_as_corrections(tmp_path, store):
     """The list that is downloaded can be edited and given back, guarded cells included."""
     files = {f"{kind}/{i}.png": picture(40 * k + i) for k, kind in enumerate(("=plus", "-minus")) for i in range(5)}

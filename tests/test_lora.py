@@ -127,7 +127,11 @@ def test_a_bundle_holds_the_adapters_and_says_how_large_they_are(tmp_path):
     folder = tmp_path / "bundle"
     assert sorted(names) == sorted(layout.ADAPTER)
     size = sum((folder / name).stat().st_size for name in names)
-    assert f"`adapter/` holds what LoRA trained, {size / 1e6:.3g} MB beside" in (folder / "README.md").read_text()
+    card, config = ((folder / name).read_text() for name in ("README.md", "adapter/adapter_config.json"))
+    assert f"`adapter/` holds what LoRA trained, {size / 1e6:.3g} MB beside" in card
+    assert json.loads(config)["base_model_name_or_path"] is None, "the source lies on this machine alone"
+    assert "from peft import" not in card
+    assert str(tmp_path) not in config
     assert Bundle.open(report["bundle"]).labels == ["bad", "good"]
 
     ids = torch.tensor([[2, 7, 9, 11, 3], [2, 8, 12, 13, 3]])

@@ -57,6 +57,25 @@ def test_every_table_gives_the_same_pairs(tmp_path, suffix):
     assert found.counts == {}
 
 
+@pytest.mark.parametrize("header", ["source,target", "a,b"])
+def test_the_sheet_that_was_chosen_is_read(tmp_path, header):
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        for sheet, rows in (("Notes", [("n", "m")]), ("Pairs", PAIRS)):
+            pd.DataFrame(rows, columns=header.split(",")).to_excel(book, sheet_name=sheet, index=False)
+    found = staged(tmp_path / "t.xlsx", tmp_path, columns={"sheet": "Pairs"})
+    assert found_pairs(found) == sorted(PAIRS)
+    note = next(finding for finding in found.findings if finding.code == "sheets")
+    assert t(note.sentence) == ("The workbook t.xlsx has several sheets, and Pairs was read. The others are: Notes.")
+
+
+def test_a_dataset_of_the_hub_gives_pairs(tmp_path, monkeypatch):
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"document": [one for one, _ in PAIRS], "summary": [two for _, two in PAIRS]})
+    monkeypatch.setattr("tlcore.data.hub.load", lambda tree: {"train": rows})
+    assert found_pairs(staged("hf://owner/name", tmp_path, task=tasks.find("summarization"))) == sorted(PAIRS)
+
+
 @pytest.mark.parametrize("names", [
     ("train.en", "train.pt"), ("source.txt", "target.txt"), ("corpus.en-pt.en", "corpus.en-pt.pt"),
     ("src-all.txt", "tgt-all.txt"), ("text.document", "text.summary"), ("all_en.txt", "all_pt.txt"),

@@ -16,7 +16,7 @@ from tlcore import tasks
 from tlcore.report import build, html
 from tlcore.report.build import best_seed
 from tlcore.report.context import RunContext
-from tlcore.report.predictions import cell
+from tlcore.report.predictions import table
 from tlcore.report.telling import verdict_sentence
 from tlcore.report.twin import stood_at
 from tlcore.sources.opening import load
@@ -109,9 +109,7 @@ def test_predictions_are_safe_to_open(context, report):
         assert float(row[3]) == max(shares)
     right = sum(row[1] == row[2] for row in rows[1:])
     assert right / 18 == pytest.approx(report["packed"]["value"])
-    assert cell("=1+1") == "'=1+1"
-    assert cell("plain") == "plain"
-    assert cell(-1.5) == -1.5
+    assert table(["=a"], [["=1+1"], ["plain"], [-1.5]]) == "'=a\n'=1+1\nplain\n-1.5\n"
 
 
 def test_where_the_twin_stood_when_transfer_was_done(context):

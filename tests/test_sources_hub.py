@@ -124,6 +124,14 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.parametrize("ref", ["TinyLlama/TinyLlama-1.1B-Chat-v1.0", "meta-llama/Llama-3.2-1B"])
+def test_a_model_known_to_be_too_large_is_refused_before_anything_is_fetched(server, store, ref):
+    with pytest.raises(UnusableInput) as caught:
+        open_source(ref, store)
+    assert caught.value.code == "source-too-large"
+    assert server.asked == []
+
+
 def test_a_model_is_downloaded_once_and_then_is_here(server, store):
     source = find(REPO, store)
     assert availability(source, store) is Availability.DOWNLOAD

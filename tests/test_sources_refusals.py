@@ -269,6 +269,17 @@ def test_a_zip_bomb_is_not_unpacked(store, good, tmp_path):
     assert sum(p.stat().st_size for p in store.home.rglob("*") if p.is_file()) < 5_000_000
 
 
+def test_a_zip_that_claims_billions_of_entries_is_not_listed(store, good, tmp_path):
+    path = make_zip(tmp_path / "up.zip", members(good))
+    raw = path.read_bytes()
+    end = raw.rfind(b"PK\x05\x06")
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 2**32 - 2, 2**32 - 2, 2**40, 0)
+    path.write_bytes(raw[:end] + wide + raw[end:])
+    with pytest.raises(UnusableInput) as caught:
+        open_source(str(path), store)
+    assert caught.value.code == "archive-too-many"
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "crc"])
 def test_damaged_zips(store, good, tmp_path, damage):
     path = make_zip(tmp_path / "bundle.zip", members(good))
@@ -282,7 +293,7 @@ def test_damaged_zips(store, good, tmp_path, damage):
     path.write_bytes(bytes(raw))
     with pytest.raises(UnusableInput) as caught:
         open_source(str(path), store)
-    assert caught.value.code == "archive-damaged"
+    assert caught.value.code == ("archive-not-zip" if damage == "text" else "archive-damaged")
     assert not list((store.home / "cache" / "sources").iterdir())
 
 

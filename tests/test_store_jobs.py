@@ -8,8 +8,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tlcore.store import Store
+from tlcore.store.tables import Job
 
 ROOT = Path(__file__).parent.parent
 
@@ -82,6 +84,26 @@ def test_cancel_ends_what_waits_and_asks_what_runs(store):
     assert store.jobs.requeue(running)
     assert store.jobs.claim("quick", "w").id == running
     assert store.jobs.asked_to_stop(running, 2) is False
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_waiting_job_that_is_asked_to_stop_keeps_no_worker_busy(store, interrupted):
+    """What a cancel or a delete leaves for a moment, and for good where its process dies there: nobody may take it."""
+    asked = submit(store)
+    if interrupted:
+        store.jobs.claim("quick", "w")
+        store.jobs.interrupt(asked, 1)
+    with store.transaction() as session:
+        session.execute(update(Job).where(Job.id == asked).values(cancel_requested=True))
+    other = submit(store)
+    claimed = []
+    worker = threading.Thread(
+        target=lambda: claimed.extend(store.jobs.claim("quick", "w") for _ in range(2)), daemon=True
+    )
+    worker.start()
+    worker.join(10)
+    assert not worker.is_alive()
+    assert [job and job.id for job in claimed] == [other, None]
 
 
 def test_attempts_without_progress_are_counted_and_progress_forgives_them(store):

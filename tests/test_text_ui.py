@@ -75,6 +75,14 @@ def test_a_pasted_table_is_checked(project):
     assert job.input["task"] == TASK
 
 
+def test_the_hub_is_offered_where_a_reader_of_the_task_takes_it(project):
+    store, made = project
+    for task, offered in (("text-classification", True), ("translation", True), ("question-answering", False)):
+        store.projects.save_draft(made, {"task": task})
+        ways = opened("data", project=made).segmented_control(key="upload-way-text")
+        assert ("A dataset on the hub" in ways.options) == offered
+
+
 def test_a_checked_upload_shows_its_texts_and_is_confirmed(project, home, tmp_path):
     store, made = project
     job = store.jobs.submit("check-upload", "local", {"path": "x", "task": TASK}, project_id=made)

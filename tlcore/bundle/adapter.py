@@ -18,11 +18,12 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any] | None:
-    """Copy the adapters of a result into a bundle's folder, naming the source model that they belong to.
+    """Copy the adapters of a result into a bundle's folder, naming the source model that they belong to where it is one
+    of the hub: anything else is a name, or a path, of this machine alone.
 
-    Returns what the card says of them: ``base``, ``class`` and ``library`` of the network below them, ``bytes`` and
-    those of the ``merged`` weights, which lie in the folder already, and whether there is a ``head`` beside them; None
-    where none were trained.
+    Returns what the card says of them: ``base`` (None where there is none on the hub), ``source`` (its title), ``class``
+    and ``library`` of the network below them, ``bytes`` and those of the ``merged`` weights, which lie in the folder
+    already, and whether there is a ``head`` beside them; None where none were trained.
     """
     made = result.folder / ADAPTER
     if not made.is_dir():
@@ -34,27 +35,34 @@ def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any]
             shutil.copyfile(made / name, kept / name)
     source = context.source
     config = json.loads((made / CONFIG).read_text(encoding="utf-8"))
-    config |= {"base_model_name_or_path": source.source.hub_id or source.source.id, "revision": source.revision}
+    base = source.source.hub_id
+    config |= {"base_model_name_or_path": base, "revision": source.revision if base else None}
     write_json(kept / CONFIG, config)
     size = sum(path.stat().st_size for path in kept.iterdir())
-    return {"base": config["base_model_name_or_path"], "class": config["auto_mapping"]["base_model_class"],
+    return {"base": base, "source": source.source.title, "class": config["auto_mapping"]["base_model_class"],
             "library": source.library, "bytes": size,
             "merged": (folder / "model.safetensors").stat().st_size, "head": (kept / HEAD).exists()}  # fmt: skip
 
 
 def section(told: dict[str, Any]) -> str:
     """What the card says: their size beside that of the merged weights, and how they are loaded."""
-    base, kind = told["base"], told["class"]
-    if told["library"] == "timm":
-        build = f'import timm\n\nbase = timm.create_model("hf-hub:{base}", pretrained=True)'
-    else:
-        build = f'from transformers import {kind}\n\nbase = {kind}.from_pretrained("{base}")  # the source model'
+    base = told["base"]
     head = f" The head, which the source model lacks, is `{ADAPTER}/{HEAD}`." if told["head"] else ""
     sizes = f"{_megabytes(told['bytes'])} beside {_megabytes(told['merged'])} of merged weights"
     return (
-        f"`{ADAPTER}/` holds what LoRA trained, {sizes}, for whoever has the source model (`{base}`).{head} Source "
-        f"and adapters together give what `model.safetensors` gives.\n\n"
-        f"```python\nfrom peft import PeftModel\n{build}\n"
+        f"`{ADAPTER}/` holds what LoRA trained, {sizes}, for whoever has the source model "
+        f"({f'`{base}`' if base else told['source']}).{head} Source and adapters together give what "
+        f"`model.safetensors` gives.\n{_loaded(base, told['class'], told['library']) if base else ''}"
+    )
+
+
+def _loaded(base: str, kind: str, library: str) -> str:
+    if library == "timm":
+        build = f'import timm\n\nbase = timm.create_model("hf-hub:{base}", pretrained=True)'
+    else:
+        build = f'from transformers import {kind}\n\nbase = {kind}.from_pretrained("{base}")  # the source model'
+    return (
+        f"\n```python\nfrom peft import PeftModel\n{build}\n"
         f'network = PeftModel.from_pretrained(base, "{ADAPTER}")\n```\n'
     )
 

@@ -19,11 +19,14 @@ LICENCES = (
     "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
     "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
 )  # fmt: skip
+# The hub's name of each task that has another one here.
+PIPELINES = dict.fromkeys(("sentiment-analysis", "multi-label-text-classification"), "text-classification")
 TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
 
 
-def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -> str:
-    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files; every figure is measured."""
+def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str], needed: str) -> str:
+    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files, ``needed`` the requirements of
+    its predict.py; every figure is measured."""
     kind = kinds.find(context.task.bundle)
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
@@ -35,7 +38,7 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str]) -
         "## Against the naive\n", _naive(report),
         *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
         "## Data\n", _data(report),
-        "## Use\n", kind.use(context),
+        "## Use\n", _needs(needed), kind.use(context),
         "## Limits\n", _limits(report, kind),
         "## Cost\n", _cost(report),
         "## Export\n", _export(report["export"], kind),
@@ -52,14 +55,14 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
     if report["source"]["hub_id"]:
         front["base_model"] = report["source"]["hub_id"]
     front |= {
-        "library_name": library, "pipeline_tag": report["task"],
+        "library_name": library, "pipeline_tag": pipeline(report["task"]),
         "tags": [report["task"], "transfer-learning", report["strategy"], library,
                  *([] if report["export"].get("skipped") else ["onnx"])],
         "dataset_fingerprint": data["fingerprint"],
         "model-index": [{
             "name": " ".join(report["name"].split()),
             "results": [{
-                "task": {"type": report["task"]},
+                "task": {"type": pipeline(report["task"])},
                 "dataset": {"name": data["name"], "type": "private", "split": "test",
                             "revision": data["fingerprint"]},
                 "metrics": [
@@ -72,6 +75,11 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
         }],
     }  # fmt: skip
     return front
+
+
+def pipeline(task: str) -> str:
+    """What the hub calls a task."""
+    return PIPELINES.get(task, task)
 
 
 def licence_lines(licence: str | None) -> dict[str, Any]:
@@ -160,10 +168,20 @@ def _data(report: dict[str, Any]) -> str:
     )
 
 
+def _needs(requirements: str) -> str:
+    *names, last = re.findall(r"^\w+", requirements, re.MULTILINE)
+    told = f"{', '.join(names)} and {last}"
+    return f"With {told}:\n" if "torch" in names else f"Without any framework ({told}):\n"
+
+
 def _limits(report: dict[str, Any], kind: Kind) -> str:
     lines = [
         *kind.limits(),
-        *([] if report.get("calibration") else ["* The confidence is the network's own and was not calibrated."]),
+        *(
+            ["* The confidence is the network's own and was not calibrated."]
+            if kind.confident and not report.get("calibration")
+            else []
+        ),
     ]
     small = [line(row["label"]) for row in report.get("per_class", []) if row["n"] < 10]
     if small:

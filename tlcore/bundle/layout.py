@@ -17,7 +17,7 @@ PAIR_WEIGHTS = (
     "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "target_tokenizer.json",
     "tokenizer_config.json",
 )  # fmt: skip
-NEEDED = ("manifest.json", "model.onnx", "labels.json", "preprocessing.json")
+NEEDED = ("manifest.json", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # without it the temperature is 1
 ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
 ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/head.safetensors")  # of LoRA
@@ -36,8 +36,8 @@ PICTURES = (
     ".jp2",
 )
 KNOWN = frozenset((
-    *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "README.md", "predict.py", "requirements.txt", "report.json",
-    "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
+    *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "model.onnx", "README.md", "predict.py", "requirements.txt",
+    "report.json", "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
     "example/questions.csv", ANSWERING, *ADAPTER,
     *(f"example/picture{suffix}" for suffix in PICTURES),
 ))  # fmt: skip

@@ -53,6 +53,14 @@ def run(session: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
     return session.run(None, {name: np.ascontiguousarray(feed[name]) for name in known})[0]
 
 
+def by_torch(model: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The same of the network in torch."""
+    import torch
+
+    with torch.inference_mode():
+        return model(*(torch.from_numpy(np.ascontiguousarray(value)) for value in feed.values())).float().numpy()
+
+
 def agreement(session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]],
               scored: np.ndarray) -> dict[str, Any]:  # fmt: skip
     """How far ONNX, torch and the outputs that the report was scored from are apart on real test examples.
@@ -61,13 +69,7 @@ def agreement(session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]
     those against ``scored`` carry the precision that training ran at (bf16 on some machines). ``same_class`` counts
     examples.
     """
-    import torch
-
-    with torch.inference_mode():
-        ours = np.concatenate([
-            model(*(torch.from_numpy(np.ascontiguousarray(value)) for value in feed.values())).float().numpy()
-            for feed in feeds
-        ])  # fmt: skip
+    ours = np.concatenate([by_torch(model, feed) for feed in feeds])
     theirs = np.concatenate([run(session, feed) for feed in feeds])
     apart = float(np.abs(ours - theirs).max())
     same = int((ours.argmax(1) == theirs.argmax(1)).sum())
@@ -89,8 +91,8 @@ def skipped(folder: Path, error: Exception) -> dict[str, Any]:
     (folder / "model.onnx").unlink(missing_ok=True)
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return {"n": 0, "agrees": None, "skipped": say(
-        "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch and "
-        "transformers instead.", reason=reason).model_dump()}  # fmt: skip
+        "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch instead.",
+        reason=reason).model_dump()}  # fmt: skip
 
 
 def milliseconds(session: Any, one: Mapping[str, np.ndarray], seconds: float = 1.0) -> float:

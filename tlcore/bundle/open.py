@@ -23,7 +23,6 @@ from tlcore.report.predictions import share, table
 from tlcore.words import Sentence, say, t
 
 BATCH = 16
-EVERY = tuple(name for name in layout.NEEDED if all(name in kind.needed for kind in kinds.KINDS))
 
 
 class Manifest(BaseModel):
@@ -122,7 +121,7 @@ class Bundle:
             labels = json.loads(_checked(read, "labels.json", manifest, path))
             told = _checked(read, "preprocessing.json", manifest, path)
             kind = kinds.find(json.loads(told).get("kind", "image"))
-            _all_there(names, path, kind.needed)
+            _all_there(names, path, [*kind.needed, *({"model.onnx"} & set(manifest.files))])
             prepared = kind.prepared(told, lambda name: _checked(read, name, manifest, path))
         except (ValidationError, ValueError, RecursionError, AttributeError):
             raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
@@ -242,7 +241,7 @@ def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
             raise _unusable(say("The bundle is encrypted."), path)
     if count != len(members):
         raise _unusable(say("The bundle holds one file twice."), path)
-    _all_there(members, path, EVERY)
+    _all_there(members, path, layout.NEEDED)
 
     def read(name: str) -> bytes:
         try:
@@ -256,7 +255,7 @@ def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
 
 def _folder_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
     names = {name for name in layout.KNOWN if (path / name).is_file()}
-    _all_there(names, path, EVERY)
+    _all_there(names, path, layout.NEEDED)
 
     def read(name: str) -> bytes:
         file = path / name

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import __version__, whole
-from tlcore.bundle import adapter, card, kinds, layout
+from tlcore.bundle import adapter, card, kinds, layout, program
 from tlcore.bundle.calibrated import Calibration
 from tlcore.report.html import file_name
 from tlcore.strict_json import plain
@@ -54,9 +54,10 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
                 shutil.copyfile(page, folder / page.name)
         layout.write_json(folder / "report.json", {**plain(report), "bundle": None})
         (folder / "predict.py").write_text(kind.predict_py(), encoding="utf-8")
-        (folder / "requirements.txt").write_text(kind.requirements)
+        needed = program.requirements(kind.reads, context.source.library if skipped else None)
+        (folder / "requirements.txt").write_text(needed)
         hashes = {name: sha256(folder / name) for name in _names(folder)}
-        (folder / "README.md").write_text(card.write(context, report, hashes), encoding="utf-8")
+        (folder / "README.md").write_text(card.write(context, report, hashes, needed), encoding="utf-8")
         hashes["README.md"] = sha256(folder / "README.md")
         layout.write_json(folder / "manifest.json", _manifest(context, hashes))
         with whole.draft(context.folder / "bundle.zip") as draft:

@@ -10,10 +10,19 @@ from typing import Any
 
 MARK = "# studio: "
 END = '\n"""\n'
-REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\nPillow>=9.5\n"
-GENERATION_REQUIREMENTS = "torch>=2.2\ntransformers>=4.51\ntokenizers>=0.20\nsafetensors>=0.4\n"
-TEXT_REQUIREMENTS = "onnxruntime>=1.17\nnumpy>=1.24\ntokenizers>=0.20\n"
-TORCH_REQUIREMENTS = "torch>=2.4\ntransformers>=5.0\ntokenizers>=0.20\nnumpy>=1.24\nsafetensors>=0.4\n"
+BY_ONNX = "onnxruntime>=1.17\nnumpy>=1.24\n"
+# Older versions of transformers pass over what a config.json of version 5 says, and older ones of timm read no folder.
+BY_TORCH = {
+    "transformers": "torch>=2.4\ntransformers>=5.0\nsafetensors>=0.4\nnumpy>=1.24\n",
+    "timm": "torch>=2.4\ntimm>=1.0.16\nsafetensors>=0.4\nnumpy>=1.24\n",
+}
+PICTURES, TEXTS = "Pillow>=9.5\n", "tokenizers>=0.20\n"  # what reads the examples
+
+
+def requirements(reads: str, library: str | None) -> str:
+    """What predict.py needs: onnxruntime, or torch and the ``library`` of the weights where there is no model.onnx;
+    and what reads the examples."""
+    return (BY_TORCH[library] if library else BY_ONNX) + reads
 
 
 def predict_py() -> str:

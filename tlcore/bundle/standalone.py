@@ -1,4 +1,4 @@
-"""Predictions with this bundle alone; needs onnxruntime, numpy and Pillow (and pillow_heif for phones' HEIC pictures).
+"""Predictions with this bundle alone; needs what requirements.txt lists (and pillow_heif for phones' HEIC pictures).
 
     python predict.py INPUT... [--output predictions.csv]
 
@@ -110,12 +110,37 @@ def open_picture(source):
         raise ValueError("The picture is damaged or cut off.") from error
 
 
-def predict(session, pictures, preprocessing, calibration):
+def network():
+    """A function from pixels to logits (n, classes): model.onnx, or the weights by torch where there is none."""
+    if (HERE / "model.onnx").exists():
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
+        return lambda inputs: session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    import torch
+
+    if "model_type" in json.loads((HERE / "config.json").read_text(encoding="utf-8")):
+        from transformers import AutoModelForImageClassification
+
+        model = AutoModelForImageClassification.from_pretrained(HERE).eval()
+    else:
+        import timm
+
+        model = timm.create_model(f"local-dir:{HERE}", pretrained=True).eval()
+
+    def by_torch(inputs):
+        with torch.inference_mode():
+            out = model(torch.from_numpy(inputs))
+            return getattr(out, "logits", out).numpy()
+
+    return by_torch
+
+
+def predict(run, pictures, preprocessing, calibration):
     """Probabilities (n, classes) of RGB pictures."""
     whole = np.stack([canvas(p, preprocessing["canvas"], preprocessing["interpolation"]) for p in pictures])
     inputs = pixels(whole, preprocessing["size"], preprocessing["mean"], preprocessing["std"])
-    logits = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(inputs)})[0]
-    return probabilities(logits, calibration)
+    return probabilities(run(np.ascontiguousarray(inputs)), calibration)
 
 
 def probabilities(logits, calibration):
@@ -156,13 +181,15 @@ def answer(shares, labels, calibration):
 
 
 def cell(value):
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front. A lone carriage return, which would
+    begin a row there, becomes a line feed."""
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\n")) else value
 
 
 def uncell(value):
     """Text from a table without the apostrophe that `cell` put in front."""
-    return value[1:] if value[:1] == "'" and cell(value[1:]) != value[1:] else value
+    return value[1:] if value[:1] == "'" and value[1:2] != "'" and cell(value[1:])[:1] == "'" else value
 
 
 def write_table(inputs, header, ready, answers, output):
@@ -213,8 +240,6 @@ def main():
     arguments.add_argument("input", nargs="+", help="a picture, a folder or a zip of pictures")
     arguments.add_argument("--output", help="the table to write; without it the table goes to standard output")
     asked = arguments.parse_args()
-    import onnxruntime
-
     try:
         import pillow_heif
 
@@ -227,10 +252,10 @@ def main():
     preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     calibrated = HERE / "calibration.json"
     calibration = json.loads(calibrated.read_text(encoding="utf-8")) if calibrated.exists() else {}
-    session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
+    run = network()
 
     def answers(pictures):
-        for row in predict(session, pictures, preprocessing, calibration):
+        for row in predict(run, pictures, preprocessing, calibration):
             best = answer(row, labels, calibration)
             yield [cell(labels[best]), f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
 

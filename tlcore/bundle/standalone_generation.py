@@ -1,4 +1,4 @@
-"""Go on writing with this bundle alone; needs torch and transformers.
+"""Go on writing with this bundle alone; needs what requirements.txt lists.
 
     python predict.py INPUT... [--output predictions.csv] [--column text]
     python predict.py --text "Once upon a time" [--length 64] [--temperature 0.8] [--top-p 0.95] [--seed 0]

@@ -1,4 +1,4 @@
-"""Answers with this bundle alone; needs onnxruntime, numpy and tokenizers.
+"""Answers with this bundle alone; needs what requirements.txt lists.
 
     python predict.py INPUT... [--output predictions.csv]
     python predict.py --context "a text" --question "a question on it"

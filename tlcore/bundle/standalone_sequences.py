@@ -1,4 +1,4 @@
-"""Texts written with this bundle alone; needs torch, transformers and tokenizers.
+"""Texts written with this bundle alone; needs what requirements.txt lists.
 
     python predict.py INPUT... [--output predictions.csv] [--column text] [--beams 1]
     python predict.py --text "one text"

@@ -1,4 +1,4 @@
-"""Named entities with this bundle alone; needs onnxruntime, numpy and tokenizers.
+"""Named entities with this bundle alone; needs what requirements.txt lists.
 
     python predict.py INPUT... [--output predictions.csv] [--column text]
     python predict.py --text "one text"

@@ -49,7 +49,7 @@ class Archive:
 
     def __init__(self, path: Path, limits: Limits = LIMITS):
         self.path, self.set_aside = path, list[SetAside]()
-        _count_entries(path, limits)
+        count_entries(path, limits)
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError):
@@ -239,7 +239,7 @@ def _unsafe(info: zipfile.ZipInfo, limits: Limits) -> Sentence | None:
     return None
 
 
-def _count_entries(path: Path, limits: Limits) -> None:
+def count_entries(path: Path, limits: Limits = LIMITS) -> None:
     """Refuse what is not a zip, and a directory of entries too large to be listed in memory."""
     try:
         with path.open("rb") as file:
@@ -265,7 +265,7 @@ def _count_entries(path: Path, limits: Limits) -> None:
         raise _refuse(
             path,
             say(
-                "{file} is not a zip but {kind}; pack the pictures as a plain zip.",
+                "{file} is not a zip but {kind}; pack what is in it as a plain zip.",
                 file=path.name,
                 kind=_kind(start),
             ),

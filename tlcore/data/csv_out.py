@@ -7,24 +7,27 @@ from typing import Any
 import pandas as pd
 
 WITHOUT = "-"  # in a list of labels: none of them, where an empty cell would leave an example out
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell that a spreadsheet would run may begin with
 
 
 def safe_csv(frame: pd.DataFrame) -> str:
-    """The frame as CSV; text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP,
-    CSV injection).
-    """
-    safe = frame.rename(columns=_guard)
+    """The frame as CSV; its cells are made safe by `cell` (OWASP, CSV injection)."""
+    safe = frame.rename(columns=cell)
     for at, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.iloc[:, at]):
-            safe = safe.assign(**{str(column): safe.iloc[:, at].map(_guard)}) if safe.columns.is_unique else safe
+            safe = safe.assign(**{str(column): safe.iloc[:, at].map(cell)}) if safe.columns.is_unique else safe
     return safe.to_csv(index=False)
 
 
-def _guard(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_STARTS) else value
+def cell(value: Any) -> Any:
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay numbers."""
+    if not isinstance(value, str):
+        return value
+    # Python leaves a lone carriage return unquoted, and a spreadsheet begins a row there.
+    value = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{value}" if value.startswith(FORMULA) else value
 
 
 def unguard(text: str) -> str:
     """The text without the apostrophe that `safe_csv` put in front, for lists that come back."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_STARTS) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.data.findings import Finding
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from tlcore.data.trees import Tree
 
 SECONDS = 3.0
-NAME = re.compile(r"(?P<name>[\w.-]+(/[\w.-]+)?)(/(?P<config>[\w.-]+))?(@(?P<revision>[\w./-]+))?")
+PART = r"[^\W_][\w.-]*"  # begins with a letter or a digit, so that no part is "." or ".."
+NAME = re.compile(rf"(?P<name>{PART}(/{PART})?)(/(?P<config>{PART}))?(@(?P<revision>[\w./-]+))?")
 
 
 def load(tree: Tree) -> Mapping[str, Any]:
@@ -27,6 +29,12 @@ def load(tree: Tree) -> Mapping[str, Any]:
     match = NAME.fullmatch(tree.hub or "")
     if not match:
         raise refuse(say("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name")
+    if Path(match["name"]).exists():  # which `datasets` would read instead
+        raise refuse(
+            say("A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",
+                name=match["name"]),
+            tree, "hub-name",
+        )  # fmt: skip
     return _load(tree, match["name"], match["config"], match["revision"])
 
 

@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import whole
+from tlcore.data.csv_out import cell
 from tlcore.report.classes import excerpt
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.tasks.contract import Records
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV injection)."""
-    return "'" + value if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

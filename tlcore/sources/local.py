@@ -11,6 +11,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from tlcore.data.archives import count_entries
 from tlcore.errors import UnusableInput
 from tlcore.sources.opening import files, pair_tokens, tokens
 from tlcore.sources.opening.opened import modality_of
@@ -76,6 +77,7 @@ def unpack(archive: Path, home: Path) -> Path:
 def extract(archive: Path, folder: Path) -> None:
     """Copy the known model files of a zip, wherever its config is, into ``folder``. Raises UnusableInput."""
     try:
+        count_entries(archive)
         with zipfile.ZipFile(archive) as opened:
             members = _members(opened)
             for name, member in members.items():

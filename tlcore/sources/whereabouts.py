@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.errors import UnusableInput
 from tlcore.sources import finding, hub, local, uploads
 from tlcore.sources.catalogue import bundled
-from tlcore.sources.opening import OpenSource, files, open_folder
+from tlcore.sources.opening import OpenSource, files, open_folder, refuse_large
 from tlcore.sources.source_model import UNSAID, SourceModel
 from tlcore.words import Sentence, say, t
 
@@ -123,6 +123,7 @@ def _place(source: SourceModel, store: Store) -> Path:
 
 def _fetched(source: SourceModel, progress: hub.Progress | None) -> tuple[Path, str]:
     assert source.hub_id is not None
+    refuse_large(source.parameters or 0, source.modality)
     try:
         return hub.download(source.hub_id, source.revision, progress)
     except UnusableInput as error:

@@ -78,7 +78,7 @@ class Jobs:
             while True:
                 with self._store.transaction() as session:
                     ids = session.scalars(
-                        select(Job.id).where(Job.state == state, Job.lane == lane)
+                        select(Job.id).where(Job.state == state, Job.lane == lane, Job.cancel_requested == false())
                         .order_by(Job.created, Job.id).limit(8)
                     ).all()  # fmt: skip
                 for job_id in ids:

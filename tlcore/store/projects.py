@@ -49,13 +49,14 @@ class Projects:
     def delete(self, project_id: str) -> None:
         """The project goes; its running jobs are asked to stop; its runs stay readable by id."""
         with self._store.transaction() as session:
-            session.execute(
-                update(Job).where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
-                .values(state="cancelled", finished=time.time())
-            )  # fmt: skip
+            # Asked first, then ended, as `Jobs.cancel` does it.
             session.execute(
                 update(Job).where(Job.project_id == project_id, Job.state.not_in(TERMINAL))
                 .values(cancel_requested=True)
+            )  # fmt: skip
+            session.execute(
+                update(Job).where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
+                .values(state="cancelled", finished=time.time())
             )  # fmt: skip
             session.execute(update(Run).where(Run.project_id == project_id).values(project_id=None))
             if project := session.get(Project, project_id):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.data.csv_out import cell
 from tlcore.errors import StudioError
-from tlcore.report.predictions import cell
 from tlcore.ui.state import store
 from tlcore.ui.text import percent_or_dash, plain, sentence
 from tlcore.words import Sentence, say, t

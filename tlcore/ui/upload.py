@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.data.readers import READERS, Reader
+from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
 from tlcore.spec_parts import Data
 from tlcore.store.tables import new_id
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 KEPT = 2 * 24 * 3600  # seconds
 FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
+ON_HUB = Tree(origin="hf://owner/name", hub="owner/name")  # what a reader is asked whether it reads the hub's datasets
 
 
 def ways(material: str) -> dict[str, str]:
@@ -49,7 +51,10 @@ def form(project: Project) -> None:
     """Choose a way in, give the data, and submit the check."""
     task = find(str(project.draft.get("task")))
     kind = KINDS[task.material]
+    readers = [reader for reader in READERS if reader.id in task.formats]
     options = ways(kind.material)
+    if not any(reader.reads(ON_HUB, {}) for reader in readers):
+        del options["hub"]
     way = st.segmented_control(
         t("Where are the examples?"),
         list(options),
@@ -64,7 +69,7 @@ def form(project: Project) -> None:
     if way == "sample":
         _sample(project)
         return
-    given = _inputs(str(way), kind, [reader for reader in READERS if reader.id in task.formats])
+    given = _inputs(str(way), kind, readers)
     with st.expander(t("Columns and groups"), icon=":material/view_column:"):
         columns, group = _columns(str(way), (given.get("files") or [None])[0], task)
     ready = bool(given.get("files") or given.get("path"))

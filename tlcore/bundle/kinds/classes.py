@@ -27,8 +27,6 @@ BATCH = 16
 class Classifier(Protocol):
     """What a kind of classifier adds."""
 
-    needed: tuple[str, ...]
-
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What goes into ``preprocessing.json``."""
 
@@ -68,9 +66,7 @@ def write(kind: Classifier, context: RunContext, calibration: Calibration, resul
         session = onnx.session(str(folder / "model.onnx"))
         facts = onnx.agreement(session, model, feeds, scored)
     except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
-        if "model.onnx" in kind.needed:
-            raise
-        _example(kind, context, rows.iloc[chosen[0]], scored[:1], calibration, folder)
+        _example(kind, context, rows.iloc[chosen[0]], onnx.by_torch(model, one), calibration, folder)
         return onnx.skipped(folder, error)
     facts["milliseconds"] = onnx.milliseconds(session, one)
     facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)

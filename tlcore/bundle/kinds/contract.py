@@ -81,9 +81,10 @@ class Kind(Protocol):
     weights: tuple[str, ...]  # files copied as they are from the folder of the packed weights
     needed: tuple[str, ...]  # files without which it is no bundle
     labelled: bool  # ``labels.json`` names classes
+    confident: bool  # its answers come with a probability
     worker: bool  # predicting needs torch: the pages ask a job of the worker
     knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Opened.settings` holds what was
-    requirements: str  # of predict.py
+    reads: str  # the requirement of predict.py that reads its examples
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What goes into ``preprocessing.json``; ``kind`` in it names this kind."""

@@ -62,7 +62,7 @@ class Generation:
     id = "generation"
     things = "texts"
     weights = layout.TEXT_WEIGHTS
-    needed = (*(name for name in layout.NEEDED if name != "model.onnx"), "model.safetensors", "tokenizer.json")
+    needed = (*layout.NEEDED, "model.safetensors", "tokenizer.json")
     labelled = False
     worker = True
     knobs = (
@@ -74,7 +74,8 @@ class Generation:
              say("Choose among the likeliest words that together have this share; 1: among all.")),
         Knob("seed", say("Seed"), 0, 1_000_000, SETTINGS["seed"], 1, say("The same seed writes the same text.")),
     )  # fmt: skip
-    requirements = program.GENERATION_REQUIREMENTS
+    confident = False
+    reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": self.id, **{name: processor[name] for name in KEPT}}
@@ -133,7 +134,6 @@ class Generation:
             "chat": "A prompt is what a user says; `before` and `after` of `preprocessing.json` stand around it.",
         }[context.processor["form"]]  # fmt: skip
         return (
-            "Alone (torch and transformers):\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py --text 'how it begins' --length 64 --temperature 0.8 --top-p 0.95 --seed 0\n"
             "python predict.py prompts.csv --output predictions.csv\n```\n\n"

@@ -56,7 +56,8 @@ class Pictures:
     labelled = True
     worker = False
     knobs = ()
-    requirements = program.REQUIREMENTS
+    confident = True
+    reads = program.PICTURES
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {key: processor[key] for key in ("size", "canvas", "interpolation", "mean", "std")}
@@ -112,7 +113,6 @@ class Pictures:
                 'processor = AutoImageProcessor.from_pretrained("FOLDER")'
             )
         return (
-            "Without any framework (onnxruntime, numpy and Pillow):\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py PICTURE_OR_FOLDER_OR_ZIP --output predictions.csv\n```\n\n"
             "`example/expected.json` says what `python predict.py example/PICTURE` gives for the picture beside it.\n\n"

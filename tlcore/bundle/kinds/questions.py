@@ -77,11 +77,12 @@ class Questions:
     id = "question-answering"
     things = "questions"
     weights = layout.TEXT_WEIGHTS
-    needed = (*(name for name in layout.NEEDED if name != "model.onnx"), "tokenizer.json", layout.ANSWERING)
+    needed = (*layout.NEEDED, "tokenizer.json", layout.ANSWERING)
     labelled = False
     worker = False
     knobs = ()
-    requirements = program.TEXT_REQUIREMENTS
+    confident = True
+    reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": self.id, "max_length": processor["size"],
@@ -152,7 +153,6 @@ class Questions:
 
     def use(self, context: RunContext) -> str:
         return (
-            "Without any framework (onnxruntime, numpy and tokenizers):\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py questions.csv --output predictions.csv\n"
             "python predict.py --context 'a text' --question 'a question on it'\n```\n\n"

@@ -72,8 +72,7 @@ class Sequences:
     things = "texts"
     weights = layout.PAIR_WEIGHTS
     needed = (
-        *(name for name in layout.NEEDED if name != "model.onnx"), "model.safetensors", "config.json",
-        tokens.TOKENIZER, pair_tokens.TARGET,
+        *layout.NEEDED, "model.safetensors", "config.json", tokens.TOKENIZER, pair_tokens.TARGET,
     )  # fmt: skip
     labelled = False
     worker = True
@@ -81,7 +80,8 @@ class Sequences:
         Knob("beams", say("Beams"), 1, 8, 1, 1, say("How many texts are followed at once, of which the likeliest is "
                                                     "given; 1 takes the likeliest token each time.")),
     )  # fmt: skip
-    requirements = program.TORCH_REQUIREMENTS
+    confident = False
+    reads = program.TEXTS
     named = staticmethod(texts.KIND.named)
     done = staticmethod(texts.KIND.done)
 
@@ -127,7 +127,6 @@ class Sequences:
 
     def use(self, context: RunContext) -> str:
         return (
-            "With torch, transformers and tokenizers:\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py texts.csv --output predictions.csv\n"
             "python predict.py --text 'one text' --beams 4\n```\n\n"

@@ -47,11 +47,12 @@ class Texts:
     id = "text"
     things = "texts"
     weights = layout.TEXT_WEIGHTS
-    needed = (*(name for name in layout.NEEDED if name != "model.onnx"), "tokenizer.json")
+    needed = (*layout.NEEDED, "tokenizer.json")
     labelled = True
     worker = False
     knobs = ()
-    requirements = program.TEXT_REQUIREMENTS
+    confident = True
+    reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "text", "max_length": processor["size"], "pad": processor["pad"]}
@@ -97,7 +98,6 @@ class Texts:
 
     def use(self, context: RunContext) -> str:
         return (
-            "Without any framework (onnxruntime, numpy and tokenizers):\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py texts.csv --output predictions.csv\npython predict.py --text 'one text'\n```\n\n"
             "A CSV or TSV has a header row and a column `text` (or name one with `--column`); a TXT has one text a "

@@ -58,7 +58,8 @@ class Tokens:
     needed = texts.KIND.needed
     labelled = worker = False
     knobs = ()
-    requirements = program.TEXT_REQUIREMENTS
+    confident = True
+    reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "tokens", "max_length": processor["size"], "pad": processor["pad"]}
@@ -120,7 +121,6 @@ class Tokens:
 
     def use(self, context: RunContext) -> str:
         return (
-            "Without any framework (onnxruntime, numpy and tokenizers):\n\n"
             "```sh\npip install -r requirements.txt\n"
             "python predict.py texts.csv --output predictions.csv --places\n"
             "python predict.py --text 'one text'\n```\n\n"

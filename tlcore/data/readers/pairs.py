@@ -10,10 +10,10 @@ from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
 from tlcore.data.pictures import SUFFIXES
-from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.columns import SHEET, chosen, short, told
 from tlcore.data.readers.contract import RawText, split_name, tidy_label
-from tlcore.data.readers.text_table import MAX_CELL, READ, by_split, of_kind, strays, tidy_text, unclosed
-from tlcore.data.tables import MAX_TEXT, Table, open_table
+from tlcore.data.readers.text_table import MAX_CELL, READ, every_row, of_kind, strays, tidy_text, unclosed
+from tlcore.data.tables import MAX_TEXT, Table
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Tree, suffix
 from tlcore.errors import UnusableInput
@@ -54,38 +54,35 @@ class Pairs:
     id = "pairs"
     title = say("Pairs of source and target texts")
     what = say(
-        "A CSV, TSV, JSON lines or Parquet table with a column of source texts and one of target texts, or two text "
-        "files with one text a line, such as train.en and train.pt or source.txt and target.txt; alone or as train, "
-        "validation and test."
+        "A CSV, TSV, Excel, JSON lines or Parquet table with a column of source texts and one of target texts, or two "
+        "text files with one text a line, such as train.en and train.pt or source.txt and target.txt; alone or as "
+        "train, validation and test; or a dataset of the hub with such columns."
     )
     suffixes = (*READ, *SIDES)
     example = "source,target"
 
     def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        return bool(of_kind(tree, READ) or _files(tree))
+        return tree.hub is not None or bool(of_kind(tree, READ) or _files(tree))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
-        if of_kind(tree, READ):
-            splits = by_split(tree, READ)
-            for name, split in splits.items():
-                yield from _rows(tree, name, columns, group, split)
-            yield from strays(tree, splits)
+        if tree.hub is not None or of_kind(tree, READ):
+            yield from every_row(tree, READ, columns, group, _rows)
         else:
             yield from _lines(tree, columns)
 
 
-def _rows(tree: Tree, name: str, columns: Mapping[str, str], group: str | None,
-          split: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
-    table = open_table(tree.entries[name], name)
+def _rows(table: Table, split: str | None, columns: Mapping[str, str],
+          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
     mapped = chosen(table, {**_in_order(table, columns, group), **columns}, group, NAMES, TITLES)
-    yield told(name, mapped)
+    yield told(table.name, mapped)
     for number, cells, problem in table.rows():
-        row = unclosed(problem, cells) or _row(name, cells, number, mapped, split)
-        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+        row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
+        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
     """The columns of a table of two whose names say nothing: the first is the source."""
+    named = columns.keys() - {SHEET}
     if len(table.columns) != 2:
         return {}
     try:
@@ -93,7 +90,7 @@ def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> di
     except UnusableInput:
         rows = [cells for _, cells, problem in islice(table.rows(), 20) if problem is None]
         texts = rows and all(isinstance(cells.get(column), str) for cells in rows for column in table.columns)
-        return dict(zip(("source", "target"), table.columns, strict=True)) if texts and not columns else {}
+        return dict(zip(("source", "target"), table.columns, strict=True)) if texts and not named else {}
     return {}
 
 

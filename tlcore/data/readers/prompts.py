@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.columns import chosen
+from tlcore.data.readers.columns import SHEET, chosen
 from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_column import whose
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, each_by, every_row, of_kind, tidy_text
@@ -44,7 +44,7 @@ class Prompts:
         try:
             name = next(iter(by_split(tree, READ)), None)
             return name is not None and bool(
-                chosen(open_table(tree.entries[name], name), columns, None, COLUMNS, TITLES)
+                chosen(open_table(tree.entries[name], name, columns.get(SHEET)), columns, None, COLUMNS, TITLES)
             )
         except UnusableInput:
             return False

@@ -12,7 +12,7 @@ from tlcore.data.findings import Finding, SetAside
 from tlcore.data.readers import answer_places, squad
 from tlcore.data.readers.columns import SHEET, chosen, short, told
 from tlcore.data.readers.contract import RawText, tidy_label
-from tlcore.data.readers.text_table import by_split, of_kind, own_split, strays, unclosed
+from tlcore.data.readers.text_table import by_split, of_kind, other_sheets, own_split, strays, unclosed
 from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree
 from tlcore.errors import UnusableInput
@@ -133,6 +133,7 @@ def _of_table(tree: Tree, name: str, columns: Mapping[str, str],
             say("There is no column {group} to keep together.", group=short(group)), code="group", file=name, row=1
         )
     yield told(name, mapped)
+    yield from other_sheets(table)
     for number, cells, problem in table.rows():
         given = {role: cells.get(column) for role, column in mapped.items()}
         marked = tidy_label(given.get("is_impossible")).lower()

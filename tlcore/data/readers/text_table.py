@@ -113,16 +113,21 @@ def tables_of(
     splits = by_split(tree, suffixes)
     for name, split in splits.items():
         table = open_table(tree.entries[name], name, columns.get(SHEET), least=least)
-        if len(table.sheets) > 1:
-            yield Finding(
-                level="note", code="sheets",
-                sentence=say(
-                    "The workbook {file} has several sheets, and {sheet} was read. The others are: {others}.",
-                    file=name, sheet=table.sheets[0], others=table.sheets[1:10],
-                ),
-            )  # fmt: skip
+        yield from other_sheets(table)
         yield table, split
     yield from strays(tree, splits)
+
+
+def other_sheets(table: Table) -> Iterator[Finding]:
+    """Which sheet of a workbook was read, where it has several."""
+    if len(table.sheets) > 1:
+        yield Finding(
+            level="note", code="sheets",
+            sentence=say(
+                "The workbook {file} has several sheets, and {sheet} was read. The others are: {others}.",
+                file=table.name, sheet=table.sheets[0], others=table.sheets[1:10],
+            ),
+        )  # fmt: skip
 
 
 def of_kind(tree: Tree, suffixes: Sequence[str]) -> list[str]:

@@ -3,6 +3,6 @@
 Importing this is light; torch, timm and transformers are imported when a folder is opened or built.
 """
 
-from tlcore.sources.opening.opened import OpenSource, load, open_folder
+from tlcore.sources.opening.opened import OpenSource, load, open_folder, refuse_large
 
-__all__ = ["OpenSource", "load", "open_folder"]
+__all__ = ["OpenSource", "load", "open_folder", "refuse_large"]

@@ -118,22 +118,27 @@ def load(folder: Path, source: SourceModel, size: int | None) -> Any:
     return open_folder(folder, source).build(None, True, image_size=size).eval()
 
 
-def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
-    """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
-    config = files.read_config(folder)
-    weights = files.read_weights(folder)
-    modality = modality_of(config)
+def refuse_large(values: int, modality: str) -> None:
+    """Raises UnusableInput where a network of so many weights cannot be fine-tuned here."""
     most = MAX_CAUSAL if modality == "causal" else MAX_VALUES
-    if weights.values > most:
+    if values > most:
         raise UnusableInput(
             say(
                 "This model has {millions} million weights; at most {most} million can be fine-tuned here.",
-                millions=round(weights.values / 1e6),
+                millions=round(values / 1e6),
                 most=most // 1_000_000,
             ),
             code="source-too-large",
             file=files.WEIGHTS,
         )
+
+
+def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
+    """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
+    config = files.read_config(folder)
+    weights = files.read_weights(folder)
+    modality = modality_of(config)
+    refuse_large(weights.values, modality)
     library: Library
     if modality in OF_TEXTS:
         preprocess, library = OF_TEXTS[modality].preprocess(folder, config), "transformers"
