@@ -6,9 +6,12 @@ import os
 import sqlite3
 import threading
 import uuid
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
@@ -55,26 +58,31 @@ def test_migrations_make_the_tables_that_the_code_describes(tmp_path, monkeypatc
         assert {str(index.name) for index in table.indexes} <= indexed
 
 
-def test_a_workspace_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path):
-    from alembic import command
-    from alembic.config import Config
-
-    path = tmp_path / "studio.db"
-    store = Store(tmp_path, f"sqlite:///{path}")
+def _at_revision(store, revision):
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with store._engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        known = inspect(connection).has_table("alembic_version")
+        now = connection.scalar(text("select version_num from alembic_version")) if known else ""
+        (command.downgrade if now > revision else command.upgrade)(config, revision)
+
+
+def test_a_workspace_of_the_first_revision_is_brought_up_to_date_with_its_rows(tmp_path):
+    path = tmp_path / "studio.db"
+    store = Store(tmp_path, f"sqlite:///{path}")
+    _at_revision(store, "0001")
     with sqlite3.connect(path) as old:
         old.execute(
             "insert into jobs (id, kind, lane, owner, state, input, attempt, cancel_requested, created)"
             " values ('a', 'run', 'train', 'local', 'interrupted', '{}', 3, 0, 1.0)"
         )
+        old.execute("insert into datasets values ('abc', 'ana', 'image-classification', 'leaves', 20, 1.0)")
     _migrate(store)
     job = store.jobs.get("a")
     assert (job.attempt, job.fruitless, job.reached) == (3, 0, 0.0)
     assert store.jobs.claim("train", "w:1:1").id == "a"
+    assert [(row.name, row.n, row.created) for row in store.datasets.all("ana")] == [("leaves", 20, 1.0)]
 
 
 def test_many_may_open_a_new_workspace_at_once(tmp_path, monkeypatch):
@@ -157,6 +165,51 @@ def test_what_one_person_owns_another_does_not_see(store):
     assert store.projects.get(mine.id, "bruno") is None
     with pytest.raises(KeyError):
         store.projects.duplicate(mine.id, "bruno", "stolen")
+
+
+def _info(name, fingerprint="abc"):
+    return SimpleNamespace(fingerprint=fingerprint, task="image-classification", name=name, n={"train": 12, "test": 8})
+
+
+def test_the_same_data_are_listed_for_each_who_confirmed_them(store):
+    store.datasets.add(_info("leaves"), "ana")
+    first = store.datasets.all("ana")[0]
+    store.datasets.add(_info("Blätter"), "bruno")
+    store.datasets.add(_info("again"), "ana")
+    assert [(row.name, row.n, row.created) for row in store.datasets.all("ana")] == [("leaves", 20, first.created)]
+    assert [row.name for row in store.datasets.all("bruno")] == ["Blätter"]
+
+
+def test_the_same_data_may_be_confirmed_at_the_same_moment(store):
+    wait, errors = threading.Barrier(6), []
+
+    def confirm(owner):
+        wait.wait()
+        try:
+            store.datasets.add(_info("leaves"), owner)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=confirm, args=(owner,)) for owner in ("ana", "bruno") * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert [len(store.datasets.all(owner)) for owner in ("ana", "bruno")] == [1, 1]
+
+
+def test_back_to_one_row_a_dataset_the_first_keeps_it(store):
+    store.datasets.add(_info("leaves"), "zoe")
+    store.datasets.add(_info("the same leaves"), "ana")
+    store.datasets.add(_info("others", "def"), "ana")
+    _at_revision(store, "0002")
+    with store._engine.begin() as connection:
+        rows = connection.execute(text("select fingerprint, owner from datasets order by fingerprint")).all()
+    assert [tuple(row) for row in rows] == [("abc", "zoe"), ("def", "ana")]
+    _at_revision(store, "head")
+    store.datasets.add(_info("the same leaves"), "ana")
+    assert {row.fingerprint for row in store.datasets.all("ana")} == {"abc", "def"}
 
 
 def test_only_its_owner_takes_a_model_out_of_the_library(store, tmp_path):
