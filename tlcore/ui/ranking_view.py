@@ -20,7 +20,7 @@ def show(project: Project, dataset: Dataset, source: str) -> None:
     """The ranking, or the way to it."""
     from tlcore.guidance import kept_ranking
 
-    rows = kept_ranking(store(), dataset.fingerprint)
+    rows = kept_ranking(store(), dataset.fingerprint, owner())
     job = store().jobs.newest("rank", {"dataset": dataset.fingerprint}, owner())
     box = st.expander(t("Which source model suits these data?"), icon=":material/leaderboard:",
                       expanded=len(rows) > 1 or (job is not None and jobview.live(job)))  # fmt: skip
