@@ -175,6 +175,11 @@ def test_confirm_places_an_immutable_dataset(tmp_path, store):
     assert again.fingerprint == made.fingerprint
     assert (made.folder / "dataset.json").stat().st_mtime_ns == before
     assert list((store.home / "tmp").iterdir()) == []
+    theirs = confirm(found, store, split=Split(), corrections=None, name="theirs", owner="bruno")
+    assert theirs.fingerprint == made.fingerprint  # one folder, listed for both
+    assert [[row.fingerprint for row in store.datasets.all(one)] for one in ("local", "bruno")] == [
+        [made.fingerprint]
+    ] * 2
     assert make(found, store, seed=1).fingerprint != made.fingerprint
 
 

@@ -260,3 +260,15 @@ def test_workers_say_what_they_are_and_the_dead_are_forgotten(store):
         assert not list((store.home / "workers").glob("*.json"))
         (store.home / "workers" / "broken.json").write_text("{")
         assert workers_alive(store) == []
+
+
+def test_a_worker_sweeps_what_deleted_projects_left(store):
+    project = store.projects.create("gone", "local")
+    run = store.jobs.submit("run", "local", {}, project_id=project.id)
+    assert store.jobs.take(run.id, "w:1:1")
+    (store.jobs.folder(run.id) / "weights").write_bytes(b"x")
+    store.projects.delete(project.id)
+    assert store.jobs.finish(run.id, 1, "cancelled")
+    with worker(store):
+        wait_for(lambda: store.jobs.get(run.id) is None)
+    assert not (store.home / "runs" / run.id).exists()

@@ -284,6 +284,20 @@ def test_page_offers_runs_fails_and_goes_on(filled):  # noqa: F811
     assert store.jobs.get(job.id).state == "queued", "it goes on"
 
 
+def test_page_lets_nobody_stop_or_restart_the_race_of_another(filled):  # noqa: F811
+    store, asked = filled.store, draft_request(filled)
+    theirs = store.jobs.submit("race", "bruno", asked, lane="train")
+    at = opened("strategy", project=filled.project)
+    assert "Somebody else has the same under way" in said(at)
+    assert not {"race-cancel", "race-go"} & {button.key for button in at.button}
+    store.jobs.cancel(theirs.id)
+    at = opened("strategy", project=filled.project)
+    assert "Run the pilot race" in at.button(key="race-go").label
+    at.button(key="race-go").click().run()
+    assert store.jobs.get(theirs.id).state == "cancelled"
+    assert store.jobs.newest("race", asked).owner == "local"
+
+
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 def test_page_shows_the_winner_and_takes_it(filled, locale):  # noqa: F811
     asked = draft_request(filled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from sources_models import write_timm
@@ -10,6 +11,7 @@ from sources_models import write_timm
 from tlcore import guidance, tasks
 from tlcore.guidance import measuring as evidence_module
 from tlcore.guidance.ranking import ESTIMATES, scores
+from tlcore.sources import uploads
 from tlcore.spec_parts import Options
 
 TASK = tasks.find("image-classification")
@@ -100,3 +102,12 @@ def test_jobs_rank(dataset, store, folders):
     assert folders[0] in ids
     assert any(ref.startswith("bundled/") for ref in ids)
     assert done.output["ranked"] == len(ids)
+
+
+def test_the_uploads_of_others_are_not_in_the_ranking(dataset, store, folders):
+    made = uploads.add_upload(Path(folders[0]), store, "mine", "ana")
+    guidance.rank(dataset, TASK, [made.id, "uploaded/gone"], store, SMALL)
+    for owner, wanted in (("ana", {made.id}), ("bruno", set())):
+        rows = guidance.kept_ranking(store, dataset.fingerprint, owner)
+        assert {row["id"] for row in rows if row["id"].startswith("uploaded/")} == wanted
+        assert (made.id in {one.id for one in guidance.reachable(TASK, store, owner)}) == bool(wanted)

@@ -152,8 +152,8 @@ def test_a_model_of_the_library_is_a_source(store, tiny_source, tmp_path):
     source = find(f"library/{model.id}", store)
     assert (source.title, source.licence, source.provider) == ("Leaves", "mit", "ana")
     assert str(source.source_task) == "telling 2 classes apart"
-    assert source in sources_for(("image",), store)
-    assert source not in sources_for(("seq2seq", "text"), store)
+    assert source in sources_for(("image",), store, "local")
+    assert source not in sources_for(("seq2seq", "text"), store, "local")
     assert availability(source, store) is Availability.HERE
     assert open_source(source.id, store).build(3, pretrained=True).head.out_features == 3
     store.models.bundle(model.id).unlink()

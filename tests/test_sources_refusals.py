@@ -304,31 +304,62 @@ def test_a_zip_of_a_pickle(store, good, tmp_path):
 
 
 def test_uploads_are_tried_kept_and_listed(store, good, tmp_path):
-    made = uploads.add_upload(good, store, "Folhas de maçã")
+    made = uploads.add_upload(good, store, "Folhas de maçã", "ana")
     assert made.id.startswith("uploaded/folhas-de-maca-")
     assert (made.architecture, made.title) == ("test_resnet", "Folhas de maçã")
     assert str(made.source_task) == "not known; the folder does not say"
     assert find(made.id, store) == made
-    assert made in sources_for(("image",), store)
+    assert made in sources_for(("image",), store, "ana")
     assert open_source(made.id, store).build(2, pretrained=True).head.out_features == 2
-    again = uploads.add_upload(make_zip(tmp_path / "x.zip", members(good)), store, "Folhas de maçã")
+    place = uploads.folder(made.id.partition("/")[2], store)
+    before = place.stat().st_ino
+    again = uploads.add_upload(make_zip(tmp_path / "x.zip", members(good)), store, "Folhas de maçã", "ana")
     assert again.id == made.id
-    assert len(uploads.uploaded(store)) == 1
-    assert uploads.remove(made.id.partition("/")[2], store)
-    assert uploads.uploaded(store) == []
+    assert place.stat().st_ino == before, "a run may be reading it"
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+    assert len(uploads.uploaded(store, "ana")) == 1
+    assert uploads.remove(place.name, store, "ana")
+    assert uploads.uploaded(store, "ana") == []
     with pytest.raises(UnusableInput, match="Nobody uploaded"):
         find(made.id, store)
 
 
+def test_each_has_their_own_uploads(store, good):
+    made = uploads.add_upload(good, store, "leaves", "ana")
+    id_ = made.id.partition("/")[2]
+    assert made not in sources_for(("image",), store, "bruno")
+    assert find(made.id, store) == made, "a Spec that names it works for everybody"
+    assert not uploads.remove(id_, store, "bruno")
+    theirs = uploads.add_upload(good, store, "leaves", "bruno")
+    assert theirs.id != made.id
+    assert uploads.remove(id_, store, "ana")
+    assert uploads.uploaded(store, "bruno") == [theirs]
+
+
+def test_another_config_for_the_same_weights_is_another_upload(store, good, tmp_path):
+    made = uploads.add_upload(good, store, "leaves", "ana")
+    other = shutil.copytree(good, tmp_path / "other")
+    (other / "README.md").write_text("licence: mit")
+    assert uploads.add_upload(other, store, "leaves", "ana").id != made.id
+
+
+def test_an_upload_from_before_owners_were_kept_is_the_local_ones(store, good):
+    made = uploads.add_upload(good, store, "leaves", "ana")
+    about = uploads.folder(made.id.partition("/")[2], store) / uploads.ABOUT
+    about.write_text(json.dumps({"title": "leaves", "added": 1.0, "input_size": 32}))
+    assert uploads.uploaded(store, "local") == [made]
+    assert uploads.uploaded(store, "ana") == []
+
+
 def test_uploaded_files_of_transformers(store, tmp_path):
     folder = write_transformers("dinov2", tmp_path / "dinov2")
-    made = uploads.add_upload({f"dinov2/{p.name}": p for p in folder.iterdir()}, store, "")
+    made = uploads.add_upload({f"dinov2/{p.name}": p for p in folder.iterdir()}, store, "", "ana")
     assert (made.library, made.architecture) == ("transformers", "dinov2")
 
 
 def test_an_upload_that_does_not_build_leaves_nothing(store, folder):
     with pytest.raises(UnusableInput) as caught:
-        uploads.add_upload(edit(folder, architecture="test_efficientnet"), store, "bad")
+        uploads.add_upload(edit(folder, architecture="test_efficientnet"), store, "bad", "ana")
     assert caught.value.code == "source-mismatch"
     assert list((store.home / "sources").iterdir()) == []
 
@@ -337,7 +368,7 @@ def test_a_pickle_is_not_uploaded(store, folder, tmp_path):
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     for brought in (folder, {p.name: p for p in folder.iterdir()}):
         with pytest.raises(UnusableInput) as caught:
-            uploads.add_upload(brought, store, "bad")
+            uploads.add_upload(brought, store, "bad", "ana")
         assert caught.value.code == "source-pickle"
     assert list((store.home / "sources").iterdir()) == []
 
@@ -346,4 +377,4 @@ def test_a_pickle_is_not_uploaded(store, folder, tmp_path):
 def test_upload_ids_lead_nowhere_else(store, id_):
     with pytest.raises(UnusableInput):
         find(f"uploaded/{id_}", store)
-    assert not uploads.remove(id_, store)
+    assert not uploads.remove(id_, store, "ana")

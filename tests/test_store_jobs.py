@@ -161,3 +161,15 @@ def test_one_of_many_processes_wins_each_job(store, tmp_path):
     assert all(racer.returncode == 0 for racer in racers)
     assert sorted(lines) == sorted(f"{job} True" for job in jobs)
     assert all(store.jobs.get(job).attempt == 1 for job in jobs)
+
+
+def test_the_newest_job_to_show_to_a_person_is_theirs_or_under_way(store):
+    about = {"dataset": "abc"}
+    mine, theirs = store.jobs.submit("rank", "ana", about), store.jobs.submit("rank", "bruno", about)
+    assert store.jobs.newest("rank", about).id == theirs.id
+    assert store.jobs.newest("rank", about, "ana").id == mine.id
+    store.jobs.cancel(mine.id)
+    assert store.jobs.newest("rank", about, "ana").id == theirs.id, "what is under way comes first"
+    store.jobs.cancel(theirs.id)
+    assert store.jobs.newest("rank", about, "ana").id == mine.id
+    assert store.jobs.newest("rank", about, "clara") is None

@@ -61,6 +61,21 @@ def test_measuring_and_failed(seeded, locale):
     assert at.button(key="measure-go")
 
 
+def test_what_another_measures_on_the_same_data_is_seen_and_not_stopped(seeded):
+    theirs = seeded.store.jobs.submit("measure", "bruno", seeded.asked)
+    ranking = seeded.store.jobs.submit("rank", "bruno", {"dataset": seeded.fingerprint})
+    at = opened("strategy", project=seeded.project)
+    assert said(at).count("Somebody else has the same under way") == 2
+    assert not {"measure-cancel", "measure-go", "rank-cancel", "rank-go"} & {button.key for button in at.button}
+    for job in (theirs, ranking):
+        ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.sentence("The disk is full.")})
+    at = opened("strategy", project=seeded.project)
+    assert "The disk is full" not in said(at)
+    assert not [box for box in at.expander if box.label == "Log"]
+    assert at.button(key="measure-go")
+    assert at.button(key="rank-go")
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_measured(seeded, locale):
     evidence = measured(seeded)

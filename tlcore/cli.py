@@ -90,7 +90,7 @@ def _sources(told: argparse.Namespace) -> None:
     wanted = [tasks.find(told.task)] if told.task else list(tasks.TASKS)
     reach = sources.hub.reachable()
     found = {s.id: {**sources.describe(s, store, reach), "tasks": [task.id for task in tasks.served_by(s)]}
-             for task in wanted for s in sources.sources_for(task.reads, store)}  # fmt: skip
+             for task in wanted for s in sources.sources_for(task.reads, store, _owner())}  # fmt: skip
     _table(told, "sources", list(found.values()), ("id", "megabytes", "availability", "licence"))
 
 

@@ -99,10 +99,10 @@ def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress 
     dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
     source = sources.open_source(spec.source, store, progress=_aside(progress))
     told = advised(spec, task, dataset, source, store, progress, owner)
-    refs = [one.id for one in guidance.reachable(task, store)]
+    refs = [one.id for one in guidance.reachable(task, store, owner)]
     if rank:
         guidance.rank(dataset, task, refs, store, spec.options, progress)
-    rows = {row["id"]: row for row in guidance.kept_ranking(store, dataset.fingerprint)}
+    rows = {row["id"]: row for row in guidance.kept_ranking(store, dataset.fingerprint, owner)}
     listed = [
         {"id": ref, "score": rows.get(ref, {}).get("score"), "probe": rows.get(ref, {}).get("probe")}
         for ref in dict.fromkeys([*refs, source.source.id])

@@ -21,9 +21,9 @@ def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any]
     """Copy the adapters of a result into a bundle's folder, naming the source model that they belong to where it is one
     of the hub: anything else is a name, or a path, of this machine alone.
 
-    Returns what the card says of them: ``base`` (None where there is none on the hub), ``source`` (its title), ``class``
-    and ``library`` of the network below them, ``bytes`` and those of the ``merged`` weights, which lie in the folder
-    already, and whether there is a ``head`` beside them; None where none were trained.
+    Returns what the card says of them: ``base`` (None where there is none on the hub), ``source`` (its title),
+    ``class`` and ``library`` of the network below them, ``bytes`` and those of the ``merged`` weights, which lie in the
+    folder already, and whether there is a ``head`` beside them; None where none were trained.
     """
     made = result.folder / ADAPTER
     if not made.is_dir():

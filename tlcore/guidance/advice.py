@@ -93,15 +93,17 @@ def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
     return advice
 
 
-def kept_advice(store: Store, dataset: Dataset, source_id: str, unlabelled: str | None = None) -> Advice:
+def kept_advice(
+    store: Store, dataset: Dataset, source_id: str, unlabelled: str | None = None, owner: str | None = None
+) -> Advice:
     """The advice as far as something was measured on these data with that source, and on a set without labels (its
-    fingerprint), and kept. No torch.
+    fingerprint), and kept; ``owner`` is whom it is for (`kept_ranking`). No torch.
     """
     evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
     with contextlib.suppress(UnusableInput):  # a page says elsewhere that this source is none
         evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
     shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id) if unlabelled else None
-    ranking = kept_ranking(store, dataset.fingerprint)
+    ranking = kept_ranking(store, dataset.fingerprint, owner)
     return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id), shift)
 
 

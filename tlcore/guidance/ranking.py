@@ -47,15 +47,17 @@ def _estimates(evidence: Evidence) -> list[float] | None:
     return [float("-inf") if value is None else float(value) for value in values]
 
 
-def reachable(task: Task, store: Store, *, download: bool = False) -> list[SourceModel]:
-    """The sources that serve the task and are bundled or on this machine; with ``download`` also those that the hub
-    would give."""
+def reachable(task: Task, store: Store, owner: str, *, download: bool = False) -> list[SourceModel]:
+    """The sources that serve the task, are in the owner's catalogue, and are bundled or on this machine; with
+    ``download`` also those that the hub would give.
+    """
     from tlcore import sources
 
     wanted = {sources.Availability.BUNDLED, sources.Availability.HERE}
     if download:
         wanted.add(sources.Availability.DOWNLOAD)
-    return [one for one in sources.sources_for(task.reads, store) if sources.availability(one, store) in wanted]
+    listed = sources.sources_for(task.reads, store, owner)
+    return [one for one in listed if sources.availability(one, store) in wanted]
 
 
 def rank(
@@ -91,15 +93,21 @@ def rank(
     return kept_ranking(store, dataset.fingerprint)
 
 
-def kept_ranking(store: Store, fingerprint: str) -> list[dict[str, Any]]:
+def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> list[dict[str, Any]]:
     """The sources measured on these data, best first (where none has a score, the most similar first), then those that
-    failed. No torch.
+    failed. With ``owner`` no uploads of others, who may have measured the same data, and none that are gone. No torch.
 
     Rows: ``id``, ``title``, ``score``, ``probe`` ({"value", "interval"}), ``log_me``, ``h_score``, ``leep``,
     ``similarity``, ``seconds`` and ``problem`` (a Sentence as JSON, or None).
     """
+    from tlcore.sources import uploads
+
+    def hidden(ref: str) -> bool:
+        kind, _, id_ = ref.partition("/")
+        return owner is not None and kind == "uploaded" and not uploads.owned(id_, store, owner)
+
     rows = []
-    measured = keeping.kept_all(store, fingerprint)
+    measured = {ref: evidence for ref, evidence in keeping.kept_all(store, fingerprint).items() if not hidden(ref)}
     found = scores(measured)
     for ref, evidence in measured.items():
         told = evidence.transferability or {}
@@ -110,6 +118,6 @@ def kept_ranking(store: Store, fingerprint: str) -> list[dict[str, Any]]:
         })  # fmt: skip
     rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), -(row["similarity"] or 0.0), row["id"]))
     for ref, why in keeping.failed(store, fingerprint).items():
-        if ref not in measured:
+        if ref not in measured and not hidden(ref):
             rows.append({"id": ref, "title": why["title"], "score": None, "problem": why["sentence"]})
     return rows

@@ -32,8 +32,9 @@ def explained(error: BaseException, home: Path) -> StudioError:
         )  # fmt: skip
     if any(_disk_full(cause, home) for cause in causes):
         return RunFailed(
-            say("The disk of the workspace is full. Delete runs or datasets that are no longer needed, or make room "
-                "on the server; then let the run go on: nothing that was finished is lost."),
+            say("The disk of the workspace is full. Delete projects that you no longer need: their runs go with them. "
+                "Or ask whoever looks after this server to make room. Then let the run go on: nothing that was "
+                "finished is lost."),
             code="disk-full",
         )  # fmt: skip
     return RunFailed(

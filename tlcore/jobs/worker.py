@@ -22,6 +22,7 @@ from tlcore.jobs import presence, process
 from tlcore.jobs.kinds import OURS
 from tlcore.jobs.perform import put_back
 from tlcore.jobs.reconcile import Reconcile
+from tlcore.store import leftovers
 from tlcore.store.tables import CANCELLED
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ LOOK = 0.3  # seconds between looks at the queue
 BEAT = 2.0  # seconds between heartbeats, on behalf of children and for the worker itself
 RECONCILE = 1.0  # seconds between looks for jobs of dead workers
 GRACE = 15.0  # seconds that a child has to end after the person asked it to
+SWEEP = 3600.0  # seconds between looks for files that nobody needs any more
 FAREWELL = 5.0  # seconds that children have to end when the worker stops
 # The allocator keeps big blocks instead of returning them to the kernel at every step: up to 1.4 times faster training.
 MALLOC = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
@@ -68,7 +70,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped; then children are ended, and their jobs wait to be taken up again."""
-        beat = reconciled = float("-inf")
+        beat = reconciled = swept = float("-inf")
         try:
             while not self._stop.is_set():
                 try:
@@ -81,6 +83,10 @@ class Worker:
                     if now - beat >= BEAT:
                         self._beat()
                         beat = now
+                    if now - swept >= SWEEP:
+                        # Beside the work: gigabytes on a slow disk must not keep jobs waiting.
+                        threading.Thread(target=leftovers.sweep, args=(self._store,), daemon=True).start()
+                        swept = now
                 except Exception:  # the database or the disk is away for a moment: children go on meanwhile
                     traceback.print_exc()
                     self._stop.wait(1.0)

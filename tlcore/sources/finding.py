@@ -60,9 +60,11 @@ def find(ref: str, store: Store) -> SourceModel:
     raise _unknown(ref)
 
 
-def sources_for(reads: Sequence[str], store: Store) -> list[SourceModel]:
-    """Bundled and catalogued models, then uploads, then models of the library, of the kinds that a task ``reads``."""
-    known = [*CATALOGUE.values(), *uploads.uploaded(store), *(of_library(m) for m in store.models.all())]
+def sources_for(reads: Sequence[str], store: Store, owner: str) -> list[SourceModel]:
+    """Bundled and catalogued models, then the owner's uploads, then models of the library, of the kinds that a task
+    ``reads``. `find` knows everybody's uploads, so that a Spec that names one works for whoever has it.
+    """
+    known = [*CATALOGUE.values(), *uploads.uploaded(store, owner), *(of_library(m) for m in store.models.all())]
     return [source for source in known if not source.modality or source.modality in reads]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -28,13 +29,13 @@ ABOUT = "about.json"
 SECONDS = 180  # for building an uploaded network once
 
 
-def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str) -> SourceModel:
-    """Check a model that somebody brought, keep a copy in ``sources/<id>/``, and list it. Raises
+def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owner: str) -> SourceModel:
+    """Check a model that ``owner`` brought, keep a copy in ``sources/<id>/``, and list it for them. Raises
     UnusableInput.
 
     ``brought`` is a folder, a zip, or files by their names. The network is built and run once in a process
-    of its own, so that this process needs no torch. Bringing the same weights under the same name again
-    gives the same id.
+    of its own, so that this process needs no torch. Bringing the same files under the same name again gives the
+    same id, and leaves the folder as it is: a run may be reading it.
     """
     home = store.home / "sources"
     home.mkdir(parents=True, exist_ok=True)
@@ -45,23 +46,25 @@ def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str) -> S
         files.read_weights(draft)
         size = try_out(draft)
         title = name.strip()[:200] or str(config.get("architecture") or "model")
-        id_ = f"{_slug(title)}-{files.digest(draft / files.WEIGHTS)[:8]}"
-        (draft / ABOUT).write_text(json.dumps({"title": title, "added": time.time(), "input_size": size}))
-        target = home / id_
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(draft, target)
+        id_ = f"{_slug(title)}-{_digest(draft, owner)}"
+        about = {"title": title, "owner": owner, "added": time.time(), "input_size": size}
+        (draft / ABOUT).write_text(json.dumps(about))
+        try:
+            os.replace(draft, home / id_)
+        except OSError:
+            if not (home / id_ / ABOUT).is_file():  # else it was brought before
+                raise
         return find(id_, store)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def uploaded(store: Store) -> list[SourceModel]:
-    """The models that were brought to this workspace, newest first; a damaged folder is left out."""
+def uploaded(store: Store, owner: str) -> list[SourceModel]:
+    """The models that ``owner`` brought to this workspace, newest first; a damaged folder is left out."""
     found: list[tuple[float, SourceModel]] = []
     home = store.home / "sources"
     for folder_ in sorted(home.iterdir()) if home.is_dir() else []:
-        if not folder_.name.startswith(".") and (folder_ / ABOUT).is_file():
+        if not folder_.name.startswith(".") and owned(folder_.name, store, owner):
             try:
                 found.append((_about(folder_).get("added", 0.0), _source(folder_)))
             except UnusableInput:
@@ -82,13 +85,26 @@ def folder(id_: str, store: Store) -> Path:
     return store.home / "sources" / (id_ if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,120}", id_) else "-")
 
 
-def remove(id_: str, store: Store) -> bool:
-    """Take an uploaded model off this server."""
+def owned(id_: str, store: Store, owner: str) -> bool:
+    """Whether there is an uploaded model of that id, and ``owner`` brought it."""
+    from tlcore.store.store import LOCAL_OWNER
+
     place = folder(id_, store)
-    if not (place / ABOUT).is_file():
+    return (place / ABOUT).is_file() and _about(place).get("owner", LOCAL_OWNER) == owner
+
+
+def remove(id_: str, store: Store, owner: str) -> bool:
+    """Take an uploaded model off this server; only its owner does."""
+    if not owned(id_, store, owner):
         return False
-    shutil.rmtree(place)
+    shutil.rmtree(folder(id_, store))
     return True
+
+
+def _digest(draft: Path, owner: str) -> str:
+    """Eight hex digits of what was brought and by whom: of the same files each person has a copy of their own."""
+    told = [owner, *(f"{path.name} {files.digest(path)}" for path in sorted(draft.iterdir()))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
 
 
 def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from tlcore.store.tables import DatasetRow
+from tlcore.store.tables import DatasetRow, insert_into
 
 if TYPE_CHECKING:
     from tlcore.store.workspace import Workspace
@@ -21,11 +22,14 @@ class Datasets:
         return self._store.home / "datasets" / fingerprint
 
     def add(self, info: Any, owner: str) -> None:
-        """Remember a dataset whose folder is in place, by its ``dataset.json``; the same fingerprint twice is one."""
-        row = DatasetRow(fingerprint=info.fingerprint, owner=owner, task=info.task, name=info.name,
-                         n=sum(info.n.values()))  # fmt: skip
+        """Remember that ``owner`` has a dataset whose folder is in place, by its ``dataset.json``.
+
+        Each who confirms the same data has a row with a name of their own; a second one of the same owner adds nothing.
+        """
+        row = {"fingerprint": info.fingerprint, "owner": owner, "task": info.task, "name": info.name,
+               "n": sum(info.n.values()), "created": time.time()}  # fmt: skip
         with self._store.transaction() as session:
-            session.merge(row)
+            session.execute(insert_into(session, DatasetRow).on_conflict_do_nothing(), [row])
 
     def all(self, owner: str) -> list[DatasetRow]:
         """Newest first."""

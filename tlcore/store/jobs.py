@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import case, false, func, select, update
+from sqlalchemy import case, false, func, or_, select, update
 
 from tlcore.store.tables import CANCELLED, INTERRUPTED, QUEUED, RUNNING, TERMINAL, Job
 
@@ -65,9 +65,18 @@ class Jobs:
             return None
         return [other.id for other in self.queue(job.lane)].index(job_id)
 
-    def newest(self, kind: str, about: dict[str, Any]) -> Job | None:
-        """The newest job of that kind whose input holds these values."""
-        query = select(Job).where(Job.kind == kind).order_by(Job.created.desc(), Job.id.desc())
+    def newest(self, kind: str, about: dict[str, Any], owner: str | None = None) -> Job | None:
+        """The newest job of that kind whose input holds these values.
+
+        With ``owner`` it is one to show to that person: theirs, or while it is under way somebody else's, so that
+        nothing is done twice at a time. What is under way comes before what has ended, their own before another's.
+        """
+        query = select(Job).where(Job.kind == kind)
+        if owner is not None:
+            under_way, theirs = Job.state.not_in(TERMINAL), Job.owner == owner
+            first = [case((rule, 0), else_=1) for rule in (under_way, theirs)]
+            query = query.where(or_(under_way, theirs)).order_by(*first)
+        query = query.order_by(Job.created.desc(), Job.id.desc())
         with self._store.transaction() as session:
             jobs = session.scalars(query.limit(500))
             return next((job for job in jobs if about.items() <= job.input.items()), None)

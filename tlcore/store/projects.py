@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from tlcore.store.tables import INTERRUPTED, QUEUED, TERMINAL, Job, Project, Run
+from tlcore.store import leftovers
+from tlcore.store.tables import INTERRUPTED, QUEUED, TERMINAL, Job, Project
 
 if TYPE_CHECKING:
     from tlcore.store.workspace import Workspace
@@ -47,7 +48,9 @@ class Projects:
         return self.create(name, owner, dict(original.draft))
 
     def delete(self, project_id: str) -> None:
-        """The project goes; its running jobs are asked to stop; its runs stay readable by id."""
+        """The project goes with its runs and their files. What is running is asked to stop, and goes with a later sweep
+        (`leftovers`), as soon as it has.
+        """
         with self._store.transaction() as session:
             # Asked first, then ended, as `Jobs.cancel` does it.
             session.execute(
@@ -58,9 +61,9 @@ class Projects:
                 update(Job).where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
                 .values(state="cancelled", finished=time.time())
             )  # fmt: skip
-            session.execute(update(Run).where(Run.project_id == project_id).values(project_id=None))
             if project := session.get(Project, project_id):
                 session.delete(project)
+        leftovers.remove_orphans(self._store)
 
     def _change(self, project_id: str, **values: Any) -> None:
         with self._store.transaction() as session:

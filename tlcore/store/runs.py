@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from tlcore.store.tables import Job, Point, Run, new_id
+from tlcore.store.tables import Job, Point, Run, insert_into, new_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +56,7 @@ class Runs:
         if not points:
             return
         with self._store.transaction() as session:
-            insert = (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(Point)
+            insert = insert_into(session, Point)
             statement = insert.on_conflict_do_update(
                 index_elements=list(KEY), set_={"seconds": insert.excluded.seconds, "values": insert.excluded["values"]}
             )

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 # States of a job, as the person sees them.
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = (
@@ -24,6 +25,11 @@ def new_id() -> str:
         stamp, digit = divmod(stamp, 32)
         text = alphabet[digit] + text
     return text + "".join(secrets.choice(alphabet) for _ in range(4))
+
+
+def insert_into(session: Session, table: type[Base]) -> Any:
+    """An INSERT that may say ``on_conflict…``, which each database has in a dialect of its own."""
+    return (postgresql if session.get_bind().dialect.name == "postgresql" else sqlite).insert(table)
 
 
 class Base(DeclarativeBase):
@@ -43,11 +49,11 @@ class Project(Base):
 
 
 class DatasetRow(Base):
-    """A dataset in the workspace; its folder is ``datasets/<fingerprint>``."""
+    """A dataset that somebody confirmed; its folder is ``datasets/<fingerprint>``, one for all who confirmed it."""
 
     __tablename__ = "datasets"
     fingerprint: Mapped[str] = mapped_column(String(32), primary_key=True)
-    owner: Mapped[str] = mapped_column(String(200), index=True)
+    owner: Mapped[str] = mapped_column(String(200), primary_key=True, index=True)
     task: Mapped[str] = mapped_column(String(60))
     name: Mapped[str] = mapped_column(String(300))
     n: Mapped[int]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.ui import charts
-from tlcore.ui.state import change_draft, source_of, store
+from tlcore.ui.state import change_draft, owner, source_of, store
 from tlcore.ui.text import duration, interval, plain, score, sentence
 from tlcore.words import number, read, t
 
@@ -27,7 +27,7 @@ def show(project: Project, dataset: Dataset) -> Advice:
     from tlcore import guidance
 
     source = source_of(project.draft)
-    told = guidance.kept_advice(store(), dataset, source, unlabelled(project))
+    told = guidance.kept_advice(store(), dataset, source, unlabelled(project), owner())
     with st.container(border=True):
         suggested = t("Advice: {strategy}", strategy=_title(told.strategy))
         st.markdown(f":material/lightbulb: **{suggested}**")

@@ -9,7 +9,7 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.errors import StudioError
-from tlcore.ui.state import change_draft, default_source, store
+from tlcore.ui.state import change_draft, default_source, owner, store
 from tlcore.ui.text import plain, sentence, size
 from tlcore.ui.upload import keep, server_path
 from tlcore.words import Sentence, say, t
@@ -67,14 +67,14 @@ def choose_source(project: Project, task: str) -> None:
     """The catalogue: what is chosen, the filters, and one row for each model."""
     from tlcore.sources import availability, sources_for
 
-    models = sources_for(tasks.find(task).reads, store())
+    models = sources_for(tasks.find(task).reads, store(), owner())
     reach = hub_answers()
     places = {model.id: availability(model, store(), reach) for model in models}
     chosen = project.draft.get("source")
     if chosen is None:  # a start that works on any machine; another is one click away
         chosen = default_source(task)
         change_draft(project, source=chosen)
-    _chosen(models, places, chosen)
+    _chosen(project, models, places, chosen)
     if reach is None:
         find_out_about_hub()
     elif not reach:
@@ -127,7 +127,7 @@ def find_out_about_hub() -> None:
     look()
 
 
-def _chosen(models: list[SourceModel], places: dict[str, Availability], chosen: str) -> None:
+def _chosen(project: Project, models: list[SourceModel], places: dict[str, Availability], chosen: str) -> None:
     model = next((one for one in models if one.id == chosen), None)
     if model is None:
         st.markdown(t("Chosen: **{source}**", source=plain(chosen)))
@@ -147,6 +147,47 @@ def _chosen(models: list[SourceModel], places: dict[str, Availability], chosen: 
         st.caption(" · ".join(fact for fact in facts if fact))
         if model.note:
             st.caption(sentence(model.note))
+        # Those listed are this person's own; what others uploaded is not in the catalogue.
+        if model.id.startswith("uploaded/") and st.button(t("Remove"), icon=":material/delete:", key="source-remove"):
+            st.dialog(t("Remove this model?"))(_remove)(project, model)
+
+
+def _remove(project: Project, model: SourceModel) -> None:
+    st.markdown(t("“{name}” is taken off this server.", name=plain(model.title)))
+    st.caption(
+        t("Runs that began from it and their results stay, but none can begin from it, or go on from it, again.")
+    )
+    if used := _in_use(model.id):
+        st.warning(t("Work that is not finished needs it; wait for it, or stop it first."), icon=":material/warning:")
+    with st.container(horizontal=True):
+        go = st.button(
+            t("Remove"),
+            type="primary",
+            icon=":material/delete:",
+            key="source-remove-go",
+            disabled=used,
+            on_click=_take_off,
+            args=(project, model.id),
+        )
+        if st.button(t("Keep it"), key="source-remove-no") or go:
+            st.rerun()
+
+
+def _take_off(project: Project, ref: str) -> None:
+    from tlcore.sources import uploads
+
+    uploads.remove(ref.partition("/")[2], store(), owner())
+    change_draft(project, source=None)
+    st.session_state.pop("source-table", None)  # the row that was selected is another model's now
+
+
+def _in_use(ref: str) -> bool:
+    """Whether anything that waits or runs names this source, itself or by its run."""
+    for job in store().jobs.queue():
+        run = store().runs.get(str(job.input.get("run") or job.id))
+        if ref in (job.input.get("source"), run and run.spec.get("source")):
+            return True
+    return False
 
 
 def _filtered(models: list[SourceModel], places: dict[str, Availability]) -> list[SourceModel]:
@@ -285,7 +326,7 @@ def _upload(files: list[Any], title: str) -> str:
 
     kept = keep(files, store().home / "tmp")
     brought = {path.name: path for path in kept.iterdir()} if kept.is_dir() else kept
-    return add_upload(brought, store(), title.strip() or files[0].name).id
+    return add_upload(brought, store(), title.strip() or files[0].name, owner()).id
 
 
 def _folder(path: str) -> str:

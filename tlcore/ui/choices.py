@@ -250,7 +250,7 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
 
     try:
         sets = opened(spec.data, store())
-        advice = lambda: kept_advice(store(), dataset, spec.source, spec.data.unlabelled)  # noqa: E731
+        advice = lambda: kept_advice(store(), dataset, spec.source, spec.data.unlabelled, owner())  # noqa: E731
         told = preview(spec, dataset, _source(spec), advice, sets)
     except StudioError as error:
         st.warning(sentence(error.sentence), icon=":material/warning:")

@@ -14,7 +14,7 @@ from tlcore.ui import charts, jobview, ranking_view, texts
 from tlcore.ui.advice_view import unlabelled
 from tlcore.ui.links import page_link
 from tlcore.ui.pictures import data_url
-from tlcore.ui.state import source_of, store
+from tlcore.ui.state import owner, source_of, store
 from tlcore.ui.text import duration, interval, plain, score, sentence, short
 from tlcore.words import Sentence, number, percent, say, t
 
@@ -85,7 +85,7 @@ def show(project: Project, dataset: Dataset) -> None:
         asked["unlabelled"] = other
         shift = guidance.shift.kept(store(), dataset.fingerprint, other, source)
     st.subheader(t("Measured on your data"), anchor=False)
-    job = store().jobs.newest("measure", asked)
+    job = store().jobs.newest("measure", asked, owner())
     evidence = guidance.kept(store(), dataset.fingerprint, source)
     if job is not None and jobview.live(job):
         jobview.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))

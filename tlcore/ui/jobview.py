@@ -119,7 +119,10 @@ def show_log(folder: Path, *, expanded: bool = False, key: str = "log") -> None:
 
 
 def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
-    """Progress without reloading, in a box where it has a ``title``; the page is drawn anew at the end."""
+    """Progress without reloading, in a box where it has a ``title``; the page is drawn anew at the end. Only its owner
+    may stop it.
+    """
+    own = job.owner == owner()
 
     @st.fragment(run_every=1)
     def look() -> None:
@@ -136,7 +139,14 @@ def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
             if left is not None:
                 st.caption(t("About {time} left", time=duration(left)))
             worker_hint(now)
-            if st.button(stop, icon=":material/stop_circle:", key=key, disabled=now.cancel_requested):
+            if not own:
+                st.caption(
+                    t(
+                        "Somebody else has the same under way on the same data. You see the result as well; only they "
+                        "can stop it."
+                    )
+                )
+            elif st.button(stop, icon=":material/stop_circle:", key=key, disabled=now.cancel_requested):
                 store().jobs.cancel(job.id)
                 st.rerun()
 

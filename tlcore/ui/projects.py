@@ -133,7 +133,13 @@ def _rename(project: Project) -> None:
 
 def _delete(project: Project) -> None:
     runs = walk.runs_of(project.id)
-    st.markdown(t("“{name}” goes for good. Runs: {n}.", name=plain(project.name), n=len(runs)))
+    st.markdown(
+        t(
+            "“{name}” goes for good, and with it its runs ({n}): their weights, predictions and reports.",
+            name=plain(project.name),
+            n=len(runs),
+        )
+    )
     if any(not walk.ended(job) for _, job in runs):
         st.warning(t("A run of this project is not finished; it will be asked to stop."))
     st.caption(t("Datasets and models in the library stay."))

@@ -27,7 +27,7 @@ KIND = "race"
 def show(project: Project, spec: Spec, dataset: Dataset) -> None:
     """Not run, running, failed, or done; a race of other settings is no race of these."""
     asked = race.request(spec, dataset.fingerprint)
-    job = store().jobs.newest(KIND, asked)
+    job = store().jobs.newest(KIND, asked, owner())
     if job is not None and jobview.live(job):
         jobview.watch(job, t("Cancel"), key="race-cancel")
         return

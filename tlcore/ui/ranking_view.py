@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.ui import jobview
-from tlcore.ui.state import change_draft, store
+from tlcore.ui.state import change_draft, owner, store
 from tlcore.ui.text import duration, interval, plain, score, sentence
 from tlcore.words import number, t
 
@@ -20,8 +20,8 @@ def show(project: Project, dataset: Dataset, source: str) -> None:
     """The ranking, or the way to it."""
     from tlcore.guidance import kept_ranking
 
-    rows = kept_ranking(store(), dataset.fingerprint)
-    job = store().jobs.newest("rank", {"dataset": dataset.fingerprint})
+    rows = kept_ranking(store(), dataset.fingerprint, owner())
+    job = store().jobs.newest("rank", {"dataset": dataset.fingerprint}, owner())
     box = st.expander(t("Which source model suits these data?"), icon=":material/leaderboard:",
                       expanded=len(rows) > 1 or (job is not None and jobview.live(job)))  # fmt: skip
     with box:

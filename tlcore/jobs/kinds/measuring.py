@@ -40,7 +40,7 @@ def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any
     """
     asked = job.input
     task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
-    refs = [one.id for one in ranking.reachable(task, store, download=bool(asked.get("download")))]
+    refs = [one.id for one in ranking.reachable(task, store, job.owner, download=bool(asked.get("download")))]
     if (own := asked.get("source")) and own not in refs:
         refs.insert(0, own)
     rows = ranking.rank(dataset, task, refs, store, _options(asked), progress)
