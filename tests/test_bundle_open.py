@@ -258,3 +258,21 @@ def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeyp
         with pytest.raises(UnusableInput):
             opened.choose(bad)
     assert (opened.folder / "model.safetensors").read_bytes() == opened.read("model.safetensors")
+
+
+def test_a_table_to_predict_is_read_as_strictly_as_one_to_train_on(tmp_path):
+    from tlcore.bundle.kinds import find
+
+    (tmp_path / "t.csv").write_text('text\nI love it, but it broke\n"I love it, but it broke"\ngood\n')
+    (tmp_path / "open.csv").write_text("text,note\ngood,a\n" + '"' + "never closed " * 6_000_000)
+    told = [
+        (name, text, reason and str(reason)) for name, text, reason in find("text").found_in(tmp_path.glob("t.csv"))
+    ]
+    assert told == [
+        ("t.csv:2", None, "It has more or fewer cells than the header."),
+        ("t.csv:3", "I love it, but it broke", None),
+        ("t.csv:4", "good", None),
+    ]
+    *_, (name, text, reason) = find("text").found_in([tmp_path / "open.csv"])
+    assert (name, text) == ("open.csv:3", None)
+    assert "a quotation mark may never be closed" in str(reason)

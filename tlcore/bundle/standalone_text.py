@@ -64,12 +64,18 @@ def _from_table(path, kind, column, names):
         if place is None:
             yield path.name, None, "It has no column of texts; name the column text."
             return
-        for number, cells in enumerate(table, start=2):
-            text = uncell(cells[place].replace("\x00", "").strip()) if place < len(cells) else ""
-            if text:
-                yield f"{path.name}:{number}", text, None
-            elif any(value.strip() for value in cells):
-                yield f"{path.name}:{number}", None, "It has no text."
+        number = 1
+        try:
+            for number, cells in enumerate(table, start=2):
+                text = uncell(cells[place].replace("\x00", "").strip()) if place < len(cells) else ""
+                if any(value.strip() for value in cells[len(header) :]) or 0 < len(cells) < len(header):
+                    yield f"{path.name}:{number}", None, "It has more or fewer cells than the header."
+                elif text:
+                    yield f"{path.name}:{number}", text, None
+                elif any(value.strip() for value in cells):
+                    yield f"{path.name}:{number}", None, "It has no text."
+        except csv.Error:
+            yield f"{path.name}:{number + 1}", None, "It cannot be read; a quotation mark may never be closed."
 
 
 def _place(header, column, names):

@@ -160,6 +160,10 @@ def translated(reason: str) -> Sentence:
         "It has no column of texts; name the column text.": say("It has no column of texts; name the column text."),
         "It is larger than 2 GB.": say("It is larger than 2 GB."),
         "It has no text.": say("It has no text."),
+        "It has more or fewer cells than the header.": say("It has more or fewer cells than the header."),
+        "It cannot be read; a quotation mark may never be closed.": say(
+            "It cannot be read; a quotation mark may never be closed."
+        ),
     }
     return known[reason]
 
