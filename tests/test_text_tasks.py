@@ -224,7 +224,8 @@ def finished(tmp_path_factory, bert, table):
     folder = tmp_path_factory.mktemp("text-run")
     report = text_models.run(
         folder,
-        name="texts", task="text-classification", data={"path": str(table)}, source=str(bert),
+        name="texts", task="text-classification", data={"path": str(table), "columns": {"text": "text"}},
+        source=str(bert),
         strategy="linear-probe-then-fine-tune", seeds=2, budget={"epochs": 3},
         options={"batch_size": 16, "learning_rate": 0.01},
     )  # fmt: skip
@@ -272,6 +273,27 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
     answers = opened_.predict_paths([tmp_path / "lines.txt", tmp_path / "none.csv"])
     assert [row["input"] for row in answers.rows] == ["lines.txt:1", "lines.txt:3"]
     assert answers.set_aside == [{"input": str(tmp_path / "none.csv"), "reason": "There is no such file."}]
+
+
+def test_the_column_that_was_trained_on_comes_before_others(finished, tmp_path):
+    from tlcore.bundle import Bundle
+
+    _, report = finished
+    with zipfile.ZipFile(report["bundle"]) as archive:
+        archive.extractall(tmp_path / "bundle")
+    manifest = tmp_path / "bundle" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    assert told["column"] == "text", "what the Spec calls it"
+    manifest.write_text(json.dumps({**told, "column": "remark"}))
+    good, bad = "the food was good and lovely", "the food was bad and awful"
+    (tmp_path / "both.csv").write_text(f"text,remark\n{good},{bad}\n{bad},{good}\n")
+    done = subprocess.run([sys.executable, "-I", "predict.py", str(tmp_path / "both.csv")], cwd=tmp_path / "bundle",
+                          text=True, capture_output=True, timeout=120)  # fmt: skip
+    own = [one["prediction"] for one in csv.DictReader(done.stdout.splitlines())]
+    opened_ = Bundle.open(tmp_path / "bundle")
+    there, back = ([row.prediction for row in opened_.predict(texts)] for texts in ([bad, good], [good, bad]))
+    found = opened_.stream(opened_.found_in([tmp_path / "both.csv"]))
+    assert own == [row.prediction for row in found] == there != back
 
 
 def test_the_bundle_is_a_source_and_loads_in_transformers(finished, tmp_path):

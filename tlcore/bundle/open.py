@@ -35,6 +35,7 @@ class Manifest(BaseModel):
     run: str = ""
     fingerprint: str = ""
     source: str = ""
+    column: str | None = None  # what the person called the column of the texts
     target: dict[str, Any] = Field(default_factory=dict)
     processor: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str]
@@ -158,7 +159,7 @@ class Bundle:
 
     def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
         """The inputs of files and folders as ``stream`` takes them."""
-        return self.kind.found_in(paths)
+        return self.kind.found_in(paths, self.manifest.column)
 
     def stream(self, inputs: Iterable[tuple[str, Any, Sentence | None]]) -> Iterator[Row]:
         """Rows of (name, input, reason it was set aside already) as they come, in batches: bounded memory."""

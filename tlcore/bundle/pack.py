@@ -90,11 +90,15 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+TEXT = ("text", "source")  # the roles of a column of texts to predict on
+
+
 def _manifest(context: RunContext, hashes: dict[str, str]) -> dict[str, Any]:
     return {
         "format": layout.FORMAT, "studio": __version__, "task": context.task.id,
         "target": context.target, "processor": context.processor, "run": context.run_id, "name": context.spec.name,
         "fingerprint": context.dataset.fingerprint, "source": context.source.source.id,
+        "column": next((column for role, column in context.spec.data.columns.items() if role in TEXT), None),
         "files": dict(sorted(hashes.items())),
     }  # fmt: skip
 

@@ -42,33 +42,32 @@ def predict_text_py() -> str:
 
 def predict_tokens_py() -> str:
     """The text of predict.py for entities in texts."""
-    from tlcore.bundle import standalone_text as texts
     from tlcore.bundle.standalone import cell, uncell, write_table
+    from tlcore.bundle.standalone_text import padded
     from tlcore.data.spans import entities, pieces, shown, words_of
 
-    functions = (texts.gather, texts._from_table, texts._place, texts.encoding_of, texts.padded, cell, uncell,
-                 write_table, pieces, words_of, entities, shown)  # fmt: skip
-    return _written("standalone_tokens.py", functions, _of_tables())
+    functions, constants = _of_tables()
+    own = (padded, cell, uncell, write_table, pieces, words_of, entities, shown)
+    return _written("standalone_tokens.py", (*functions, *own), constants)
 
 
 def predict_generation_py() -> str:
     """The text of predict.py for models that write."""
-    from tlcore.bundle import standalone_text as text
     from tlcore.bundle.standalone import cell, uncell, write_table
     from tlcore.tasks.generating import begun, continued, readable
 
-    functions = (cell, uncell, write_table, text.gather, text._from_table, text._place, text.encoding_of, begun,
-                 continued, readable)  # fmt: skip
-    return _written("standalone_generation.py", functions, _of_tables())
+    functions, constants = _of_tables()
+    own = (cell, uncell, write_table, begun, continued, readable)
+    return _written("standalone_generation.py", (*functions, *own), constants)
 
 
 def predict_sequences_py() -> str:
     """The text of predict.py for texts that are answered by texts."""
-    from tlcore.bundle import standalone_text as text
     from tlcore.bundle.standalone import cell, uncell, write_table
+    from tlcore.bundle.standalone_text import padded
 
-    functions = (cell, uncell, write_table, text.gather, text._from_table, text._place, text.encoding_of, text.padded)
-    return _written("standalone_sequences.py", functions, _of_tables())
+    functions, constants = _of_tables()
+    return _written("standalone_sequences.py", (*functions, cell, uncell, write_table, padded), constants)
 
 
 def predict_questions_py() -> str:
@@ -82,11 +81,12 @@ def predict_questions_py() -> str:
     )
 
 
-def _of_tables() -> dict[str, Any]:
-    """The constants that `standalone_text.gather` uses."""
+def _of_tables() -> tuple[tuple[Callable[..., Any], ...], dict[str, Any]]:
+    """The functions that read texts from tables and lists, and the constants that they use."""
     from tlcore.bundle import standalone_text as text
 
-    return {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
+    functions = (text.gather, text.first, text.trained_on, text._from_table, text._place, text.encoding_of)
+    return functions, {name: getattr(text, name) for name in ("MOST_BYTES", "TEXT_COLUMNS")}
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:

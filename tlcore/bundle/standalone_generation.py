@@ -18,7 +18,7 @@ from pathlib import Path
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
 from tlcore.bundle.standalone import cell, write_table
-from tlcore.bundle.standalone_text import gather
+from tlcore.bundle.standalone_text import first, gather, trained_on
 from tlcore.tasks.generating import begun, continued, readable
 
 HERE = Path(__file__).resolve().parent
@@ -56,7 +56,7 @@ def main():
             yield [cell(readable(tokenizer.decode(made)))]
 
     given = [("text", asked.text, None)] if asked.text and asked.text.strip() else []
-    inputs = chain(given, gather(asked.input, asked.column, PROMPTS))
+    inputs = chain(given, gather(asked.input, asked.column, first(trained_on(), PROMPTS)))
     return write_table(inputs, ["input", "prediction"], str, rows, asked.output)
 
 

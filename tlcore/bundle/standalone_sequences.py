@@ -19,7 +19,7 @@ import numpy as np  # noqa: F401
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
 from tlcore.bundle.standalone import cell, write_table
-from tlcore.bundle.standalone_text import TEXT_COLUMNS, encoding_of, gather, padded  # noqa: F401
+from tlcore.bundle.standalone_text import TEXT_COLUMNS, encoding_of, first, gather, padded, trained_on  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
@@ -78,7 +78,7 @@ def main():
         return ([cell(text), ""] for text in write(texts))
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    inputs = chain(given, gather(asked.input, asked.column, SOURCES))
+    inputs = chain(given, gather(asked.input, asked.column, first(trained_on(), SOURCES)))
     return write_table(inputs, ["input", "prediction", "confidence"], str, rows, asked.output)
 
 

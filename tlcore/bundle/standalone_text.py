@@ -52,6 +52,16 @@ def gather(inputs, column, names=TEXT_COLUMNS):
             yield from _from_table(path, kind, column, names)
 
 
+def first(column, names=TEXT_COLUMNS):
+    """The names of the column of texts, the one that the person named in training before all others."""
+    return (column, *names) if column else names
+
+
+def trained_on():
+    """What the person called the column of texts in training, or None."""
+    return json.loads((HERE / "manifest.json").read_text(encoding="utf-8")).get("column")
+
+
 def _from_table(path, kind, column, names):
     csv.field_size_limit(64_000_000)
     with path.open(encoding=encoding_of(path), errors="replace", newline="") as file:
@@ -167,7 +177,7 @@ def main():
             yield [cell(prediction), f"{sure:.6f}", *(f"{p:.6f}" for p in row)]
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
-    inputs = chain(given, gather(asked.input, asked.column))
+    inputs = chain(given, gather(asked.input, asked.column, first(trained_on())))
     return write_table(inputs, ["input", "prediction", "confidence", *labels], str, answers, asked.output)
 
 

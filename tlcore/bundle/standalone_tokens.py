@@ -22,7 +22,7 @@ import numpy as np
 
 # studio: the next lines become the studio's own functions in a bundle's predict.py
 from tlcore.bundle.standalone import cell, write_table
-from tlcore.bundle.standalone_text import encoding_of, gather, padded  # noqa: F401
+from tlcore.bundle.standalone_text import encoding_of, first, gather, padded, trained_on  # noqa: F401
 from tlcore.data.spans import entities, shown, words_of
 
 HERE = Path(__file__).resolve().parent
@@ -98,7 +98,9 @@ def main():
 
     given = [("text", asked.text.strip(), None)] if asked.text and asked.text.strip() else []
     header = ["input", "prediction", "confidence", *(["entities"] if asked.places else [])]
-    return write_table(chain(given, gather(asked.input, asked.column)), header, str, rows, asked.output)
+    return write_table(
+        chain(given, gather(asked.input, asked.column, first(trained_on()))), header, str, rows, asked.output
+    )
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ class Kind(Protocol):
     def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
         """Names for inputs that have none."""
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        """Every input of files, folders and zips."""
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        """Every input of files, folders and zips; ``column`` of a table is what the person called that of the texts."""
 
     def done(self, n: int) -> Sentence:
         """That so many were predicted."""

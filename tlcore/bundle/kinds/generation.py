@@ -12,7 +12,7 @@ from tlcore.bundle import layout, program
 from tlcore.bundle.kinds import texts
 from tlcore.bundle.kinds.contract import Feed, Input, Knob, Row
 from tlcore.bundle.standalone_generation import PROMPTS
-from tlcore.bundle.standalone_text import gather
+from tlcore.bundle.standalone_text import first, gather
 from tlcore.errors import UnusableInput
 from tlcore.tasks.generating import begun, continued, readable
 from tlcore.words import Sentence, say
@@ -120,8 +120,8 @@ class Generation:
     def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
         return texts.KIND.named(inputs)
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        for name, text, reason in gather([str(path) for path in paths], None, PROMPTS):
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        for name, text, reason in gather([str(path) for path in paths], None, first(column, PROMPTS)):
             yield name, text, None if reason is None else texts.translated(reason)
 
     def done(self, n: int) -> Sentence:

@@ -96,7 +96,7 @@ class Pictures:
             else:
                 yield str(given) if isinstance(given, str | Path) else str(i + 1), given, None
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
         for name, source, reason in gather([str(path) for path in paths]):
             yield name, source, None if reason is None else _translated(reason)
 

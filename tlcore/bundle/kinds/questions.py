@@ -144,7 +144,7 @@ class Questions:
             else:
                 yield str(i + 1), given, None
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
         for name, pair, reason in gather([str(path) for path in paths]):
             yield name, pair, None if reason is None else _translated(reason)
 

@@ -13,7 +13,7 @@ from tlcore.bundle import layout, program
 from tlcore.bundle.kinds import texts
 from tlcore.bundle.kinds.contract import Feed, Input, Knob, Row
 from tlcore.bundle.standalone_sequences import SOURCES
-from tlcore.bundle.standalone_text import gather, padded
+from tlcore.bundle.standalone_text import first, gather, padded
 from tlcore.sources.opening import pair_tokens, tokens
 from tlcore.sources.opening.tokens import open_tokenizer
 from tlcore.words import say
@@ -118,8 +118,8 @@ class Sequences:
         for (name, _), text in zip(waiting, written, strict=True):
             yield Row(name, text)
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        for name, text, reason in gather([str(path) for path in paths], None, SOURCES):
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        for name, text, reason in gather([str(path) for path in paths], None, first(column, SOURCES)):
             yield name, text, None if reason is None else texts.translated(reason)
 
     def predict_py(self) -> str:

@@ -13,7 +13,7 @@ from tlcore.bundle import layout, onnx, program
 from tlcore.bundle.kinds import classes
 from tlcore.bundle.kinds.contract import Feed, Input, Row
 from tlcore.bundle.standalone import cell
-from tlcore.bundle.standalone_text import gather, padded
+from tlcore.bundle.standalone_text import first, gather, padded
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
@@ -89,8 +89,8 @@ class Texts:
             name, text = given if isinstance(given, tuple) else (str(i + 1), given)
             yield name, text, None
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        for name, text, reason in gather([str(path) for path in paths], None):
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        for name, text, reason in gather([str(path) for path in paths], None, first(column)):
             yield name, text, None if reason is None else translated(reason)
 
     def done(self, n: int) -> Sentence:

@@ -113,8 +113,8 @@ class Tokens:
     def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
         return texts.KIND.named(inputs)
 
-    def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        return texts.KIND.found_in(paths)
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        return texts.KIND.found_in(paths, column)
 
     def done(self, n: int) -> Sentence:
         return texts.KIND.done(n)
