@@ -29,6 +29,7 @@ from browsing import (
 from tlcore import words
 from tlcore.bundle import kinds
 from tlcore.data.samples import SAMPLES
+from tlcore.report.heading import heading
 from tlcore.strategies import STRATEGIES, find
 from tlcore.tasks import TASKS
 from tlcore.tasks import find as find_task
@@ -117,7 +118,7 @@ def compare(page) -> dict:
     page.get_by_role("button", name=re.compile("JSON")).wait_for()
     report = json.loads(downloaded(page, re.compile("JSON")).read_text())
     said = page.locator('[data-testid="stMain"]').inner_text()
-    assert any(t(title) in said for title in ("Transfer helps", "No clear difference", "Negative transfer"))
+    assert t(heading(report)) in said
     assert f"n = {report['n_test']}" in said
     return report
 

@@ -16,6 +16,7 @@ from tlcore import tasks
 from tlcore.report import build, html
 from tlcore.report.build import best_seed
 from tlcore.report.context import RunContext
+from tlcore.report.heading import heading
 from tlcore.report.predictions import table
 from tlcore.report.telling import verdict_sentence
 from tlcore.report.twin import stood_at
@@ -249,3 +250,19 @@ def test_the_verdict_says_above_or_below_and_no_signed_number(verdict, value, wo
     }
     metric = tasks.find("image-classification").metrics[0]
     assert words in str(verdict_sentence(report, metric))
+
+
+@pytest.mark.parametrize("task", ["question-answering", "text-generation"])
+@pytest.mark.parametrize(("other", "word"), [("twin", "Negative transfer"), ("sentence", "A simpler way does better")])
+def test_losing_to_a_baseline_is_not_called_negative_transfer(task, other, word):
+    report = {
+        "verdict": "negative-transfer", "difference": {"value": -0.2, "interval": [-0.3, -0.1]},
+        "n_test": 70, "seeds": 3, "reference": {"id": other, "title": say("that").model_dump()},
+    }  # fmt: skip
+    assert str(heading(report)) == word
+    assert str(verdict_sentence(report, tasks.find(task).metrics[0])).startswith(f"{word}: ")
+
+
+def test_headings_of_other_verdicts():
+    assert [str(heading({"verdict": one})) for one in ("transfer-helps", "no-clear-difference", None)] == [
+        "Transfer helps", "No clear difference", "No verdict"]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore import words
 from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units
 from tlcore.report.curves import series
+from tlcore.report.heading import heading
 from tlcore.tasks import word_weights
 from tlcore.words import number, percent, read, t
 
@@ -155,8 +156,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
     """Every sentence of the template."""
     return {
         "title": t("Report: {name}", name=report["name"]),
-        "verdict": {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer"),
-                    "no-clear-difference": t("No clear difference")}.get(report["verdict"], t("No verdict")),
+        "verdict": t(heading(report)),
         "packed": t("The model in the bundle is seed {seed}, chosen on validation data.",
                     seed=report["packed"]["seed"]),
         "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),

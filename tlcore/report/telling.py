@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tlcore.report import calibration, domains, naive, operating, statistics, tasks, units
+from tlcore.report.heading import simpler
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
             return say(
                 "Transfer helps: {metric} is {value} points above {reference} (95 % interval {low} to {high}; "
                 "n = {n} test examples, {seeds} seeds).", value=value, **told)  # fmt: skip
+        case "negative-transfer" if simpler(report):
+            return say(
+                "A simpler way does better: {metric} is {value} points below {reference} (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).", value=-value, **told)  # fmt: skip
         case "negative-transfer":
             return say(
                 "Negative transfer: {metric} is {value} points below {reference} (95 % interval of the "
@@ -172,6 +177,10 @@ def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
             return say(
                 "Transfer helps: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
                 "{low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
+        case "negative-transfer" if simpler(report):
+            return say(
+                "A simpler way does better: {metric} is {amount} {way} than with {reference} (95 % interval of the "
+                "improvement {low} to {high}; n = {n} test examples, {seeds} seeds).", **told)  # fmt: skip
         case "negative-transfer":
             return say(
                 "Negative transfer: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.report import units
+from tlcore.report.heading import NONE, WORDS, heading
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts, multiple_view, pretrained_view
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import store
 from tlcore.ui.text import duration, plain, score, sentence, size, when
 from tlcore.ui.walk import runs_of
-from tlcore.words import Sentence, language, number, say, t
+from tlcore.words import Sentence, language, number, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Project, Run
 
 VERDICTS: dict[str | None, tuple[Sentence, str, str]] = {
-    "transfer-helps": (say("Transfer helps"), "trending_up", "green"),
-    "no-clear-difference": (say("No clear difference"), "trending_flat", "gray"),
-    "negative-transfer": (say("Negative transfer"), "trending_down", "red"),
-    None: (say("No verdict"), "help", "gray"),
+    "transfer-helps": (WORDS["transfer-helps"], "trending_up", "green"),
+    "no-clear-difference": (WORDS["no-clear-difference"], "trending_flat", "gray"),
+    "negative-transfer": (WORDS["negative-transfer"], "trending_down", "red"),
+    None: (NONE, "help", "gray"),
 }
 
 
@@ -39,10 +40,10 @@ def metric_title(report: dict[str, Any], metric: str | None = None) -> str:
 
 def verdict(report: dict[str, Any]) -> None:
     """The verdict in a word and in its sentence, with n and the interval."""
-    word, icon, colour = VERDICTS.get(report["verdict"], VERDICTS[None])
+    _, icon, colour = VERDICTS.get(report["verdict"], VERDICTS[None])
     told = report.get("sentences") or {}
     with st.container(border=True):
-        title = t(word)
+        title = t(heading(report))
         st.markdown(f"## :{colour}[:material/{icon}: {title}]", anchors=False)
         if told.get("verdict"):
             st.markdown(sentence(told["verdict"]))
@@ -367,7 +368,7 @@ def _row(run: Run, job: Any) -> dict[str, Any]:
     return {
         "name": run.name,
         "state": state_word(job),
-        "verdict": t(VERDICTS.get(report.get("verdict"), VERDICTS[None])[0]) if ended else None,
+        "verdict": t(heading(report)) if ended else None,
         "metric": metric_title(report) if report else None,
         "transfer": (report.get("transfer") or {}).get("value"),
         "baseline": (report.get("baseline") or {}).get("value"),
