@@ -20,6 +20,8 @@ from tlcore.words import LANGUAGES, say
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext
 
+TEXT = ("text", "source")  # the roles of a column of texts to predict on
+
 
 def pack(context: RunContext, report: dict[str, Any]) -> Path:
     """Write ``bundle.zip`` into the run's folder (replaced whole) and return its path.
@@ -88,9 +90,6 @@ def _thresholds(report: dict[str, Any]) -> list[float] | None:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-TEXT = ("text", "source")  # the roles of a column of texts to predict on
 
 
 def _manifest(context: RunContext, hashes: dict[str, str]) -> dict[str, Any]:
