@@ -29,7 +29,8 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
         return None
     task = context.task
     rows = [_row(context, TARGET, records["transfer"], records["plainer"], context.target)]
-    sets = further.named(context.plan, context.store)
+    given = further.named(context.plan, context.store)
+    sets = {name: further.apart(one, context.dataset, task) for name, one in given.items()}
     every = sides.opened(context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures",
                          context.source)  # fmt: skip
     for number, (name, side) in enumerate(every.items()):

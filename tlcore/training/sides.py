@@ -38,11 +38,13 @@ def opened(
     plan: Mapping[str, Any], task: Task, dataset: Dataset, sets: Mapping[str, Dataset], cache: Path,
     source: OpenSource | None,
 ) -> dict[str, Side]:  # fmt: skip
-    """The side tasks of a run by name. ``cache`` is that of the pictures."""
+    """The side tasks of a run by name. ``sets`` are `further.apart` from its own examples; ``cache`` is that of the
+    pictures.
+    """
     found = {}
     for name in named(plan):
         own = name == "extra" and name in sets
-        view = further.some_left(further.apart(sets[name], dataset, task)) if own else dataset.with_labels(name)
+        view = further.some_left(sets[name]) if own else dataset.with_labels(name)
         if empty := next((split for split in SPLITS if not view.info.n[split]), None):
             raise UnusableInput(
                 say("The further task {name} has no labelled example among those for {split}; it needs some in each "
