@@ -62,8 +62,10 @@ def train_arms(setting: dict, seeds: int, draw: int) -> tuple[np.ndarray, np.nda
     wrong = rng.random(len(targets)) < setting["noise"]
     targets[wrong] = rng.integers(0, classes, wrong.sum())
 
-    parameters = [_drawn_weights(shape, fan_in, seeds, draw) for shape, fan_in in
-                  (((8, 9), 9), ((16, 72), 72), ((classes, 144), 144))]  # fmt: skip
+    parameters = [
+        _drawn_weights(shape, fan_in, seeds, draw)
+        for shape, fan_in in (((8, 9), 9), ((16, 72), 72), ((classes, 144), 144))
+    ]
     optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
     x, y = torch.tensor(images[train], dtype=torch.float32), torch.tensor(targets)
     batch, generator = 20, torch.Generator().manual_seed(draw)
@@ -166,8 +168,10 @@ def main() -> None:
             false["test set alone, 3 seeds"].append(test_set_alone(first, second))
             false["test set alone, 1 seed"].append(test_set_alone(first[:1], second[:1]))
     mean, deviation = np.array(spread).T
-    print(f"{len(spread)} settings, {asked.seeds} seeds each; accuracy {mean.min():.2f}-{mean.max():.2f}, "
-          f"deviation from seed to seed {deviation.min():.3f}-{deviation.max():.3f}")  # fmt: skip
+    print(
+        f"{len(spread)} settings, {asked.seeds} seeds each; accuracy {mean.min():.2f}-{mean.max():.2f}, "
+        f"deviation from seed to seed {deviation.min():.3f}-{deviation.max():.3f}"
+    )
     for rule, verdicts in false.items():
         n, k = len(verdicts), int(sum(verdicts))
         print(f"A/A {rule}: {k} of {n} verdicts false = {k / n:.3f}, 95 % upper bound {upper_bound(k, n):.3f}")
@@ -191,8 +195,10 @@ def power(asked: argparse.Namespace) -> None:
                 both = [arm[start : start + 3] for arm in arms]
                 rows.append(statistics.difference(TASK, *both, {}, seed=draw).verdict)
         helps, hurts = (np.mean([row == v for row in rows]) for v in ("transfer-helps", "negative-transfer"))
-        print(f"power: true difference {np.mean(gaps):.3f}, n = {test}: transfer-helps {helps:.2f}, "
-              f"negative {hurts:.2f} of {len(rows)}")  # fmt: skip
+        print(
+            f"power: true difference {np.mean(gaps):.3f}, n = {test}: transfer-helps {helps:.2f}, "
+            f"negative {hurts:.2f} of {len(rows)}"
+        )
 
 
 def _fewer(asked: argparse.Namespace, base: dict, less: int, more: int, test: int, draw: int) -> np.ndarray:

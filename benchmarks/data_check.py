@@ -71,13 +71,24 @@ def main() -> None:
         dataset = confirm(staged, store, split=Split(), corrections=None, name="benchmark", owner="local")
         done = time.perf_counter()
         store.close()
-    print(json.dumps({
-        "pictures": asked.pictures, "side": asked.side, "kept": len(staged.rows),
-        "megabytes": round(sum(staged.rows["bytes"]) / 1e6, 1), "seconds_check": round(checked - began, 1),
-        "pictures_per_second": round(asked.pictures / (checked - began)), "seconds_dataset": round(done - checked, 1),
-        "memory_before": round(before), "memory_after_check": round(after_check), "memory_peak": round(peak()),
-        "findings": {f.code: f.count for f in staged.findings}, "n": dataset.info.n,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "pictures": asked.pictures,
+                "side": asked.side,
+                "kept": len(staged.rows),
+                "megabytes": round(sum(staged.rows["bytes"]) / 1e6, 1),
+                "seconds_check": round(checked - began, 1),
+                "pictures_per_second": round(asked.pictures / (checked - began)),
+                "seconds_dataset": round(done - checked, 1),
+                "memory_before": round(before),
+                "memory_after_check": round(after_check),
+                "memory_peak": round(peak()),
+                "findings": {f.code: f.count for f in staged.findings},
+                "n": dataset.info.n,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -59,9 +59,11 @@ def main() -> None:
         for method, row in rows.items():
             mark = " **chosen**" if method == chosen else ""
             low, high = row["interval"]
-            print(f"| {pair} (n = {row['n']}) | {method} | {row['value']:.3f} [{low:.3f}, {high:.3f}] | "
-                  f"{row['choice']:.3f}{mark} | {row['before']:.2f} → {row['after']:.2f} | {row['seconds']:.0f} |",
-                  flush=True)  # fmt: skip
+            print(
+                f"| {pair} (n = {row['n']}) | {method} | {row['value']:.3f} [{low:.3f}, {high:.3f}] | "
+                f"{row['choice']:.3f}{mark} | {row['before']:.2f} → {row['after']:.2f} | {row['seconds']:.0f} |",
+                flush=True,
+            )
         if "source-only" in rows:
             over = {method: 100 * (row["value"] - rows["source-only"]["value"]) for method, row in rows.items()}
             gains.append(over[chosen])
@@ -69,9 +71,11 @@ def main() -> None:
     if (fonts := told.work / "data" / "fonts-digits" / "fonts.txt").exists():
         print(f"\nfonts-digits was drawn from the {len(fonts.read_text().splitlines())} fonts of fonts.txt beside it.")
     if gains:
-        print(f"\nChosen minus source-only, {told.seeds} seeds, mean over {len(gains)} pairs: {np.mean(gains):+.1f} "
-              f"points ({', '.join(f'{pair} {gain:+.1f}' for pair, gain in zip(told.pairs, gains, strict=True))}).\n"
-              f"Worse than source-only, in points: {', '.join(hurt) or 'none'}.")  # fmt: skip
+        print(
+            f"\nChosen minus source-only, {told.seeds} seeds, mean over {len(gains)} pairs: {np.mean(gains):+.1f} "
+            f"points ({', '.join(f'{pair} {gain:+.1f}' for pair, gain in zip(told.pairs, gains, strict=True))}).\n"
+            f"Worse than source-only, in points: {', '.join(hurt) or 'none'}."
+        )
 
 
 def run(assets: Path, pair: str, method: str, told: argparse.Namespace) -> dict:
@@ -84,14 +88,18 @@ def run(assets: Path, pair: str, method: str, told: argparse.Namespace) -> dict:
     print(f"{pair}: {method}", file=sys.stderr, flush=True)
     source, target = drawn(told.work) if pair == "fonts-digits" else (assets / "data" / one for one in PAIRS[pair])
     spec = {
-        "name": f"{pair} {method}", "task": "image-classification",
+        "name": f"{pair} {method}",
+        "task": "image-classification",
         "data": {"path": str(source), "unlabelled": str(target / "train"), "extra": str(target / "test")},
-        "source": str(assets / "models/mobilenetv2_100_in1k"), "strategy": "domain-adaptation",
-        "strategy_options": {"method": method}, "baseline": "none", "seeds": told.seeds,
+        "source": str(assets / "models/mobilenetv2_100_in1k"),
+        "strategy": "domain-adaptation",
+        "strategy_options": {"method": method},
+        "baseline": "none",
+        "seeds": told.seeds,
         "budget": {"epochs": told.epochs},
         "options": {"image_size": told.size, "learning_rate": told.rate or "auto"}
         | ({"augmentation": "no-flip"} if pair in DIGITS else {}),
-    }  # fmt: skip
+    }
     path = told.work / f"{name}.yaml"
     path.write_text(yaml.safe_dump(spec))
     workspace = told.work / "home"
@@ -104,10 +112,14 @@ def run(assets: Path, pair: str, method: str, told: argparse.Namespace) -> dict:
     seen = [json.loads(one.read_text())["measured"]["target-choice"] for one in results]
     mean = {one: float(np.mean([each[one] for each in seen])) for one in ("score", "proxy_a_before", "proxy_a_after")}
     row = {
-        "value": report["transfer"]["value"], "interval": report["transfer"]["interval"], "n": report["n_test"],
-        "choice": mean["score"], "before": mean["proxy_a_before"], "after": mean["proxy_a_after"],
+        "value": report["transfer"]["value"],
+        "interval": report["transfer"]["interval"],
+        "n": report["n_test"],
+        "choice": mean["score"],
+        "before": mean["proxy_a_before"],
+        "after": mean["proxy_a_after"],
         "seconds": report["cost"]["transfer"]["seconds"],
-    }  # fmt: skip
+    }
     draft = kept.with_suffix(".tmp")
     draft.write_text(json.dumps(row))
     draft.rename(kept)

@@ -51,11 +51,15 @@ def report(folder: Path, labels: str, strategy: str, told: argparse.Namespace) -
     if not kept.exists():
         share = 0.15 if labels == "all" else VALIDATION
         spec = {
-            "name": kept.stem, "task": TASK, "strategy": strategy, "seeds": told.seeds,
+            "name": kept.stem,
+            "task": TASK,
+            "strategy": strategy,
+            "seeds": told.seeds,
             "baseline": "scratch" if strategy == TWINNED else "none",
-            "source": "bundled/minilm-l6", "budget": {"epochs": told.epochs or "auto"},
+            "source": "bundled/minilm-l6",
+            "budget": {"epochs": told.epochs or "auto"},
             "data": {"path": str(folder), "split": {"validation": share, "test": 0.2}},
-        }  # fmt: skip
+        }
         path = told.work / f"{kept.stem}.yaml"
         path.write_text(yaml.safe_dump(spec))
         command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(told.work / "home")]
@@ -105,9 +109,11 @@ def main() -> None:
             for strategy in told.strategies.split(","):
                 found = report(folder, labels, strategy, told)
                 words = next(one for one in found["naive"] if one["id"] == "words")
-                print(f"| {name} | {labels} | {strategy} | {found['n_test']} | {scored(found['transfer'])} | "
-                      f"{scored(twinned['baseline'])} | {apart(store, found, twinned)} | {words['value']:.3f} |",
-                      flush=True)  # fmt: skip
+                print(
+                    f"| {name} | {labels} | {strategy} | {found['n_test']} | {scored(found['transfer'])} | "
+                    f"{scored(twinned['baseline'])} | {apart(store, found, twinned)} | {words['value']:.3f} |",
+                    flush=True,
+                )
             store.close()
 
 

@@ -60,11 +60,15 @@ def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> d
     folder = home / "".join(c if c.isalnum() else "-" for c in name)
     folder.mkdir(exist_ok=True)
     spec = {
-        "name": name, "task": "image-classification", "strategy": strategy, "seeds": told.seeds,
+        "name": name,
+        "task": "image-classification",
+        "strategy": strategy,
+        "seeds": told.seeds,
         "data": {"path": str(some(assets / data, folder / "few", told.each) if told.each else assets / data)},
         "source": source if source.startswith("bundled/") else str(assets / source),
-        "options": {"image_size": told.image_size}, "budget": {"epochs": told.epochs or "auto"},
-    }  # fmt: skip
+        "options": {"image_size": told.image_size},
+        "budget": {"epochs": told.epochs or "auto"},
+    }
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
     kept = folder / "run.txt"
     workspace = ["--json", "--workspace", str(folder / "workspace")]
@@ -76,8 +80,11 @@ def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> d
     found = tlcore("savings", kept.read_text(), *sizes, *workspace)
     from tlcore.words import Sentence
 
-    return {**found, "strategy": strategy,
-            "sentences": [str(Sentence.model_validate(one)) for one in found["sentences"].values()]}  # fmt: skip
+    return {
+        **found,
+        "strategy": strategy,
+        "sentences": [str(Sentence.model_validate(one)) for one in found["sentences"].values()],
+    }
 
 
 def some(whole: Path, folder: Path, each: int) -> Path:
@@ -107,10 +114,14 @@ def rows(name: str, told: dict) -> list[str]:
         needed = f"> {told['limit']}" if one["needed"] is None else f"{one['needed']:.0f}"
         end = f"> {told['limit']}" if high is None else f"{high:.0f}"
         cells = [
-            name, told["strategy"], f"{one['labels']:.0f}", *(shown(score) for score in scores),
-            f"{needed} [{low:.0f}, {end}], {one['reading']}", one["outcome"],
+            name,
+            told["strategy"],
+            f"{one['labels']:.0f}",
+            *(shown(score) for score in scores),
+            f"{needed} [{low:.0f}, {end}], {one['reading']}",
+            one["outcome"],
             f"{told['seconds'] / 60:.1f}" if one is told["sizes"][-1] else "",
-        ]  # fmt: skip
+        ]
         out.append("| " + " | ".join(cells) + " |")
     return out
 

@@ -46,9 +46,15 @@ def run(folder: Path, strategy: str, told: argparse.Namespace) -> str:
     kept = told.work / f"{folder.name}-{strategy}-{told.seeds}.run"
     if not kept.exists():
         spec = {
-            "name": kept.stem, "task": TASK, "source": "bundled/minilm-l6", "strategy": strategy, "baseline": "none",
-            "seeds": told.seeds, "data": {"path": str(folder)}, "budget": {"epochs": told.epochs},
-        }  # fmt: skip
+            "name": kept.stem,
+            "task": TASK,
+            "source": "bundled/minilm-l6",
+            "strategy": strategy,
+            "baseline": "none",
+            "seeds": told.seeds,
+            "data": {"path": str(folder)},
+            "budget": {"epochs": told.epochs},
+        }
         path = kept.with_suffix(".yaml")
         path.write_text(yaml.safe_dump(spec))
         command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(told.work / "home")]
@@ -69,8 +75,11 @@ def main() -> None:
         raise SystemExit("TLCORE_ASSETS names no folder: the texts of this benchmark are not here")
     assets, told.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), told.work.resolve()
     task = tasks.find(TASK)
-    print("| set | n train / test | LoRA | weights trained | fine-tuning | LoRA minus fine-tuning, points | largest "
-          "difference of the merge |\n|---|--:|---|--:|---|---|--:|", flush=True)  # fmt: skip
+    print(
+        "| set | n train / test | LoRA | weights trained | fine-tuning | LoRA minus fine-tuning, points | largest "
+        "difference of the merge |\n|---|--:|---|--:|---|---|--:|",
+        flush=True,
+    )
     for name in told.sets.split(","):
         folder = part(assets, name, told.work / "data" / f"{name}-{told.each}", told.each, told.test)
         ids = {strategy: run(folder, strategy, told) for strategy in ("lora", "fine-tuning")}
@@ -84,9 +93,12 @@ def main() -> None:
         scores = [said(runs[strategy].report["transfer"]) for strategy in ("lora", "fine-tuning")]
         n = runs["lora"].report["dataset"]["n"]
         share = 100 * adapters[0]["share"]
-        print(f"| {name} | {n['train']} / {n['test']} | {scores[0]} | {share:.1f} % | {scores[1]} | "
-              f"{100 * apart.value:+.1f} [{100 * apart.interval[0]:.1f}, {100 * apart.interval[1]:.1f}] | "
-              f"{max(one['merge_difference'] for one in adapters):.0e} |", flush=True)  # fmt: skip
+        print(
+            f"| {name} | {n['train']} / {n['test']} | {scores[0]} | {share:.1f} % | {scores[1]} | "
+            f"{100 * apart.value:+.1f} [{100 * apart.interval[0]:.1f}, {100 * apart.interval[1]:.1f}] | "
+            f"{max(one['merge_difference'] for one in adapters):.0e} |",
+            flush=True,
+        )
         store.close()
 
 

@@ -49,21 +49,30 @@ def main() -> None:
         folder = Path(place) / "pacs"
         folder.mkdir()
         spec = {
-            "name": "object and domain", "task": "image-classification", "strategy": "multi-task-learning",
+            "name": "object and domain",
+            "task": "image-classification",
+            "strategy": "multi-task-learning",
             "data": {"path": str(table(Path(os.environ["TLCORE_ASSETS"]), folder)), "columns": {"also": "domain"}},
-            "source": "bundled/studio-small", "strategy_options": {"weighting": told.weighting}, "seeds": 3,
-            "budget": {"epochs": told.epochs}, "options": {"image_size": told.size, "learning_rate": 0.002},
-        }  # fmt: skip
+            "source": "bundled/studio-small",
+            "strategy_options": {"weighting": told.weighting},
+            "seeds": 3,
+            "budget": {"epochs": told.epochs},
+            "options": {"image_size": told.size, "learning_rate": 0.002},
+        }
         path = Path(place) / "spec.yaml"
         path.write_text(yaml.safe_dump(spec))
         command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(Path(place) / "w")]
         report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     for row in report["tasks"]:
-        cells = [f"{row[arm]['value']:.3f} {[round(end, 3) for end in row[arm]['interval']]}"
-                 for arm in ("together", "alone")]  # fmt: skip
+        cells = [
+            f"{row[arm]['value']:.3f} {[round(end, 3) for end in row[arm]['interval']]}"
+            for arm in ("together", "alone")
+        ]
         apart = row["difference"]
-        print(f"{words(row['title'])} (n = {row['n']}): together {cells[0]}, alone {cells[1]}, difference "
-              f"{apart['value']:+.3f} {[round(end, 3) for end in apart['interval']]}, {row['change']}")  # fmt: skip
+        print(
+            f"{words(row['title'])} (n = {row['n']}): together {cells[0]}, alone {cells[1]}, difference "
+            f"{apart['value']:+.3f} {[round(end, 3) for end in apart['interval']]}, {row['change']}"
+        )
     print(words(report["sentences"]["tasks"]))
 
 

@@ -63,8 +63,14 @@ def main() -> None:
 
 def measured(data: Path, work: Path, strategy: str) -> tuple[dict, dict]:
     """The advice, and the report of the run."""
-    spec = {"name": "digits from photographs", "task": TASK, "source": SOURCE, "strategy": strategy,
-            "data": {"path": str(data)}, "options": {"image_size": SIDE}}  # fmt: skip
+    spec = {
+        "name": "digits from photographs",
+        "task": TASK,
+        "source": SOURCE,
+        "strategy": strategy,
+        "data": {"path": str(data)},
+        "options": {"image_size": SIDE},
+    }
     (work / "spec.yaml").write_text(yaml.safe_dump(spec))
     workspace = work / "workspace"
     advice = told(workspace, "advise", "--task", TASK, "--data", str(data), "--source", SOURCE)
@@ -74,17 +80,23 @@ def measured(data: Path, work: Path, strategy: str) -> tuple[dict, dict]:
 def show(advice: dict, report: dict) -> None:
     evidence = advice["evidence"]
     probe = evidence["transferability"]["probe"]
-    print(f"before training: similarity {evidence['similarity']:.2f} {_pair(evidence['similarity_interval'])}, probe "
-          f"{probe['value']:.3f} {_pair(probe['interval'])}, advice {advice['strategy']}, risk of negative transfer "
-          f"{advice['risk']:.2f}")  # fmt: skip
+    print(
+        f"before training: similarity {evidence['similarity']:.2f} {_pair(evidence['similarity_interval'])}, probe "
+        f"{probe['value']:.3f} {_pair(probe['interval'])}, advice {advice['strategy']}, risk of negative transfer "
+        f"{advice['risk']:.2f}"
+    )
     for arm, cost in (("transfer", "transfer"), ("baseline", "twin")):
         one, spent = report[arm], report["cost"][cost]
-        print(f"{arm}: accuracy {one['value']:.3f} {_pair(one['interval'])}, {spent['seconds']:.0f} s of training and "
-              f"{spent['seconds_search']:.0f} s of search")  # fmt: skip
+        print(
+            f"{arm}: accuracy {one['value']:.3f} {_pair(one['interval'])}, {spent['seconds']:.0f} s of training and "
+            f"{spent['seconds_search']:.0f} s of search"
+        )
     difference = report["difference"]
     ends = _pair([100 * end for end in difference["interval"]], 1)
-    print(f"{report['verdict']}: {100 * difference['value']:+.1f} points {ends}, n = {report['n_test']}, "
-          f"{report['seeds']} seeds")  # fmt: skip
+    print(
+        f"{report['verdict']}: {100 * difference['value']:+.1f} points {ends}, n = {report['n_test']}, "
+        f"{report['seeds']} seeds"
+    )
     explained = report.get("explanation") or {"signs": [], "suggestions": []}
     for kind in ("signs", "suggestions"):
         for one in explained[kind]:

@@ -58,8 +58,14 @@ PATIENCE = 30  # seconds after which an answer that did not come is an error
 SHORT = {"strategy": "feature-extraction", "seeds": 2, "budget": {"epochs": 2}}
 LONG = {"name": "long", "strategy": "fine-tuning", "seeds": 20, "budget": {"epochs": 1000}}  # outlives the measurement
 USED = ("cpu_times", "memory_info")
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # fmt: skip
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
 
 
 def seed(store: Store, folder: Path, projects: int) -> tuple[dict[str, Any], str, str]:
@@ -137,8 +143,13 @@ class Visitor:
     async def visit(self, wait: float, until: float, pace: float) -> None:
         await asyncio.sleep(wait)
         try:
-            async with connect(f"ws://{self._address}/_stcore/stream", origin=f"http://{self._address}",
-                               subprotocols=["streamlit"], proxy=None, max_size=None) as self._line:  # fmt: skip
+            async with connect(
+                f"ws://{self._address}/_stcore/stream",
+                origin=f"http://{self._address}",
+                subprotocols=["streamlit"],
+                proxy=None,
+                max_size=None,
+            ) as self._line:
                 self._tasks.add(asyncio.create_task(self._read()))
                 await self._ask("opening", {"query_string": self._queries["start"]})
                 due, walk = time.monotonic(), itertools.islice(itertools.cycle(PAGES), self._first, None)
@@ -229,13 +240,17 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         state, nice = (job.state, psutil.Process(job.pid).nice()) if job and job.pid else (None, None)
     times = {place: [one for v in visitors for one in v.times[place]] for place in (*PAGES, "opening", "live")}
     return {
-        "cores": os.cpu_count(), "sessions": asked.sessions, "seconds": asked.seconds, "first_page": first,
+        "cores": os.cpu_count(),
+        "sessions": asked.sessions,
+        "seconds": asked.seconds,
+        "first_page": first,
         "pages": spread([one for place in PAGES for one in times[place]]),
         **{place: spread(took) for place, took in times.items()},
-        "errors": [e for v in visitors for e in v.errors], "training": {"state": state, "nice": nice, "epochs": epochs},
+        "errors": [e for v in visitors for e in v.errors],
+        "training": {"state": state, "nice": nice, "epochs": epochs},
         "web_seconds": round(sum(after["cpu_times"][:2]) - sum(before["cpu_times"][:2]), 1),
         "web_megabytes": [told["memory_info"].rss >> 20 for told in (before, after)],
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -47,9 +47,12 @@ def pictures(assets: Path, folder: Path, each: int) -> dict:
             assert content is not None
             (heap / f"{at:05}.jpg").write_bytes(content.read())
     return {
-        "task": "image-classification", "source": "bundled/studio-small", "options": {"image_size": 32},
-        "data": {"path": str(folder / "few"), "unlabelled": str(heap)}, "strategy_options": {"start": "random"},
-    }  # fmt: skip
+        "task": "image-classification",
+        "source": "bundled/studio-small",
+        "options": {"image_size": 32},
+        "data": {"path": str(folder / "few"), "unlabelled": str(heap)},
+        "strategy_options": {"start": "random"},
+    }
 
 
 def digits(assets: Path, folder: Path, each: int) -> dict:
@@ -65,10 +68,12 @@ def digits(assets: Path, folder: Path, each: int) -> dict:
         for file in sorted((origin / name / "train").rglob("*.*")):
             shutil.copyfile(file, heap / f"{name}-{file.parent.name}-{file.name}")
     return {
-        "task": "image-classification", "source": "bundled/studio-small",
+        "task": "image-classification",
+        "source": "bundled/studio-small",
         "options": {"image_size": 32, "augmentation": "no-flip"},
-        "data": {"path": str(folder / "few"), "unlabelled": str(heap)}, "strategy_options": {"start": "random"},
-    }  # fmt: skip
+        "data": {"path": str(folder / "few"), "unlabelled": str(heap)},
+        "strategy_options": {"start": "random"},
+    }
 
 
 def place(folder: Path, files: list[Path]) -> None:
@@ -98,9 +103,11 @@ def texts(assets: Path, folder: Path, each: int) -> dict:
             writer.writerows((row[text], row[label]) for row in chosen)
     (folder / "texts.txt").write_text("\n".join(" ".join(row[text].split()) for row in rows), encoding="utf-8")
     return {
-        "task": "text-classification", "source": "bundled/minilm-l6",
-        "data": {"path": str(folder / "few"), "unlabelled": str(folder / "texts.txt")}, "strategy_options": {},
-    }  # fmt: skip
+        "task": "text-classification",
+        "source": "bundled/minilm-l6",
+        "data": {"path": str(folder / "few"), "unlabelled": str(folder / "texts.txt")},
+        "strategy_options": {},
+    }
 
 
 MAKE = {"pictures": pictures, "digits": digits, "texts": texts}
@@ -133,8 +140,16 @@ def main() -> None:
 def run(folder: Path, spec: dict) -> dict:
     """One run of the command line; its report."""
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    command = [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json", "--workspace",
-               str(folder / "workspace")]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "tlcore",
+        "run",
+        str(folder / "spec.yaml"),
+        "--json",
+        "--workspace",
+        str(folder / "workspace"),
+    ]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
 
 
@@ -143,8 +158,9 @@ def said(report: dict) -> str:
     arms = [("pre-trained", report["transfer"]), ("from scratch", report["baseline"])]
     if report.get("plainer"):
         arms.append(("the source without pre-training", report["plainer"]))
-    scores = ", ".join(f"{title} {arm['value']:.3f} [{arm['interval'][0]:.3f}, {arm['interval'][1]:.3f}]"
-                       for title, arm in arms)  # fmt: skip
+    scores = ", ".join(
+        f"{title} {arm['value']:.3f} [{arm['interval'][0]:.3f}, {arm['interval'][1]:.3f}]" for title, arm in arms
+    )
     against = [("scratch", report["difference"]), ("the source", (report.get("plainer") or {}).get("difference"))]
     differences = ", ".join(
         f"minus {title} {found['value']:+.3f} [{found['interval'][0]:+.3f}, {found['interval'][1]:+.3f}]"

@@ -43,12 +43,18 @@ def main() -> None:
         for split, most in (("train", asked.questions), ("test", asked.test)):
             told = part(json.loads((given / f"{split}.json").read_text()), most, asked.answerable)
             (folder / "data" / f"{split}.json").write_text(json.dumps(told))
-        spec = from_dict({
-            "name": "squad2_en", "task": "question-answering", "data": {"path": str(folder / "data")},
-            "source": asked.source, "strategy": asked.strategy, "seeds": asked.seeds,
-            "budget": {"epochs": asked.epochs},
-            "options": {"batch_size": 16, "learning_rate": asked.rate or "auto"},
-        })  # fmt: skip
+        spec = from_dict(
+            {
+                "name": "squad2_en",
+                "task": "question-answering",
+                "data": {"path": str(folder / "data")},
+                "source": asked.source,
+                "strategy": asked.strategy,
+                "seeds": asked.seeds,
+                "budget": {"epochs": asked.epochs},
+                "options": {"batch_size": 16, "learning_rate": asked.rate or "auto"},
+            }
+        )
         store = Store.open(folder / "home")
         run = store.runs.create(spec, "local")
         started = time.perf_counter()
@@ -66,8 +72,10 @@ def tell(report: dict, points: object, seconds: float) -> None:
         curve = points[(points["arm"] == arm) & (points["seed"] == 0) & (points["trial"] == "final")]
         print(f"{arm}: F1 on validation data by epoch", *(f"{value:.3f}" for value in curve["validation_f1"]))
     for name in ("transfer", "baseline"):
-        print(name, *(f"{key} {value:.3f} {report[name]['intervals'][key]}"
-                      for key, value in report[name]["metrics"].items()))  # fmt: skip
+        print(
+            name,
+            *(f"{key} {value:.3f} {report[name]['intervals'][key]}" for key, value in report[name]["metrics"].items()),
+        )
     for one in report["naive"]:
         told = {key: round(value, 3) for key, value in one["metrics"].items()}
         print(one["id"], told or Sentence.model_validate(one["reason"]))

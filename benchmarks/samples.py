@@ -50,9 +50,16 @@ def main() -> None:
             report = json.loads(done.stdout)
         apart, against = report["difference"], report["reference"]["id"]
         cells = [
-            sample.id, f"{seconds:.0f}", report["metric"], said(report["transfer"]), said(report["baseline"]), against,
-            f"{apart['value']:+.3f} {ends(apart['interval'])}", report["verdict"], str(report["n_test"]),
-        ]  # fmt: skip
+            sample.id,
+            f"{seconds:.0f}",
+            report["metric"],
+            said(report["transfer"]),
+            said(report["baseline"]),
+            against,
+            f"{apart['value']:+.3f} {ends(apart['interval'])}",
+            report["verdict"],
+            str(report["n_test"]),
+        ]
         print(f"| {' | '.join(cells)} |", flush=True)
 
 

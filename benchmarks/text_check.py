@@ -76,13 +76,23 @@ def main() -> None:
         done, n = time.perf_counter(), dataset.info.n
         store.close()
         megabytes = table.stat().st_size / 1e6
-    print(json.dumps({
-        "rows": asked.rows, "megabytes": round(megabytes, 1), "kept": len(staged.rows),
-        "seconds_check": round(checked - began, 1), "seconds_dataset": round(done - checked, 1),
-        "memory_before": round(before), "memory_after_check": round(after_check), "memory_peak": round(peak()),
-        "memory_over_rest": round(peak() - before), "findings": {f.code: f.count for f in staged.findings},
-        "n": n,
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "rows": asked.rows,
+                "megabytes": round(megabytes, 1),
+                "kept": len(staged.rows),
+                "seconds_check": round(checked - began, 1),
+                "seconds_dataset": round(done - checked, 1),
+                "memory_before": round(before),
+                "memory_after_check": round(after_check),
+                "memory_peak": round(peak()),
+                "memory_over_rest": round(peak() - before),
+                "findings": {f.code: f.count for f in staged.findings},
+                "n": n,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -23,12 +23,23 @@ import yaml
 
 def run(folder: Path, source: str, seeds: int, epochs: int) -> dict:
     """The report of one run."""
-    spec = {"name": "shakespeare", "task": "text-generation", "data": {"path": str(folder / "data")}, "source": source,
-            "strategy": "fine-tuning", "seeds": seeds, "budget": {"epochs": epochs}}  # fmt: skip
+    spec = {
+        "name": "shakespeare",
+        "task": "text-generation",
+        "data": {"path": str(folder / "data")},
+        "source": source,
+        "strategy": "fine-tuning",
+        "seeds": seeds,
+        "budget": {"epochs": epochs},
+    }
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
-    done = subprocess.run([sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"],
-                          stdout=subprocess.PIPE, text=True, check=True,
-                          env={**os.environ, "TLCORE_HOME": str(folder / "home")})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "TLCORE_HOME": str(folder / "home")},
+    )
     return json.loads(done.stdout)
 
 
@@ -54,8 +65,10 @@ def main() -> None:
     arguments.add_argument("--epochs", type=int, default=10)
     asked = arguments.parse_args()
     assets = Path(os.environ["TLCORE_ASSETS"])
-    print("| source | blocks train / test | perplexity | from scratch | counting | source as it is | bits a character "
-          "| verdict |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print(
+        "| source | blocks train / test | perplexity | from scratch | counting | source as it is | bits a character "
+        "| verdict |\n|---|---|---|---|---|---|---|---|"
+    )
     for source in (str(assets / "models" / "stories260K"), "bundled/studio-writer"):
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
@@ -68,9 +81,11 @@ def main() -> None:
             naive = {one["id"]: told(one) for one in report["naive"]}
             n = report["dataset"]["n"]
             size = f"{n['train']} / {n['test']}"
-            print(f"| {Path(source).name} | {size} | {told(report['transfer'])} | "
-                  f"{told(report['baseline'])} | {naive['n-gram']} | {naive['source-as-it-is']} | "
-                  f"{report['transfer']['metrics']['bits-per-character']:.3f} | {report['verdict']} |")  # fmt: skip
+            print(
+                f"| {Path(source).name} | {size} | {told(report['transfer'])} | "
+                f"{told(report['baseline'])} | {naive['n-gram']} | {naive['source-as-it-is']} | "
+                f"{report['transfer']['metrics']['bits-per-character']:.3f} | {report['verdict']} |"
+            )
             print(f"<!-- validation perplexity by epoch: {curve(folder, report)} -->", flush=True)
 
 

@@ -104,10 +104,21 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
         model = TASK.model(source, target, True, size=processor["size"], seed=0)
         few = {**examples, "validation": scoring.First(examples["validation"], 1)}  # the bare loop judges nothing
         told = Training(
-            task=TASK, model=model, examples=few, target=target, phase=phase, rate=1e-4, epochs=1, patience=None,
-            seed=0, batch_size=BATCH, accumulation=1, machine=here,
-            checkpoint=Checkpoint(folder / f"checkpoint-{turn}.pt"), metric=TASK.metrics[0],
-        )  # fmt: skip
+            task=TASK,
+            model=model,
+            examples=few,
+            target=target,
+            phase=phase,
+            rate=1e-4,
+            epochs=1,
+            patience=None,
+            seed=0,
+            batch_size=BATCH,
+            accumulation=1,
+            machine=here,
+            checkpoint=Checkpoint(folder / f"checkpoint-{turn}.pt"),
+            metric=TASK.metrics[0],
+        )
         train.held.lengths(train.rows)  # cut into tokens, as in the bare loop, before the clock starts
         started = time.perf_counter()
         loop.train(told)
@@ -116,8 +127,10 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
     both = [(bare(), ours(turn)) for turn in range(turns)]
     once, mine = (statistics.median(times) for times in zip(*both, strict=True))
     ratio = statistics.median(a / b for a, b in both)
-    print(f"fine-tuning, {tokens} tokens: bare {tokens / once:.0f} tokens/s, ours {tokens / mine:.0f} tokens/s, "
-          f"ratio {ratio:.2f} (target 0.95)")  # fmt: skip
+    print(
+        f"fine-tuning, {tokens} tokens: bare {tokens / once:.0f} tokens/s, ours {tokens / mine:.0f} tokens/s, "
+        f"ratio {ratio:.2f} (target 0.95)"
+    )
 
 
 def main() -> None:

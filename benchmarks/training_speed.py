@@ -39,8 +39,11 @@ TASK = tasks.find("image-classification")
 
 def gather(assets: Path, folder: Path) -> Path:
     """One folder per class out of flowers5 and pacs, by copy."""
-    for root, name in ((assets / "data/flowers5", "flower"), (assets / "data/pacs_photo_art/photo", "photo"),
-                       (assets / "data/pacs_photo_art/art_painting", "art")):  # fmt: skip
+    for root, name in (
+        (assets / "data/flowers5", "flower"),
+        (assets / "data/pacs_photo_art/photo", "photo"),
+        (assets / "data/pacs_photo_art/art_painting", "art"),
+    ):
         for split in ("train", "test"):
             for picture in sorted((root / split).glob("*/*")):
                 kind = f"{name}-{picture.parent.name}"
@@ -55,11 +58,15 @@ class Files(torch.utils.data.Dataset):
     def __init__(self, examples, canvases, processor):
         self.files = [canvases.files[row] for row in examples.rows]
         self.labels = examples.labels
-        self.to = v2.Compose([
-            v2.Resize(processor["canvas"], interpolation=v2.InterpolationMode.BICUBIC, antialias=True),
-            v2.CenterCrop(processor["size"]), v2.ToImage(), v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(processor["mean"], processor["std"]),
-        ])  # fmt: skip
+        self.to = v2.Compose(
+            [
+                v2.Resize(processor["canvas"], interpolation=v2.InterpolationMode.BICUBIC, antialias=True),
+                v2.CenterCrop(processor["size"]),
+                v2.ToImage(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(processor["mean"], processor["std"]),
+            ]
+        )
 
     def __len__(self):
         return len(self.files)
@@ -101,8 +108,10 @@ def frozen(dataset, source, target, size: int, folder: Path) -> None:
         passes.append(bare())
         turns.append(ours(turn))
     mine, once = statistics.median(seconds for seconds, _ in turns), statistics.median(passes)
-    print(f"n = {n}, {size} px: bare pass {once:.1f} s, ours with head search {mine:.1f} s, ratio {mine / once:.2f}"
-          f" (medians of 3 alternating runs)")  # fmt: skip
+    print(
+        f"n = {n}, {size} px: bare pass {once:.1f} s, ours with head search {mine:.1f} s, ratio {mine / once:.2f}"
+        f" (medians of 3 alternating runs)"
+    )
 
     head = torch.nn.Linear(model.head.in_features, len(target["labels"]))
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3)
@@ -122,8 +131,10 @@ def frozen(dataset, source, target, size: int, folder: Path) -> None:
         for pixels, labels in plain["test"]:
             hits.append(head(model.features(pixels)).argmax(1) == labels)
     accuracy = float(torch.cat(hits).float().mean())
-    print(f"20 epochs that re-run the frozen backbone: {seconds:.0f} s, test accuracy {accuracy:.3f}; ours {mine:.1f} "
-          f"s, {turns[0][1]:.3f}: {seconds / mine:.1f} times less time (n_test = {len(examples['test'])})")  # fmt: skip
+    print(
+        f"20 epochs that re-run the frozen backbone: {seconds:.0f} s, test accuracy {accuracy:.3f}; ours {mine:.1f} "
+        f"s, {turns[0][1]:.3f}: {seconds / mine:.1f} times less time (n_test = {len(examples['test'])})"
+    )
 
 
 def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, batch: int = 32) -> None:
@@ -138,12 +149,26 @@ def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, b
     def ours() -> float:
         stamps: list[list[float]] = [[]]
         model = TASK.model(source, target, True, size=size, seed=0)
-        loop.train(Training(
-            task=TASK, model=model, examples=examples, target=target, phase=train_phase(context, layer_decay=0.75),
-            rate=4e-4, epochs=epochs, patience=None, seed=0, batch_size=batch, accumulation=1, machine=here,
-            checkpoint=Checkpoint(folder / "speed.pt", 1e9), metric=TASK.metrics[0],
-            on_step=lambda n: stamps[-1].append(time.perf_counter()), on_epoch=lambda **values: stamps.append([]),
-        ))  # fmt: skip
+        loop.train(
+            Training(
+                task=TASK,
+                model=model,
+                examples=examples,
+                target=target,
+                phase=train_phase(context, layer_decay=0.75),
+                rate=4e-4,
+                epochs=epochs,
+                patience=None,
+                seed=0,
+                batch_size=batch,
+                accumulation=1,
+                machine=here,
+                checkpoint=Checkpoint(folder / "speed.pt", 1e9),
+                metric=TASK.metrics[0],
+                on_step=lambda n: stamps[-1].append(time.perf_counter()),
+                on_epoch=lambda **values: stamps.append([]),
+            )
+        )
         taken = [b - a for epoch in stamps for a, b in itertools.pairwise(epoch)]
         return batch * len(taken) / sum(taken)
 
@@ -175,8 +200,10 @@ def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, b
 
     pairs = [(ours(), bare()) for _ in range(5)]
     mine, plain = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(f"fine-tuning at {size} px, batch {batch}, {epochs * per_epoch} steps: ours {mine:.1f} images/s, bare loop "
-          f"{plain:.1f}, ratio {mine / plain:.2f} (medians of 5 alternating runs)")  # fmt: skip
+    print(
+        f"fine-tuning at {size} px, batch {batch}, {epochs * per_epoch} steps: ours {mine:.1f} images/s, bare loop "
+        f"{plain:.1f}, ratio {mine / plain:.2f} (medians of 5 alternating runs)"
+    )
 
 
 def main() -> None:

@@ -37,11 +37,18 @@ def main() -> None:
         folder = Path(made)
         for split, most in (("train", asked.pairs), ("val", 300), ("test", asked.test)):
             part(given / f"{split}.csv", folder / "data" / f"{split}.csv", most)
-        spec = from_dict({
-            "name": "multi30k", "task": "translation", "data": {"path": str(folder / "data")}, "source": asked.source,
-            "strategy": "fine-tuning", "seeds": asked.seeds, "budget": {"epochs": asked.epochs},
-            "options": {"batch_size": 32, "learning_rate": asked.rate or "auto"},
-        })  # fmt: skip
+        spec = from_dict(
+            {
+                "name": "multi30k",
+                "task": "translation",
+                "data": {"path": str(folder / "data")},
+                "source": asked.source,
+                "strategy": "fine-tuning",
+                "seeds": asked.seeds,
+                "budget": {"epochs": asked.epochs},
+                "options": {"batch_size": 32, "learning_rate": asked.rate or "auto"},
+            }
+        )
         store = Store.open(folder / "home")
         run = store.runs.create(spec, "local")
         started = time.perf_counter()

@@ -75,8 +75,11 @@ def simulate(told: World, n: int, rng: np.random.Generator) -> list[list[Records
         own = rng.standard_normal(n)
         seeds = []
         for _ in range(SEEDS):
-            latent = (np.sqrt(told.between) * unit + np.sqrt(told.within - told.between) * own
-                      + np.sqrt(1 - told.within) * rng.standard_normal(n))  # fmt: skip
+            latent = (
+                np.sqrt(told.between) * unit
+                + np.sqrt(told.within - told.between) * own
+                + np.sqrt(1 - told.within) * rng.standard_normal(n)
+            )
             reached = np.clip(accuracy + told.deviation * rng.standard_normal(), 0.01, 0.99)
             right = (latent < norm.ppf(reached)).astype(float)
             seeds.append(Records(ids=range(n), unit=np.arange(n), columns={"right": right}))
@@ -131,8 +134,10 @@ def main() -> None:
             )
             seen = 100 * statistics.visible_difference(n, SEEDS, DISCORDANCE, deviation)
             print(f"| {n} | {np.mean(apart):.2f} | {seen:.1f} points | " + " | ".join(cells) + " |", flush=True)
-    print(f"\n{asked.repetitions} repetitions a cell, {asked.null} without a difference; "
-          f"{time.perf_counter() - started:.0f} s")  # fmt: skip
+    print(
+        f"\n{asked.repetitions} repetitions a cell, {asked.null} without a difference; "
+        f"{time.perf_counter() - started:.0f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -26,8 +26,15 @@ from tlcore import words
 from tlcore.data.samples import SAMPLES
 from tlcore.words import t
 
-ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync")  # fmt: skip
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 LONGEST = 900_000  # milliseconds that a run may take
 
 
@@ -128,9 +135,14 @@ def main() -> None:
         server, address = serve(Path(folder))
         try:
             browser = playwright.chromium.launch_persistent_context(
-                Path(folder) / "profile", executable_path=shutil.which("chromium"), headless=True, locale=told.language,
-                accept_downloads=True, viewport={"width": told.wide, "height": 900}, args=list(ARGUMENTS),
-            )  # fmt: skip
+                Path(folder) / "profile",
+                executable_path=shutil.which("chromium"),
+                headless=True,
+                locale=told.language,
+                accept_downloads=True,
+                viewport={"width": told.wide, "height": 900},
+                args=list(ARGUMENTS),
+            )
             browser.set_default_timeout(120_000)
             walk(told, browser.new_page(), address)
             browser.close()

@@ -25,9 +25,14 @@ from tlcore.words import t
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 1000  # Playwright's milliseconds
 ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 def chromium() -> str:
@@ -150,8 +155,11 @@ def predicts_without_the_studio(folder: Path, expected: dict[str, Any]) -> None:
     example = next(one for one in sorted((folder / "example").iterdir()) if one.name != "expected.json")
     done = subprocess.run(
         [sys.executable, "-I", str(folder / "predict.py"), str(example)],
-        capture_output=True, text=True, cwd=folder, timeout=120,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader(done.stdout.splitlines(keepends=True))
     assert row["prediction"] == str(expected["prediction"])

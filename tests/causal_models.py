@@ -5,11 +5,25 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
-         "intermediate_size": 48, "max_position_embeddings": 128, "head_dim": 16}  # fmt: skip
+SIZES = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "intermediate_size": 48,
+    "max_position_embeddings": 128,
+    "head_dim": 16,
+}
 KINDS = {
-    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2, "n_positions": 128, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
-             "attn_pdrop": 0.0},
+    "gpt2": {
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 2,
+        "n_positions": 128,
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+    },
     "llama": {**SIZES, "tie_word_embeddings": True},
     "mistral": SIZES,
     "qwen2": {**SIZES, "tie_word_embeddings": True},
@@ -18,9 +32,14 @@ KINDS = {
     "gemma2": {**SIZES, "final_logit_softcapping": 2.0},
     "gemma3_text": SIZES,
     "smollm3": SIZES,
-    "gpt_neox": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48,
-                 "max_position_embeddings": 128},
-}  # fmt: skip
+    "gpt_neox": {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "max_position_embeddings": 128,
+    },
+}
 END = "<|endoftext|>"
 TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] | trim + '<|im_end|>' + '\\n' }}"
@@ -48,8 +67,15 @@ def write_model(folder: Path, kind: str = "llama", template: str | None = None, 
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    told = {"vocab_size": 259, "bos_token_id": 256, "eos_token_id": 256, "pad_token_id": None, "initializer_range": 0.2,
-            **KINDS[kind], **changes}  # fmt: skip
+    told = {
+        "vocab_size": 259,
+        "bos_token_id": 256,
+        "eos_token_id": 256,
+        "pad_token_id": None,
+        "initializer_range": 0.2,
+        **KINDS[kind],
+        **changes,
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **told)).save_pretrained(folder)

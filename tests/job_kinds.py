@@ -15,9 +15,22 @@ from tlcore.words import say
 
 KINDS = tuple(
     (name, f"tests.job_kinds:{name.replace('-', '_')}")
-    for name in ("count", "note", "refuse", "memory", "torch-memory", "disk", "bug", "interpreter", "stubborn", "dies",
-                 "has-child", "not-json", "loss")
-)  # fmt: skip
+    for name in (
+        "count",
+        "note",
+        "refuse",
+        "memory",
+        "torch-memory",
+        "disk",
+        "bug",
+        "interpreter",
+        "stubborn",
+        "dies",
+        "has-child",
+        "not-json",
+        "loss",
+    )
+)
 
 
 def count(store, job, progress):

@@ -8,17 +8,55 @@ from pathlib import Path
 import text_models
 
 VOCABULARY = len(text_models.SPECIAL) + len(text_models.WORDS)
-SIZES = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 2,
-         "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
-         "max_position_embeddings": 64, "pad_token_id": 0, "eos_token_id": 3, "bos_token_id": 2,
-         "decoder_start_token_id": 2}  # fmt: skip
-T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "pad_token_id": 0, "eos_token_id": 3,
-      "decoder_start_token_id": 0}  # fmt: skip
-KINDS = {"t5": T5, "mt5": {**T5, "tie_word_embeddings": False}, "bart": SIZES, "m2m_100": SIZES,
-         "marian": {**SIZES, "pad_token_id": VOCABULARY - 1, "decoder_start_token_id": VOCABULARY - 1}}  # fmt: skip
-WORDS = {"good": "bom", "bad": "mau", "the": "o", "a": "um", "food": "prato", "room": "quarto", "film": "filme",
-         "train": "trem", "was": "foi", "is": "é", "very": "muito", "not": "não", "and": "e", "clean": "limpo",
-         "dirty": "sujo", "slow": "lento"}  # fmt: skip
+SIZES = {
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+    "pad_token_id": 0,
+    "eos_token_id": 3,
+    "bos_token_id": 2,
+    "decoder_start_token_id": 2,
+}
+T5 = {
+    "d_model": 16,
+    "d_kv": 8,
+    "d_ff": 32,
+    "num_layers": 2,
+    "num_heads": 2,
+    "pad_token_id": 0,
+    "eos_token_id": 3,
+    "decoder_start_token_id": 0,
+}
+KINDS = {
+    "t5": T5,
+    "mt5": {**T5, "tie_word_embeddings": False},
+    "bart": SIZES,
+    "m2m_100": SIZES,
+    "marian": {**SIZES, "pad_token_id": VOCABULARY - 1, "decoder_start_token_id": VOCABULARY - 1},
+}
+WORDS = {
+    "good": "bom",
+    "bad": "mau",
+    "the": "o",
+    "a": "um",
+    "food": "prato",
+    "room": "quarto",
+    "film": "filme",
+    "train": "trem",
+    "was": "foi",
+    "is": "é",
+    "very": "muito",
+    "not": "não",
+    "and": "e",
+    "clean": "limpo",
+    "dirty": "sujo",
+    "slow": "lento",
+}
 
 
 def write_model(folder: Path, kind: str, **changes: object) -> Path:

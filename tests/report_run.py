@@ -26,8 +26,14 @@ from tlcore.training.result import ArmResult
 from tlcore.words import say
 
 LABELS = ["disc", "=square", "triangle"]
-PROCESSOR = {"size": 64, "canvas": 72, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
-             "augmentation": "standard"}  # fmt: skip
+PROCESSOR = {
+    "size": 64,
+    "canvas": 72,
+    "interpolation": "bicubic",
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.25, 0.25, 0.25],
+    "augmentation": "standard",
+}
 
 
 @functools.cache
@@ -50,10 +56,19 @@ def finished(library: str = "timm") -> RunContext:
         for arm in ("transfer", "twin")
     }
     return RunContext(
-        store=store, run_id=run.id, folder=folder, spec=spec, requested_strategy="auto", task=task, dataset=dataset,
-        source=source, target=target, processor=PROCESSOR, arms=arms,
+        store=store,
+        run_id=run.id,
+        folder=folder,
+        spec=spec,
+        requested_strategy="auto",
+        task=task,
+        dataset=dataset,
+        source=source,
+        target=target,
+        processor=PROCESSOR,
+        arms=arms,
         plan={"strategy": "feature-extraction", "seeds": 3},
-    )  # fmt: skip
+    )
 
 
 def drawing(kind: str, rng: np.random.Generator) -> Image.Image:
@@ -85,16 +100,29 @@ def _dataset(home: Path) -> Dataset:
         if i % 5 == 0:
             exif[0x0112] = 6  # a phone held upright
         image.save(path, exif=exif) if path.suffix == ".jpg" else image.save(path)
-        rows.append({"id": f"{label}/{path.name}", "file": path.name, "label": label, "split": split,
-                     "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "width": image.width,
-                     "height": image.height})  # fmt: skip
+        rows.append(
+            {
+                "id": f"{label}/{path.name}",
+                "file": path.name,
+                "label": label,
+                "split": split,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                "width": image.width,
+                "height": image.height,
+            }
+        )
     frame = pd.DataFrame(rows)
     mark = fingerprint("image-classification", frame)
     frame.to_parquet(draft / "rows.parquet")
     info = DatasetInfo(
-        fingerprint=mark, task="image-classification", name="shapes", origin="shapes.zip", labels=LABELS,
-        n={"train": 36, "validation": 18, "test": 18}, split_said=say("Cut by hand."),
-    )  # fmt: skip
+        fingerprint=mark,
+        task="image-classification",
+        name="shapes",
+        origin="shapes.zip",
+        labels=LABELS,
+        n={"train": 36, "validation": 18, "test": 18},
+        split_said=say("Cut by hand."),
+    )
     (draft / "dataset.json").write_text(info.model_dump_json())
     draft.rename(home / "datasets" / mark)
     return Dataset(home / "datasets" / mark)
@@ -110,25 +138,46 @@ def _source(folder: Path, library: str) -> OpenSource:
         from safetensors.torch import save_file
 
         net = timm.create_model("test_resnet", pretrained=False, num_classes=10)
-        told = {"architecture": "test_resnet", "num_classes": 10, "num_features": net.num_features,
-                "pretrained_cfg": {**net.pretrained_cfg, "input_size": [3, 64, 64], "crop_pct": 64 / 72}}  # fmt: skip
+        told = {
+            "architecture": "test_resnet",
+            "num_classes": 10,
+            "num_features": net.num_features,
+            "pretrained_cfg": {**net.pretrained_cfg, "input_size": [3, 64, 64], "crop_pct": 64 / 72},
+        }
         (folder / "config.json").write_text(json.dumps(told, default=str))
         save_file(net.state_dict(), folder / "model.safetensors")
     else:
         from transformers import ViTConfig, ViTForImageClassification
 
-        net = ViTForImageClassification(ViTConfig(
-            hidden_size=48, num_hidden_layers=3, num_attention_heads=3, intermediate_size=96,
-            image_size=64, patch_size=16,
-            num_labels=10,
-        ))  # fmt: skip
+        net = ViTForImageClassification(
+            ViTConfig(
+                hidden_size=48,
+                num_hidden_layers=3,
+                num_attention_heads=3,
+                intermediate_size=96,
+                image_size=64,
+                patch_size=16,
+                num_labels=10,
+            )
+        )
         net.save_pretrained(folder)
-    return open_folder(folder, SourceModel(
-        id=f"test/{library}", title=f"Tiny {library}", provider="tests", hub_id=None, revision=None,
-        architecture=library,
-        parameters=1000, megabytes=1.0, source_task=say("nothing"), source_data=say("nothing"), licence="Apache-2.0",
-        input_size=64,
-    ))  # fmt: skip
+    return open_folder(
+        folder,
+        SourceModel(
+            id=f"test/{library}",
+            title=f"Tiny {library}",
+            provider="tests",
+            hub_id=None,
+            revision=None,
+            architecture=library,
+            parameters=1000,
+            megabytes=1.0,
+            source_task=say("nothing"),
+            source_data=say("nothing"),
+            licence="Apache-2.0",
+            input_size=64,
+        ),
+    )
 
 
 def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> ArmResult:  # type: ignore[no-untyped-def]
@@ -154,16 +203,33 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
         with torch.no_grad():
             model.head.weight.copy_(torch.from_numpy(head["weight"]))
             model.head.bias.copy_(torch.from_numpy(head["bias"]))
-    store.runs.add_points([
-        {"run_id": run_id, "arm": arm, "seed": seed, "trial": "final", "phase": 0, "epoch": step, "seconds": 0.5 * step,
-         "values": {"train_loss": 1 / step, "validation_accuracy": 0.3 + step / 40}}
-        for step in (1, 2, 3)
-    ])  # fmt: skip
+    store.runs.add_points(
+        [
+            {
+                "run_id": run_id,
+                "arm": arm,
+                "seed": seed,
+                "trial": "final",
+                "phase": 0,
+                "epoch": step,
+                "seconds": 0.5 * step,
+                "values": {"train_loss": 1 / step, "validation_accuracy": 0.3 + step / 40},
+            }
+            for step in (1, 2, 3)
+        ]
+    )
     own = folder / "arms" / arm / f"seed-{seed}"
-    model.save(own / "weights", target["labels"], {
-        "input_size": 64, "mean": PROCESSOR["mean"], "std": PROCESSOR["std"], "interpolation": "bicubic",
-        "crop_pct": 64 / 72,
-    })  # fmt: skip
+    model.save(
+        own / "weights",
+        target["labels"],
+        {
+            "input_size": 64,
+            "mean": PROCESSOR["mean"],
+            "std": PROCESSOR["std"],
+            "interpolation": "bicubic",
+            "crop_pct": 64 / 72,
+        },
+    )
     reloaded = open_folder(own / "weights", source.source).build(None, True).eval()
     scores = {}
     with torch.inference_mode():
@@ -172,11 +238,22 @@ def _train(store, run_id, folder, arm, seed, source, examples, task, target) -> 
             np.save(own / f"outputs-{split}.npy", out)
             scores[split] = {"accuracy": float((out.argmax(1) == examples[split].labels).mean())}
     result = ArmResult(
-        arm=arm, seed=seed, folder=own, seconds=1.2, seconds_search=0.1 if seed == 0 else 0.0,
-        epochs=None if arm == "transfer" else 3, best_epoch=None, learning_rate=None,
-        validation=scores["validation"], train=scores["train"], batch_size=36,
-        accumulation=1, peak_memory=10_000_000, device="cpu", examples_per_second=100.0,
-    )  # fmt: skip
+        arm=arm,
+        seed=seed,
+        folder=own,
+        seconds=1.2,
+        seconds_search=0.1 if seed == 0 else 0.0,
+        epochs=None if arm == "transfer" else 3,
+        best_epoch=None,
+        learning_rate=None,
+        validation=scores["validation"],
+        train=scores["train"],
+        batch_size=36,
+        accumulation=1,
+        peak_memory=10_000_000,
+        device="cpu",
+        examples_per_second=100.0,
+    )
     result.save()
     return result
 

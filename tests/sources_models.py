@@ -35,12 +35,14 @@ def write_transformers(kind: str, folder: Path) -> Path:
     small = {"hidden_size": 32, "num_hidden_layers": 5, "num_attention_heads": 4, "intermediate_size": 64}
     net = {
         "vit": lambda: tf.ViTForImageClassification(tf.ViTConfig(image_size=64, patch_size=16, **small)),
-        "dinov2": lambda: tf.Dinov2Model(tf.Dinov2Config(image_size=70, patch_size=14, hidden_size=32,
-                                                         num_hidden_layers=5, num_attention_heads=4)),
-        "resnet": lambda: tf.ResNetForImageClassification(tf.ResNetConfig(embedding_size=16, depths=[1, 2, 2, 1],
-                                                                          hidden_sizes=[16, 32, 32, 64])),
+        "dinov2": lambda: tf.Dinov2Model(
+            tf.Dinov2Config(image_size=70, patch_size=14, hidden_size=32, num_hidden_layers=5, num_attention_heads=4)
+        ),
+        "resnet": lambda: tf.ResNetForImageClassification(
+            tf.ResNetConfig(embedding_size=16, depths=[1, 2, 2, 1], hidden_sizes=[16, 32, 32, 64])
+        ),
         "mobilenet_v1": lambda: tf.MobileNetV1ForImageClassification(tf.MobileNetV1Config(depth_multiplier=0.25)),
-    }  # fmt: skip
+    }
     if kind == "siglip":
         config = tf.SiglipConfig(vision_config={"image_size": 64, "patch_size": 16, **small})
         tf.SiglipForImageClassification(config).save_pretrained(folder)

@@ -11,15 +11,24 @@ from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.rule import BASE, Expected, Raced, Situation
 
 RULE = {
-    "mean_similarity": 0.5, "cells": 6, "sets": 2, "points": [],
+    "mean_similarity": 0.5,
+    "cells": 6,
+    "sets": 2,
+    "points": [],
     "strategies": {
-        "fine-tuning": {"weights": [-0.04, 0.03, 0.2, 0.0, -0.1], "covariance": (0.001 * np.eye(5)).tolist(),
-                        "noise": 0.02},
-        "linear-probe-then-fine-tune": {"weights": [-0.01, 0.0, 0.0, 0.0, 0.0], "covariance": np.zeros((5, 5)).tolist(),
-                                        "noise": 0.01},
+        "fine-tuning": {
+            "weights": [-0.04, 0.03, 0.2, 0.0, -0.1],
+            "covariance": (0.001 * np.eye(5)).tolist(),
+            "noise": 0.02,
+        },
+        "linear-probe-then-fine-tune": {
+            "weights": [-0.01, 0.0, 0.0, 0.0, 0.0],
+            "covariance": np.zeros((5, 5)).tolist(),
+            "noise": 0.01,
+        },
         "scratch": {"weights": [-0.3, 0.1, 0.0, 0.0, 0.0], "covariance": np.zeros((5, 5)).tolist(), "noise": 0.1},
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -31,9 +40,17 @@ def known(monkeypatch):
 def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
     counts = {f"class {i}": per_class for i in range(classes)}
     told = {"probe": {"value": probe, "interval": [probe - 0.05, probe + 0.05]}}
-    return Evidence(n_train=per_class * classes, n_per_class=counts, fewest=per_class, imbalance=1.0, set_aside=0,
-                    similarity=similarity, transferability=told, source={"id": "here", "title": "Here"},
-                    **more)  # fmt: skip
+    return Evidence(
+        n_train=per_class * classes,
+        n_per_class=counts,
+        fewest=per_class,
+        imbalance=1.0,
+        set_aside=0,
+        similarity=similarity,
+        transferability=told,
+        source={"id": "here", "title": "Here"},
+        **more,
+    )
 
 
 def test_the_expectation_is_the_linear_model_written_down(known):
@@ -74,8 +91,10 @@ def raced(scores, n, error=None, dropped=()):
 
 
 def test_a_race_moves_the_expectation_by_its_precision():
-    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
-             "fine-tuning": Expected("fine-tuning", 0.6, (0.5, 0.7), -0.1, 0.05)}  # fmt: skip
+    prior = {
+        BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
+        "fine-tuning": Expected("fine-tuning", 0.6, (0.5, 0.7), -0.1, 0.05),
+    }
     joined, strategy = rule.join(prior, raced({BASE: 0.6, "fine-tuning": 0.7}, 80), RULE)
     # The posterior of a normal mean: a grid over the gain, prior times likelihood.
     gain = np.linspace(-1, 1, 20_001)
@@ -92,12 +111,19 @@ def test_a_race_moves_the_expectation_by_its_precision():
 
 def test_three_strategies_are_joined_together():
     """Against the posterior by sampling: draws of all gains, weighed by how well they explain the scores."""
-    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0), "fine-tuning": Expected("fine-tuning", 0.7, (0.6, 0.8),
-             0.0, 0.08), "linear-probe-then-fine-tune": Expected("linear-probe-then-fine-tune", 0.74, (0.6, 0.8), 0.04,
-             0.05)}  # fmt: skip
+    prior = {
+        BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
+        "fine-tuning": Expected("fine-tuning", 0.7, (0.6, 0.8), 0.0, 0.08),
+        "linear-probe-then-fine-tune": Expected("linear-probe-then-fine-tune", 0.74, (0.6, 0.8), 0.04, 0.05),
+    }
     scores = {BASE: 0.6, "fine-tuning": 0.75, "linear-probe-then-fine-tune": 0.62}
-    told = {**RULE, "correlation": {"fine-tuning": {"linear-probe-then-fine-tune": 0.4},
-                                    "linear-probe-then-fine-tune": {"fine-tuning": 0.4}}}  # fmt: skip
+    told = {
+        **RULE,
+        "correlation": {
+            "fine-tuning": {"linear-probe-then-fine-tune": 0.4},
+            "linear-probe-then-fine-tune": {"fine-tuning": 0.4},
+        },
+    }
     joined, _ = rule.join(prior, raced(scores, 60), told)
     rng = np.random.default_rng(0)
     cov = np.array([[0.08**2, 0.4 * 0.08 * 0.05], [0.4 * 0.08 * 0.05, 0.05**2]])
@@ -111,8 +137,10 @@ def test_three_strategies_are_joined_together():
 
 
 def test_the_advice_changes_only_beyond_one_standard_error():
-    prior = {BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
-             "fine-tuning": Expected("fine-tuning", 0.69, (0.6, 0.8), -0.01, 0.05)}  # fmt: skip
+    prior = {
+        BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
+        "fine-tuning": Expected("fine-tuning", 0.69, (0.6, 0.8), -0.01, 0.05),
+    }
     found = {}
     for score in (0.66, 0.9):
         joined, found[score] = rule.join(prior, raced({BASE: 0.6, "fine-tuning": score}, 50), RULE)
@@ -202,9 +230,14 @@ def test_a_clearly_better_source_is_named(known):
 def test_a_race_can_turn_the_advice(known):
     here = evidence(per_class=64, probe=0.6)
     names = (BASE, "fine-tuning", "linear-probe-then-fine-tune")
-    race = {"metric": "accuracy", "n_validation": 2000, "errors": {a: {b: 0.01 for b in names} for a in names},
-            "candidates": [{"strategy": name, "rungs": [{"score": score}]}
-                           for name, score in zip(names, (0.9, 0.5, 0.6), strict=True)]}  # fmt: skip
+    race = {
+        "metric": "accuracy",
+        "n_validation": 2000,
+        "errors": {a: {b: 0.01 for b in names} for a in names},
+        "candidates": [
+            {"strategy": name, "rungs": [{"score": score}]} for name, score in zip(names, (0.9, 0.5, 0.6), strict=True)
+        ],
+    }
     assert advise(here).strategy == "fine-tuning"
     told = advise(here, race=race)
     assert told.strategy == BASE

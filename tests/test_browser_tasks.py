@@ -97,8 +97,11 @@ def choose(page, task) -> None:
     strategy = find("fine-tuning" if "fine-tuning" in allowed else allowed[0])
     page.locator('[data-testid="stButtonGroup"]').get_by_text(t(strategy.title), exact=True).click()
     in_spec(page, f"strategy: {strategy.id}")
-    small = {t("Seeds"): (str(SEEDS), f"seeds: {SEEDS}"), t("Epochs at most"): ("1", "epochs: 1"),
-             t("Learning rate"): ("0.001", "learning_rate: 0.001")}  # fmt: skip
+    small = {
+        t("Seeds"): (str(SEEDS), f"seeds: {SEEDS}"),
+        t("Epochs at most"): ("1", "epochs: 1"),
+        t("Learning rate"): ("0.001", "learning_rate: 0.001"),
+    }
     if "max_length" in task.options:
         small[t("Tokens of a text at most")] = ("32", "max_length: 32")
     fill_in(page, small)

@@ -57,8 +57,10 @@ def test_from_a_zip_to_a_verdict_and_a_bundle(page, studio, photos_zip, tiny_sou
     page.wait_for_url("**/strategy**")
     page.get_by_text("Feature extraction", exact=True).first.click()
     in_spec(page, "strategy: feature-extraction")
-    fill_in(page, {"Seeds": ("2", "seeds: 2"), "Epochs at most": ("2", "epochs: 2"),
-                   "Picture size": ("32", "image_size: 32")})  # fmt: skip
+    fill_in(
+        page,
+        {"Seeds": ("2", "seeds: 2"), "Epochs at most": ("2", "epochs: 2"), "Picture size": ("32", "image_size: 32")},
+    )
     click(page, "Start the run")
 
     # Train: live, and still there after the tab was closed and opened again

@@ -20,14 +20,19 @@ def path(tmp_path):
     """A bundle of two classes; its network is never run."""
     files = {
         "labels.json": json.dumps(["cat", "dog"]).encode(),
-        "preprocessing.json": json.dumps({"size": 8, "canvas": 8, "interpolation": "bicubic", "mean": [0] * 3,
-                                          "std": [1] * 3}).encode(),
+        "preprocessing.json": json.dumps(
+            {"size": 8, "canvas": 8, "interpolation": "bicubic", "mean": [0] * 3, "std": [1] * 3}
+        ).encode(),
         "calibration.json": json.dumps({"temperature": 2.0, "decision": None}).encode(),
         "model.onnx": bytes(1000),
         "example/expected.json": b'{"probability": [0.6, 0.4], "prediction": "cat", "confidence": 0.6}',
-    }  # fmt: skip
-    manifest = {"format": 1, "task": "image-classification", "name": "x",
-                "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}  # fmt: skip
+    }
+    manifest = {
+        "format": 1,
+        "task": "image-classification",
+        "name": "x",
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
     found = tmp_path / "bundle.zip"
     with zipfile.ZipFile(found, "w") as archive:
         for name, content in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
@@ -66,11 +71,17 @@ def test_the_temperature_divides_logits():
     assert probabilities(logits, {})[0, 0] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
-@pytest.mark.parametrize("content", [
-    b"no json", b'{"temperature": 0}', b'{"temperature": -1}', b'{"temperature": 1, "more": 2}',
-    b'{"decision": {"positive": "bird", "threshold": 0.5, "goal": "f1"}}',
-    b'{"decision": {"positive": "dog", "threshold": 1.5, "goal": "f1"}}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no json",
+        b'{"temperature": 0}',
+        b'{"temperature": -1}',
+        b'{"temperature": 1, "more": 2}',
+        b'{"decision": {"positive": "bird", "threshold": 0.5, "goal": "f1"}}',
+        b'{"decision": {"positive": "dog", "threshold": 1.5, "goal": "f1"}}',
+    ],
+)
 def test_a_forged_calibration_is_refused(path, content):
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

@@ -126,16 +126,21 @@ REFUSED = {
     "a pickle": lambda p: with_member(p, "pytorch_model.bin"),
     "one file twice": lambda p: with_member(p, "labels.json", b'["a"]'),
     "a link": lambda p: with_member(
-        rewritten(p, lambda n, c: None if n == "report.html" else c), "report.html", b"/etc/passwd",
-        external_attr=(stat.S_IFLNK | 0o777) << 16, create_system=3),
+        rewritten(p, lambda n, c: None if n == "report.html" else c),
+        "report.html",
+        b"/etc/passwd",
+        external_attr=(stat.S_IFLNK | 0o777) << 16,
+        create_system=3,
+    ),
     "changed labels": lambda p: rewritten(p, lambda n, c: c.replace(b"disc", b"dish") if n == "labels.json" else c),
     "no model": lambda p: rewritten(p, lambda n, c: None if n == "model.onnx" else c),
     "no manifest": lambda p: rewritten(p, lambda n, c: None if n == "manifest.json" else c),
     "a manifest of nonsense": lambda p: rewritten(p, lambda n, c: b"[[[" if n == "manifest.json" else c),
     "deep JSON": lambda p: rewritten(p, lambda n, c: b"[" * 100_000 if n == "manifest.json" else c),
     "another format": lambda p: rewritten(
-        p, lambda n, c: json.dumps({**json.loads(c), "format": 99}) if n == "manifest.json" else c),
-}  # fmt: skip
+        p, lambda n, c: json.dumps({**json.loads(c), "format": 99}) if n == "manifest.json" else c
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)

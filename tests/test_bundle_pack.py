@@ -64,8 +64,18 @@ def test_it_holds_what_it_promises(packed):
     context, told, folder = packed
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names <= layout.KNOWN
-    assert {"model.safetensors", "config.json", "model.onnx", "predict.py", "README.md", "report.html", "labels.json",
-            "preprocessing.json", "manifest.json", "example/expected.json"} <= names  # fmt: skip
+    assert {
+        "model.safetensors",
+        "config.json",
+        "model.onnx",
+        "predict.py",
+        "README.md",
+        "report.html",
+        "labels.json",
+        "preprocessing.json",
+        "manifest.json",
+        "example/expected.json",
+    } <= names
     assert ("preprocessor_config.json" in names) == (context.source.library == "transformers")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["files"]) == names - {"manifest.json"}
@@ -261,14 +271,28 @@ def test_the_card_is_yaml_then_measurements(packed):
 
 
 def test_the_hub_knows_the_tasks_of_the_cards():
-    known = {"image-classification", "text-classification", "token-classification", "question-answering",
-             "summarization", "translation", "text-generation"}  # fmt: skip
+    known = {
+        "image-classification",
+        "text-classification",
+        "token-classification",
+        "question-answering",
+        "summarization",
+        "translation",
+        "text-generation",
+    }
     assert {card.pipeline(task.id) for task in tasks.TASKS} == known
 
 
 def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
-    told = {"base": "owner/name", "source": "Name", "class": "BertModel", "library": "transformers", "bytes": 1000,
-            "merged": 9000, "head": True}  # fmt: skip
+    told = {
+        "base": "owner/name",
+        "source": "Name",
+        "class": "BertModel",
+        "library": "transformers",
+        "bytes": 1000,
+        "merged": 9000,
+        "head": True,
+    }
     assert 'BertModel.from_pretrained("owner/name")' in adapter.section(told)
     own = adapter.section({**told, "base": None})
     assert "(Name)" in own

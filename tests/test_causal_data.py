@@ -85,8 +85,10 @@ def test_files_and_folders_named_after_splits_are_kept(tmp_path, store):
         (tmp_path / "up" / f"{name}.txt").write_text("\n\n".join(paragraph(start + i) for i in range(12)))
     made = data.read(Data(path=str(tmp_path / "up")), task=TASK, store=store, owner="local")
     assert set(zip(made.rows["document"], made.rows["split"], strict=True)) == {
-        ("train.txt", "train"), ("valid.txt", "validation"), ("test.txt", "test"),
-    }  # fmt: skip
+        ("train.txt", "train"),
+        ("valid.txt", "validation"),
+        ("test.txt", "test"),
+    }
 
 
 def test_a_column_of_texts(tmp_path):
@@ -100,8 +102,9 @@ def test_a_column_of_texts(tmp_path):
     assert long["ends"].tolist() == [""] * (len(long) - 1) + ["yes"]
 
 
-@pytest.mark.parametrize(("prompt", "completion"), [("prompt", "completion"), ("instruction", "output"),
-                                                    ("pergunta", "resposta")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prompt", "completion"), [("prompt", "completion"), ("instruction", "output"), ("pergunta", "resposta")]
+)
 def test_prompts_and_completions(tmp_path, prompt, completion):
     jsonl(tmp_path / "p.jsonl", [{prompt: f"Say {i}", completion: f"{i} it is"} for i in range(15)])
     made = staged(tmp_path / "p.jsonl", tmp_path)
@@ -120,8 +123,13 @@ def test_an_instruction_with_its_input_and_columns_of_other_names(tmp_path):
 
 def test_chats_in_their_several_spellings(tmp_path):
     share = {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello 1"}]}
-    parts = {"messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": [{"text": "Oi"}]},
-                          {"role": "assistant", "content": "Olá 2"}]}  # fmt: skip
+    parts = {
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": [{"text": "Oi"}]},
+            {"role": "assistant", "content": "Olá 2"},
+        ]
+    }
     jsonl(tmp_path / "a.jsonl", [share] * 1 + [chat(i) for i in range(3, 15)])
     assert "It has no list" in reasons(staged(tmp_path / "a.jsonl", tmp_path)).get(2, "It has no list")
     jsonl(tmp_path / "b.jsonl", [parts, *(chat(i) for i in range(3, 15))])
@@ -129,9 +137,13 @@ def test_chats_in_their_several_spellings(tmp_path):
     assert made.info.reader == "chat"
     assert json.loads(made.rows["turns"][0])[1] == {"role": "user", "content": "Oi"}
     assert made.rows["text"][0] == "system: Be kind.\nuser: Oi\nassistant: Olá 2"
-    jsonl(tmp_path / "c.jsonl", [{**share, "conversations": [*share["conversations"][:1],
-                                                             {"from": "gpt", "value": f"Hello {i}"}]}
-                                 for i in range(14)])  # fmt: skip
+    jsonl(
+        tmp_path / "c.jsonl",
+        [
+            {**share, "conversations": [*share["conversations"][:1], {"from": "gpt", "value": f"Hello {i}"}]}
+            for i in range(14)
+        ],
+    )
     assert json.loads(staged(tmp_path / "c.jsonl", tmp_path).rows["turns"][5])[1]["role"] == "assistant"
 
 
@@ -177,13 +189,16 @@ def test_a_bad_chat_is_set_aside_with_its_line_and_the_rest_is_kept(tmp_path, ca
     assert reason in reasons(made)[8]
 
 
-@pytest.mark.parametrize(("row", "reason"), [
-    ({"prompt": "", "completion": "x"}, "no prompt"),
-    ({"prompt": "x", "completion": None}, "no completion"),
-    ({"prompt": "x"}, "no completion"),
-    ({"prompt": ["x"], "completion": "y"}, "list or a record"),
-    ({"prompt": "x", "completion": "y" * 100_001}, "longer than"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": "", "completion": "x"}, "no prompt"),
+        ({"prompt": "x", "completion": None}, "no completion"),
+        ({"prompt": "x"}, "no completion"),
+        ({"prompt": ["x"], "completion": "y"}, "list or a record"),
+        ({"prompt": "x", "completion": "y" * 100_001}, "longer than"),
+    ],
+)
 def test_a_bad_prompt_is_set_aside_with_its_line(tmp_path, row, reason):
     jsonl(tmp_path / "p.jsonl", [row, *({"prompt": f"Say {i}", "completion": f"{i} is"} for i in range(14))])
     jsonl(tmp_path / "p.jsonl", [*({"prompt": f"Say {i}", "completion": f"{i} is"} for i in range(14)), row])
@@ -207,15 +222,18 @@ def test_files_that_are_no_text_and_lines_that_never_end(tmp_path):
     assert set(made.rows["document"]) == {"good.txt"}
 
 
-@pytest.mark.parametrize(("name", "content", "reason"), [
-    ("a.txt", "", "empty"),
-    ("a.txt", "only one line of text", "at least 12 are needed"),
-    ("a.jsonl", "", "empty"),
-    ("a.jsonl", "not json\n", "no JSON object"),
-    ("a.csv", "name,price\nx,1\n", "no column for the text"),
-    ("a.jsonl", '{"title": "x", "price": 2}\n' * 20, None),
-    ("a.docx", "PK", "zip"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.txt", "", "empty"),
+        ("a.txt", "only one line of text", "at least 12 are needed"),
+        ("a.jsonl", "", "empty"),
+        ("a.jsonl", "not json\n", "no JSON object"),
+        ("a.csv", "name,price\nx,1\n", "no column for the text"),
+        ("a.jsonl", '{"title": "x", "price": 2}\n' * 20, None),
+        ("a.docx", "PK", "zip"),
+    ],
+)
 def test_an_upload_that_cannot_be_used_says_why(tmp_path, store, name, content, reason):
     (tmp_path / name).write_text(content)
     with pytest.raises(UnusableInput) as failure:

@@ -104,26 +104,59 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
 
 
 SMOLLM = {"vocab_size": 49_152, "tie_word_embeddings": True}
-QWEN = {"vocab_size": 151_936, "hidden_size": 1_024, "num_hidden_layers": 28, "num_attention_heads": 16,
-        "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 3_072, "tie_word_embeddings": True}  # fmt: skip
+QWEN = {
+    "vocab_size": 151_936,
+    "hidden_size": 1_024,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "intermediate_size": 3_072,
+    "tie_word_embeddings": True,
+}
 # As their configs on the hub say.
 PUBLISHED = {
-    "HuggingFaceTB/SmolLM2-135M": {**SMOLLM, "hidden_size": 576, "num_hidden_layers": 30, "num_attention_heads": 9,
-                                   "num_key_value_heads": 3, "intermediate_size": 1_536},
-    "HuggingFaceTB/SmolLM2-360M": {**SMOLLM, "hidden_size": 960, "num_hidden_layers": 32, "num_attention_heads": 15,
-                                   "num_key_value_heads": 5, "intermediate_size": 2_560},
+    "HuggingFaceTB/SmolLM2-135M": {
+        **SMOLLM,
+        "hidden_size": 576,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "intermediate_size": 1_536,
+    },
+    "HuggingFaceTB/SmolLM2-360M": {
+        **SMOLLM,
+        "hidden_size": 960,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 15,
+        "num_key_value_heads": 5,
+        "intermediate_size": 2_560,
+    },
     "distilbert/distilgpt2": {"n_layer": 6},
     "openai-community/gpt2": {},
     "pierreguillou/gpt2-small-portuguese": {},
     "Qwen/Qwen3-0.6B-Base": QWEN,
     "Qwen/Qwen3-0.6B": QWEN,
     "TinyLlama/TinyLlama-1.1B-Chat-v1.0": {
-        "vocab_size": 32_000, "hidden_size": 2_048, "num_hidden_layers": 22, "num_attention_heads": 32,
-        "num_key_value_heads": 4, "intermediate_size": 5_632, "tie_word_embeddings": False},
+        "vocab_size": 32_000,
+        "hidden_size": 2_048,
+        "num_hidden_layers": 22,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 4,
+        "intermediate_size": 5_632,
+        "tie_word_embeddings": False,
+    },
     "meta-llama/Llama-3.2-1B": {
-        "vocab_size": 128_256, "hidden_size": 2_048, "num_hidden_layers": 16, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "head_dim": 64, "intermediate_size": 8_192, "tie_word_embeddings": True},
-}  # fmt: skip
+        "vocab_size": 128_256,
+        "hidden_size": 2_048,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 64,
+        "intermediate_size": 8_192,
+        "tie_word_embeddings": True,
+    },
+}
 
 
 def test_entries_of_the_catalogue_have_the_size_of_their_architecture():

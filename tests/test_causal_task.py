@@ -25,8 +25,28 @@ from tlcore.tasks.n_grams import Counted
 from tlcore.training.fitting import Fitting
 
 TASK = tasks.find("text-generation")
-WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "dog", "run", "to", "red", "house", "by", "small", "lake",
-         "with", "one", "old", "tree"]  # fmt: skip
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "and",
+    "saw",
+    "dog",
+    "run",
+    "to",
+    "red",
+    "house",
+    "by",
+    "small",
+    "lake",
+    "with",
+    "one",
+    "old",
+    "tree",
+]
 
 
 def lines(n: int, seed: int = 0) -> list[str]:
@@ -58,8 +78,10 @@ def examples_of(dataset, source, **options):
 def texts_of(batch, tokenizer, row=0):
     """A row of a batch as text, and the part of it that is scored."""
     ids, labels = batch["ids"][row], batch["labels"][row]
-    return (tokenizer.decode(ids[batch["mask"][row] == 1].tolist(), skip_special_tokens=False),
-            tokenizer.decode(labels[labels != -100].tolist(), skip_special_tokens=False))  # fmt: skip
+    return (
+        tokenizer.decode(ids[batch["mask"][row] == 1].tolist(), skip_special_tokens=False),
+        tokenizer.decode(labels[labels != -100].tolist(), skip_special_tokens=False),
+    )
 
 
 def first_batch(examples, tokenizer):
@@ -90,15 +112,20 @@ def test_of_a_chat_only_what_the_assistant_says_is_scored_by_the_tokenizers_own_
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"},
-             {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Bye"}]  # fmt: skip
+    turns = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "Bye"},
+    ]
     rows = [{"messages": [*turns, {"role": "assistant", "content": f"See you {i}"}]} for i in range(14)]
     dataset = made(tmp_path, store, rows)
     processor, examples = examples_of(dataset, opened(llama))
     assert processor["template"] == "own"
     assert (processor["before"], processor["after"]) == (
-        "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n",
-    )  # fmt: skip
+        "<|im_start|>user\n",
+        "<|im_end|>\n<|im_start|>assistant\n",
+    )
     whole, scored = first_batch(examples["train"], Tokenizer.from_file(str(llama / "tokenizer.json")))
     messages = json.loads(dataset.rows["turns"].iloc[examples["train"].rows[0]])
     theirs = AutoTokenizer.from_pretrained(llama).apply_chat_template(messages, tokenize=False)
@@ -106,15 +133,24 @@ def test_of_a_chat_only_what_the_assistant_says_is_scored_by_the_tokenizers_own_
     assert scored == f"Hello<|im_end|>\n{messages[-1]['content']}<|im_end|>\n"
 
 
-@pytest.mark.parametrize("template", [None, "{% for m in messages %}{{ m['content'][0:3] }}{% endfor %}",
-                                      "{{ raise_exception('no') }}", "{% if %}",
-                                      "{{ ''.__class__.__mro__[1].__subclasses__() }}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "template",
+    [
+        None,
+        "{% for m in messages %}{{ m['content'][0:3] }}{% endfor %}",
+        "{{ raise_exception('no') }}",
+        "{% if %}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    ],
+)
 def test_a_template_that_cannot_be_used_gives_way_to_the_plain_one(tmp_path, store, template):
     from tokenizers import Tokenizer
 
     folder = causal_models.write_model(tmp_path / "m", template=template)
-    rows = [{"messages": [{"role": "user", "content": f"Hi {i}"}, {"role": "assistant", "content": f"Hello {i}"}]}
-            for i in range(14)]  # fmt: skip
+    rows = [
+        {"messages": [{"role": "user", "content": f"Hi {i}"}, {"role": "assistant", "content": f"Hello {i}"}]}
+        for i in range(14)
+    ]
     processor, examples = examples_of(made(tmp_path, store, rows), opened(folder))
     assert processor["template"] == "plain"
     assert "written plainly" in " ".join(map(str, TASK.notes(processor)))
@@ -249,14 +285,27 @@ def finished(tmp_path_factory, llama):
     """A whole run by the command line, both arms, and where it lies."""
     folder = tmp_path_factory.mktemp("generation-run")
     (folder / "texts.txt").write_text("\n\n".join(" ".join(lines(12, seed)) for seed in range(40)))
-    (folder / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "lines", "task": "text-generation", "data": {"path": str(folder / "texts.txt")}, "source": str(llama),
-        "strategy": "auto", "seeds": 2, "budget": {"epochs": 3}, "options": {"batch_size": 8, "learning_rate": 0.01},
-    }))  # fmt: skip
+    (folder / "spec.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "name": "lines",
+                "task": "text-generation",
+                "data": {"path": str(folder / "texts.txt")},
+                "source": str(llama),
+                "strategy": "auto",
+                "seeds": 2,
+                "budget": {"epochs": 3},
+                "options": {"batch_size": 8, "learning_rate": 0.01},
+            }
+        )
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
-    )  # fmt: skip
+        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TLCORE_HOME": str(folder / "home")},
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads(done.stdout)
 
@@ -277,8 +326,9 @@ def test_the_command_line_tells_the_whole_story(finished):
     for sample in report["samples"]:
         assert sample["truth"]
         assert {one["how"]["text"] for one in sample["written"]} == {
-            "the likeliest words", "drawn: temperature 0.8, top-p 0.95, seed 0",
-        }  # fmt: skip
+            "the likeliest words",
+            "drawn: temperature 0.8, top-p 0.95, seed 0",
+        }
         assert any(one["before"] != one["after"] for one in sample["written"])
     assert any(one["prediction"] for one in report["worst"])
     rows = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
@@ -312,8 +362,13 @@ def test_the_bundle_writes_without_the_studio_and_in_plain_transformers(finished
     prompt = next(csv.DictReader((tmp_path / "example" / "texts.csv").open()))["text"]
     with (tmp_path / "prompts.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["text", "prompt"], ["not this one", prompt]])
-    done = subprocess.run([sys.executable, "-I", "predict.py", "example/texts.csv", "prompts.csv"], cwd=tmp_path,
-                          text=True, capture_output=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", "predict.py", "example/texts.csv", "prompts.csv"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     row, by_name = csv.DictReader(done.stdout.splitlines(keepends=True))
     assert row["prediction"] == by_name["prediction"] == expected["prediction"]

@@ -38,8 +38,16 @@ def fitting(tmp_path, store):
     def made(name: str, epochs: int = 6) -> Fitting:
         context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 3e-3, TASK.rate)
         plan = make_plan(spec, ID, context, processor, TASK.metrics[0])
-        told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / name, tmp_path / "cache",
-                           Tally(lambda *a, **k: None))  # fmt: skip
+        told = Fitting(
+            TASK,
+            texts,
+            source,
+            TASK.fit_target(texts),
+            plan,
+            tmp_path / name,
+            tmp_path / "cache",
+            Tally(lambda *a, **k: None),
+        )
         told.folder.mkdir()
         return told
 

@@ -16,8 +16,9 @@ from tlcore.spec_parts import Data, Split
 from tlcore.ui import corrections
 
 TASK = "multi-label-text-classification"
-ROWS = [(f"{text} {i}", ("good", "bad", "good;bad", "")[i % 4]) for i, (text, _) in
-        enumerate(text_models.sentences(40))]  # fmt: skip
+ROWS = [
+    (f"{text} {i}", ("good", "bad", "good;bad", "")[i % 4]) for i, (text, _) in enumerate(text_models.sentences(40))
+]
 
 
 def staged(folder, rows=ROWS, task=TASK, header="text,labels"):

@@ -43,12 +43,15 @@ def test_extract_follows_no_link_and_overwrites_nothing(tmp_path):
     assert done == [f"tulip/{i}.png" for i in range(1, 5)]
 
 
-@pytest.mark.parametrize(("limits", "code"), [
-    (Limits(entries=9), "archive-too-many"),
-    (Limits(total=5_000), "archive-too-large"),
-    (Limits(file=1_000), "archive-too-large"),
-    (Limits(ratio=0.5, ratio_from=100), "archive-bomb"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(entries=9), "archive-too-many"),
+        (Limits(total=5_000), "archive-too-large"),
+        (Limits(file=1_000), "archive-too-large"),
+        (Limits(ratio=0.5, ratio_from=100), "archive-bomb"),
+    ],
+)
 def test_limits(limits, code, tmp_path):
     path = zipped(tmp_path / "up.zip", classes())
     with pytest.raises(UnusableInput) as refusal:

@@ -94,18 +94,21 @@ def test_first_frame_of_an_animation():
     assert np.asarray(open_picture(data))[0, 0].tolist() == [255, 0, 0]
 
 
-@pytest.mark.parametrize(("data", "code"), [
-    (b"", "empty-file"),
-    (b"hello", "not-a-picture"),
-    (b"<html></html>", "not-a-picture"),
-    (b"%!PS-Adobe-3.0 EPSF-3.0", "not-a-picture"),
-    (png_header(60_000, 60_000), "absurd-size"),
-    (png_header(10_001, 10_000), "absurd-size"),
-    (picture(1, "JPEG", (200, 200))[:3000], "truncated"),
-    (picture(1, "PNG", (200, 200))[:3000], "truncated"),
-    (picture(1, "WEBP", (200, 200))[:3000], None),
-    (picture(1, "TIFF", (200, 200))[:3000], None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty-file"),
+        (b"hello", "not-a-picture"),
+        (b"<html></html>", "not-a-picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "not-a-picture"),
+        (png_header(60_000, 60_000), "absurd-size"),
+        (png_header(10_001, 10_000), "absurd-size"),
+        (picture(1, "JPEG", (200, 200))[:3000], "truncated"),
+        (picture(1, "PNG", (200, 200))[:3000], "truncated"),
+        (picture(1, "WEBP", (200, 200))[:3000], None),
+        (picture(1, "TIFF", (200, 200))[:3000], None),
+    ],
+)
 def test_refused(data, code, tmp_path):
     path = tmp_path / "up.bin"
     path.write_bytes(data)

@@ -32,8 +32,10 @@ def moved(prefix: str, files: dict[str, bytes]) -> dict[str, bytes]:
 def three(names=("train", "validation", "test"), n: int = 3) -> dict[str, bytes]:
     return {
         f"{split}/{kind}/{i}.png": picture(1000 * s + 100 * k + i)
-        for s, split in enumerate(names) for k, kind in enumerate(("rose", "tulip")) for i in range(n)
-    }  # fmt: skip
+        for s, split in enumerate(names)
+        for k, kind in enumerate(("rose", "tulip"))
+        for i in range(n)
+    }
 
 
 @pytest.mark.parametrize("prefix", ["", "leaves/", "my photos/leaves/", "./"])
@@ -53,8 +55,10 @@ def test_folder_and_its_zip_read_alike(tmp_path):
     assert one[columns].equals(two[columns])
 
 
-@pytest.mark.parametrize("names", [("train", "validation", "test"), ("Train", "VAL", "Test"),
-                                   ("train", "dev", "test"), ("train", "valid", "test")])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [("train", "validation", "test"), ("Train", "VAL", "Test"), ("train", "dev", "test"), ("train", "valid", "test")],
+)
 @pytest.mark.parametrize("prefix", ["", "flowers/"])
 def test_own_splits(names, prefix, tmp_path):
     found = staged(zipped(tmp_path / "up.zip", moved(prefix, three(names))), tmp_path)
@@ -122,8 +126,7 @@ def test_table_beside_a_zip_and_named_by_path(tmp_path):
 def test_table_with_split_and_group_and_mapped_columns(tmp_path):
     files, rows = listed(6)
     splits = ["train", "val", "test"]
-    wide = [["foto", "tipo", "conjunto", "caso"],
-            *[[*r, splits[i % 3], f"p{i % 3}"] for i, r in enumerate(rows[1:])]]  # fmt: skip
+    wide = [["foto", "tipo", "conjunto", "caso"], *[[*r, splits[i % 3], f"p{i % 3}"] for i, r in enumerate(rows[1:])]]
     source = zipped(tmp_path / "up.zip", files | {"dados.csv": table(wide)})
     columns = {"image": "foto", "label": "tipo", "split": "conjunto"}
     found = staged(source, tmp_path, columns=columns, group="caso")
@@ -188,8 +191,18 @@ def test_pictures_inside_of_tables_that_share_a_name_get_names_of_their_own(tmp_
     assert found.rows["id"].is_unique
 
 
-@pytest.mark.parametrize(("raw", "tidy"), [(" a  b ", "a b"), (1.0, "1"), (None, ""), (float("nan"), ""),
-                                           (True, "True"), ("a\tb\x00", "a b"), ("cafe\u0301", "café")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "tidy"),
+    [
+        (" a  b ", "a b"),
+        (1.0, "1"),
+        (None, ""),
+        (float("nan"), ""),
+        (True, "True"),
+        ("a\tb\x00", "a b"),
+        ("cafe\u0301", "café"),
+    ],
+)
 def test_tidy_label(raw, tidy):
     assert tidy_label(raw) == tidy
 

@@ -54,13 +54,16 @@ def test_plain_pictures_stay_byte_for_byte(tmp_path):
     assert not found.rows["converted"].any()
 
 
-@pytest.mark.parametrize(("image", "kind", "save", "ending", "size"), [
-    (Image.new("RGBA", (30, 20), (255, 0, 0, 128)), "PNG", {}, ".png", (30, 20)),
-    (Image.new("CMYK", (30, 20), (0, 255, 255, 0)), "JPEG", {}, ".jpg", (30, 20)),
-    (Image.new("RGB", (5000, 100), (255, 0, 0)), "PNG", {}, ".jpg", (2048, 41)),
-    (Image.new("RGB", (30, 20), (255, 0, 0)), "BMP", {}, ".png", (30, 20)),
-    (Image.fromarray(np.full((20, 30), 40_000, np.uint16)), "PNG", {}, ".png", (30, 20)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("image", "kind", "save", "ending", "size"),
+    [
+        (Image.new("RGBA", (30, 20), (255, 0, 0, 128)), "PNG", {}, ".png", (30, 20)),
+        (Image.new("CMYK", (30, 20), (0, 255, 255, 0)), "JPEG", {}, ".jpg", (30, 20)),
+        (Image.new("RGB", (5000, 100), (255, 0, 0)), "PNG", {}, ".jpg", (2048, 41)),
+        (Image.new("RGB", (30, 20), (255, 0, 0)), "BMP", {}, ".png", (30, 20)),
+        (Image.fromarray(np.full((20, 30), 40_000, np.uint16)), "PNG", {}, ".png", (30, 20)),
+    ],
+)
 def test_others_are_converted_once(image, kind, save, ending, size, tmp_path):
     found = staged(classes() | {"rose/odd.png": encoded(image, kind, **save)}, tmp_path)
     row = found.rows.set_index("id").loc["rose/odd.png"]
@@ -148,8 +151,12 @@ def test_corrections_can_mend_an_error(tmp_path, store):
 
 
 def test_group_column_and_pattern_reach_the_split(tmp_path, store):
-    files = {f"{k}/p{p}_{i}.png": picture(hash((k == "rose", p, i)) % 2**31)
-             for k in ("rose", "tulip") for p in range(6) for i in range(3)}  # fmt: skip
+    files = {
+        f"{k}/p{p}_{i}.png": picture(hash((k == "rose", p, i)) % 2**31)
+        for k in ("rose", "tulip")
+        for p in range(6)
+        for i in range(3)
+    }
     made = make(staged(files, tmp_path, group=r"(p\d)_"), store)
     assert made.info.grouped
     assert made.rows.groupby("group")["split"].nunique().max() == 1
@@ -253,10 +260,12 @@ def test_read_raises_the_first_error_with_its_file_and_row(tmp_path, store):
     with pytest.raises(UnusableInput) as refusal:
         data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
     assert refusal.value.to_json() == {
-        "code": "nothing-usable", "file": "nowhere.png", "row": 2,
+        "code": "nothing-usable",
+        "file": "nowhere.png",
+        "row": 2,
         "message": "Nothing of labels.csv can be used. Files or rows set aside: 1. nowhere.png: "
-                   "The file is not in the upload.",
-    }  # fmt: skip
+        "The file is not in the upload.",
+    }
     assert list((store.home / "tmp").iterdir()) == []
 
 
@@ -301,9 +310,9 @@ def test_a_cancelled_check_stops_and_leaves_nothing_staged(tmp_path):
 
 # --- tables that go out --------------------
 def test_formulas_are_guarded_in_csv():
-    frame = pd.DataFrame({"file": ["=1+1", "+a", "-b", "@c", "\td", "fine", None],
-                          "n": [-1, 2, 3, 4, 5, 6, 7],
-                          "=bad": ["x"] * 7})  # fmt: skip
+    frame = pd.DataFrame(
+        {"file": ["=1+1", "+a", "-b", "@c", "\td", "fine", None], "n": [-1, 2, 3, 4, 5, 6, 7], "=bad": ["x"] * 7}
+    )
     lines = safe_csv(frame).splitlines()
     assert lines[0] == "file,n,'=bad"
     assert lines[1].startswith("'=1+1,-1,")

@@ -61,8 +61,16 @@ def rows_of_sources() -> list[str]:
     def row(source) -> str:
         millions = f"{source.parameters / 1e6:.1f}" if source.parameters else "?"
         size = f"{source.megabytes:.0f}" if source.megabytes else "?"
-        facts = (f"`{source.id}`", source.title, millions, size, source.input_size or "?", source.source_task,
-                 source.source_data, source.licence)  # fmt: skip
+        facts = (
+            f"`{source.id}`",
+            source.title,
+            millions,
+            size,
+            source.input_size or "?",
+            source.source_task,
+            source.source_data,
+            source.licence,
+        )
         return "| " + " | ".join(str(fact) for fact in facts) + " |"
 
     return [row(source) for source in CATALOGUE.values()]
@@ -143,9 +151,15 @@ def test_every_dependency_earns_its_place():
         assert f"`{name}`" in rest, name
 
 
-IMPORTED_AS = {"nvidia-ml-py": "pynvml", "Pillow": "PIL", "PyYAML": "yaml", "scikit-learn": "sklearn",
-               "Jinja2": "jinja2", "MarkupSafe": "markupsafe",
-               "SQLAlchemy": "sqlalchemy"}  # fmt: skip
+IMPORTED_AS = {
+    "nvidia-ml-py": "pynvml",
+    "Pillow": "PIL",
+    "PyYAML": "yaml",
+    "scikit-learn": "sklearn",
+    "Jinja2": "jinja2",
+    "MarkupSafe": "markupsafe",
+    "SQLAlchemy": "sqlalchemy",
+}
 # Needed though nothing here imports them: torchvision by timm, psycopg by a database URL, defusedxml by openpyxl.
 NOT_IMPORTED = {"torchvision", "psycopg", "defusedxml"}
 

@@ -46,8 +46,9 @@ def test_dan_is_the_unbiased_mmd_written_out(rows):
     def kernel(x, y):
         return np.mean([np.exp(-np.sum((x - y) ** 2) / (width * scale)) for width in dan.WIDTHS])
 
-    within = [np.mean([kernel(one[a], one[b]) for a in range(len(one)) for b in range(len(one)) if a != b])
-              for one in rows]  # fmt: skip
+    within = [
+        np.mean([kernel(one[a], one[b]) for a in range(len(one)) for b in range(len(one)) if a != b]) for one in rows
+    ]
     across = np.mean([kernel(x, y) for x in source for y in target])
     expected = within[0] + within[1] - 2 * across
     assert float(dan.discrepancy(*tensors(rows))) == pytest.approx(expected, rel=1e-4)
@@ -68,8 +69,9 @@ def test_mcc_is_the_papers_confusion_written_out(rows):
     entropy = [-sum(p * math.log(p) for p in row) for row in shares]
     raw = [1 + math.exp(-h) for h in entropy]
     weight = [n * w / sum(raw) for w in raw]
-    together = [[sum(weight[i] * shares[i][j] * shares[i][k] for i in range(n)) for k in range(classes)]
-                for j in range(classes)]  # fmt: skip
+    together = [
+        [sum(weight[i] * shares[i][j] * shares[i][k] for i in range(n)) for k in range(classes)] for j in range(classes)
+    ]
     expected = (
         sum(together[j][k] / sum(together[j]) for j in range(classes) for k in range(classes) if j != k) / classes
     )
@@ -85,8 +87,10 @@ def test_dann_turns_the_gradient_round_and_is_the_cross_entropy_of_the_domains(r
     out.square().sum().backward()
     assert torch.allclose(features.grad, -0.3 * 2 * features.detach(), atol=1e-6)
     source, target = rows[0][:, 0], rows[1][:, 0]
-    expected = 0.5 * (np.mean([-math.log(1 / (1 + math.exp(-v))) for v in source])
-                      + np.mean([-math.log(1 - 1 / (1 + math.exp(-v))) for v in target]))  # fmt: skip
+    expected = 0.5 * (
+        np.mean([-math.log(1 / (1 + math.exp(-v))) for v in source])
+        + np.mean([-math.log(1 - 1 / (1 + math.exp(-v))) for v in target])
+    )
     assert float(dann.told_apart(*tensors([source, target]))) == pytest.approx(expected, rel=1e-5)
     assert domains.ramp(0) == 0
     assert domains.ramp(0.5) == pytest.approx((1 - math.exp(-5)) / (1 + math.exp(-5)))
@@ -203,8 +207,16 @@ def test_target_labels_play_no_part_in_training(told, tmp_path):
         training = told(checkpoint=Checkpoint(tmp_path / f"{turn}.pt", every=1e9), epochs=1)
         stream = training.examples["test"]
         stream.labels = (stream.labels + turn) % 3
-        loop.train(with_hooks(told, phase_hooks("cdan"), streams={"unlabelled": stream}, epochs=1,
-                              checkpoint=training.checkpoint, model=training.model))  # fmt: skip
+        loop.train(
+            with_hooks(
+                told,
+                phase_hooks("cdan"),
+                streams={"unlabelled": stream},
+                epochs=1,
+                checkpoint=training.checkpoint,
+                model=training.model,
+            )
+        )
         ends.append(state(training.model))
     assert same(*ends)
 
@@ -227,11 +239,18 @@ def run_of(store, photos, tiny_source, target, *, baseline="none", seeds=1, **da
     from tlcore.jobs.foreground import run_here
     from tlcore.spec import from_dict
 
-    spec = from_dict({
-        "task": "image-classification", "strategy": "domain-adaptation", "source": str(tiny_source), "seeds": seeds,
-        "baseline": baseline, "data": {"path": str(photos), "unlabelled": str(target[0]), **data},
-        "budget": {"epochs": 1}, "options": {"image_size": 32, "batch_size": 16, "learning_rate": 1e-3},
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "task": "image-classification",
+            "strategy": "domain-adaptation",
+            "source": str(tiny_source),
+            "seeds": seeds,
+            "baseline": baseline,
+            "data": {"path": str(photos), "unlabelled": str(target[0]), **data},
+            "budget": {"epochs": 1},
+            "options": {"image_size": 32, "batch_size": 16, "learning_rate": 1e-3},
+        }
+    )
     run = store.runs.create(spec, "local")
     job = run_here(store, run.id, lambda *told, **more: None)
     assert job.state == "succeeded", job.error
@@ -267,8 +286,14 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
     assert (report["domains"]["source"], report["domains"]["target"]) == ("patterns", "lit")
     shutil.rmtree(target[0])  # a run that goes on has its sets by fingerprint
     plan = store.runs.folder(run.id) / "plan.json"
-    kept = flow.further_sets(Spec.model_validate(run.spec), tasks.find("image-classification"), plan, store, "local",
-                             lambda *told, **more: None)  # fmt: skip
+    kept = flow.further_sets(
+        Spec.model_validate(run.spec),
+        tasks.find("image-classification"),
+        plan,
+        store,
+        "local",
+        lambda *told, **more: None,
+    )
     assert kept["unlabelled"].fingerprint == report["sets"]["unlabelled"]["fingerprint"]
 
 

@@ -48,7 +48,19 @@ def texts(file, store):
 def test_words_and_their_first_tokens():
     text = "Ana's 東京, R$20 é cafe\u0301!"
     assert [text[a:b] for a, b in pieces(text)] == [
-        "Ana", "'", "s", "東", "京", ",", "R", "$", "20", "é", "cafe\u0301", "!"]  # fmt: skip
+        "Ana",
+        "'",
+        "s",
+        "東",
+        "京",
+        ",",
+        "R",
+        "$",
+        "20",
+        "é",
+        "cafe\u0301",
+        "!",
+    ]
     # [CLS] An ##a 's [SEP], and "'" and "s" in one token: they are one word
     assert words_of("Ana's", [(0, 0), (0, 2), (2, 3), (3, 5), (0, 0)]) == [(1, 0, 3), (3, 3, 5)]
     assert words_of("Ana went home", [(0, 0), (0, 3), (3, 8), (0, 0)]) == [(1, 0, 3), (2, 4, 8)]  # cut
@@ -143,8 +155,16 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     assert {phase["kind"] for phase in plan["arms"]["transfer"]["phases"]} == {"train"}
-    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK,
+        texts,
+        source,
+        TASK.fit_target(texts),
+        plan,
+        tmp_path / "run",
+        tmp_path / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)
     model = open_folder(result.weights, source.source).build(None, True)
@@ -158,8 +178,10 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
 def test_a_head_alone_is_tried_at_rates_for_a_head(bert):
     context = PlanContext(100, 62, 20_000_000, "cpu", 8, None, None, TASK.rate, TASK.solves)
     spec = Spec(task=TASK.id, data=Data(dataset="x"), seeds=1)
-    arms = {name: make_plan(spec, name, context, {"size": 16}, TASK.metrics[0])["arms"]["transfer"]
-            for name in ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune")}  # fmt: skip
+    arms = {
+        name: make_plan(spec, name, context, {"size": 16}, TASK.metrics[0])["arms"]["transfer"]
+        for name in ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune")
+    }
     assert arms["feature-extraction"]["rates"] == pytest.approx([4e-4, 1.6e-3, 6.4e-3])
     assert arms["fine-tuning"]["rates"] == pytest.approx([2.5e-5, 1e-4, 4e-4])
     head = arms["linear-probe-then-fine-tune"]
@@ -172,9 +194,15 @@ def finished(tmp_path_factory, bert, file):
     folder = tmp_path_factory.mktemp("run")
     report = text_models.run(
         folder,
-        name="names", task=TASK.id, data={"path": str(file)}, source=str(bert), strategy="fine-tuning",
-        seeds=2, budget={"epochs": 12}, options={"batch_size": 8, "learning_rate": 0.01},
-    )  # fmt: skip
+        name="names",
+        task=TASK.id,
+        data={"path": str(file)},
+        source=str(bert),
+        strategy="fine-tuning",
+        seeds=2,
+        budget={"epochs": 12},
+        options={"batch_size": 8, "learning_rate": 0.01},
+    )
     return folder, report
 
 
@@ -216,8 +244,9 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
     assert only["prediction"] == expected["prediction"]
     assert shown(text, expected["entities"]) == expected["prediction"]
     (tmp_path / "bundle" / "model.onnx").unlink()
-    torch = subprocess.run([*command[:3], "--text", given[0]["text"]], cwd=tmp_path / "bundle", text=True,
-                           capture_output=True, timeout=120)  # fmt: skip
+    torch = subprocess.run(
+        [*command[:3], "--text", given[0]["text"]], cwd=tmp_path / "bundle", text=True, capture_output=True, timeout=120
+    )
     (alone,) = csv.DictReader(torch.stdout.splitlines())
     assert alone["prediction"] == given[0]["prediction"], torch.stderr
     assert float(alone["confidence"]) == pytest.approx(rows[0].confidence, abs=1e-3)

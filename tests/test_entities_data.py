@@ -56,17 +56,23 @@ def iob1(tags: list[str]) -> list[str]:
 FILES = {
     "two columns": ("t.conll", text_models.conll(ROWS)),
     "four columns with tabs": ("t.bio", text_models.conll(ROWS, columns="{token}\tNN\tx\t{tag}")),
-    "numbered, as .txt": ("t.txt", "\n\n".join(
-        "\n".join(f"{i}\t{a}\t{b}" for i, (a, b) in enumerate(zip(*row, strict=True), 1)) for row in ROWS)),
+    "numbered, as .txt": (
+        "t.txt",
+        "\n\n".join("\n".join(f"{i}\t{a}\t{b}" for i, (a, b) in enumerate(zip(*row, strict=True), 1)) for row in ROWS),
+    ),
     "documents and comments": ("t.conll", "-DOCSTART- -X- O\n\n# id = 1\n" + text_models.conll(ROWS)),
     "BILOU": ("t.conll", text_models.conll([(a, bilou(b)) for a, b in ROWS])),
     "IOB1": ("t.iob", text_models.conll([(a, iob1(b)) for a, b in ROWS])),
     "tokens and tags": ("t.jsonl", "\n".join(json.dumps({"tokens": a, "ner_tags": b}) for a, b in ROWS)),
-    "places": ("t.jsonl", "\n".join(json.dumps(dict(zip(("text", "entities"), places(row), strict=True)))
-                                    for row in ROWS)),
-    "places as lists": ("t.json", json.dumps([
-        {"text": places(row)[0], "label": [list(one.values()) for one in places(row)[1]]} for row in ROWS])),
-}  # fmt: skip
+    "places": (
+        "t.jsonl",
+        "\n".join(json.dumps(dict(zip(("text", "entities"), places(row), strict=True))) for row in ROWS),
+    ),
+    "places as lists": (
+        "t.json",
+        json.dumps([{"text": places(row)[0], "label": [list(one.values()) for one in places(row)[1]]} for row in ROWS]),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -91,7 +97,8 @@ def test_a_parquet_of_the_hub_names_its_tags(tmp_path, store):
     pq.write_table(table.replace_schema_metadata({b"huggingface": told}), tmp_path / "t.parquet")
     assert found_in(staged(tmp_path / "t.parquet", tmp_path)) == EXPECTED
     pd.DataFrame({"tokens": [a for a, _ in ROWS], "tags": [[0] * len(a) for a, _ in ROWS]}).to_parquet(
-        tmp_path / "u.parquet")  # fmt: skip
+        tmp_path / "u.parquet"
+    )
     with pytest.raises(UnusableInput, match="tags are numbers"):
         data.read(Data(path=str(tmp_path / "u.parquet")), task=TASK, store=store, owner="local")
 
@@ -169,8 +176,9 @@ def test_a_sentence_with_a_bad_row_is_set_aside_and_the_others_are_kept(tmp_path
     frame.loc[at + len(ROWS[1][0]), "split"] = "monday"
     frame.to_csv(tmp_path / "t.csv", index=False)
     found = staged(tmp_path / "t.csv", tmp_path)
-    assert found_in(found) == {text: spans for text, spans in EXPECTED.items() if text not in
-                               {from_tags(*row)[0] for row in ROWS[1:3]}}  # fmt: skip
+    assert found_in(found) == {
+        text: spans for text, spans in EXPECTED.items() if text not in {from_tags(*row)[0] for row in ROWS[1:3]}
+    }
     first, second = found.set_aside()
     assert "The tag PERSON is none of O" in t(first.reason)
     assert first.row == at + 2

@@ -22,10 +22,15 @@ def home(tmp_path_factory):
     bert = text_models.write_model(folder / "bert")
     report = text_models.run(
         folder,
-        name="names", task=TASK, data={"path": str(folder / "t.conll")}, source=str(bert),
-        strategy="fine-tuning", seeds=2, budget={"epochs": 8},
+        name="names",
+        task=TASK,
+        data={"path": str(folder / "t.conll")},
+        source=str(bert),
+        strategy="fine-tuning",
+        seeds=2,
+        budget={"epochs": 8},
         options={"batch_size": 8, "learning_rate": 0.01},
-    )  # fmt: skip
+    )
     return folder, report["run"]
 
 

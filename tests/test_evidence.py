@@ -87,8 +87,9 @@ def test_features_of_one_split_are_kept_while_another_is_added(dataset, store, t
 
     def take(splits):
         some = {split: examples[split] for split in splits}
-        return features.extract(TASK, model, some, store.home / "f", "key", device="cpu", batch_size=16,
-                                step=seen.append)  # fmt: skip
+        return features.extract(
+            TASK, model, some, store.home / "f", "key", device="cpu", batch_size=16, step=seen.append
+        )
 
     first, _ = take(("train", "validation"))
     assert sum(seen) == len(examples["train"]) + len(examples["validation"])
@@ -209,8 +210,14 @@ def test_the_gain_of_twice_the_labels_is_held_by_its_interval():
 
 def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset, store, tiny_source, monkeypatch):
     told = opened(store, tiny_source)
-    spec = from_dict({"task": TASK.id, "data": {"dataset": dataset.fingerprint}, "source": str(tiny_source),
-                      "options": {"image_size": 32}})  # fmt: skip
+    spec = from_dict(
+        {
+            "task": TASK.id,
+            "data": {"dataset": dataset.fingerprint},
+            "source": str(tiny_source),
+            "options": {"image_size": 32},
+        }
+    )
     asked = []
     real = guidance.advise
     monkeypatch.setattr(guidance, "advise", lambda evidence, *rest, **more: (asked.append(evidence), real(evidence))[1])
@@ -220,7 +227,7 @@ def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset
 
     plan = flow.plan_for(
         spec, TASK, dataset, told, lambda: flow.advised(spec, TASK, dataset, told, store, progress, "local")
-    )  # fmt: skip
+    )
     assert asked[0].similarity is not None
     key = features.cache_key(dataset.fingerprint, told.digest, plan["processor"])
     kept = {path.name for path in (store.home / "cache" / "features").glob(f"{key}*")}
@@ -243,10 +250,24 @@ def test_advise_on_the_command_line(dataset, store, tiny_source, photos):
     import os
 
     done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "advise", "--task", TASK.id, "--data", dataset.fingerprint, "--source",
-         str(tiny_source), "--json"],
-        capture_output=True, text=True, env={**os.environ, "TLCORE_HOME": str(store.home)}, timeout=200,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tlcore",
+            "advise",
+            "--task",
+            TASK.id,
+            "--data",
+            dataset.fingerprint,
+            "--source",
+            str(tiny_source),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TLCORE_HOME": str(store.home)},
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout)
     assert {"strategy", "reasons", "evidence", "sources"} <= set(told)

@@ -17,18 +17,28 @@ import yaml
 
 def spec_file(folder, photos, source, **changes):
     told = {
-        "name": "patterns", "task": "image-classification", "data": {"path": str(photos)}, "source": str(source),
-        "strategy": "feature-extraction", "seeds": 2, "budget": {"epochs": 3},
+        "name": "patterns",
+        "task": "image-classification",
+        "data": {"path": str(photos)},
+        "source": str(source),
+        "strategy": "feature-extraction",
+        "seeds": 2,
+        "budget": {"epochs": 3},
         "options": {"image_size": 32, "batch_size": 16},
-    }  # fmt: skip
+    }
     path = folder / "spec.yaml"
     path.write_text(yaml.safe_dump({**told, **changes}))
     return path
 
 
 def tlcore(*arguments, home, **environment):
-    done = subprocess.run([sys.executable, "-m", "tlcore", *map(str, arguments)], capture_output=True, text=True,
-                          env={**os.environ, "TLCORE_HOME": str(home), **environment}, timeout=280)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "tlcore", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TLCORE_HOME": str(home), **environment},
+        timeout=280,
+    )
     return done
 
 
@@ -65,9 +75,19 @@ def test_the_report_has_what_others_rely_on(finished):
 def test_the_run_leaves_the_files_that_the_docs_name(finished):
     folder, report = finished
     run = folder / "home" / "runs" / report["run"]
-    for name in ("spec.yaml", "plan.json", "target.json", "processor.json", "log.txt", "report.json", "report.html",
-                 "predictions.csv", "bundle.zip", "arms/transfer/seed-0/weights/model.safetensors",
-                 "arms/twin/seed-1/outputs-test.npy"):  # fmt: skip
+    for name in (
+        "spec.yaml",
+        "plan.json",
+        "target.json",
+        "processor.json",
+        "log.txt",
+        "report.json",
+        "report.html",
+        "predictions.csv",
+        "bundle.zip",
+        "arms/transfer/seed-0/weights/model.safetensors",
+        "arms/twin/seed-1/outputs-test.npy",
+    ):
         assert (run / name).exists(), name
     assert not list(run.rglob("checkpoint-*"))
 
@@ -110,8 +130,12 @@ def test_killed_runs_end_as_undisturbed_ones(finished, photos_zip, tiny_source):
     chance = random.Random(7)
     environment = {**os.environ, "TLCORE_HOME": str(home), "TLCORE_CHECKPOINT_SECONDS": "0"}
     spec = spec_file(folder, photos_zip, tiny_source)
-    process = subprocess.Popen([sys.executable, "-m", "tlcore", "run", str(spec), "--json"], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tlcore", "run", str(spec), "--json"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     kills = 0
     for _ in range(2):
         limit = time.monotonic() + 60
@@ -124,8 +148,12 @@ def test_killed_runs_end_as_undisturbed_ones(finished, photos_zip, tiny_source):
         process.wait()
         kills += 1
         run_id = next((home / "runs").iterdir()).name
-        process = subprocess.Popen([sys.executable, "-m", "tlcore", "resume", run_id, "--json"], env=environment,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tlcore", "resume", run_id, "--json"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     process.wait(timeout=280)
     assert kills
     told = json.loads(tlcore("report", next((home / "runs").iterdir()).name, "--json", home=home).stdout)
@@ -150,9 +178,13 @@ def test_one_seed_gives_no_verdict_and_no_twin_gives_no_difference(tmp_path, pho
 def test_ants_and_bees_are_told_apart_by_a_pretrained_network(assets, tmp_path):
     """Feature extraction at 224 px on real photos; the twin is kept short here, docs/benchmarks.md has it all."""
     spec = spec_file(
-        tmp_path, assets / "data" / "hymenoptera", assets / "models" / "mobilenetv2_100_in1k",
-        seeds=2, budget={"epochs": 1}, options={"image_size": 224, "learning_rate": 1e-3},
-    )  # fmt: skip
+        tmp_path,
+        assets / "data" / "hymenoptera",
+        assets / "models" / "mobilenetv2_100_in1k",
+        seeds=2,
+        budget={"epochs": 1},
+        options={"image_size": 224, "learning_rate": 1e-3},
+    )
     done = tlcore("run", spec, "--json", home=tmp_path / "home", TLCORE_CHECKPOINT_SECONDS="60")
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)

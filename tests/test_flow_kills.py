@@ -22,16 +22,26 @@ KILLS = 10
 
 @pytest.fixture
 def spec(photos, tiny_source):
-    return from_dict({
-        "name": "killed", "task": "image-classification", "data": {"path": str(photos)}, "source": str(tiny_source),
-        "strategy": "linear-probe-then-fine-tune", "seeds": 3, "budget": {"epochs": 16},
-        "options": {"image_size": 32, "batch_size": 8},
-    })  # fmt: skip
+    return from_dict(
+        {
+            "name": "killed",
+            "task": "image-classification",
+            "data": {"path": str(photos)},
+            "source": str(tiny_source),
+            "strategy": "linear-probe-then-fine-tune",
+            "seeds": 3,
+            "budget": {"epochs": 16},
+            "options": {"image_size": 32, "batch_size": 8},
+        }
+    )
 
 
 def start_worker(store: Store) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home)],
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    return subprocess.Popen(
+        [sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 @pytest.mark.timeout(600)

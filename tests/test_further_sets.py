@@ -131,8 +131,10 @@ def test_what_is_missing_is_said_and_what_is_given_is_named_in_the_plan(heap, da
 
 
 def test_paths_of_further_sets_count_from_the_spec(tmp_path):
-    spec = from_dict({"task": "image-classification", "data": {"path": "a.zip", "unlabelled": "b.zip",
-                      "extra": "0123456789abcdef"}}, base=tmp_path)  # fmt: skip
+    spec = from_dict(
+        {"task": "image-classification", "data": {"path": "a.zip", "unlabelled": "b.zip", "extra": "0123456789abcdef"}},
+        base=tmp_path,
+    )
     assert spec.data.unlabelled == str(tmp_path / "b.zip")
     assert spec.data.extra == "0123456789abcdef"
 
@@ -150,13 +152,15 @@ def test_paths_of_further_sets_count_from_the_spec(tmp_path):
 )
 def test_options_that_a_strategy_does_not_have_are_refused(strategy, options, problem):
     with pytest.raises(UnusableInput, match=problem):
-        from_dict({"task": "image-classification", "data": {"path": "x"}, "strategy": strategy,
-                   "strategy_options": options})  # fmt: skip
+        from_dict(
+            {"task": "image-classification", "data": {"path": "x"}, "strategy": strategy, "strategy_options": options}
+        )
 
 
 def test_options_reach_the_plan_and_another_strategy_forgets_them():
-    spec = Spec(task="image-classification", data=Data(path="x"), strategy="fine-tuning",
-                strategy_options={"soup": True})  # fmt: skip
+    spec = Spec(
+        task="image-classification", data=Data(path="x"), strategy="fine-tuning", strategy_options={"soup": True}
+    )
     assert resolved(find("fine-tuning"), spec.strategy_options) == {"pull_to_source": 0.0, "soup": True}
     assert spec.with_strategy("scratch").strategy_options == {}
 

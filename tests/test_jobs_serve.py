@@ -44,8 +44,9 @@ def studio(tmp_path_factory):
     home, port = tmp_path_factory.mktemp("home"), free_port()
     environment = {key: value for key, value in os.environ.items() if key != "TLCORE_DATABASE_URL"}
     code = "import sys\nfrom tlcore.serve import serve\nsys.exit(serve(sys.argv[1], int(sys.argv[2])))\n"
-    one = subprocess.Popen([sys.executable, "-c", code, str(home), str(port)], cwd=ROOT, env=environment,
-                           stdout=subprocess.PIPE, text=True)  # fmt: skip
+    one = subprocess.Popen(
+        [sys.executable, "-c", code, str(home), str(port)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
     said = ""
     while "The studio is open" not in said:
         said = one.stdout.readline()

@@ -95,10 +95,13 @@ def test_output_that_json_cannot_hold_does_not_lose_the_run(store):
 
 def test_ctrl_c_cancels(store):
     job = store.jobs.submit("count", "local", {"steps": 1000, "sleep": 0.02})
-    code = ("import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
-            "print(run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3]).state)\n")  # fmt: skip
-    terminal = subprocess.Popen([sys.executable, "-c", code, str(store.home), job.id, TABLE], cwd=ROOT,
-                                stdout=subprocess.PIPE, text=True)  # fmt: skip
+    code = (
+        "import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
+        "print(run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3]).state)\n"
+    )
+    terminal = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.home), job.id, TABLE], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     wait_for(lambda: (store.jobs.folder(job.id) / "checkpoint.txt").exists())
     terminal.send_signal(signal.SIGINT)
     assert terminal.communicate(timeout=60)[0] == "cancelled\n"
@@ -107,8 +110,10 @@ def test_ctrl_c_cancels(store):
 
 def test_a_killed_foreground_run_goes_on_in_the_next(store):
     job = store.jobs.submit("count", "local", {"steps": 60, "sleep": 0.02})
-    code = ("import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
-            "run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3])\n")  # fmt: skip
+    code = (
+        "import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
+        "run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3])\n"
+    )
     terminal = subprocess.Popen([sys.executable, "-c", code, str(store.home), job.id, TABLE], cwd=ROOT)
     wait_for(lambda: (store.jobs.folder(job.id) / "checkpoint.txt").exists())
     terminal.kill()
@@ -125,8 +130,13 @@ def test_a_killed_foreground_run_goes_on_in_the_next(store):
 def test_a_job_that_a_worker_holds_is_watched_and_its_progress_told(store):
     job = store.jobs.submit("count", "local", {"steps": 3})
     assert store.jobs.take(job.id, process.name())
-    store.jobs.beat(job.id, 1, pid=os.getpid(), pid_started=process.started(os.getpid()),
-                    progress={"share": 0.5, "sentence": None, "at": 1.0, "epoch": 2})  # fmt: skip
+    store.jobs.beat(
+        job.id,
+        1,
+        pid=os.getpid(),
+        pid_started=process.started(os.getpid()),
+        progress={"share": 0.5, "sentence": None, "at": 1.0, "epoch": 2},
+    )
     told = []
     watching = threading.Thread(
         target=lambda: told.append(run_here(store, job.id, lambda *a, **more: told.append((a, more)), kinds=TABLE))

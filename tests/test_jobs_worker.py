@@ -155,8 +155,23 @@ def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(s
     assert store.jobs.take(job, f"{process.host()}:{gone.pid}:1.0")
     # Without --parent the kernel does not end it: the way an orphan comes about where there is no such signal.
     orphan = subprocess.Popen(
-        [sys.executable, "-m", "tlcore.jobs.child", job, "--attempt", "1", "--workspace", str(store.home), "--kinds",
-         TABLE], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "tlcore.jobs.child",
+            job,
+            "--attempt",
+            "1",
+            "--workspace",
+            str(store.home),
+            "--kinds",
+            TABLE,
+        ],
+        cwd=ROOT,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     wait_for(lambda: steps_done(store, job) > 0)
     with worker(store):
         assert orphan.wait(timeout=20) == -signal.SIGKILL
@@ -169,8 +184,23 @@ def test_a_child_of_an_earlier_attempt_does_not_start(store):
     store.jobs.take(job, "one:1:1.0")
     store.jobs.interrupt(job, 1)
     store.jobs.take(job, "two:1:1.0")
-    late = subprocess.run([sys.executable, "-m", "tlcore.jobs.child", job, "--attempt", "1", "--workspace",
-                           str(store.home), "--kinds", TABLE], cwd=ROOT, capture_output=True, text=True)  # fmt: skip
+    late = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tlcore.jobs.child",
+            job,
+            "--attempt",
+            "1",
+            "--workspace",
+            str(store.home),
+            "--kinds",
+            TABLE,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert late.returncode == 75
     assert "Another attempt" in late.stdout
     assert steps_done(store, job) == 0
@@ -180,8 +210,22 @@ def test_a_child_of_an_earlier_attempt_does_not_start(store):
 def test_a_child_that_loses_its_job_ends_at_once_with_what_it_started(store):
     job = store.jobs.submit("has-child", "local", {}).id
     store.jobs.take(job, "one:1:1.0")
-    child = subprocess.Popen([sys.executable, "-m", "tlcore.jobs.child", job, "--attempt", "1", "--workspace",
-                              str(store.home), "--kinds", TABLE], cwd=ROOT, start_new_session=True)  # fmt: skip
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "tlcore.jobs.child",
+            job,
+            "--attempt",
+            "1",
+            "--workspace",
+            str(store.home),
+            "--kinds",
+            TABLE,
+        ],
+        cwd=ROOT,
+        start_new_session=True,
+    )
     file = store.jobs.folder(job) / "grandchild"
     wait_for(lambda: file.exists() and file.read_text())
     grandchild = int(file.read_text())

@@ -32,8 +32,9 @@ def answers(errors, units: int, rng, seeds: int = 3, spread: float = 0.015) -> l
         for _ in range(seeds):
             share = np.clip(error + rng.normal(0, spread), 0.002, 0.998)
             luck = np.where(rng.random(units) < 0.7, hard, rng.random(units))
-            row.append(Records([str(i) for i in range(units)], np.arange(units),
-                               {"right": (luck >= share).astype(float)}))  # fmt: skip
+            row.append(
+                Records([str(i) for i in range(units)], np.arange(units), {"right": (luck >= share).astype(float)})
+            )
         out.append(row)
     return out
 

@@ -25,11 +25,19 @@ from tlcore.store.tables import CANCELLED, SUCCEEDED
 
 
 def spec(photos, tiny_source, **changes):
-    return from_dict({
-        "name": "patterns", "task": "image-classification", "data": {"path": str(photos)}, "source": str(tiny_source),
-        "strategy": "linear-probe-then-fine-tune", "seeds": 2, "budget": {"epochs": 2},
-        "options": {"image_size": 32, "batch_size": 16}, **changes,
-    })  # fmt: skip
+    return from_dict(
+        {
+            "name": "patterns",
+            "task": "image-classification",
+            "data": {"path": str(photos)},
+            "source": str(tiny_source),
+            "strategy": "linear-probe-then-fine-tune",
+            "seeds": 2,
+            "budget": {"epochs": 2},
+            "options": {"image_size": 32, "batch_size": 16},
+            **changes,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +82,10 @@ def test_scores_of_the_parts_are_those_of_the_kept_outputs(finished):
     folders = sorted((store.runs.folder(run_id) / "savings").glob("n-*"))
     assert len(folders) == 3
     for folder, point in zip(folders, told["arms"]["twin"]["points"], strict=False):
-        right = [(np.load(folder / "arms/twin" / f"seed-{s}" / "outputs-test.npy").argmax(1) == truth).mean()
-                 for s in range(2)]  # fmt: skip
+        right = [
+            (np.load(folder / "arms/twin" / f"seed-{s}" / "outputs-test.npy").argmax(1) == truth).mean()
+            for s in range(2)
+        ]
         assert point["per_seed"] == pytest.approx(right)
 
 

@@ -40,8 +40,13 @@ def share(logits):
 
 
 def examples(truth):
-    return SimpleNamespace(labels=truth, unknown=np.zeros(len(truth), int), ids=[str(i) for i in range(len(truth))],
-                           groups=np.arange(len(truth)), __len__=lambda self: len(truth))  # fmt: skip
+    return SimpleNamespace(
+        labels=truth,
+        unknown=np.zeros(len(truth), int),
+        ids=[str(i) for i in range(len(truth))],
+        groups=np.arange(len(truth)),
+        __len__=lambda self: len(truth),
+    )
 
 
 def test_enough_examples_give_a_label_its_own_threshold_and_few_share_one():
@@ -90,23 +95,34 @@ def test_test_labels_choose_nothing():
     assert (here.columns["prediction"] != half.columns["prediction"]).any()
 
 
-@pytest.mark.parametrize(("own", "words"), [
-    ((True, True), "Each label is given from a threshold of its own"),
-    ((True, False), "1 of 2 labels are given from a threshold of their own"),
-    ((False, False), "All labels are given from a probability of 0.3 up"),
-    ((False, None), "All labels are given from one half up"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ((True, True), "Each label is given from a threshold of its own"),
+        ((True, False), "1 of 2 labels are given from a threshold of their own"),
+        ((False, False), "All labels are given from a probability of 0.3 up"),
+        ((False, None), "All labels are given from one half up"),
+    ],
+)
 def test_the_report_says_how_they_were_chosen(own, words):
-    rows = [{"label": name, "threshold": 0.5 if None in own else 0.3, "own": bool(one), "n": 5, "f1": 0.5,
-             "f1_half": 0.4} for name, one in zip("ab", own, strict=True)]  # fmt: skip
-    told = {"labels": rows, "n_validation": 40, "half": {"metrics": {"macro-f1": 0.4}},
-            "difference": {"value": 0.1, "interval": [-0.02, 0.22]}}  # fmt: skip
+    rows = [
+        {"label": name, "threshold": 0.5 if None in own else 0.3, "own": bool(one), "n": 5, "f1": 0.5, "f1_half": 0.4}
+        for name, one in zip("ab", own, strict=True)
+    ]
+    told = {
+        "labels": rows,
+        "n_validation": 40,
+        "half": {"metrics": {"macro-f1": 0.4}},
+        "difference": {"value": 0.1, "interval": [-0.02, 0.22]},
+    }
     text = str(operating.sentence(told, {"metrics": {"macro-f1": 0.5}}, TASK.metrics[0]))
     assert words in text
     if None in own:
         return
-    assert "is 50 % with them and 40 % with one half for all labels (95 % interval of the difference -2 to 22 points" \
-        in text  # fmt: skip
+    assert (
+        "is 50 % with them and 40 % with one half for all labels (95 % interval of the difference -2 to 22 points"
+        in text
+    )
 
 
 @pytest.fixture
@@ -114,14 +130,19 @@ def path(tmp_path):
     """A bundle of two labels a text may have; its network is never run."""
     files = {
         "labels.json": json.dumps(["a", "b"]).encode(),
-        "preprocessing.json": json.dumps({"size": 8, "canvas": 8, "interpolation": "bicubic", "mean": [0] * 3,
-                                          "std": [1] * 3}).encode(),
+        "preprocessing.json": json.dumps(
+            {"size": 8, "canvas": 8, "interpolation": "bicubic", "mean": [0] * 3, "std": [1] * 3}
+        ).encode(),
         "calibration.json": json.dumps({"temperature": 1.0, "threshold": 0.5, "thresholds": [0.2, 0.7]}).encode(),
         "model.onnx": bytes(100),
         "example/expected.json": b'{"probability": [0.3, 0.6], "prediction": "a", "confidence": 0.3}',
-    }  # fmt: skip
-    manifest = {"format": 1, "task": "image-classification", "name": "x",
-                "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}}  # fmt: skip
+    }
+    manifest = {
+        "format": 1,
+        "task": "image-classification",
+        "name": "x",
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
         for name, content in {**files, "manifest.json": json.dumps(manifest).encode()}.items():
             archive.writestr(name, content)
@@ -142,8 +163,10 @@ def test_they_can_be_taken_out_of_a_bundle_and_put_back(path):
     assert Bundle.open(path).calibration.thresholds == [0.2, 0.7]
 
 
-@pytest.mark.parametrize("told", [{"threshold": 0.5, "thresholds": [0.5]}, {"thresholds": [0.5, 0.5]},
-                                  {"threshold": 0.5, "thresholds": [0.5, 1.5]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "told",
+    [{"threshold": 0.5, "thresholds": [0.5]}, {"thresholds": [0.5, 0.5]}, {"threshold": 0.5, "thresholds": [0.5, 1.5]}],
+)
 def test_forged_thresholds_are_refused(path, told):
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}

@@ -68,8 +68,18 @@ def test_on_the_strategy_page_it_is_chosen_already(tmp_path, monkeypatch):
     store.close()
 
 
-@pytest.mark.parametrize("task", ["text-classification", "multi-label-text-classification", "token-classification",
-                                  "question-answering", "translation", "summarization", "text-generation"])  # fmt: skip
+@pytest.mark.parametrize(
+    "task",
+    [
+        "text-classification",
+        "multi-label-text-classification",
+        "token-classification",
+        "question-answering",
+        "translation",
+        "summarization",
+        "text-generation",
+    ],
+)
 def test_it_stands_for_whatever_gradients_would_train(task, store):
     """A head that is solved stays: it looks at every example once and takes the least memory of all."""
     found = tasks.find(task)
@@ -107,13 +117,28 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
     monkeypatch.setattr(measuring, "LARGE", 1_000)
     folder, made = pair_models.write_model(tmp_path / "t5", "t5"), pairs(tmp_path, store)
     task, source = tasks.find("translation"), sources.open_source(str(folder), store)
-    asked = Spec(task=task.id, data=Data(dataset=made.fingerprint), source=str(folder), seeds=1, baseline="none",
-                 budget={"epochs": 1}, options={"batch_size": 16})  # fmt: skip
+    asked = Spec(
+        task=task.id,
+        data=Data(dataset=made.fingerprint),
+        source=str(folder),
+        seeds=1,
+        baseline="none",
+        budget={"epochs": 1},
+        options={"batch_size": 16},
+    )
     advice = lambda: flow.advised(asked, task, made, source, store, lambda *told, **more: None, "local")  # noqa: E731
     plan = flow.plan_for(asked, task, made, source, advice)
     assert plan["strategy"] == "lora"
-    told = Fitting(task, made, source, task.fit_target(made), plan, tmp_path / "run", store.home / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        task,
+        made,
+        source,
+        task.fit_target(made),
+        plan,
+        tmp_path / "run",
+        store.home / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)
     lora = result.measured["lora"]

@@ -51,20 +51,24 @@ def test_texts_are_the_same_by_their_words_whatever_else_is_known_of_them(column
     assert TEXTS.among(rows, known).tolist() == [True, False, "target" in columns]
 
 
-@pytest.mark.parametrize(("said", "found"), [
-    ("word3 word4 Word5", True),
-    ("word3 word5", False),
-    (" ".join(f"word{n}" for n in range(30, 60)), False),
-    (" ".join(f"word{n}" for n in range(25, 60)), True),
-    ("ahead " + LONG + " behind", True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("word3 word4 Word5", True),
+        ("word3 word5", False),
+        (" ".join(f"word{n}" for n in range(30, 60)), False),
+        (" ".join(f"word{n}" for n in range(25, 60)), True),
+        ("ahead " + LONG + " behind", True),
+    ],
+)
 def test_pieces_of_documents_are_known_by_a_run_of_words(said, found):
     assert TEXTS.among(texts(said), texts(LONG, document="a")).tolist() == [found]
     assert TEXTS.among(texts(said), texts(LONG)).tolist() == [False], "a short text may well be part of a longer one"
 
 
-@pytest.mark.parametrize("task", ["text-classification", "multi-label-text-classification", "token-classification",
-                                  "text-generation"])  # fmt: skip
+@pytest.mark.parametrize(
+    "task", ["text-classification", "multi-label-text-classification", "token-classification", "text-generation"]
+)
 def test_unlabelled_texts_lose_those_that_the_run_is_scored_on(task, store, tmp_path):
     said = [text for text, _ in text_models.sentences(60 if task != "text-generation" else 900)]
     (tmp_path / "all.txt").write_text("\n".join(text.upper() for text in said))

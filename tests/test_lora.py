@@ -118,9 +118,16 @@ def test_a_bundle_holds_the_adapters_and_says_how_large_they_are(tmp_path):
     source = text_models.write_model(tmp_path / "source")
     table = text_models.write_table(tmp_path / "t.csv", text_models.sentences(60))
     report = text_models.run(
-        tmp_path, task="text-classification", source=str(source), strategy="lora", baseline="none", seeds=2,
-        data={"path": str(table)}, budget={"epochs": 4}, options={"learning_rate": 0.01, "batch_size": 8},
-    )  # fmt: skip
+        tmp_path,
+        task="text-classification",
+        source=str(source),
+        strategy="lora",
+        baseline="none",
+        seeds=2,
+        data={"path": str(table)},
+        budget={"epochs": 4},
+        options={"learning_rate": 0.01, "batch_size": 8},
+    )
     with zipfile.ZipFile(report["bundle"]) as bundle:
         names = [name for name in bundle.namelist() if name.startswith("adapter/")]
         bundle.extractall(tmp_path / "bundle")
@@ -160,8 +167,15 @@ def test_every_adapter_gets_a_gradient(tmp_path):
 
 def test_under_five_per_cent_of_a_network_of_minilm_size_is_trained(tmp_path):
     """The sizes of all-MiniLM-L6: 6 layers, 384 wide, 30,522 words."""
-    model, _ = text_network(tmp_path, "bert", hidden_size=384, num_hidden_layers=6, num_attention_heads=12,
-                            intermediate_size=1536, vocab_size=30_522)  # fmt: skip
+    model, _ = text_network(
+        tmp_path,
+        "bert",
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+        vocab_size=30_522,
+    )
     model.set_training({"head"})
     hook = lora.Lora(rank=8, alpha=16, dropout=0.05)
     hook.begin(SimpleNamespace(model=model), "cpu")

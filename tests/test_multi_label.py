@@ -107,20 +107,30 @@ def test_commas_in_sentences_are_no_separators(tmp_path):
 
 def test_what_the_check_says(tmp_path):
     rows = [*((text, ";".join(labels)) for text, labels in ROWS), ("one very rare thing", "Travel;odd")]
-    found = {one.code: t(one.sentence) for one in staged(
-        text_models.write_table(tmp_path / "t.csv", rows, "text,labels"), tmp_path).findings}  # fmt: skip
+    found = {
+        one.code: t(one.sentence)
+        for one in staged(text_models.write_table(tmp_path / "t.csv", rows, "text,labels"), tmp_path).findings
+    }
     assert "separated by ;" in found["separator"]
     assert "odd" in found["rare-labels"]
     assert "Travel" in found["look-alike-labels"]
     assert f"Texts without a label: {sum(not labels for _, labels in ROWS)}" in found["label-counts"]
     single = [(text, labels[0]) for text, labels in ROWS if labels]
-    assert "one-label-each" in {one.code for one in staged(
-        text_models.write_table(tmp_path / "u.csv", single), tmp_path).findings}  # fmt: skip
+    assert "one-label-each" in {
+        one.code for one in staged(text_models.write_table(tmp_path / "u.csv", single), tmp_path).findings
+    }
 
 
 def test_same_text_other_labels(tmp_path):
-    rows = [*((text, ";".join(labels)) for text, labels in ROWS), ("twice here", "good;bad"), ("Twice, here!", "good"),
-            ("copied", "bad;good"), ("Copied.", "good;bad"), ("plain", ""), ("plain!", "")]  # fmt: skip
+    rows = [
+        *((text, ";".join(labels)) for text, labels in ROWS),
+        ("twice here", "good;bad"),
+        ("Twice, here!", "good"),
+        ("copied", "bad;good"),
+        ("Copied.", "good;bad"),
+        ("plain", ""),
+        ("plain!", ""),
+    ]
     found = staged(text_models.write_table(tmp_path / "t.csv", rows, "text,labels"), tmp_path)
     assert len(found.rows) == len(ROWS) + 2
     codes = {one.code: one.count for one in found.findings}
@@ -181,8 +191,9 @@ def test_every_label_is_in_every_split(tmp_path, store):
     share = {}
     for name in ("train", "validation", "test"):
         held = made.split(name)["labels"].str.split("; ")
-        share[name] = {label: held.map(lambda own, label=label: label in own).mean()
-                       for label in ("good", "bad", "travel", "rare")}  # fmt: skip
+        share[name] = {
+            label: held.map(lambda own, label=label: label in own).mean() for label in ("good", "bad", "travel", "rare")
+        }
     for label in ("good", "bad", "travel"):
         assert max(part[label] for part in share.values()) - min(part[label] for part in share.values()) < 0.12
     assert all(part["rare"] > 0 for part in share.values())
@@ -192,8 +203,9 @@ def test_scores_by_hand():
     """Three texts, labels a and b, and a fourth text whose only label no training text has."""
     truth = np.array([[1, 0], [1, 1], [0, 0], [0, 0]], bool)
     said = np.array([[1, 1], [1, 0], [0, 0], [0, 0]], bool)
-    records = Records(["1", "2", "3", "4"], np.arange(4),
-                      {"truth": truth, "prediction": said, "unknown": np.array([0, 0, 0, 1])})  # fmt: skip
+    records = Records(
+        ["1", "2", "3", "4"], np.arange(4), {"truth": truth, "prediction": said, "unknown": np.array([0, 0, 0, 1])}
+    )
     found = TASK.aggregate(records, np.array([[1, 1, 1, 1], [1, 0, 0, 0]]), {"labels": ["a", "b"]})
     # a: 2 of 2 right, F1 1; b: said once, there once, never both, F1 0. Micro: 2 hits, 3 said, 3 + 1 there.
     assert found["macro-f1"] == pytest.approx([0.5, 0.5])
@@ -212,8 +224,9 @@ def test_scores_are_those_of_scikit_learn():
 
     rng = np.random.default_rng(0)
     truth, said = rng.random((50, 4)) < 0.4, rng.random((50, 4)) < 0.4
-    records = Records([str(i) for i in range(50)], np.arange(50),
-                      {"truth": truth, "prediction": said, "unknown": np.zeros(50, int)})  # fmt: skip
+    records = Records(
+        [str(i) for i in range(50)], np.arange(50), {"truth": truth, "prediction": said, "unknown": np.zeros(50, int)}
+    )
     found = TASK.aggregate(records, np.ones((1, 50)), {})
     assert found["macro-f1"][0] == pytest.approx(f1_score(truth, said, average="macro"))
     assert found["micro-f1"][0] == pytest.approx(f1_score(truth, said, average="micro"))
@@ -227,8 +240,9 @@ def test_a_solved_head_is_a_logistic_regression_for_each_label():
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 5)).astype(np.float32)
-    truth = np.stack([x[:, 0] + 0.3 * rng.normal(size=400) > 0, x[:, 1] > 0.5, np.ones(400, bool), np.zeros(400, bool)],
-                     axis=1)  # fmt: skip
+    truth = np.stack(
+        [x[:, 0] + 0.3 * rng.normal(size=400) > 0, x[:, 1] > 0.5, np.ones(400, bool), np.zeros(400, bool)], axis=1
+    )
     found = logistic_heads(x[:300], truth[:300], x[300:], truth[300:])
     logits = x[300:] @ found["weight"].T + found["bias"]
     assert ((logits > 0) == truth[300:]).mean(axis=0) == pytest.approx([0.95, 0.97, 1, 1], abs=0.05)
@@ -252,8 +266,16 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK,
+        texts,
+        source,
+        TASK.fit_target(texts),
+        plan,
+        tmp_path / "run",
+        tmp_path / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
@@ -277,10 +299,15 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     """By the command line; predict.py of the bundle gives the report's answers without the studio."""
     report = text_models.run(
         tmp_path,
-        name="labels", task=TASK.id, data={"path": str(table)}, source=str(bert),
-        strategy="feature-extraction", seeds=2, budget={"epochs": 2},
+        name="labels",
+        task=TASK.id,
+        data={"path": str(table)},
+        source=str(bert),
+        strategy="feature-extraction",
+        seeds=2,
+        budget={"epochs": 2},
         options={"batch_size": 16, "learning_rate": 0.01},
-    )  # fmt: skip
+    )
     assert report["metric"] == "macro-f1"
     assert {one["label"] for one in report["per_class"]} == {"bad", "good", "travel"}
     assert report["export"]["agrees"] is True
@@ -292,8 +319,13 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     assert {one["label"]: one["threshold"] for one in report["per_class"]} == from_
     given = list(csv.DictReader((tmp_path / "home" / "runs" / report["run"] / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in given])
-    ran = subprocess.run([sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")], cwd=tmp_path / "bundle",
-                         text=True, capture_output=True, timeout=120)  # fmt: skip
+    ran = subprocess.run(
+        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")],
+        cwd=tmp_path / "bundle",
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert ran.returncode == 0, ran.stderr
     told = list(csv.DictReader(ran.stdout.splitlines()))
     assert [one["prediction"] for one in told] == [one["prediction"] for one in given]
@@ -326,8 +358,10 @@ def _at_one_half(report, home):
     store.close()
     target = TASK.fit_target(made)
     test = TASK.examples(made, {"size": 16, "pad": 0}, target, None)["test"]
-    outputs = np.load(home / "runs" / report["run"] / "arms" / "transfer" / f"seed-{report['packed']['seed']}"
-                      / "outputs-test.npy")  # fmt: skip
-    records = Records(test.ids, np.arange(len(test)),
-                      {"truth": test.labels, "prediction": outputs > 0, "unknown": test.unknown})  # fmt: skip
+    outputs = np.load(
+        home / "runs" / report["run"] / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "outputs-test.npy"
+    )
+    records = Records(
+        test.ids, np.arange(len(test)), {"truth": test.labels, "prediction": outputs > 0, "unknown": test.unknown}
+    )
     return {name: float(value[0]) for name, value in TASK.aggregate(records, np.ones((1, len(test))), target).items()}

@@ -66,8 +66,9 @@ def test_a_column_that_is_not_there_is_named(table, store):
 def test_texts_have_further_labels_too(store, tmp_path):
     rows = "".join(f"text number {n} about {('food', 'rooms')[n % 2]},{n % 2},{n % 3}\n" for n in range(40))
     (tmp_path / "t.csv").write_text("text,label,tone\n" + rows)
-    found = data.read(Data(path=str(tmp_path / "t.csv"), columns={"also": "tone"}), task=TEXTS, store=store,
-                      owner="local")  # fmt: skip
+    found = data.read(
+        Data(path=str(tmp_path / "t.csv"), columns={"also": "tone"}), task=TEXTS, store=store, owner="local"
+    )
     assert found.with_labels("tone").info.labels == ["0", "1", "2"]
 
 
@@ -139,11 +140,19 @@ def test_a_task_without_a_label_in_a_batch_stays_where_it_is():
 
 
 def spec(path, source, **more):
-    return from_dict({
-        "name": "two", "task": "image-classification", "data": {"path": str(path), "columns": {"also": "shade"}},
-        "source": str(source), "strategy": "multi-task-learning", "seeds": 2, "budget": {"epochs": 2},
-        "options": {"image_size": 32, "batch_size": 8, "learning_rate": 0.002}, **more,
-    })  # fmt: skip
+    return from_dict(
+        {
+            "name": "two",
+            "task": "image-classification",
+            "data": {"path": str(path), "columns": {"also": "shade"}},
+            "source": str(source),
+            "strategy": "multi-task-learning",
+            "seeds": 2,
+            "budget": {"epochs": 2},
+            "options": {"image_size": 32, "batch_size": 8, "learning_rate": 0.002},
+            **more,
+        }
+    )
 
 
 def test_without_a_second_task_it_says_what_to_do(table, store, tiny_source):
@@ -163,8 +172,16 @@ def fitting(told, store, **options):
     plan = flow.plan_for(told, PICTURES, dataset, source)
     made = store.runs.create(told, "local")
     watch = Watch(lambda *words, **more: None, store, made.id, plan)
-    return Fitting(PICTURES, dataset, source, PICTURES.fit_target(dataset), plan, store.runs.folder(made.id),
-                       store.home / "cache", watch)  # fmt: skip
+    return Fitting(
+        PICTURES,
+        dataset,
+        source,
+        PICTURES.fit_target(dataset),
+        plan,
+        store.runs.folder(made.id),
+        store.home / "cache",
+        watch,
+    )
 
 
 @pytest.mark.parametrize("weighting", ["uniform", "uncertainty", "gradnorm"])
@@ -208,8 +225,9 @@ def test_a_label_that_no_training_example_has_counts_for_nothing(table, store):
 
 def test_the_side_task_is_really_learned(table, store, tiny_source):
     """Dark and light are told apart by its head, on examples that have no such label in training as well."""
-    told = spec(table, tiny_source, budget={"epochs": 12}, options={"image_size": 32, "batch_size": 8,
-                                                                     "learning_rate": 0.005})  # fmt: skip
+    told = spec(
+        table, tiny_source, budget={"epochs": 12}, options={"image_size": 32, "batch_size": 8, "learning_rate": 0.005}
+    )
     run = fitting(told, store)
     result = fit.fit(run)["transfer"][0]
     side = run.sides["shade"]
@@ -223,8 +241,11 @@ def test_the_report_tells_task_by_task(table, store, tiny_source, tmp_path):
     (tmp_path / "spec.yaml").write_text(told.to_yaml())
     done = subprocess.run(
         [sys.executable, "-m", "tlcore", "run", tmp_path / "spec.yaml", "--json", "--workspace", tmp_path / "w"],
-        capture_output=True, text=True, env={**os.environ}, timeout=280,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env={**os.environ},
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(done.stdout)
     target, shade = report["tasks"]

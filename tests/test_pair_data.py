@@ -76,10 +76,17 @@ def test_a_dataset_of_the_hub_gives_pairs(tmp_path, monkeypatch):
     assert found_pairs(staged("hf://owner/name", tmp_path, task=tasks.find("summarization"))) == sorted(PAIRS)
 
 
-@pytest.mark.parametrize("names", [
-    ("train.en", "train.pt"), ("source.txt", "target.txt"), ("corpus.en-pt.en", "corpus.en-pt.pt"),
-    ("src-all.txt", "tgt-all.txt"), ("text.document", "text.summary"), ("all_en.txt", "all_pt.txt"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train.en", "train.pt"),
+        ("source.txt", "target.txt"),
+        ("corpus.en-pt.en", "corpus.en-pt.pt"),
+        ("src-all.txt", "tgt-all.txt"),
+        ("text.document", "text.summary"),
+        ("all_en.txt", "all_pt.txt"),
+    ],
+)
 @pytest.mark.parametrize("packed", [False, True])
 def test_two_aligned_files_in_a_folder_or_a_zip(tmp_path, names, packed):
     source = sides(tmp_path / "up", names)
@@ -184,7 +191,7 @@ BROKEN = {
     "all the same source": ({"t.csv": b"source,target\n" + b"hello,x\n" * 9}, None),
     "empty lines only": ({"a.en": b"\n" * 9, "a.pt": b"\n" * 9}, "Its source text is empty"),
     "bytes of no encoding": ({"a.en": bytes(range(1, 256)), "a.pt": bytes(range(255, 0, -1))}, None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -35,15 +35,27 @@ def finished(tmp_path_factory, table):
     """A whole run by the command line, both arms, and where it lies."""
     folder = tmp_path_factory.mktemp("pair-run")
     bert = text_models.write_model(folder / "bert")
-    (folder / "spec.yaml").write_text(yaml.safe_dump({
-        "name": "pairs", "task": "translation", "data": {"path": str(table)}, "source": str(bert),
-        "strategy": "fine-tuning", "seeds": 2, "budget": {"epochs": 12},
-        "options": {"batch_size": 8, "learning_rate": 0.01},
-    }))  # fmt: skip
+    (folder / "spec.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "name": "pairs",
+                "task": "translation",
+                "data": {"path": str(table)},
+                "source": str(bert),
+                "strategy": "fine-tuning",
+                "seeds": 2,
+                "budget": {"epochs": 12},
+                "options": {"batch_size": 8, "learning_rate": 0.01},
+            }
+        )
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
-    )  # fmt: skip
+        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TLCORE_HOME": str(folder / "home")},
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads(done.stdout)
 
@@ -88,16 +100,20 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
     rows = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in rows], "source,target")
     done = subprocess.run(
-        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")], cwd=tmp_path / "bundle", text=True,
-        capture_output=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")],
+        cwd=tmp_path / "bundle",
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     told = list(csv.DictReader(done.stdout.splitlines()))
     assert [one["prediction"] for one in told] == [one["prediction"] for one in rows]
     assert [one["input"] for one in told] == [f"asked.csv:{i}" for i in range(2, len(rows) + 2)]
     expected = json.loads((tmp_path / "bundle" / "example" / "expected.json").read_text())
-    assert expected["prediction"] == next(one["prediction"] for one in rows if one["text"] in (
-        tmp_path / "bundle" / "example" / "texts.csv").read_text())  # fmt: skip
+    assert expected["prediction"] == next(
+        one["prediction"] for one in rows if one["text"] in (tmp_path / "bundle" / "example" / "texts.csv").read_text()
+    )
     bundle = Bundle.open(report["bundle"])
     assert [row.prediction for row in bundle.predict([one["text"] for one in rows])] == [
         one["prediction"] for one in rows

@@ -10,8 +10,7 @@ import pytest
 from tlcore.tasks import pair_scores
 from tlcore.tasks.naive_pairs import lead
 
-WORDS = ("o", "homem", "corre", "no", "parque", "com", "a", "mulher", ",", "e", "dois", "cães", "!", "ação", "é",
-         ".")  # fmt: skip
+WORDS = ("o", "homem", "corre", "no", "parque", "com", "a", "mulher", ",", "e", "dois", "cães", "!", "ação", "é", ".")
 
 
 def corpora(count: int) -> list[tuple[list[str], list[str]]]:
@@ -37,8 +36,9 @@ def test_sums_of_counts_give_sacrebleus_corpus_scores_on_every_resampled_corpus(
         weights = rng.multinomial(n, [1 / n] * n, size=4)
         found = pair_scores.translation_metrics(weights @ pair_scores.translation_counts(written, references))
         for draw, drawn in enumerate(weights):
-            ours, theirs = ([text for text, k in zip(side, drawn, strict=True) for _ in range(k)]
-                            for side in (written, references))  # fmt: skip
+            ours, theirs = (
+                [text for text, k in zip(side, drawn, strict=True) for _ in range(k)] for side in (written, references)
+            )
             assert 100 * found["chrf"][draw] == pytest.approx(sacrebleu.corpus_chrf(ours, [theirs]).score, abs=1e-9)
             assert 100 * found["bleu"][draw] == pytest.approx(sacrebleu.corpus_bleu(ours, [theirs]).score, abs=1e-9)
 
@@ -50,8 +50,9 @@ def test_known_values():
     )
     counts = pair_scores.translation_counts(["", "zzz"], ["the cat", "qqq"])
     assert {k: float(v[0]) for k, v in pair_scores.translation_metrics(counts.sum(0, keepdims=True)).items()} == {
-        "chrf": 0.0, "bleu": 0.0
-    }  # fmt: skip
+        "chrf": 0.0,
+        "bleu": 0.0,
+    }
 
 
 def test_the_longest_common_subsequence_is_that_of_brute_force():
@@ -66,8 +67,10 @@ def test_the_longest_common_subsequence_is_that_of_brute_force():
 def test_rouge_by_hand():
     """police killed the gunman / police kill the gunman / the gunman kill police: the example of Lin 2004."""
     reference = "police killed the gunman"
-    found = pair_scores.summary_counts(["Police kill the gunman.", "the gunman kill police", "", "Ação já"],
-                                       [reference, reference, reference, "ação, já!"])  # fmt: skip
+    found = pair_scores.summary_counts(
+        ["Police kill the gunman.", "the gunman kill police", "", "Ação já"],
+        [reference, reference, reference, "ação, já!"],
+    )
     assert found[0, :3] == pytest.approx([3 / 4, 3 / 4, 1 / 3])
     assert found[1, :3] == pytest.approx([1 / 2, 3 / 4, 1 / 3])
     assert found[2, :3] == pytest.approx([0, 0, 0])

@@ -142,9 +142,12 @@ def test_marians_two_sides_are_those_of_sentencepiece(tmp_path):
     for side, texts in zip(("source", "target"), zip(*pair_models.pairs(300), strict=True), strict=True):
         (tmp_path / "texts").write_text("\n".join(f"{text}." for text in texts))
         sentencepiece.SentencePieceTrainer.train(
-            input=str(tmp_path / "texts"), model_prefix=str(tmp_path / side), vocab_size=60, hard_vocab_limit=False,
+            input=str(tmp_path / "texts"),
+            model_prefix=str(tmp_path / side),
+            vocab_size=60,
+            hard_vocab_limit=False,
             minloglevel=2,
-        )  # fmt: skip
+        )
         os.replace(tmp_path / f"{side}.model", tmp_path / f"{side}.spm")
         kept = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / f"{side}.spm"))
         pieces |= {kept.id_to_piece(i): None for i in range(3, kept.get_piece_size())}
@@ -192,8 +195,13 @@ def test_models_of_many_languages_and_of_many_duties_are_told_which(folders, pai
     with torch.inference_mode():
         out = TASK.outputs(model, batch, TASK.loss(model, batch)[1])
     assert out["ids"][:, 0].tolist() == [names["por_Latn"]] * 2
-    told = {"model_type": "t5", "task_specific_params": {"summarization": {"prefix": "summarize: "},
-                                                         "translation_en_to_pt": {"prefix": "to pt: "}}}  # fmt: skip
+    told = {
+        "model_type": "t5",
+        "task_specific_params": {
+            "summarization": {"prefix": "summarize: "},
+            "translation_en_to_pt": {"prefix": "to pt: "},
+        },
+    }
     assert pair_tokens.prefix(told, "summarization", (None, None)) == "summarize: "
     assert pair_tokens.prefix(told, "translation", ("en", "pt")) == "to pt: "
     assert pair_tokens.prefix(told, "translation", (None, None)) == ""
@@ -207,15 +215,21 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folders):
         opened(folder).build(None, True)
     text_models.write_tokenizer(folder)
     told = json.loads((folder / "config.json").read_text())
-    for change, expected in (({"d_ff": 10**9}, "no text network can have"), ({"num_layers": 5}, "missing keys"),
-                             ({"auto_map": {"AutoModel": "x.Y"}}, "program code")):  # fmt: skip
+    for change, expected in (
+        ({"d_ff": 10**9}, "no text network can have"),
+        ({"num_layers": 5}, "missing keys"),
+        ({"auto_map": {"AutoModel": "x.Y"}}, "program code"),
+    ):
         (folder / "config.json").write_text(json.dumps({**told, **change}))
         with pytest.raises(UnusableInput, match=expected):
             opened(folder).build(None, True)
     with pytest.raises(UnusableInput, match="network only 20"):
         opened(pair_models.write_model(tmp_path / "b", "bart", vocab_size=20)).build(None, True)
-    (folder / "config.json").write_text(json.dumps({"model_type": "encoder-decoder", "encoder": {"model_type": "vit"},
-                                                    "decoder": {"model_type": "bert"}}))  # fmt: skip
+    (folder / "config.json").write_text(
+        json.dumps(
+            {"model_type": "encoder-decoder", "encoder": {"model_type": "vit"}, "decoder": {"model_type": "bert"}}
+        )
+    )
     with pytest.raises(UnusableInput, match="not known here"):
         opened(folder)
 
@@ -227,8 +241,9 @@ def fitting(source, pairs, store, tmp_path, strategy, epochs=1):
     context = PlanContext(pairs.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 1e-3, TASK.rate, False)
     spec = Spec(task=TASK.id, data=Data(dataset=pairs.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(TASK, pairs, source, TASK.fit_target(pairs), plan, tmp_path, store.home / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK, pairs, source, TASK.fit_target(pairs), plan, tmp_path, store.home / "cache", Tally(lambda *a, **k: None)
+    )
     told.folder.mkdir(exist_ok=True)
     return told
 

@@ -21,8 +21,16 @@ METRIC = tasks.find("image-classification").metrics[0]
 
 def plan(strategy, **changes):
     spec = Spec(task="image-classification", data=Data(path="x"), strategy=strategy, **changes)
-    context = PlanContext(n_train=200, size=64, parameters=3_500_000, device="cpu", epochs=None, batch_size=None,
-                          learning_rate=None, sides=("size",))  # fmt: skip
+    context = PlanContext(
+        n_train=200,
+        size=64,
+        parameters=3_500_000,
+        device="cpu",
+        epochs=None,
+        batch_size=None,
+        learning_rate=None,
+        sides=("size",),
+    )
     return make_plan(spec, strategy, context, {"size": 64}, METRIC)
 
 

@@ -120,8 +120,9 @@ def test_texts_learn_to_guess_hidden_words(texts, bert, store, monkeypatch):
     assert any("word_embeddings" in name for name in moved)
     assert not any(name.startswith("net.head") for name in moved)
     assert result.shared["objective"] == "masked"
-    assert set(weights(result)) == {name.removeprefix("net.").removeprefix("encoder.") for name in before
-                                    if "position_ids" not in name}  # fmt: skip
+    assert set(weights(result)) == {
+        name.removeprefix("net.").removeprefix("encoder.") for name in before if "position_ids" not in name
+    }
 
 
 def test_the_labels_of_a_second_set_are_learned_with_a_head_of_their_own(dataset, tiny_source, store, tmp_path):
@@ -154,8 +155,9 @@ def vars_of(told):
 
 @pytest.mark.parametrize("kind", ["pictures", "texts"])
 @pytest.mark.parametrize("killed", ["inside", "after"])
-def test_a_kill_inside_or_after_it_changes_nothing(kind, killed, dataset, heap, texts, tiny_source, bert, store,
-                                                   monkeypatch):  # fmt: skip
+def test_a_kill_inside_or_after_it_changes_nothing(
+    kind, killed, dataset, heap, texts, tiny_source, bert, store, monkeypatch
+):
     case = (PICTURES, dataset, heap, tiny_source) if kind == "pictures" else (TEXTS, *texts, bert)
     undisturbed = fit.fit(prepared(*case, store, epochs=3))["transfer"][0]
     told = prepared(*case, store, epochs=3)
@@ -197,14 +199,20 @@ def test_what_the_run_is_judged_by_is_left_out(dataset, photos, tiny_source, sto
     assert result.shared["examples"] == dataset.info.n["train"]
 
 
-@pytest.mark.parametrize("kind", ["test_resnet", "test_convnext", "test_efficientnet", "test_vit", "vit", "resnet",
-                                  "mobilenet_v1", "dinov2"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind", ["test_resnet", "test_convnext", "test_efficientnet", "test_vit", "vit", "resnet", "mobilenet_v1", "dinov2"]
+)
 def test_a_body_without_its_head_is_a_source_model(kind, tmp_path):
     size = {"vit": 64, "dinov2": 70}.get(kind)
     opened = open_folder(write(kind, tmp_path / "one"), nameless())
     model = opened.build(3, True, image_size=size, seed=1).eval()
-    told = {"input_size": model.input_size, "mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic",
-            "crop_pct": 0.9}  # fmt: skip
+    told = {
+        "input_size": model.input_size,
+        "mean": [0.5] * 3,
+        "std": [0.5] * 3,
+        "interpolation": "bicubic",
+        "crop_pct": 0.9,
+    }
     pixels = torch.rand(2, 3, model.input_size, model.input_size)
     with torch.no_grad():
         features = model.features(pixels)
@@ -226,8 +234,9 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
     folder = told.folder / "arms" / "transfer" / once.SOURCE
     write_zip(tmp_path / "pre-trained.zip", folder)
     about = {"pre_training": {"set": "heap", "examples": 50}, "licence": "mit"}
-    model = store.models.publish(tmp_path / "pre-trained.zip", name="mine", owner="local", task=TEXTS.id, run_id=None,
-                                 about=about)  # fmt: skip
+    model = store.models.publish(
+        tmp_path / "pre-trained.zip", name="mine", owner="local", task=TEXTS.id, run_id=None, about=about
+    )
     found = sources.find(f"library/{model.id}", store)
     assert "50 examples" in str(found.source_task)
     assert TEXTS.id in {task.id for task in tasks.served_by(found)}
@@ -275,8 +284,19 @@ def test_random_weights_are_a_start_too(texts, store, monkeypatch, tmp_path):
 
 
 def context(modality="image", sets=None, labelled=True, **options):
-    return PlanContext(200, 64, 3_500_000, "cpu", None, None, None, modality=modality, sets=sets or {},
-                       labelled=labelled, options=resolved(STRATEGY, options))  # fmt: skip
+    return PlanContext(
+        200,
+        64,
+        3_500_000,
+        "cpu",
+        None,
+        None,
+        None,
+        modality=modality,
+        sets=sets or {},
+        labelled=labelled,
+        options=resolved(STRATEGY, options),
+    )
 
 
 def test_what_is_missing_or_does_not_go_together_is_said():
@@ -332,12 +352,19 @@ def test_a_whole_run_tells_of_it_and_leaves_a_source_with_a_card(photos, tiny_so
     folder.mkdir()
     for at in range(24):
         draw("dots", 7_000 + at).save(folder / f"{at}.png")
-    spec = from_dict({
-        "name": "patterns", "task": "image-classification", "source": str(tiny_source), "seeds": 2,
-        "strategy": "pre-training-then-fine-tuning", "data": {"path": str(photos), "unlabelled": str(folder)},
-        "budget": {"epochs": 1}, "options": {"batch_size": 16, "learning_rate": 1e-3, "image_size": 32},
-        "strategy_options": {"epochs": 2},
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "name": "patterns",
+            "task": "image-classification",
+            "source": str(tiny_source),
+            "seeds": 2,
+            "strategy": "pre-training-then-fine-tuning",
+            "data": {"path": str(photos), "unlabelled": str(folder)},
+            "budget": {"epochs": 1},
+            "options": {"batch_size": 16, "learning_rate": 1e-3, "image_size": 32},
+            "strategy_options": {"epochs": 2},
+        }
+    )
     run = store.runs.create(spec, "local")
     job = store.jobs.get(run.id)
     flow.work(store, job, lambda *told, **more: None)

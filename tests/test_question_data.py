@@ -47,8 +47,10 @@ def written(path, rows):
 
 def hub(row):
     """A row as datasets of the hub have it."""
-    answers = {"text": [row["answer"]] if row["answer"] else [],
-               "answer_start": [row["answer_start"]] if row["answer"] else []}  # fmt: skip
+    answers = {
+        "text": [row["answer"]] if row["answer"] else [],
+        "answer_start": [row["answer_start"]] if row["answer"] else [],
+    }
     return {"title": "one", "context": row["context"], "question": row["question"], "answers": answers}
 
 
@@ -80,8 +82,14 @@ def test_columns_are_mapped_by_the_person(tmp_path):
 
 
 def one(context, question, answers, **more):
-    return {"data": [{"title": "x", "paragraphs": [{"context": context, "qas": [
-        {"question": question, "answers": answers, **more}]}]}]}  # fmt: skip
+    return {
+        "data": [
+            {
+                "title": "x",
+                "paragraphs": [{"context": context, "qas": [{"question": question, "answers": answers, **more}]}],
+            }
+        ]
+    }
 
 
 CONTEXT = "  The café closed in 1999. It opened again in 2004, in 2004 indeed.  "
@@ -112,21 +120,24 @@ def test_answers_are_looked_for_where_they_do_not_stand(tmp_path, answers, words
     assert codes == ({code} if code else set())
 
 
-@pytest.mark.parametrize(("row", "reason"), [
-    (("A b c.", "Which?", [{"text": "zebra", "answer_start": 0}]), "stands nowhere"),
-    (("", "Which?", []), "context is empty"),
-    ((None, "Which?", []), "context is empty"),
-    (("\u2003\n ", "Which?", []), "context is empty"),
-    (("A b c.", "  ", []), "question is empty"),
-    (("A b c.", None, []), "question is empty"),
-    ((["A b c."], "Which?", []), "list or a record"),
-    (("A b c.", {"q": 1}, []), "list or a record"),
-    (("A b c.", "Which?", [{"text": "b", "answer_start": "two"}]), "not a whole number"),
-    (("A b c.", "Which?", [{"text": "b", "answer_start": 2.5}]), "not a whole number"),
-    (("A b c.", "Which?", [{"text": ["b", ["c"]]}]), "not text but a list"),
-    (("x " * 60_000, "Which?", []), "context is longer than 100,000"),
-    (("A b c.", "Which? " * 400, []), "question is longer than 2,000"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (("A b c.", "Which?", [{"text": "zebra", "answer_start": 0}]), "stands nowhere"),
+        (("", "Which?", []), "context is empty"),
+        ((None, "Which?", []), "context is empty"),
+        (("\u2003\n ", "Which?", []), "context is empty"),
+        (("A b c.", "  ", []), "question is empty"),
+        (("A b c.", None, []), "question is empty"),
+        ((["A b c."], "Which?", []), "list or a record"),
+        (("A b c.", {"q": 1}, []), "list or a record"),
+        (("A b c.", "Which?", [{"text": "b", "answer_start": "two"}]), "not a whole number"),
+        (("A b c.", "Which?", [{"text": "b", "answer_start": 2.5}]), "not a whole number"),
+        (("A b c.", "Which?", [{"text": ["b", ["c"]]}]), "not text but a list"),
+        (("x " * 60_000, "Which?", []), "context is longer than 100,000"),
+        (("A b c.", "Which? " * 400, []), "question is longer than 2,000"),
+    ],
+)
 def test_a_bad_question_is_set_aside_with_its_row_and_the_rest_is_used(tmp_path, row, reason):
     good = text_models.questions(5)
     text_models.write_questions(tmp_path / "a.json", good)
@@ -146,21 +157,25 @@ def test_contradictions_and_odd_parts_are_set_aside(tmp_path):
     told["data"] += [
         *one("A b c.", "Which?", [{"text": "b", "answer_start": 2}], is_impossible=True)["data"],
         *one("A b d.", "Which?", [], is_impossible=False)["data"],
-        "no article", {"title": "t"}, {"title": "t", "paragraphs": ["no paragraph", {"context": "A b e."}]},
+        "no article",
+        {"title": "t"},
+        {"title": "t", "paragraphs": ["no paragraph", {"context": "A b e."}]},
         {"title": "t", "paragraphs": [{"context": "A b f.", "qas": ["no question", 7]}]},
-    ]  # fmt: skip
+    ]
     (tmp_path / "a.json").write_text(json.dumps(told))
     found = staged(tmp_path / "a.json", tmp_path)
     assert len(found.rows) == 10
     reasons = [t(aside.reason) for aside in found.set_aside()]
     assert reasons == [
         "It is marked as impossible to answer, and has an answer.",
-        "It has no answer, and is not marked as impossible to answer.", "Article 8 has no list of paragraphs.",
-        "Article 9 has no list of paragraphs.", "Paragraph 1 of article 10 has no list of questions.",
+        "It has no answer, and is not marked as impossible to answer.",
+        "Article 8 has no list of paragraphs.",
+        "Article 9 has no list of paragraphs.",
+        "Paragraph 1 of article 10 has no list of questions.",
         "Paragraph 2 of article 10 has no list of questions.",
         "A question in paragraph 1 of article 11 is not an object.",
         "A question in paragraph 1 of article 11 is not an object.",
-    ]  # fmt: skip
+    ]
 
 
 BROKEN = {
@@ -178,18 +193,30 @@ BROKEN = {
     "no answer column": ("q.csv", b"context,question\na,b\n", "no column for the answer"),
     "only a header": ("q.csv", b"context,question,answer\n", "no text"),
     "ragged": ("q.csv", b"context,question,answer\n" + b"a,b\n" * 5, "cells"),
-    "no answer anywhere": ("q.csv", b"context,question,answer\n" + b"".join(b"c%d,q,\n" % i for i in range(9)),
-                           "None of the questions has an answer"),
-    "answers nowhere": ("q.csv", b"context,question,answer\n" + b"".join(b"c%d,q,zz\n" % i for i in range(9)),
-                        "stands nowhere"),
-    "one context": ("q.csv", b"context,question,answer\n" + b"".join(b"a b,q%d,b\n" % i for i in range(9)),
-                    "at least one group each"),
-    "odd splits": ("q.csv", b"context,question,answer,split\n" + b"".join(b"a b %d,q,b,x\n" % i for i in range(9)),
-                   "Its split is x"),
+    "no answer anywhere": (
+        "q.csv",
+        b"context,question,answer\n" + b"".join(b"c%d,q,\n" % i for i in range(9)),
+        "None of the questions has an answer",
+    ),
+    "answers nowhere": (
+        "q.csv",
+        b"context,question,answer\n" + b"".join(b"c%d,q,zz\n" % i for i in range(9)),
+        "stands nowhere",
+    ),
+    "one context": (
+        "q.csv",
+        b"context,question,answer\n" + b"".join(b"a b,q%d,b\n" % i for i in range(9)),
+        "at least one group each",
+    ),
+    "odd splits": (
+        "q.csv",
+        b"context,question,answer,split\n" + b"".join(b"a b %d,q,b,x\n" % i for i in range(9)),
+        "Its split is x",
+    ),
     "a picture": ("q.csv", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, None),
     "jsonl of lists": ("q.jsonl", b"[1]\n[2]\n", None),
     "no parquet": ("q.parquet", b"PAR1 nothing of the kind PAR1", "damaged"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -271,11 +298,20 @@ def official_f1(gold, said):
 
 
 CASES = [
-    ("The Norman conquest", ["Norman Conquest."], 1, 1), ("in 1066", ["1066"], 0, 2 / 3),
-    ("", [], 1, 1), ("", ["1066"], 0, 0), ("1066", [], 0, 0), ("the", ["an"], 1, 1), ("the", ["x"], 0, 0),
-    ("red red green", ["red green green"], 0, 2 / 3), ("U.S.A.", ["USA"], 1, 1), ("10 %", ["10"], 1, 1),
-    ("blue", ["red", "dark blue", "blue sky"], 0, 2 / 3), ("a b c", ["d e"], 0, 0), ("É", ["é"], 1, 1),
-]  # fmt: skip
+    ("The Norman conquest", ["Norman Conquest."], 1, 1),
+    ("in 1066", ["1066"], 0, 2 / 3),
+    ("", [], 1, 1),
+    ("", ["1066"], 0, 0),
+    ("1066", [], 0, 0),
+    ("the", ["an"], 1, 1),
+    ("the", ["x"], 0, 0),
+    ("red red green", ["red green green"], 0, 2 / 3),
+    ("U.S.A.", ["USA"], 1, 1),
+    ("10 %", ["10"], 1, 1),
+    ("blue", ["red", "dark blue", "blue sky"], 0, 2 / 3),
+    ("a b c", ["d e"], 0, 0),
+    ("É", ["é"], 1, 1),
+]
 
 
 @pytest.mark.parametrize(("said", "gold", "exact", "f1"), CASES)

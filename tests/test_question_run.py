@@ -21,9 +21,16 @@ def finished(tmp_path_factory, bert, table):
     """A whole run by the command line, both arms, and where it lies."""
     folder = tmp_path_factory.mktemp("question-run")
     return folder, text_models.run(
-        folder, name="questions", task=TASK.id, data={"path": str(table)}, source=str(bert), strategy="fine-tuning",
-        seeds=2, budget={"epochs": 3}, options={"batch_size": 16, "learning_rate": 0.01, "max_length": 24},
-    )  # fmt: skip
+        folder,
+        name="questions",
+        task=TASK.id,
+        data={"path": str(table)},
+        source=str(bert),
+        strategy="fine-tuning",
+        seeds=2,
+        budget={"epochs": 3},
+        options={"batch_size": 16, "learning_rate": 0.01, "max_length": 24},
+    )
 
 
 def test_the_command_line_tells_the_whole_story(finished):
@@ -51,10 +58,19 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
     text_models.write_questions(tmp_path / "asked.csv", asked)
     (tmp_path / "asked.jsonl").write_text("\n".join(map(json.dumps, [*asked, {"context": "", "question": "x"}])))
     done = subprocess.run(
-        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv"), str(tmp_path / "asked.jsonl"),
-         "example/questions.csv"],
-        cwd=tmp_path / "bundle", text=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-I",
+            "predict.py",
+            str(tmp_path / "asked.csv"),
+            str(tmp_path / "asked.jsonl"),
+            "example/questions.csv",
+        ],
+        cwd=tmp_path / "bundle",
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     told = list(csv.DictReader(done.stdout.splitlines()))
     n = len(given)
@@ -71,9 +87,11 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
         assert "".join(one["context"][a:b] for a, b, _ in row.spans) == row.prediction
     strange = opened_.predict([{"context": "  ", "question": "x"}, {"context": "a b", "question": ""}, "text", 3])
     assert [str(row.reason) for row in strange] == [
-        "Its context is empty.", "Its question is empty.", "A question and a context are needed.",
+        "Its context is empty.",
+        "Its question is empty.",
         "A question and a context are needed.",
-    ]  # fmt: skip
+        "A question and a context are needed.",
+    ]
     answers = opened_.predict_paths([tmp_path / "asked.csv", tmp_path / "none.csv"])
     assert len(answers.rows) == n
     assert answers.set_aside == [{"input": str(tmp_path / "none.csv"), "reason": "There is no such file."}]
@@ -113,9 +131,12 @@ def test_without_onnx_predict_py_uses_torch(finished, tmp_path):
         archive.extractall(tmp_path)
     (tmp_path / "model.onnx").unlink()
     done = subprocess.run(
-        [sys.executable, "-I", "predict.py", "example/questions.csv"], cwd=tmp_path, text=True, capture_output=True,
+        [sys.executable, "-I", "predict.py", "example/questions.csv"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
         timeout=120,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     expected = json.loads((tmp_path / "example" / "expected.json").read_text())
     row = next(csv.DictReader(done.stdout.splitlines()))

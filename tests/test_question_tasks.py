@@ -115,9 +115,15 @@ def test_damaged_weights_are_refused(tmp_path, bert):
 
 
 ODD = [
-    "naïve café", "ação não é İstanbul", "日本語 の 文", "a\u0301cute e\u0301", "👩\u200d💻 codes 💻",
-    "x\u00a0y\tz  w", "ﬁne ﬀ", "STRASSE ß",
-]  # fmt: skip
+    "naïve café",
+    "ação não é İstanbul",
+    "日本語 の 文",
+    "a\u0301cute e\u0301",
+    "👩\u200d💻 codes 💻",
+    "x\u00a0y\tz  w",
+    "ﬁne ﬀ",
+    "STRASSE ß",
+]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -183,8 +189,9 @@ def test_the_best_answer_by_hand():
         every = [
             (scores[i, 0] + scores[j, 1], at[i, 0], at[j, 1])
             for scores, at in zip(logits, places, strict=True)
-            for i in range(2, len(scores)) for j in range(i, min(len(scores), i + longest))
-        ]  # fmt: skip
+            for i in range(2, len(scores))
+            for j in range(i, min(len(scores), i + longest))
+        ]
         best = max(every)
         null = min(one[0].sum() for one in logits)
         start, end, none, sure, score, empty = best_answer(logits, places, longest, lead)
@@ -281,12 +288,21 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
 
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), questions, "cpu")
-    context = PlanContext(questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 3, 16, 1e-3, TASK.rate,
-                          TASK.solves)  # fmt: skip
+    context = PlanContext(
+        questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 3, 16, 1e-3, TASK.rate, TASK.solves
+    )
     spec = Spec(task=TASK.id, data=Data(dataset=questions.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(TASK, questions, source, TASK.fit_target(questions), plan, tmp_path / "run", tmp_path / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK,
+        questions,
+        source,
+        TASK.fit_target(questions),
+        plan,
+        tmp_path / "run",
+        tmp_path / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 3e-3)
     model = TASK.load(result.weights, source.source)
@@ -309,15 +325,24 @@ def test_it_learns_what_can_be_learned(tmp_path, store):
 
     folder = text_models.write_model(tmp_path / "bert")
     rows = [one for one in text_models.questions(300) if one["question"] == "was it bad"]
-    made = data.read(Data(path=str(text_models.write_questions(tmp_path / "q.json", rows))), task=TASK, store=store,
-                     owner="local")  # fmt: skip
+    made = data.read(
+        Data(path=str(text_models.write_questions(tmp_path / "q.json", rows))), task=TASK, store=store, owner="local"
+    )
     source = opened(folder)
     processor = TASK.processor(source.preprocess, Options(), made, "cpu")
     context = PlanContext(made.info.n["train"], 60, 5_000, "cpu", 15, 16, 1e-2, 1.0, TASK.solves)
     spec = Spec(task=TASK.id, data=Data(dataset=made.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, "scratch", context, processor, TASK.metrics[0])
-    told = Fitting(TASK, made, source, TASK.fit_target(made), plan, tmp_path / "run", tmp_path / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK,
+        made,
+        source,
+        TASK.fit_target(made),
+        plan,
+        tmp_path / "run",
+        tmp_path / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)
     test = told.examples["test"]

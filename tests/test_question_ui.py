@@ -22,9 +22,16 @@ def home(tmp_path_factory):
     table = text_models.write_questions(folder / "q.csv", text_models.questions(120))
     bert = text_models.write_model(folder / "bert")
     report = text_models.run(
-        folder, name="questions", task=TASK, data={"path": str(table)}, source=str(bert), strategy="fine-tuning",
-        seeds=2, budget={"epochs": 1}, options={"batch_size": 16, "learning_rate": 0.01},
-    )  # fmt: skip
+        folder,
+        name="questions",
+        task=TASK,
+        data={"path": str(table)},
+        source=str(bert),
+        strategy="fine-tuning",
+        seeds=2,
+        budget={"epochs": 1},
+        options={"batch_size": 16, "learning_rate": 0.01},
+    )
     return folder, report["run"]
 
 

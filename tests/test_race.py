@@ -138,16 +138,29 @@ def test_near_is_one_standard_error_of_the_paired_difference(first, last, near):
 
 
 def asked_for(dataset, source, **changes):
-    spec = from_dict({
-        "task": "image-classification", "data": {"dataset": dataset.fingerprint}, "source": str(source),
-        "budget": {"epochs": 4}, "options": {"image_size": 32, "batch_size": 8}, **changes,
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "task": "image-classification",
+            "data": {"dataset": dataset.fingerprint},
+            "source": str(source),
+            "budget": {"epochs": 4},
+            "options": {"image_size": 32, "batch_size": 8},
+            **changes,
+        }
+    )
     return race.request(spec, dataset.fingerprint)
 
 
 def scores_of(told):
-    return [(one["strategy"], one["rate"], one["dropped_at"], [(r["epochs"], r["score"], r["interval"], r["loss"])
-             for r in one["rungs"]]) for one in told["candidates"]]  # fmt: skip
+    return [
+        (
+            one["strategy"],
+            one["rate"],
+            one["dropped_at"],
+            [(r["epochs"], r["score"], r["interval"], r["loss"]) for r in one["rungs"]],
+        )
+        for one in told["candidates"]
+    ]
 
 
 def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch):
@@ -185,8 +198,10 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
     told = next(one for one in race.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
     from tlcore.tasks.logistic_head import logistic_head
 
-    features = {name: np.load(next((store.home / "cache" / "features").glob(f"*-{name}.npz")))["features"]
-                for name in ("train", "validation")}  # fmt: skip
+    features = {
+        name: np.load(next((store.home / "cache" / "features").glob(f"*-{name}.npz")))["features"]
+        for name in ("train", "validation")
+    }
     labels = sorted(dataset.split("train")["label"].unique())
     truth = {name: np.array([labels.index(one) for one in dataset.split(name)["label"]]) for name in features}
     head = logistic_head(features["train"], truth["train"], features["validation"], truth["validation"], len(labels))
@@ -201,12 +216,28 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     expected = race.kept(store, asked)
     race.path(store, asked).unlink()
     working = race.path(store, asked).with_suffix("")
-    command = [sys.executable, "-m", "tlcore", "advise", "--task", "image-classification", "--data",
-               dataset.fingerprint, "--source", str(tiny_source), "--race", "--json"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "tlcore",
+        "advise",
+        "--task",
+        "image-classification",
+        "--data",
+        dataset.fingerprint,
+        "--source",
+        str(tiny_source),
+        "--race",
+        "--json",
+    ]
     environment = {**os.environ, "TLCORE_HOME": str(store.home)}
     job = store.jobs.submit("race", "local", asked, lane="train")
-    child = [sys.executable, "-c", f"from tlcore.store import Store; from tlcore.jobs.foreground import run_here; "
-             f"run_here(Store.open({str(store.home)!r}), {job.id!r})"]  # fmt: skip
+    child = [
+        sys.executable,
+        "-c",
+        f"from tlcore.store import Store; from tlcore.jobs.foreground import run_here; "
+        f"run_here(Store.open({str(store.home)!r}), {job.id!r})",
+    ]
     process = subprocess.Popen(child, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 60
     while len(list(working.glob("*/*/done.json"))) < 3 and time.monotonic() < limit:
@@ -239,20 +270,37 @@ def test_a_race_is_cancelled(store, dataset, tiny_source):
 
 def result(asked) -> dict:
     def rung(epochs, score):
-        return {"epochs": epochs, "rate": None, "score": score, "interval": [score - 0.1, score + 0.05], "loss": 0.3,
-                "seconds": 2.0}  # fmt: skip
+        return {
+            "epochs": epochs,
+            "rate": None,
+            "score": score,
+            "interval": [score - 0.1, score + 0.05],
+            "loss": 0.3,
+            "seconds": 2.0,
+        }
 
     told = {
         "candidates": [
             {"strategy": "feature-extraction", "rate": None, "rungs": [rung(None, 0.8)] * 3, "dropped_at": None},
             {"strategy": "fine-tuning", "rate": 1e-3, "rungs": [rung(3, 0.5)], "dropped_at": 1},
-            {"strategy": "linear-probe-then-fine-tune", "rate": 1e-3, "dropped_at": None,
-             "rungs": [rung(3, 0.8), rung(4, 0.81), rung(12, 0.9)]},
+            {
+                "strategy": "linear-probe-then-fine-tune",
+                "rate": 1e-3,
+                "dropped_at": None,
+                "rungs": [rung(3, 0.8), rung(4, 0.81), rung(12, 0.9)],
+            },
         ],
-        "winner": "linear-probe-then-fine-tune", "clear": True, "runner_up": None, "seconds": 9.0, "n_validation": 40,
-        "n_own": 20, "turns": 2,
-        "share": True, "metric_title": say("accuracy").model_dump(), "asked": asked,
-    }  # fmt: skip
+        "winner": "linear-probe-then-fine-tune",
+        "clear": True,
+        "runner_up": None,
+        "seconds": 9.0,
+        "n_validation": 40,
+        "n_own": 20,
+        "turns": 2,
+        "share": True,
+        "metric_title": say("accuracy").model_dump(),
+        "asked": asked,
+    }
     told["sentences"] = {name: one.model_dump() for name, one in race.sentences(told).items()}
     return told
 

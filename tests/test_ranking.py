@@ -28,8 +28,14 @@ def test_all_are_ranked_and_a_broken_one_is_listed(dataset, store, folders, tmp_
     shutil.copytree(folders[0], broken)
     (broken / "model.safetensors").write_bytes(b"no weights")
     said = []
-    rows = guidance.rank(dataset, TASK, [str(broken), *folders], store, SMALL,
-                         lambda share, sentence=None, **more: said.append((share, str(sentence))))  # fmt: skip
+    rows = guidance.rank(
+        dataset,
+        TASK,
+        [str(broken), *folders],
+        store,
+        SMALL,
+        lambda share, sentence=None, **more: said.append((share, str(sentence))),
+    )
     assert {row["id"] for row in rows[:2]} == set(folders)
     assert rows[0]["score"] >= rows[1]["score"]
     assert rows[2]["id"] == str(broken)
@@ -80,12 +86,19 @@ def test_pictures_are_decoded_once_for_sources_that_see_them_alike(dataset, stor
 def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
     def told(*values):
         evidence = evidence_module.measure(dataset)
-        evidence.transferability = dict(zip(ESTIMATES, ({"value": values[0]}, {"value": values[1]}, *values[2:]),
-                                            strict=True))  # fmt: skip
+        evidence.transferability = dict(
+            zip(ESTIMATES, ({"value": values[0]}, {"value": values[1]}, *values[2:]), strict=True)
+        )
         return evidence
 
-    found = scores({"a": told(0.9, 0.8, 1.0, 3.0), "b": told(0.8, 0.8, 2.0, None), "c": told(0.7, 0.6, 0.0, 2.0),
-                    "unknown": evidence_module.measure(dataset)})  # fmt: skip
+    found = scores(
+        {
+            "a": told(0.9, 0.8, 1.0, 3.0),
+            "b": told(0.8, 0.8, 2.0, None),
+            "c": told(0.7, 0.6, 0.0, 2.0),
+            "unknown": evidence_module.measure(dataset),
+        }
+    )
     # a beats: probe 2, neighbours 1.5, LogME 1, H-score 2, of 8
     assert found == {"a": 0.8125, "b": 0.5625, "c": 0.125, "unknown": None}
     assert scores({"alone": told(0.5, 0.5, 0.0, 0.0)}) == {"alone": 1.0}
@@ -94,8 +107,11 @@ def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
 def test_jobs_rank(dataset, store, folders):
     from tlcore.jobs.foreground import run_here
 
-    job = store.jobs.submit("rank", "local", {"task": TASK.id, "dataset": dataset.fingerprint, "source": folders[0],
-                                              "options": {"image_size": 32}})  # fmt: skip
+    job = store.jobs.submit(
+        "rank",
+        "local",
+        {"task": TASK.id, "dataset": dataset.fingerprint, "source": folders[0], "options": {"image_size": 32}},
+    )
     done = run_here(store, job.id)
     assert done.state == "succeeded", done.error
     ids = {row["id"] for row in guidance.kept_ranking(store, dataset.fingerprint)}

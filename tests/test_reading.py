@@ -110,10 +110,14 @@ def test_minilm_reads_english_better_than_portuguese(store):
     from tlcore import sources
 
     minilm = sources.open_source("bundled/minilm-l6", store)
-    english = ["A committee of experts met last week to discuss the new rules for harbours and coastal roads.",
-               "She closed the window because the rain had begun to soak the old wooden floor."] * 10  # fmt: skip
-    portuguese = ["Uma comissão de especialistas reuniu-se na semana passada para discutir as regras dos portos.",
-                  "Ela fechou a janela porque a chuva começara a molhar o velho assoalho de madeira."] * 10  # fmt: skip
+    english = [
+        "A committee of experts met last week to discuss the new rules for harbours and coastal roads.",
+        "She closed the window because the rain had begun to soak the old wooden floor.",
+    ] * 10
+    portuguese = [
+        "Uma comissão de especialistas reuniu-se na semana passada para discutir as regras dos portos.",
+        "Ela fechou a janela porque a chuva começara a molhar o velho assoalho de madeira.",
+    ] * 10
     ours, theirs = (reading.parts(minilm, texts)[0] for texts in (english, portuguese))
     assert ours.value > 0.85
     assert theirs.value < 0.6

@@ -37,8 +37,20 @@ def report(context):
 
 
 def test_it_holds_what_the_command_line_promises(context, report):
-    for key in ("run", "task", "metric", "n_test", "seeds", "strategy", "requested_strategy", "transfer", "baseline",
-                "difference", "verdict", "bundle"):  # fmt: skip
+    for key in (
+        "run",
+        "task",
+        "metric",
+        "n_test",
+        "seeds",
+        "strategy",
+        "requested_strategy",
+        "transfer",
+        "baseline",
+        "difference",
+        "verdict",
+        "bundle",
+    ):
         assert key in report
     assert report["run"] == context.run_id
     assert (report["n_test"], report["seeds"], report["metric"]) == (18, 3, "accuracy")
@@ -118,13 +130,27 @@ def test_where_the_twin_stood_when_transfer_was_done(context):
     metric = context.task.metrics[0]
 
     def point(seed, seconds, score, trial="final", arm="twin"):
-        return {"arm": arm, "seed": seed, "trial": trial, "phase": 0, "epoch": 1, "seconds": seconds,
-                "validation_accuracy": score}  # fmt: skip
+        return {
+            "arm": arm,
+            "seed": seed,
+            "trial": trial,
+            "phase": 0,
+            "epoch": 1,
+            "seconds": seconds,
+            "validation_accuracy": score,
+        }
 
-    points = pd.DataFrame([
-        point(0, 1.0, 0.3), point(0, result.seconds, 0.5), point(0, result.seconds + 1, 0.9), point(1, 1.1, 0.7),
-        point(1, 3.0, 0.99, trial="0.01"), point(0, 3.0, 0.99, arm="transfer"), point(2, 1e6, 0.9),
-    ])  # fmt: skip
+    points = pd.DataFrame(
+        [
+            point(0, 1.0, 0.3),
+            point(0, result.seconds, 0.5),
+            point(0, result.seconds + 1, 0.9),
+            point(1, 1.1, 0.7),
+            point(1, 3.0, 0.99, trial="0.01"),
+            point(0, 3.0, 0.99, arm="transfer"),
+            point(2, 1e6, 0.9),
+        ]
+    )
     found = stood_at(points, [result], context.arms["twin"], metric)
     assert found == {"seconds": result.seconds, "validation": pytest.approx(0.6), "seeds": 2, "of": 3}
     late = stood_at(pd.DataFrame([point(0, 1e6, 0.9)]), [result], context.arms["twin"], metric)
@@ -256,13 +282,19 @@ def test_the_verdict_says_above_or_below_and_no_signed_number(verdict, value, wo
 @pytest.mark.parametrize(("other", "word"), [("twin", "Negative transfer"), ("sentence", "A simpler way does better")])
 def test_losing_to_a_baseline_is_not_called_negative_transfer(task, other, word):
     report = {
-        "verdict": "negative-transfer", "difference": {"value": -0.2, "interval": [-0.3, -0.1]},
-        "n_test": 70, "seeds": 3, "reference": {"id": other, "title": say("that").model_dump()},
-    }  # fmt: skip
+        "verdict": "negative-transfer",
+        "difference": {"value": -0.2, "interval": [-0.3, -0.1]},
+        "n_test": 70,
+        "seeds": 3,
+        "reference": {"id": other, "title": say("that").model_dump()},
+    }
     assert str(heading(report)) == word
     assert str(verdict_sentence(report, tasks.find(task).metrics[0])).startswith(f"{word}: ")
 
 
 def test_headings_of_other_verdicts():
     assert [str(heading({"verdict": one})) for one in ("transfer-helps", "no-clear-difference", None)] == [
-        "Transfer helps", "No clear difference", "No verdict"]  # fmt: skip
+        "Transfer helps",
+        "No clear difference",
+        "No verdict",
+    ]

@@ -126,8 +126,10 @@ def test_holm_by_hand():
 
 
 def simulated(rng, accuracy, n=400, seeds=3):
-    return [records(np.where((rng.random(n) < accuracy)[:, None], [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(n, int))
-            for _ in range(seeds)]  # fmt: skip
+    return [
+        records(np.where((rng.random(n) < accuracy)[:, None], [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(n, int))
+        for _ in range(seeds)
+    ]
 
 
 def test_p_values_agree_with_the_intervals():
@@ -141,8 +143,10 @@ def test_p_values_agree_with_the_intervals():
 
 def test_many_runs_are_judged_together():
     rng = np.random.default_rng(5)
-    runs = [multiple.Scored(str(i), "data", simulated(rng, 0.9 if i == 0 else 0.7), simulated(rng, 0.7), {})
-            for i in range(3)]  # fmt: skip
+    runs = [
+        multiple.Scored(str(i), "data", simulated(rng, 0.9 if i == 0 else 0.7), simulated(rng, 0.7), {})
+        for i in range(3)
+    ]
     other = multiple.Scored("elsewhere", "other data", simulated(rng, 0.9), simulated(rng, 0.5), {})
     told = multiple.compare(TASK, [*runs, other])
     assert [one["verdict"] for one in told["twins"]] == ["transfer-helps", None, None, "transfer-helps"]
@@ -161,8 +165,16 @@ def test_a_weak_part_is_found_and_a_sound_one_is_not():
     right = rng.random(n) < np.where(place == 0, 0.5, 0.9)
     told = records(np.where(right[:, None], [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(n, int))
     camera = np.array(["old", "new", "newest"])[place]
-    rows = pd.DataFrame({"id": np.arange(n).astype(str), "file": "x", "label": "a", "split": "test",
-                         "camera": camera, "width": rng.integers(10, 500, n)})  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "id": np.arange(n).astype(str),
+            "file": "x",
+            "label": "a",
+            "split": "test",
+            "camera": camera,
+            "width": rng.integers(10, 500, n),
+        }
+    )
     parts = list(slices.by_column(rows))
     assert sum(mask.sum() for _, mask in parts[:3]) == n
     assert sum(mask.sum() for _, mask in parts[3:]) == n

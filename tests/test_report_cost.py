@@ -18,17 +18,29 @@ def test_time_to_a_score_by_hand():
     metric = Metric("accuracy", say("accuracy"))
     points = pd.DataFrame(
         [
-            {"arm": "twin", "seed": seed, "trial": "final", "phase": 0, "epoch": e, "seconds": 2.0 * e,
-             "validation_accuracy": (0.2, 0.5, 0.7, 0.6)[e] + 0.1 * seed}
-            for seed in (0, 1) for e in range(4)
+            {
+                "arm": "twin",
+                "seed": seed,
+                "trial": "final",
+                "phase": 0,
+                "epoch": e,
+                "seconds": 2.0 * e,
+                "validation_accuracy": (0.2, 0.5, 0.7, 0.6)[e] + 0.1 * seed,
+            }
+            for seed in (0, 1)
+            for e in range(4)
         ]
-    )  # fmt: skip
+    )
     report = {
         "transfer": {"per_seed": [{"seed": 0, "seconds": 1.5, "validation": {"accuracy": 0.9}}], "seconds_search": 0.2},
-        "baseline": {"per_seed": [{"seed": 0, "seconds": 7.0, "validation": {"accuracy": 0.7}},
-                                  {"seed": 1, "seconds": 6.0, "validation": {"accuracy": 0.8}}],
-                     "seconds_search": 3.0},
-    }  # fmt: skip
+        "baseline": {
+            "per_seed": [
+                {"seed": 0, "seconds": 7.0, "validation": {"accuracy": 0.7}},
+                {"seed": 1, "seconds": 6.0, "validation": {"accuracy": 0.8}},
+            ],
+            "seconds_search": 3.0,
+        },
+    }
     told = time_to_score.reached(points, report, metric, 0.6)
     assert told["transfer"] == {"seconds": 1.5, "seeds": 1, "of": 1, "seconds_search": 0.2}
     # seed 0 began one second before its first point and has 0.7 at 4 s; seed 1 has 0.6 at 2 s
@@ -66,8 +78,11 @@ def test_watts_are_read_where_the_machine_tells_and_not_made_up(monkeypatch, tmp
 
 def test_the_watts_of_a_gpu_are_the_mean_of_what_nvml_tells(monkeypatch):
     readings = iter([100_000, 300_000, *[200_000] * 1000])
-    board = SimpleNamespace(nvmlInit=lambda: None, nvmlDeviceGetHandleByIndex=lambda at: at,
-                            nvmlDeviceGetPowerUsage=lambda handle: next(readings))  # fmt: skip
+    board = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda at: at,
+        nvmlDeviceGetPowerUsage=lambda handle: next(readings),
+    )
     monkeypatch.setitem(sys.modules, "pynvml", board)
     monkeypatch.setattr(power, "EVERY", 0.01)
     with power.Meter("cuda") as meter:

@@ -36,8 +36,10 @@ def test_a_run_is_mirrored_once(told, tmp_path, monkeypatch):
     assert run.data.tags["verdict"] == str(made["verdict"])
     curve = client.get_metric_history(run_id, "twin.seed-1.validation_accuracy")
     assert [(point.step, point.value) for point in sorted(curve, key=lambda p: p.step)] == [
-        (1, pytest.approx(0.325)), (2, pytest.approx(0.35)), (3, pytest.approx(0.375)),
-    ]  # fmt: skip
+        (1, pytest.approx(0.325)),
+        (2, pytest.approx(0.35)),
+        (3, pytest.approx(0.375)),
+    ]
     assert {item.path for item in client.list_artifacts(run_id)} >= {
         "report.json",
         "report.html",

@@ -125,8 +125,12 @@ def test_the_source_answers_as_it_is(context):
 )
 def test_the_sentence_names_the_hardest_one(value, low, said):
     def one(name, value, low):
-        return {"title": {"text": name, "params": {}}, "value": 0.6,
-                "difference": {"value": value, "interval": [low, value + 0.05]}, "beaten": low > 0}  # fmt: skip
+        return {
+            "title": {"text": name, "params": {}},
+            "value": 0.6,
+            "difference": {"value": value, "interval": [low, value + 0.05]},
+            "beaten": low > 0,
+        }
 
     entries = [one("easy", 0.5, 0.4), one("hard", value, low), {"difference": None, "beaten": None}]
     told = str(naive.sentence(entries, METRIC))
@@ -137,14 +141,23 @@ def test_the_sentence_names_the_hardest_one(value, low, said):
 
 def negative(report, **changes):
     difference = {**report["difference"], "value": -0.08, "interval": [-0.14, -0.02]}
-    gap = {"transfer": {"train": 0.6, "validation": 0.55, "gap": 0.05},
-           "twin": {"train": 0.95, "validation": 0.8, "gap": 0.15}}  # fmt: skip
+    gap = {
+        "transfer": {"train": 0.6, "validation": 0.55, "gap": 0.05},
+        "twin": {"train": 0.95, "validation": 0.8, "gap": 0.15},
+    }
     return {**report, "difference": difference, "verdict": "negative-transfer", "gap": gap, **changes}
 
 
 def evidence(similarity, probe):
-    return Evidence(n_train=10, n_per_class={"a": 10}, fewest=10, imbalance=1, set_aside=0, similarity=similarity,
-                    transferability={"probe": {"value": probe, "interval": [0, 1]}})  # fmt: skip
+    return Evidence(
+        n_train=10,
+        n_per_class={"a": 10},
+        fewest=10,
+        imbalance=1,
+        set_aside=0,
+        similarity=similarity,
+        transferability={"probe": {"value": probe, "interval": [0, 1]}},
+    )
 
 
 def test_only_what_leans_to_negative_transfer_is_explained(context, report):
@@ -181,11 +194,26 @@ def test_signs_name_their_numbers(context, report):
 def test_a_stuck_loss_and_when_the_twin_overtook(report):
     rows = [("transfer", seed, step, 1 - 0.01 * step, 0.5) for seed in range(2) for step in range(4)]
     scored = ((0.2, 0.7, 0.6), (0.3, 0.4, 0.9))
-    rows += [("twin", seed, step, 1 / (step + 1), score) for seed, scores in enumerate(scored)
-             for step, score in enumerate(scores)]  # fmt: skip
-    points = pd.DataFrame([{"arm": arm, "seed": seed, "trial": "final", "phase": 0, "epoch": step,
-                            "seconds": step + 0.1 * seed, "train_loss": loss, "validation_accuracy": score}
-                           for arm, seed, step, loss, score in rows])  # fmt: skip
+    rows += [
+        ("twin", seed, step, 1 / (step + 1), score)
+        for seed, scores in enumerate(scored)
+        for step, score in enumerate(scores)
+    ]
+    points = pd.DataFrame(
+        [
+            {
+                "arm": arm,
+                "seed": seed,
+                "trial": "final",
+                "phase": 0,
+                "epoch": step,
+                "seconds": step + 0.1 * seed,
+                "train_loss": loss,
+                "validation_accuracy": score,
+            }
+            for arm, seed, step, loss, score in rows
+        ]
+    )
     # Best so far, both seeds: 0.25 at 0.1, 0.5 at 1.0, 0.55 at 1.1.
     assert explanation.overtaken(points, "validation_accuracy", 0.52) == pytest.approx(1.1)
     assert explanation.overtaken(points, "validation_accuracy", 0.95) is None
@@ -194,8 +222,10 @@ def test_a_stuck_loss_and_when_the_twin_overtook(report):
 
 
 def test_a_better_source_comes_first(report):
-    ranking = [{"id": "bundled/other", "title": "Other", "score": 0.9, "probe": {"value": 0.9}},
-               {"id": "here", "title": "Here", "score": 0.5, "probe": {"value": 0.5}}]  # fmt: skip
+    ranking = [
+        {"id": "bundled/other", "title": "Other", "score": 0.9, "probe": {"value": 0.9}},
+        {"id": "here", "title": "Here", "score": 0.5, "probe": {"value": 0.5}},
+    ]
     told = explanation.suggestions(negative(report), "here", ranking, True)
     assert told[0]["draft"] == {"source": "bundled/other"}
     assert "Other" in read(told[0]["sentence"])
@@ -208,8 +238,9 @@ def test_the_twins_longer_budget():
     context = PlanContext(200, 64, 3_500_000, "cpu", 8, None, None)
 
     def plan(times, **budget):
-        spec = Spec(task="image-classification", data=Data(path="x"), strategy="fine-tuning",
-                    budget={"twin": times, **budget})  # fmt: skip
+        spec = Spec(
+            task="image-classification", data=Data(path="x"), strategy="fine-tuning", budget={"twin": times, **budget}
+        )
         return make_plan(spec, "fine-tuning", context, {"size": 64}, METRIC)["arms"]
 
     ordinary, longer = plan(1), plan(2.5, minutes=4)
@@ -226,10 +257,20 @@ def test_the_twins_longer_budget():
 
 
 def test_where_the_twin_stood_at_its_ordinary_budget(context, report):
-    points = pd.DataFrame([{"arm": "twin", "seed": seed, "trial": "final", "epoch": epoch, "seconds": float(epoch),
-                            "validation_accuracy": score}
-                           for seed, scores in enumerate(([0.2, 0.5, 0.4, 0.9], [0.1, 0.3, 0.35, 0.2]))
-                           for epoch, score in enumerate(scores)])  # fmt: skip
+    points = pd.DataFrame(
+        [
+            {
+                "arm": "twin",
+                "seed": seed,
+                "trial": "final",
+                "epoch": epoch,
+                "seconds": float(epoch),
+                "validation_accuracy": score,
+            }
+            for seed, scores in enumerate(([0.2, 0.5, 0.4, 0.9], [0.1, 0.3, 0.35, 0.2]))
+            for epoch, score in enumerate(scores)
+        ]
+    )
     found = twin_budget(points, {"budget": 2, "ordinary_epochs": 2}, context.arms["twin"], METRIC)
     assert found["ordinary"] == pytest.approx((0.5 + 0.35) / 2)
     assert found["longer"] == pytest.approx((0.9 + 0.35) / 2)

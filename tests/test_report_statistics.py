@@ -29,8 +29,11 @@ def arm(rng, accuracy, *, n=200, seeds=3, deviation=0.03, unit=None, ease=None):
 def records(right, unit=None):
     n = len(right)
     truth = np.arange(n) % 2
-    return Records(ids=list(range(n)), unit=np.arange(n) if unit is None else unit,
-                   columns={"truth": truth, "prediction": np.where(right, truth, 1 - truth)})  # fmt: skip
+    return Records(
+        ids=list(range(n)),
+        unit=np.arange(n) if unit is None else unit,
+        columns={"truth": truth, "prediction": np.where(right, truth, 1 - truth)},
+    )
 
 
 def false_verdicts(comparisons=150):

@@ -15,8 +15,13 @@ VERDICTS = ("transfer-helps", "negative-transfer", "no-clear-difference", None)
 
 
 def report(value: float, verdict: str | None) -> dict:
-    return {"difference": {"value": value, "interval": [value - 1, value + 1]}, "verdict": verdict, "n_test": 50,
-            "seeds": 3, "reference": {"id": "x", "title": say("the source model as it is").model_dump()}}  # fmt: skip
+    return {
+        "difference": {"value": value, "interval": [value - 1, value + 1]},
+        "verdict": verdict,
+        "n_test": 50,
+        "seeds": 3,
+        "reference": {"id": "x", "title": say("the source model as it is").model_dump()},
+    }
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -36,14 +41,21 @@ def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
     assert "3.25 higher" in str(telling.verdict_sentence(report(3.25, "transfer-helps"), BITS))
 
 
-@pytest.mark.parametrize(("value", "beaten", "says"), [
-    (2.0, True, "beats the naive too: its perplexity is 2 lower"),
-    (-2.0, False, "does better: counting reaches a perplexity of 24.8; the trained model's is 2 higher"),
-    (0.5, False, "does as well: counting reaches a perplexity of 24.8; the trained model's is 0.5 lower"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "beaten", "says"),
+    [
+        (2.0, True, "beats the naive too: its perplexity is 2 lower"),
+        (-2.0, False, "does better: counting reaches a perplexity of 24.8; the trained model's is 2 higher"),
+        (0.5, False, "does as well: counting reaches a perplexity of 24.8; the trained model's is 0.5 lower"),
+    ],
+)
 def test_the_naive_is_told_the_right_way_round(value, beaten, says):
-    entry = {"title": say("counting").model_dump(), "value": 24.84, "beaten": beaten,
-             "difference": {"value": value, "interval": [value - 1, value + 1]}}  # fmt: skip
+    entry = {
+        "title": say("counting").model_dump(),
+        "value": 24.84,
+        "beaten": beaten,
+        "difference": {"value": value, "interval": [value - 1, value + 1]},
+    }
     assert says in str(naive.sentence([entry], PERPLEXITY))
 
 
@@ -66,11 +78,17 @@ def test_the_twin_is_told_without_per_cent():
     from tlcore import tasks
 
     task = tasks.find("text-generation")
-    found = telling.sentences({
-        **report(3.0, "transfer-helps"), "packed": {"value": 20.0, "interval": [18, 22]}, "naive": [],
-        "stood_at": {"seconds": 4.0, "validation": 31.53, "seeds": 3, "of": 3},
-        "twin_budget": {"times": 2, "epochs": 8, "ordinary": 40.06, "longer": 33.0}, "visible_difference": None,
-    }, task)  # fmt: skip
+    found = telling.sentences(
+        {
+            **report(3.0, "transfer-helps"),
+            "packed": {"value": 20.0, "interval": [18, 22]},
+            "naive": [],
+            "stood_at": {"seconds": 4.0, "validation": 31.53, "seeds": 3, "of": 3},
+            "twin_budget": {"times": 2, "epochs": 8, "ordinary": 40.06, "longer": 33.0},
+            "visible_difference": None,
+        },
+        task,
+    )
     assert "stood at a perplexity of 31.5 on" in str(found["stood_at"])
     assert "reached a perplexity of 40.1 on validation data, in the end 33;" in str(found["twin_budget"])
     assert "plain" not in found
@@ -94,8 +112,13 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
     found = statistics.intervals(task, [seed(0.5), seed(0.6), seed(2.5)], {})
     assert found["perplexity"].interval[0] == 1.0
     assert found["perplexity"].interval[1] > 10
-    told = {"task": task.id, "metric": "perplexity", "strategy": "fine-tuning", "difference": {"value": -1.0},
-            "reference": {"id": "n-gram", "title": say("the source model as it is").model_dump()}}  # fmt: skip
+    told = {
+        "task": task.id,
+        "metric": "perplexity",
+        "strategy": "fine-tuning",
+        "difference": {"value": -1.0},
+        "reference": {"id": "n-gram", "title": say("the source model as it is").model_dump()},
+    }
     kinds = [(one["kind"], one["id"]) for one in explanation.suggestions(told, "bundled/studio-writer", [], True)]
     assert ("reference", None) in kinds
     assert not {"feature-extraction", "linear-probe-then-fine-tune", "scratch"} & {name for _, name in kinds}

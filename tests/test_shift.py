@@ -54,15 +54,25 @@ def test_the_discrepancy_is_that_of_the_strategy():
     assert shift.discrepancy(ours, theirs)[0] == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize(("right", "low", "strategies", "offered"), [
-    (0.95, 0.9, [shift.ADAPT, shift.PRETRAIN], [shift.ADAPT]),
-    (0.60, 0.55, [shift.ADAPT, shift.PRETRAIN], [shift.ADAPT, shift.PRETRAIN]),
-    (0.52, 0.45, [shift.ADAPT, shift.PRETRAIN], [shift.PRETRAIN]),
-    (0.95, 0.9, [shift.PRETRAIN], []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("right", "low", "strategies", "offered"),
+    [
+        (0.95, 0.9, [shift.ADAPT, shift.PRETRAIN], [shift.ADAPT]),
+        (0.60, 0.55, [shift.ADAPT, shift.PRETRAIN], [shift.ADAPT, shift.PRETRAIN]),
+        (0.52, 0.45, [shift.ADAPT, shift.PRETRAIN], [shift.PRETRAIN]),
+        (0.95, 0.9, [shift.PRETRAIN], []),
+    ],
+)
 def test_what_is_offered_follows_from_the_distance(right, low, strategies, offered):
-    told = shift.Compared(n=100, right=right, right_interval=[low, 1.0], proxy_a=4 * right - 2,
-                          interval=[max(0.0, 4 * low - 2), 2.0], mmd=0.1, mmd_chance=0.01)  # fmt: skip
+    told = shift.Compared(
+        n=100,
+        right=right,
+        right_interval=[low, 1.0],
+        proxy_a=4 * right - 2,
+        interval=[max(0.0, 4 * low - 2), 2.0],
+        mmd=0.1,
+        mmd_chance=0.01,
+    )
     found = shift.Shift(name="heap", size=900, strategies=strategies, compared=told)
     assert found.offers == offered
     words = " ".join(map(str, shift.in_words(found)))
@@ -161,15 +171,23 @@ def test_several_labels_a_text_cannot_be_adapted_and_it_is_said(texts, store, tm
 
 def test_auto_measures_says_and_does_not_learn_from_it(dataset, store, tiny_source, tmp_path):
     other = heap(tmp_path / "dim", store, dark=True)
-    spec = from_dict({
-        "task": PICTURES.id, "source": str(tiny_source), "strategy": "auto", "options": {"image_size": 32},
-        "data": {"dataset": dataset.fingerprint, "unlabelled": other.fingerprint},
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "task": PICTURES.id,
+            "source": str(tiny_source),
+            "strategy": "auto",
+            "options": {"image_size": 32},
+            "data": {"dataset": dataset.fingerprint, "unlabelled": other.fingerprint},
+        }
+    )
     opened = sources.open_source(spec.source, store)
     plan = flow.plan_for(
-        spec, PICTURES, dataset, opened,
+        spec,
+        PICTURES,
+        dataset,
+        opened,
         lambda: flow.advised(spec, PICTURES, dataset, opened, store, QUIET, "local"),
-    )  # fmt: skip
+    )
     notes = [str(Sentence.model_validate(note)) for note in plan["notes"]]
     assert plan["sets"] == {}
     assert plan["strategy"] != shift.ADAPT
@@ -181,7 +199,18 @@ def test_auto_measures_says_and_does_not_learn_from_it(dataset, store, tiny_sour
 
 def test_the_command_line_tells_it(dataset, photos, store, tiny_source, tmp_path, capsys):
     heap(tmp_path / "dim", store, dark=True)
-    asked = ["advise", "--task", PICTURES.id, "--data", str(photos), "--source", str(tiny_source),
-             "--unlabelled", str(tmp_path / "dim"), "--workspace", str(store.home)]  # fmt: skip
+    asked = [
+        "advise",
+        "--task",
+        PICTURES.id,
+        "--data",
+        str(photos),
+        "--source",
+        str(tiny_source),
+        "--unlabelled",
+        str(tmp_path / "dim"),
+        "--workspace",
+        str(store.home),
+    ]
     assert main(asked) == 0
     assert "That is a shift" in capsys.readouterr().out

@@ -13,8 +13,13 @@ from tlcore.training.features import Moments
 def moments(mean, var, source_mean, source_var, layer, blocks=4, noise=0.0):
     rng = np.random.default_rng(0)
     mean = np.asarray(mean, float) + noise * rng.normal(size=(blocks, len(mean)))
-    return Moments(mean, np.asarray(var) + mean**2, np.asarray(source_mean, float), np.asarray(source_var, float),
-                   np.asarray(layer))  # fmt: skip
+    return Moments(
+        mean,
+        np.asarray(var) + mean**2,
+        np.asarray(source_mean, float),
+        np.asarray(source_var, float),
+        np.asarray(layer),
+    )
 
 
 def test_distance_by_numeric_integration():

@@ -23,7 +23,7 @@ ELSEWHERE = {
     "owkin/phikon": ("ViTModel", {"add_pooling_layer": False}),
     "facebook/dinov2-small": ("Dinov2Model", {**SMALL, "image_size": 518, "patch_size": 14}),
     "microsoft/rad-dino": ("Dinov2Model", {"image_size": 518, "patch_size": 14}),
-}  # fmt: skip
+}
 
 
 def test_there_are_enough_small_to_large_and_beyond_photographs():
@@ -147,8 +147,14 @@ def test_a_model_of_the_library_is_a_source(store, tiny_source, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for file in tiny_source.iterdir():
             archive.write(file, file.name)
-    model = store.models.publish(path, name="Leaves", owner="ana", task="image-classification", run_id=None,
-                                 about={"labels": ["a", "b"], "licence": "mit", "modality": "image"})  # fmt: skip
+    model = store.models.publish(
+        path,
+        name="Leaves",
+        owner="ana",
+        task="image-classification",
+        run_id=None,
+        about={"labels": ["a", "b"], "licence": "mit", "modality": "image"},
+    )
     source = find(f"library/{model.id}", store)
     assert (source.title, source.licence, source.provider) == ("Leaves", "mit", "ana")
     assert str(source.source_task) == "telling 2 classes apart"
@@ -181,11 +187,20 @@ def test_sources_are_data():
 
 
 # What transformers' own defaults lack of each text encoder's configuration.
-WORDS_250K = {"vocab_size": 250037, "hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12,
-              "intermediate_size": 1536}  # fmt: skip
+WORDS_250K = {
+    "vocab_size": 250037,
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 1536,
+}
 XLM = {"vocab_size": 250002, "max_position_embeddings": 514, "type_vocab_size": 1}
-DEBERTA = {"relative_attention": True, "position_biased_input": False, "pos_att_type": ["p2c", "c2p"],
-           "type_vocab_size": 0}  # fmt: skip
+DEBERTA = {
+    "relative_attention": True,
+    "position_biased_input": False,
+    "pos_att_type": ["p2c", "c2p"],
+    "type_vocab_size": 0,
+}
 TEXT = {
     "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2": WORDS_250K,
     "intfloat/multilingual-e5-small": WORDS_250K,
@@ -195,11 +210,21 @@ TEXT = {
     "distilbert/distilbert-base-uncased": {},
     "google-bert/bert-base-uncased": {},
     "FacebookAI/roberta-base": {"vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1},
-    "google/electra-small-discriminator": {"embedding_size": 128, "hidden_size": 256, "num_attention_heads": 4,
-                                           "intermediate_size": 1024},
+    "google/electra-small-discriminator": {
+        "embedding_size": 128,
+        "hidden_size": 256,
+        "num_attention_heads": 4,
+        "intermediate_size": 1024,
+    },
     "MoritzLaurer/deberta-v3-base-zeroshot-v2.0": {
-        **DEBERTA, "vocab_size": 128100, "num_hidden_layers": 12, "num_attention_heads": 12,
-        "intermediate_size": 3072, "hidden_size": 768, "position_buckets": 256, "share_att_key": True,
+        **DEBERTA,
+        "vocab_size": 128100,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "intermediate_size": 3072,
+        "hidden_size": 768,
+        "position_buckets": 256,
+        "share_att_key": True,
         "norm_rel_ebd": "layer_norm",
     },
     "answerdotai/ModernBERT-base": {"vocab_size": 50368},
@@ -207,7 +232,7 @@ TEXT = {
     "google-bert/bert-base-multilingual-cased": {"vocab_size": 119547},
     "neuralmind/bert-base-portuguese-cased": {"vocab_size": 29794},
     "PORTULAN/albertina-100m-portuguese-ptbr-encoder": {**DEBERTA, "vocab_size": 50265},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("entry", [e for e in CATALOGUE.values() if e.modality == "text"], ids=lambda e: e.id)

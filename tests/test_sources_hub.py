@@ -178,10 +178,15 @@ def test_only_the_needed_files_are_fetched(server, store, model, tmp_path):
     assert not [line for line in server.asked if "pytorch_model" in line]
 
 
-@pytest.mark.parametrize(("names", "code"), [(["config.json", "pytorch_model.bin"], "source-pickle"),
-                                             (["config.json", "model-00001-of-00002.safetensors"], "source-sharded"),
-                                             (["model.safetensors"], "source-config"),
-                                             (["config.json"], "source-weights")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["config.json", "pytorch_model.bin"], "source-pickle"),
+        (["config.json", "model-00001-of-00002.safetensors"], "source-sharded"),
+        (["model.safetensors"], "source-config"),
+        (["config.json"], "source-weights"),
+    ],
+)
 def test_refused_by_its_list_of_files(server, store, tmp_path, names, code):
     server.folder = tmp_path / "listing"
     server.folder.mkdir()
@@ -288,12 +293,21 @@ def test_offline_means_not_asking(server, monkeypatch, store):
 
 def test_a_fresh_process_without_a_hub_is_quick(tmp_path):
     """Imports included, and through a proxy that does not exist."""
-    code = "import time; from tlcore.sources.hub import reachable; t = time.monotonic(); " \
-           "print(reachable(), time.monotonic() - t)"  # fmt: skip
+    code = (
+        "import time; from tlcore.sources.hub import reachable; t = time.monotonic(); "
+        "print(reachable(), time.monotonic() - t)"
+    )
     env = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "HF_ENDPOINT")}
     env |= {"HTTPS_PROXY": f"http://127.0.0.1:{closed_port()}", "HF_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env,
-                          cwd=Path(__file__).parents[1], timeout=60)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=env,
+        cwd=Path(__file__).parents[1],
+        timeout=60,
+    )
     answer, seconds = done.stdout.split()
     assert answer == "False"
     assert float(seconds) < AT_MOST

@@ -242,8 +242,9 @@ def test_half_precision_is_opened_in_single(tmp_path):
 def test_importing_sources_is_light():
     heavy = "('torch', 'timm', 'transformers', 'huggingface_hub', 'safetensors')"
     code = f"import sys, tlcore.sources, tlcore.sources.opening; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          cwd=Path(__file__).parents[1])  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
+    )
     assert done.stdout.strip() == "[]"
 
 

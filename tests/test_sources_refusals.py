@@ -158,8 +158,11 @@ def test_config_may_not_point_elsewhere(folder, tmp_path):
         "custom_load": True,
         "source": "file",
     }
-    edit(folder, pretrained_cfg={**config["pretrained_cfg"], **evil},
-         model_args={"checkpoint_path": str(tmp_path / "evil.pth"), "cache_dir": str(tmp_path)})  # fmt: skip
+    edit(
+        folder,
+        pretrained_cfg={**config["pretrained_cfg"], **evil},
+        model_args={"checkpoint_path": str(tmp_path / "evil.pth"), "cache_dir": str(tmp_path)},
+    )
     open_folder(folder, source()).build(3, pretrained=True)
     assert not (tmp_path / "trace").exists()
 
@@ -170,8 +173,17 @@ def test_truncated_weights(folder):
     refused(folder, "source-weights", "cut off")
 
 
-@pytest.mark.parametrize("content", [b"", b"abc", struct.pack("<Q", 10**15) + b"{}", struct.pack("<Q", 2) + b"{}",
-                                     struct.pack("<Q", 4) + b"nope", struct.pack("<Q", 6) + b'{"a":1'[:6]])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"abc",
+        struct.pack("<Q", 10**15) + b"{}",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 4) + b"nope",
+        struct.pack("<Q", 6) + b'{"a":1'[:6],
+    ],
+)
 def test_weights_that_are_not_safetensors(folder, content):
     (folder / "model.safetensors").write_bytes(content)
     refused(folder, "source-weights")
@@ -260,8 +272,10 @@ def test_a_link_in_a_zip_stays_a_file(store, good, tmp_path):
 
 
 def test_a_zip_bomb_is_not_unpacked(store, good, tmp_path):
-    path = make_zip(tmp_path / "bomb.zip", {"config.json": (good / "config.json").read_bytes(),
-                                            "model.safetensors": b"\0" * 60_000_000})  # fmt: skip
+    path = make_zip(
+        tmp_path / "bomb.zip",
+        {"config.json": (good / "config.json").read_bytes(), "model.safetensors": b"\0" * 60_000_000},
+    )
     assert path.stat().st_size < 200_000
     with pytest.raises(UnusableInput) as caught:
         open_source(str(path), store)

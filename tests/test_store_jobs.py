@@ -148,9 +148,11 @@ def test_one_of_many_threads_wins_each_job(store, tmp_path):
 
 def test_one_of_many_processes_wins_each_job(store, tmp_path):
     jobs = [submit(store) for _ in range(60)]
-    code = ("import sys\nfrom tlcore.store import Store\ns = Store.open(sys.argv[1])\n"
-            "while job := s.jobs.claim('quick', sys.argv[2]):\n"
-            "    print(job.id, s.jobs.finish(job.id, job.attempt, 'succeeded'))\n")  # fmt: skip
+    code = (
+        "import sys\nfrom tlcore.store import Store\ns = Store.open(sys.argv[1])\n"
+        "while job := s.jobs.claim('quick', sys.argv[2]):\n"
+        "    print(job.id, s.jobs.finish(job.id, job.attempt, 'succeeded'))\n"
+    )
     racers = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(tmp_path), str(n)], stdout=subprocess.PIPE, text=True, cwd=ROOT

@@ -111,8 +111,16 @@ def test_a_point_written_again_replaces_the_first(store):
     run = store.runs.create(SPEC, "local")
 
     def point(epoch, **values):
-        return {"run_id": run.id, "arm": "transfer", "seed": 0, "trial": "final", "phase": 0, "epoch": epoch,
-                "seconds": epoch * 1.5, "values": values}  # fmt: skip
+        return {
+            "run_id": run.id,
+            "arm": "transfer",
+            "seed": 0,
+            "trial": "final",
+            "phase": 0,
+            "epoch": epoch,
+            "seconds": epoch * 1.5,
+            "values": values,
+        }
 
     store.runs.add_points([point(1, train_loss=0.9), point(2, train_loss=0.8)])
     store.runs.add_points([point(2, train_loss=0.7, validation_accuracy=0.5), point(3, train_loss=float("nan"))])
@@ -144,7 +152,9 @@ def test_projects_are_renamed_duplicated_and_deleted(store):
     store.projects.save_draft(copy.id, {"task": "other"})
     store.projects.rename(project.id, "Trees")
     assert {p.name: p.draft["task"] for p in store.projects.all("ana")} == {
-        "Trees": "image-classification", "Leaves, again": "other"}  # fmt: skip
+        "Trees": "image-classification",
+        "Leaves, again": "other",
+    }
 
     runs = [store.runs.create(SPEC, "ana", project.id) for _ in range(3)]
     theirs = store.runs.create(SPEC, "ana", copy.id)
@@ -171,8 +181,20 @@ def test_a_run_that_ends_after_its_project_was_deleted_is_swept(store):
     for job in (run.id, measured.id, by_hand.id, savings.id, check.id):
         assert store.jobs.take(job, "w:1:1")
         assert store.jobs.folder(job).is_dir()
-    store.runs.add_points([{"run_id": run.id, "arm": "transfer", "seed": 0, "trial": "final", "phase": 0, "epoch": 1,
-                            "seconds": 1.0, "values": {}}])  # fmt: skip
+    store.runs.add_points(
+        [
+            {
+                "run_id": run.id,
+                "arm": "transfer",
+                "seed": 0,
+                "trial": "final",
+                "phase": 0,
+                "epoch": 1,
+                "seconds": 1.0,
+                "values": {},
+            }
+        ]
+    )
     assert all(store.jobs.finish(job, 1, "succeeded") for job in (measured.id, by_hand.id, check.id))
     store.projects.delete(project.id)
     assert store.jobs.get(check.id) is None

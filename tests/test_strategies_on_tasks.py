@@ -87,17 +87,35 @@ def prepared(task, strategy, case, store, **options):
     dataset, folder = case
     names = [*strategy.needs, *strategy.takes]
     given = {"data": {"dataset": dataset.fingerprint, **dict.fromkeys(names, dataset.fingerprint)}}
-    spec = from_dict({
-        "task": task.id, "source": str(folder), "strategy": strategy.id, "baseline": "none", "seeds": 1, **given,
-        "budget": {"epochs": 1}, "options": {"batch_size": 8, "learning_rate": 1e-3}, "strategy_options": options,
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "task": task.id,
+            "source": str(folder),
+            "strategy": strategy.id,
+            "baseline": "none",
+            "seeds": 1,
+            **given,
+            "budget": {"epochs": 1},
+            "options": {"batch_size": 8, "learning_rate": 1e-3},
+            "strategy_options": options,
+        }
+    )
     source = sources.open_source(spec.source, store)
     sets = dict.fromkeys(names, dataset)
     plan = flow.plan_for(spec, task, dataset, source, sets=sets)
     run = store.runs.create(spec, "local")
     watch = Watch(lambda *told, **more: None, store, run.id, plan)
-    return Fitting(task, dataset, source, task.fit_target(dataset), plan, store.runs.folder(run.id),
-                       store.home / "cache", watch, sets)  # fmt: skip
+    return Fitting(
+        task,
+        dataset,
+        source,
+        task.fit_target(dataset),
+        plan,
+        store.runs.folder(run.id),
+        store.home / "cache",
+        watch,
+        sets,
+    )
 
 
 def state(model):

@@ -38,32 +38,63 @@ BEFORE = {"trial": "pre-training"}
 CASES = {
     "pre-training on pictures": (
         {"strategy": "pre-training-then-fine-tuning", "data": {"path": "photos", "unlabelled": "heap"}},
-        [at("transfer", 0, epoch=1, later=2, **BEFORE), at("transfer", 0, epoch=3, **BEFORE),
-         at("transfer", 1, seed=1, epoch=2), at("plainer", 0, epoch=1, later=1), TWIN],
+        [
+            at("transfer", 0, epoch=1, later=2, **BEFORE),
+            at("transfer", 0, epoch=3, **BEFORE),
+            at("transfer", 1, seed=1, epoch=2),
+            at("plainer", 0, epoch=1, later=1),
+            TWIN,
+        ],
     ),
     "pre-training on texts, a head, all layers": (
-        {"strategy": "pre-training-then-fine-tuning", **OF_TEXTS,
-         "strategy_options": {"then": "linear-probe-then-fine-tune", "start": "random"},
-         "data": {"path": "texts.csv", "unlabelled": "bare.txt"}},
-        [at("transfer", 0, epoch=2, later=1, **BEFORE), at("transfer", "solve"), at("transfer", 3, epoch=1, later=1),
-         at("plainer", "extract"), TWIN],
+        {
+            "strategy": "pre-training-then-fine-tuning",
+            **OF_TEXTS,
+            "strategy_options": {"then": "linear-probe-then-fine-tune", "start": "random"},
+            "data": {"path": "texts.csv", "unlabelled": "bare.txt"},
+        },
+        [
+            at("transfer", 0, epoch=2, later=1, **BEFORE),
+            at("transfer", "solve"),
+            at("transfer", 3, epoch=1, later=1),
+            at("plainer", "extract"),
+            TWIN,
+        ],
     ),
     "mean teacher": (
-        {"strategy": "domain-adaptation", "strategy_options": {"method": "mean-teacher"},
-         "data": {"path": "photos", "unlabelled": "heap"}},
-        [at("transfer", 0, epoch=1, later=3), at("transfer", 0, seed=1, epoch=2, later=1),
-         at("plainer", 0, seed=1, epoch=2), TWIN],
+        {
+            "strategy": "domain-adaptation",
+            "strategy_options": {"method": "mean-teacher"},
+            "data": {"path": "photos", "unlabelled": "heap"},
+        },
+        [
+            at("transfer", 0, epoch=1, later=3),
+            at("transfer", 0, seed=1, epoch=2, later=1),
+            at("plainer", 0, seed=1, epoch=2),
+            TWIN,
+        ],
     ),
     "adversarial adaptation": (
-        {"strategy": "domain-adaptation", "strategy_options": {"method": "cdan"}, **OF_TEXTS,
-         "data": {"path": "texts.csv", "unlabelled": "bare.txt"}},
+        {
+            "strategy": "domain-adaptation",
+            "strategy_options": {"method": "cdan"},
+            **OF_TEXTS,
+            "data": {"path": "texts.csv", "unlabelled": "bare.txt"},
+        },
         [at("transfer", 0, epoch=2, later=1), at("plainer", 0, epoch=1), TWIN],
     ),
     "several tasks by uncertainty": (
-        {"strategy": "multi-task-learning", "strategy_options": {"weighting": "uncertainty"},
-         "data": {"path": "two", "columns": {"also": "shade"}}},
-        [at("transfer", 0, epoch=1, later=2), at("plainer", 0, epoch=2), at("alone-0", 0, seed=1, epoch=1, later=1),
-         TWIN],
+        {
+            "strategy": "multi-task-learning",
+            "strategy_options": {"weighting": "uncertainty"},
+            "data": {"path": "two", "columns": {"also": "shade"}},
+        },
+        [
+            at("transfer", 0, epoch=1, later=2),
+            at("plainer", 0, epoch=2),
+            at("alone-0", 0, seed=1, epoch=1, later=1),
+            TWIN,
+        ],
     ),
     "gradual unfreezing": (
         {"strategy": "gradual-unfreezing", "data": {"path": "photos"}, "budget": {"epochs": 6}},
@@ -78,11 +109,15 @@ CASES = {
         [at("transfer", 0, epoch=1, later=1), at("transfer", "extract"), at("transfer", "solve", seed=1), TWIN],
     ),
     "soup and a pull to the source": (
-        {"strategy": "fine-tuning", "strategy_options": {"soup": True, "pull_to_source": 0.01},
-         "data": {"path": "photos"}, "budget": {"epochs": 5}},
+        {
+            "strategy": "fine-tuning",
+            "strategy_options": {"soup": True, "pull_to_source": 0.01},
+            "data": {"path": "photos"},
+            "budget": {"epochs": 5},
+        },
         [at("transfer", 0, epoch=3, later=2), at("transfer", 0, seed=1, epoch=4), TWIN],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +147,13 @@ def things(tmp_path_factory, tiny_source) -> dict[str, str]:
 def workspace(tmp_path_factory) -> Store:
     """A workspace with a worker on it."""
     store = Store.open(tmp_path_factory.mktemp("killed") / "workspace")
-    worker = subprocess.Popen([sys.executable, "-m", "tests.killed_runs", str(store.home)],
-                              cwd=Path(__file__).parents[1], env={**os.environ, "TLCORE_CHECKPOINT_SECONDS": "0"},
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.killed_runs", str(store.home)],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "TLCORE_CHECKPOINT_SECONDS": "0"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     yield store
     worker.terminate()
     worker.wait(timeout=20)
@@ -122,8 +161,15 @@ def workspace(tmp_path_factory) -> Store:
 
 def asked(case: str, things: dict[str, str]) -> dict[str, object]:
     """The Spec of a case, with the paths of what it names."""
-    told = {"name": case, "task": "image-classification", "source": "tiny", "seeds": 2, "budget": {"epochs": 3},
-            "options": PICTURES, **CASES[case][0]}  # fmt: skip
+    told = {
+        "name": case,
+        "task": "image-classification",
+        "source": "tiny",
+        "seeds": 2,
+        "budget": {"epochs": 3},
+        "options": PICTURES,
+        **CASES[case][0],
+    }
     data = {name: things.get(value, value) if isinstance(value, str) else value for name, value in told["data"].items()}
     return {**told, "source": things[told["source"]], "data": data}
 

@@ -18,8 +18,9 @@ def records(n=200, classes=5, seed=0, groups=None):
     labels = rng.integers(0, classes, n)
     out = rng.normal(size=(n, classes))
     out[np.arange(n), labels] += 1
-    examples = SimpleNamespace(ids=[str(i) for i in range(n)], labels=labels,
-                               groups=np.arange(n) if groups is None else groups)  # fmt: skip
+    examples = SimpleNamespace(
+        ids=[str(i) for i in range(n)], labels=labels, groups=np.arange(n) if groups is None else groups
+    )
     return TASK.evaluate(out, examples, {"labels": list("abcde")})
 
 
@@ -55,9 +56,16 @@ def test_the_picture_size_suits_data_and_machine(side, n, expected):
 
     from tlcore.spec_parts import Options
 
-    dataset = SimpleNamespace(rows=pd.DataFrame({"width": [side], "height": [side + 10]}),
-                              info=SimpleNamespace(n={"train": n}))  # fmt: skip
-    told = {"input_size": 224, "resizable": True, "crop_pct": 0.875, "interpolation": "bicubic", "mean": [0.5] * 3,
-            "std": [0.5] * 3}  # fmt: skip
+    dataset = SimpleNamespace(
+        rows=pd.DataFrame({"width": [side], "height": [side + 10]}), info=SimpleNamespace(n={"train": n})
+    )
+    told = {
+        "input_size": 224,
+        "resizable": True,
+        "crop_pct": 0.875,
+        "interpolation": "bicubic",
+        "mean": [0.5] * 3,
+        "std": [0.5] * 3,
+    }
     assert TASK.processor(told, Options(), dataset, "cpu")["size"] == expected
     assert TASK.processor({**told, "resizable": False}, Options(image_size=64), dataset, "cpu")["size"] == 224

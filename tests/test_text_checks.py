@@ -23,11 +23,16 @@ from tlcore.spec_parts import Split
 from tlcore.words import follow, t
 
 TASK = tasks.find("text-classification")
-ENGLISH = ("The delivery came two days late and nobody answered my calls", "I really liked the food and the service",
-           "The room was clean but the street outside was far too loud")  # fmt: skip
-PORTUGUESE = ("A entrega chegou dois dias atrasada e ninguém atendeu às minhas ligações",
-              "Gostei muito da comida e também do atendimento da casa",
-              "O quarto estava limpo, mas a rua lá fora era barulhenta demais")  # fmt: skip
+ENGLISH = (
+    "The delivery came two days late and nobody answered my calls",
+    "I really liked the food and the service",
+    "The room was clean but the street outside was far too loud",
+)
+PORTUGUESE = (
+    "A entrega chegou dois dias atrasada e ninguém atendeu às minhas ligações",
+    "Gostei muito da comida e também do atendimento da casa",
+    "O quarto estava limpo, mas a rua lá fora era barulhenta demais",
+)
 
 
 def staged(source, folder, **how):
@@ -50,8 +55,9 @@ def test_shared_pairs_are_estimated_without_bias():
         first.append(" ".join(one))
         second.append(" ".join(other))
     same = near_texts.signatures(pd.Series(first)) == near_texts.signatures(pd.Series(second))
-    exact = [len(shingles(a) & shingles(b)) / len(shingles(a) | shingles(b))
-             for a, b in zip(first, second, strict=True)]  # fmt: skip
+    exact = [
+        len(shingles(a) & shingles(b)) / len(shingles(a) | shingles(b)) for a, b in zip(first, second, strict=True)
+    ]
     apart = same.mean(axis=1) - np.array(exact)
     assert abs(apart.mean()) < 0.012  # standard error of the mean: about 0.003
     assert apart.std() < 0.07  # sqrt(J (1 - J) / 64) is 0.0625 at most
@@ -72,15 +78,29 @@ def test_like_texts_are_found_and_unlike_ones_are_not():
 
 
 def test_texts_without_words_and_signs_of_all_scripts():
-    texts = pd.Series(["", "!!!", "?!", "É água, não é? Vamos ver isto aqui com muita calma, então",
-                       "é ÁGUA não é! vamos ver isto aqui com muita calma então", "one", "two"])  # fmt: skip
+    texts = pd.Series(
+        [
+            "",
+            "!!!",
+            "?!",
+            "É água, não é? Vamos ver isto aqui com muita calma, então",
+            "é ÁGUA não é! vamos ver isto aqui com muita calma então",
+            "one",
+            "two",
+        ]
+    )
     assert near_texts.clusters(texts).tolist() == [-1, -1, -1, 3, 3, -1, -1]
     assert near_texts.clusters(pd.Series([], dtype=str)).tolist() == []
 
 
 def test_a_template_of_ten_thousand_is_one_cluster_in_a_moment():
-    texts = pd.Series([f"dear customer your order number {i} has been shipped and will arrive at your house in the "
-                       "next few days thank you very much" for i in range(10_000)])  # fmt: skip
+    texts = pd.Series(
+        [
+            f"dear customer your order number {i} has been shipped and will arrive at your house in the "
+            "next few days thank you very much"
+            for i in range(10_000)
+        ]
+    )
     counts = pd.Series(near_texts.clusters(texts)).value_counts()
     assert counts.iloc[0] > 9_900
 
@@ -118,8 +138,7 @@ def test_languages_are_told_and_short_texts_left_open():
 
 
 def test_the_shares_of_languages_are_in_the_check_and_in_both_tongues(tmp_path):
-    rows = [(f"{text}, {i}", ("good", "bad")[i % 2])
-            for i, text in enumerate([*ENGLISH * 6, *PORTUGUESE * 4])]  # fmt: skip
+    rows = [(f"{text}, {i}", ("good", "bad")[i % 2]) for i, text in enumerate([*ENGLISH * 6, *PORTUGUESE * 4])]
     found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path)
     assert found.rows["language"].value_counts().to_dict() == {"en": 18, "pt": 12}
     sentence = next(one.sentence for one in found.findings if one.code == "languages")
@@ -176,8 +195,9 @@ def hub(tmp_path, monkeypatch):
     import datasets
     import huggingface_hub
 
-    features = datasets.Features({"sentence": datasets.Value("string"),
-                                  "label": datasets.ClassLabel(names=["bad", "good"])})  # fmt: skip
+    features = datasets.Features(
+        {"sentence": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}
+    )
     (tmp_path / "repo" / "data").mkdir(parents=True)
     for split, rows in (("train", ROWS[:16]), ("test", ROWS[16:])):
         held = {"sentence": [text for text, _ in rows], "label": [int(label == "good") for _, label in rows]}
@@ -185,8 +205,13 @@ def hub(tmp_path, monkeypatch):
         path = tmp_path / "repo" / "data" / f"{split}-00000-of-00001.parquet"
         datasets.Dataset.from_dict(held, features=features).to_parquet(str(path))
     real = datasets.load_dataset
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, config=None, **told: real(
-        str(tmp_path / "repo"), config, cache_dir=str(tmp_path / "cache"), **told))  # fmt: skip
+    monkeypatch.setattr(
+        datasets,
+        "load_dataset",
+        lambda name, config=None, **told: real(
+            str(tmp_path / "repo"), config, cache_dir=str(tmp_path / "cache"), **told
+        ),
+    )
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *_, **__: None)
 
@@ -241,9 +266,12 @@ SIDES = {
     "a translation": ("translation", "source,target", lambda i, more: (f"o dia {i} foi bom", f"day {i} was {more}")),
     "a summary": ("summarization", "document,summary", lambda i, more: (f"a day {i} like others", f"day {i} {more}")),
     "a completion": ("text-generation", "prompt,completion", lambda i, more: (f"How was day {i}?", f"So {i} {more}")),
-    "a question": ("question-answering", "context,question,answer",
-                   lambda i, more: (f"the day {i} was good", f"how was it {more}", "good")),
-}  # fmt: skip
+    "a question": (
+        "question-answering",
+        "context,question,answer",
+        lambda i, more: (f"the day {i} was good", f"how was it {more}", "good"),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", SIDES)

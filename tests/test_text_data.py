@@ -151,8 +151,9 @@ def test_a_dataset_of_texts_is_immutable_and_fingerprinted_by_its_words(tmp_path
     again = data.read(Data(path=str(path)), task=TASK, store=store, owner="local")
     assert again.fingerprint == made.fingerprint
     changed = [(ROWS[0][0] + " indeed", ROWS[0][1]), *ROWS[1:]]
-    other = data.read(Data(path=str(text_models.write_table(tmp_path / "t.csv", changed))), task=TASK, store=store,
-                      owner="local")  # fmt: skip
+    other = data.read(
+        Data(path=str(text_models.write_table(tmp_path / "t.csv", changed))), task=TASK, store=store, owner="local"
+    )
     assert other.fingerprint != made.fingerprint
     assert set(made.to_hf()["train"].column_names) >= {"text", "label"}
     assert "text" not in made.split_csv().splitlines()[0]

@@ -45,8 +45,11 @@ def test_hostile_table_of_texts(case, tmp_path):
         assert set(case.aside) <= {one.row for one in aside}, said
         assert set(case.found) <= {finding.code for finding in found.findings}, said
         assert {p.name for p in (staging / "job").iterdir()} == {
-            "staged.json", "rows.parquet", "set_aside.json", "files"
-        }  # fmt: skip
+            "staged.json",
+            "rows.parquet",
+            "set_aside.json",
+            "files",
+        }
         assert not list((staging / "job" / "files").iterdir())
     assert said.strip()
     assert case.said in said

@@ -87,8 +87,9 @@ def test_features_are_the_mean_of_the_token_vectors(bert):
     assert model.head is None
     reference = AutoModel.from_pretrained(bert).eval()
     with torch.inference_mode():
-        mine = model.features(torch.tensor([[2, 7, 9, 11, 3], [2, 8, 3, 0, 0]]),
-                              torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]))  # fmt: skip
+        mine = model.features(
+            torch.tensor([[2, 7, 9, 11, 3], [2, 8, 3, 0, 0]]), torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+        )
         for row, ids in zip(mine, ([2, 7, 9, 11, 3], [2, 8, 3]), strict=True):
             hidden = reference(input_ids=torch.tensor([ids])).last_hidden_state[0]
             assert torch.allclose(row, hidden.mean(dim=0), atol=1e-6)
@@ -181,8 +182,16 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(TASK, texts, source, TASK.fit_target(texts), plan, tmp_path / "run", tmp_path / "cache",
-                       Tally(lambda *a, **k: None))  # fmt: skip
+    told = Fitting(
+        TASK,
+        texts,
+        source,
+        TASK.fit_target(texts),
+        plan,
+        tmp_path / "run",
+        tmp_path / "cache",
+        Tally(lambda *a, **k: None),
+    )
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
@@ -224,11 +233,15 @@ def finished(tmp_path_factory, bert, table):
     folder = tmp_path_factory.mktemp("text-run")
     report = text_models.run(
         folder,
-        name="texts", task="text-classification", data={"path": str(table), "columns": {"text": "text"}},
+        name="texts",
+        task="text-classification",
+        data={"path": str(table), "columns": {"text": "text"}},
         source=str(bert),
-        strategy="linear-probe-then-fine-tune", seeds=2, budget={"epochs": 3},
+        strategy="linear-probe-then-fine-tune",
+        seeds=2,
+        budget={"epochs": 3},
         options={"batch_size": 16, "learning_rate": 0.01},
-    )  # fmt: skip
+    )
     return folder, report
 
 
@@ -253,9 +266,12 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
     rows = {f"t.csv:{i}": row for i, row in enumerate(csv.DictReader(table.open()), start=2)}
     text_models.write_table(tmp_path / "asked.csv", [(rows[one["input"]]["text"], "?") for one in given])
     done = subprocess.run(
-        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")], cwd=tmp_path / "bundle", text=True,
-        capture_output=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")],
+        cwd=tmp_path / "bundle",
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     told = list(csv.DictReader(done.stdout.splitlines()))
     assert [one["prediction"] for one in told] == [one["prediction"] for one in given]
@@ -287,8 +303,13 @@ def test_the_column_that_was_trained_on_comes_before_others(finished, tmp_path):
     manifest.write_text(json.dumps({**told, "column": "remark"}))
     good, bad = "the food was good and lovely", "the food was bad and awful"
     (tmp_path / "both.csv").write_text(f"text,remark\n{good},{bad}\n{bad},{good}\n")
-    done = subprocess.run([sys.executable, "-I", "predict.py", str(tmp_path / "both.csv")], cwd=tmp_path / "bundle",
-                          text=True, capture_output=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", "predict.py", str(tmp_path / "both.csv")],
+        cwd=tmp_path / "bundle",
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     own = [one["prediction"] for one in csv.DictReader(done.stdout.splitlines())]
     opened_ = Bundle.open(tmp_path / "bundle")
     there, back = ([row.prediction for row in opened_.predict(texts)] for texts in ([bad, good], [good, bad]))
@@ -332,8 +353,13 @@ def test_without_onnx_the_bundle_says_so_and_predict_py_uses_torch(finished, tmp
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UnusableInput, match="no ONNX file"):
         Bundle.open(tmp_path).predict(["good food"])
-    done = subprocess.run([sys.executable, "-I", "predict.py", "--text", "good food"], cwd=tmp_path, text=True,
-                          capture_output=True, timeout=120)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", "predict.py", "--text", "good food"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     (told,) = csv.DictReader(done.stdout.splitlines())
     assert told["prediction"] == before.prediction

@@ -74,8 +74,9 @@ def test_empty_cells_are_set_aside_with_their_numbers(tmp_path, sound):
 
 @EVERY
 def test_a_cell_of_10_mb_is_set_aside_with_its_number(tmp_path, sound):
-    found = staged(tmp_path, table(sound, sound.changed(0, HUGE), sound.changed(len(sound.columns) - 1, HUGE)),
-                   sound.task)  # fmt: skip
+    found = staged(
+        tmp_path, table(sound, sound.changed(0, HUGE), sound.changed(len(sound.columns) - 1, HUGE)), sound.task
+    )
     assert len(found.rows) == N
     told = reasons(found)
     assert set(told) == {N + 2, N + 3}
@@ -100,10 +101,15 @@ def test_a_table_on_a_page_downloads_no_formula():
     assert texts.short("plain = words") == "plain = words"
 
 
-@pytest.mark.parametrize(("start", "end", "said"), [
-    (0, 99, "outside of its text of 8"), (-3, 2, "outside of its text"), (5, 3, "outside of its text"),
-    (10**12, 10**13, "outside of its text"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (0, 99, "outside of its text of 8"),
+        (-3, 2, "outside of its text"),
+        (5, 3, "outside of its text"),
+        (10**12, 10**13, "outside of its text"),
+    ],
+)
 def test_entities_out_of_range(tmp_path, start, end, said):
     good = [{"text": f"Ana {i} ran", "entities": [[0, 3, "x"]]} for i in range(N)]
     bad = {"text": "Ana went", "entities": [[start, end, "x"]]}
@@ -112,9 +118,13 @@ def test_entities_out_of_range(tmp_path, start, end, said):
     assert said in reasons(found)[N + 1]
 
 
-@pytest.mark.parametrize(("answer", "said"), [
-    ({"text": "zebra", "answer_start": 0}, "stands nowhere"), ({"text": "went", "answer_start": "x"}, "whole number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"text": "zebra", "answer_start": 0}, "stands nowhere"),
+        ({"text": "went", "answer_start": "x"}, "whole number"),
+    ],
+)
 def test_answers_out_of_their_context(tmp_path, answer, said):
     ana = {"text": ["Ana"], "answer_start": [0]}
     rows = [{"context": f"Ana {i} went home", "question": f"who {i}?", "answers": ana} for i in range(N)]
@@ -138,14 +148,22 @@ def test_files_that_do_not_align_are_refused_with_the_line(tmp_path, task):
 CHAT = {"messages": [{"role": "user", "content": "Oi"}, {"role": "assistant", "content": "Olá"}]}
 
 
-@pytest.mark.parametrize(("bad", "said"), [
-    ({"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": HUGE}]}, "longer than 100,000"),
-    ({"messages": [{"role": "assistant", "content": ""}]}, "no content"),
-    ('{"messages": [{"role": "user"', "not a JSON object"),
-], ids=["huge", "empty", "cut off"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (
+            {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": HUGE}]},
+            "longer than 100,000",
+        ),
+        ({"messages": [{"role": "assistant", "content": ""}]}, "no content"),
+        ('{"messages": [{"role": "user"', "not a JSON object"),
+    ],
+    ids=["huge", "empty", "cut off"],
+)
 def test_chats(tmp_path, bad, said):
-    good = [{"messages": [*CHAT["messages"], {"role": "user", "content": f"{i}"}, CHAT["messages"][1]]}
-            for i in range(N)]  # fmt: skip
+    good = [
+        {"messages": [*CHAT["messages"], {"role": "user", "content": f"{i}"}, CHAT["messages"][1]]} for i in range(N)
+    ]
     found = staged(tmp_path, json_lines(*good, bad), "text-generation", "t.jsonl")
     assert len(found.rows) == N
     assert said in reasons(found)[N + 1]

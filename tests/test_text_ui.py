@@ -28,10 +28,15 @@ def home(tmp_path_factory):
     bert = text_models.write_model(folder / "bert")
     report = text_models.run(
         folder,
-        name="texts", task=TASK, data={"path": str(folder / "t.csv")}, source=str(bert),
-        strategy="feature-extraction", seeds=2, budget={"epochs": 1},
+        name="texts",
+        task=TASK,
+        data={"path": str(folder / "t.csv")},
+        source=str(bert),
+        strategy="feature-extraction",
+        seeds=2,
+        budget={"epochs": 1},
         options={"batch_size": 16, "learning_rate": 0.01},
-    )  # fmt: skip
+    )
     return folder, report["run"]
 
 
@@ -116,9 +121,20 @@ def test_the_strategy_page_says_how_much_of_a_text_is_read(project):
 def test_errors_are_a_table_to_search(project, home):
     store, made = project
     run = store.runs.get(home[1])
-    words = [{"id": f"t.csv:{i}", "text": text, "truth": "positive", "prediction": "negative", "confidence": 0.9,
-              "confidence_truth": 0.1, "picture": None, "gradcam": None, "words": [[text, 0.5], [" x", -0.4]]}
-             for i, text in enumerate(("the food was fine", "slow train"), 2)]  # fmt: skip
+    words = [
+        {
+            "id": f"t.csv:{i}",
+            "text": text,
+            "truth": "positive",
+            "prediction": "negative",
+            "confidence": 0.9,
+            "confidence_truth": 0.1,
+            "picture": None,
+            "gradcam": None,
+            "words": [[text, 0.5], [" x", -0.4]],
+        }
+        for i, text in enumerate(("the food was fine", "slow train"), 2)
+    ]
     kept = run.report["worst"]
     store.runs.set(run.id, report={**run.report, "worst": words})
     try:

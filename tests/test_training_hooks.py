@@ -196,13 +196,17 @@ def test_l2_sp_is_half_the_squared_distance_from_the_start(told):
 def test_l2_sp_keeps_the_weights_nearer_to_the_source(told, tmp_path):
     ends = {}
     for strength in (0.0, 10.0):
-        training = with_hooks(told, [{"id": "l2-sp", "strength": strength}],
-                              checkpoint=Checkpoint(tmp_path / f"{strength}.pt", every=1e9))  # fmt: skip
+        training = with_hooks(
+            told, [{"id": "l2-sp", "strength": strength}], checkpoint=Checkpoint(tmp_path / f"{strength}.pt", every=1e9)
+        )
         before = {name: value.clone() for name, value in training.model.named_parameters()}
         loop.train(training)
         head = set(TASK.parts(training.model)[-1].parameters)
-        ends[strength] = sum(float((value - before[name]).square().sum().detach())
-                             for name, value in training.model.named_parameters() if name not in head)  # fmt: skip
+        ends[strength] = sum(
+            float((value - before[name]).square().sum().detach())
+            for name, value in training.model.named_parameters()
+            if name not in head
+        )
     assert ends[10.0] < 0.5 * ends[0.0]
 
 
@@ -250,8 +254,10 @@ def test_a_soup_is_kept_only_where_it_is_better(told):
     done = loop.train(training)
     found = done.measured["soup"]
     best = sorted(states.values(), key=lambda one: one[0], reverse=True)[:2]
-    mixed = {name: (value + best[1][1][name]) / 2 if value.is_floating_point() else value
-             for name, value in best[0][1].items()}  # fmt: skip
+    mixed = {
+        name: (value + best[1][1][name]) / 2 if value.is_floating_point() else value
+        for name, value in best[0][1].items()
+    }
     after = state(training.model)
     expected = mixed if found["kept"] else best[0][1]
     assert all(torch.allclose(expected[name], after[name], atol=1e-6) for name in expected)

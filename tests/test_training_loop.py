@@ -33,17 +33,28 @@ def told(source, dataset, tmp_path):
     """Everything a training needs, on tiny pictures."""
     processor = TASK.processor(source.preprocess, Options(image_size=32), dataset, "cpu")
     target = TASK.fit_target(dataset)
-    context = PlanContext(n_train=58, size=32, parameters=470_000, device="cpu", epochs=3, batch_size=8,
-                          learning_rate=None)  # fmt: skip
+    context = PlanContext(
+        n_train=58, size=32, parameters=470_000, device="cpu", epochs=3, batch_size=8, learning_rate=None
+    )
 
     def make(**changes):
         model = changes.pop("model", None) or TASK.model(source, target, True, size=32, seed=0)
         values = {
-            "task": TASK, "model": model, "target": target, "phase": train_phase(context), "rate": 1e-3, "epochs": 3,
-            "examples": TASK.examples(dataset, processor, target, tmp_path / "cache"), "patience": None, "seed": 0,
-            "batch_size": 8, "accumulation": 1, "machine": machine.found(),
-            "checkpoint": Checkpoint(tmp_path / "checkpoint.pt", every=0), "metric": TASK.metrics[0],
-        }  # fmt: skip
+            "task": TASK,
+            "model": model,
+            "target": target,
+            "phase": train_phase(context),
+            "rate": 1e-3,
+            "epochs": 3,
+            "examples": TASK.examples(dataset, processor, target, tmp_path / "cache"),
+            "patience": None,
+            "seed": 0,
+            "batch_size": 8,
+            "accumulation": 1,
+            "machine": machine.found(),
+            "checkpoint": Checkpoint(tmp_path / "checkpoint.pt", every=0),
+            "metric": TASK.metrics[0],
+        }
         return Training(**{**values, **changes})
 
     machine.deterministic()
@@ -165,16 +176,25 @@ def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none
     from tlcore.spec_parts import Data
     from tlcore.training.watch import Watch
 
-    spec = Spec(task="image-classification", data=Data(dataset=dataset.fingerprint), source="x", strategy=strategy,
-                seeds=seeds, baseline=baseline, options=Options(image_size=32), budget={"epochs": epochs})  # fmt: skip
+    spec = Spec(
+        task="image-classification",
+        data=Data(dataset=dataset.fingerprint),
+        source="x",
+        strategy=strategy,
+        seeds=seeds,
+        baseline=baseline,
+        options=Options(image_size=32),
+        budget={"epochs": epochs},
+    )
     run = store.runs.create(spec, "local")
     context = PlanContext(dataset.info.n["train"], 32, 470_000, "cpu", epochs, 8, 1e-3)
     processor = TASK.processor(source.preprocess, spec.options, dataset, "cpu")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     said = []
     watch = Watch(lambda share, sentence, **more: said.append((share, sentence, more)), store, run.id, plan)
-    told = Fitting(task, dataset, source, TASK.fit_target(dataset), plan, store.runs.folder(run.id),
-                       store.home / "cache", watch)  # fmt: skip
+    told = Fitting(
+        task, dataset, source, TASK.fit_target(dataset), plan, store.runs.folder(run.id), store.home / "cache", watch
+    )
     return told, said
 
 
@@ -216,8 +236,9 @@ def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path
 
     ends = []
     for accumulation in (1, 4):
-        training = told(model=Plain(), accumulation=accumulation,
-                        checkpoint=Checkpoint(tmp_path / f"{accumulation}.pt", every=1e9))  # fmt: skip
+        training = told(
+            model=Plain(), accumulation=accumulation, checkpoint=Checkpoint(tmp_path / f"{accumulation}.pt", every=1e9)
+        )
         loop.train(training)
         ends.append(state(training.model))
     assert all(torch.allclose(ends[0][name], ends[1][name], atol=1e-5) for name in ends[0])

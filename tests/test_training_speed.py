@@ -47,8 +47,9 @@ def test_few_examples_are_trained_on_in_the_order_that_was_drawn():
     assert [batch.tolist() for batch in without] == [batch.tolist() for batch in scoring.in_batches(order, 16)]
 
 
-@pytest.mark.parametrize(("device", "longest", "kind"), [("cpu", 256, "eager"), ("cpu", 257, "sdpa"),
-                                                         ("cuda", 16, "sdpa")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("device", "longest", "kind"), [("cpu", 256, "eager"), ("cpu", 257, "sdpa"), ("cuda", 16, "sdpa")]
+)
 def test_attention_is_computed_step_by_step_while_short_texts_train_on_a_cpu(tmp_path, device, longest, kind):
     model = open_folder(text_models.write_model(tmp_path / "bert"), nameless("tests/text")).build(2, True)
     model.input_size = longest
@@ -64,8 +65,15 @@ def test_attention_is_computed_step_by_step_while_short_texts_train_on_a_cpu(tmp
     assert used() == "sdpa"
 
 
-HALF = {"resnet18": True, "regnety_002": True, "convnext_atto": True, "vit_tiny_patch16_224": True,
-        "mobilenetv2_100": False, "mobilenetv3_small_050": False, "tf_efficientnet_lite0": False}  # fmt: skip
+HALF = {
+    "resnet18": True,
+    "regnety_002": True,
+    "convnext_atto": True,
+    "vit_tiny_patch16_224": True,
+    "mobilenetv2_100": False,
+    "mobilenetv3_small_050": False,
+    "tf_efficientnet_lite0": False,
+}
 
 
 @pytest.mark.parametrize("name", HALF)

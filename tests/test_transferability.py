@@ -27,8 +27,16 @@ def test_log_me_is_the_maximum_of_the_evidence(n, d):
         a = alpha * np.eye(d) + beta * f64.T @ f64
         m = beta * np.linalg.solve(a, f64.T @ y)
         error = beta / 2 * ((y - f64 @ m) ** 2).sum() + alpha / 2 * (m @ m)
-        return -(d / 2 * np.log(alpha) + n / 2 * np.log(beta) - error - 0.5 * np.linalg.slogdet(a)[1]
-                 - n / 2 * np.log(2 * np.pi)) / n  # fmt: skip
+        return (
+            -(
+                d / 2 * np.log(alpha)
+                + n / 2 * np.log(beta)
+                - error
+                - 0.5 * np.linalg.slogdet(a)[1]
+                - n / 2 * np.log(2 * np.pi)
+            )
+            / n
+        )
 
     best = []
     for label in range(3):

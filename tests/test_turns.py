@@ -83,19 +83,29 @@ def test_records_of_all_turns_are_one():
 
     told = turns.together([one("a", "b"), one("c")])
     assert (told.ids, told.unit.tolist(), told.columns["right"].tolist()) == (
-        ["a", "b", "c"], ["a", "b", "c"], [0, 1, 0],
-    )  # fmt: skip
+        ["a", "b", "c"],
+        ["a", "b", "c"],
+        [0, 1, 0],
+    )
 
 
 def test_a_small_race_is_scored_on_all_turns(store, dataset, tiny_source):
-    spec = from_dict({
-        "task": TASK.id, "data": {"dataset": dataset.fingerprint}, "source": str(tiny_source),
-        "budget": {"epochs": 3}, "options": {"image_size": 32, "batch_size": 8},
-    })  # fmt: skip
+    spec = from_dict(
+        {
+            "task": TASK.id,
+            "data": {"dataset": dataset.fingerprint},
+            "source": str(tiny_source),
+            "budget": {"epochs": 3},
+            "options": {"image_size": 32, "batch_size": 8},
+        }
+    )
     asked = race.request(spec, dataset.fingerprint)
     said = []
-    done = run_here(store, store.jobs.submit("race", "local", asked, lane="train").id,
-                    lambda share, sentence, **more: said.append(str(sentence)))  # fmt: skip
+    done = run_here(
+        store,
+        store.jobs.submit("race", "local", asked, lane="train").id,
+        lambda share, sentence, **more: said.append(str(sentence)),
+    )
     assert done.error is None
     told = race.kept(store, asked)
     in_turn = turns.turns(TASK, dataset)

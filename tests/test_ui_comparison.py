@@ -23,29 +23,53 @@ def parts(beaten: bool) -> dict:
     logits, truth = rng.normal(size=(80, 2)), rng.integers(0, 2, 80)
     examples = SimpleNamespace(ids=[str(i) for i in range(80)], labels=truth, groups=np.arange(80))
     records = TASK.evaluate(logits, examples, {})
-    told = {"temperature": 1.5, "reason": None, "bins": 15, "n_validation": 80, "n_test": 80,
-            **calibration.describe(records, records, draws=50)}  # fmt: skip
+    told = {
+        "temperature": 1.5,
+        "reason": None,
+        "bins": 15,
+        "n_validation": 80,
+        "n_test": 80,
+        **calibration.describe(records, records, draws=50),
+    }
     shares = (records.columns["probability"], truth)
     sentence = calibration.sentence(told).model_dump()
     one = {"value": 0.5, "interval": [0.4, 0.6], "difference": {"value": 0.1, "interval": [-0.02, 0.2]}}
-    row = {"kind": "cluster", "n": 12, "units": 12, "score": 0.5, "interval": [0.3, 0.7], "p": 0.001, "adjusted": 0.004,
-           "difference": {"value": -0.3, "interval": [-0.4, -0.1]}, "weak": True, "examples": [],
-           "name": say("like {example}", example="a*b.png").model_dump()}  # fmt: skip
+    row = {
+        "kind": "cluster",
+        "n": 12,
+        "units": 12,
+        "score": 0.5,
+        "interval": [0.3, 0.7],
+        "p": 0.001,
+        "adjusted": 0.004,
+        "difference": {"value": -0.3, "interval": [-0.4, -0.1]},
+        "weak": True,
+        "examples": [],
+        "name": say("like {example}", example="a*b.png").model_dump(),
+    }
     return {
-        "naive": [{"id": "majority", "title": say("commonest class").model_dump(), "reason": None, "beaten": beaten,
-                   **one}],
+        "naive": [
+            {"id": "majority", "title": say("commonest class").model_dump(), "reason": None, "beaten": beaten, **one}
+        ],
         "calibration": told,
         "operating": operating.build(list(ui_seed.LABELS), shares, shares),
         "slices": {"by": "features", "fewest": 10, "rows": [row]},
         "explanation": {
             "kind": "negative",
             "signs": [{"id": "x", "about": "training", "sentence": say("Before training").model_dump()}],
-            "suggestions": [{"kind": "strategy", "id": "fine-tuning", "draft": {"strategy": "fine-tuning"},
-                             "sentence": say("Measure which source models suit your data; it takes about a minute.")
-                             .model_dump()}],
+            "suggestions": [
+                {
+                    "kind": "strategy",
+                    "id": "fine-tuning",
+                    "draft": {"strategy": "fine-tuning"},
+                    "sentence": say(
+                        "Measure which source models suit your data; it takes about a minute."
+                    ).model_dump(),
+                }
+            ],
         },
         "sentences": {"calibration": sentence, "naive": sentence, "verdict": sentence},
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture

@@ -64,8 +64,12 @@ def test_page_while_it_is_measured_and_when_it_failed(filled):  # noqa: F811
 @pytest.mark.parametrize("transfer", [[0.35, 0.30, 0.26, 0.22, 0.12], [0.2, 0.1, 0.06, 0.04, 0.03]])
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 def test_page_when_it_is_measured(filled, locale, transfer):  # noqa: F811
-    told = {**analysed(np.array(transfer), scratch(SIZES), 4, units=600), "seeds": 3, "n_test": 600,
-            "watts": {"value": 120.0, "how": "nvml"}}  # fmt: skip
+    told = {
+        **analysed(np.array(transfer), scratch(SIZES), 4, units=600),
+        "seeds": 3,
+        "n_test": 600,
+        "watts": {"value": 120.0, "how": "nvml"},
+    }
     told["sentences"] = {name: one.model_dump() for name, one in sentences(told).items()}
     measurable(filled.store, filled.runs["ends"], label_savings=told)
     at = tab(filled, locale)

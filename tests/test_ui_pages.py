@@ -213,8 +213,9 @@ def test_options_are_kept_and_the_run_asks_for_them(filled):
 
 
 def test_a_strategy_asks_for_its_own_settings_once_it_is_chosen(filled):
-    filled.store.projects.save_draft(filled.project, {**filled.store.projects.get(filled.project, "local").draft,
-                                                      "strategy": "fine-tuning"})  # fmt: skip
+    filled.store.projects.save_draft(
+        filled.project, {**filled.store.projects.get(filled.project, "local").draft, "strategy": "fine-tuning"}
+    )
     at = opened("strategy", project=filled.project)
     at.toggle(key=f"s-fine-tuning-soup-{filled.project}").set_value(True).run()
     assert "soup: true" in at.code[0].value

@@ -7,8 +7,19 @@ from tests.test_ui_pages import click, filled, home, opened, said  # noqa: F401
 from tlcore import sources, tasks
 from tlcore.bundle.pretrained import FILE
 
-TOLD = {"objective": "simclr", "start": "source", "set": "heap", "fingerprint": "f" * 16, "examples": 5_000,
-        "left_out": 3, "epochs": 2, "seconds": 9.5, "losses": [3.0, 2.5], "notes": [], "source": True}  # fmt: skip
+TOLD = {
+    "objective": "simclr",
+    "start": "source",
+    "set": "heap",
+    "fingerprint": "f" * 16,
+    "examples": 5_000,
+    "left_out": 3,
+    "epochs": 2,
+    "seconds": 9.5,
+    "losses": [3.0, 2.5],
+    "notes": [],
+    "source": True,
+}
 
 
 def pre_trained(filled):
@@ -17,10 +28,21 @@ def pre_trained(filled):
     report = filled.store.runs.get(run).report
     report["cost"]["transfer"]["seconds_once"] = 9.5
     filled.store.runs.set(run, report={**report, "pre_training": TOLD})
-    filled.store.runs.add_points([
-        {"run_id": run, "arm": "transfer", "seed": 0, "trial": "pre-training", "phase": 0, "epoch": epoch,
-         "seconds": float(epoch), "values": {"train_loss": 3.0 - epoch}} for epoch in (1, 2)
-    ])  # fmt: skip
+    filled.store.runs.add_points(
+        [
+            {
+                "run_id": run,
+                "arm": "transfer",
+                "seed": 0,
+                "trial": "pre-training",
+                "phase": 0,
+                "epoch": epoch,
+                "seconds": float(epoch),
+                "values": {"train_loss": 3.0 - epoch},
+            }
+            for epoch in (1, 2)
+        ]
+    )
     (filled.store.runs.folder(run) / FILE).write_bytes(b"PK")
     return run
 

@@ -172,9 +172,10 @@ def test_explaining_a_text_is_a_job_on_the_bundle_alone(tmp_path, store, planted
     from tlcore.jobs.kinds import explaining as jobs
 
     bundle = SimpleNamespace(
-        labels=["negative", "positive"], folder=tmp_path / "weights",
+        labels=["negative", "positive"],
+        folder=tmp_path / "weights",
         manifest=SimpleNamespace(name="x", processor={"size": 32}),
-    )  # fmt: skip
+    )
     planted[0].save(bundle.folder, bundle.labels, {"max_length": 32})
     with pytest.MonkeyPatch.context() as patch:
         from tlcore.bundle import open as opening

@@ -7,9 +7,35 @@ from pathlib import Path
 
 GOOD = ["good", "great", "lovely", "fine", "happy"]
 BAD = ["bad", "awful", "broken", "poor", "sad"]
-REST = ["the", "a", "food", "room", "service", "was", "is", "very", "not", "and", "it", "film", "train", "quick",
-        "slow", "clean", "dirty", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-        "ten"]  # fmt: skip
+REST = [
+    "the",
+    "a",
+    "food",
+    "room",
+    "service",
+    "was",
+    "is",
+    "very",
+    "not",
+    "and",
+    "it",
+    "film",
+    "train",
+    "quick",
+    "slow",
+    "clean",
+    "dirty",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+]
 WORDS = [*GOOD, *BAD, *REST]
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -18,17 +44,33 @@ KINDS = {
     "roberta": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
     "xlm-roberta": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64},
-    "deberta-v2": {**SIZES, "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 16,
-                   "max_relative_positions": -1, "position_biased_input": False, "type_vocab_size": 0,
-                   "share_att_key": True, "norm_rel_ebd": "layer_norm"},
-    "modernbert": {**SIZES, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2,
-                   "eos_token_id": 3, "global_attn_every_n_layers": 2, "local_attention": 16},
+    "deberta-v2": {
+        **SIZES,
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_buckets": 16,
+        "max_relative_positions": -1,
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+        "share_att_key": True,
+        "norm_rel_ebd": "layer_norm",
+    },
+    "modernbert": {
+        **SIZES,
+        "pad_token_id": 0,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "global_attn_every_n_layers": 2,
+        "local_attention": 16,
+    },
     "electra": {**SIZES, "embedding_size": 16},
     "albert": {**SIZES, "embedding_size": 8},
     "mpnet": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
     "camembert": {**SIZES, "max_position_embeddings": 66, "pad_token_id": 0},
     "deberta": {**SIZES, "relative_attention": False},
-}  # fmt: skip
+}
 
 
 def write_tokenizer(folder: Path) -> None:
@@ -113,9 +155,12 @@ def tagged(n: int, seed: int = 0) -> list[tuple[list[str], list[str]]]:
 
 def conll(rows: list[tuple[list[str], list[str]]], columns: str = "{token} {tag}") -> str:
     """The sentences as columns, an empty line between them."""
-    return "\n\n".join(
-        "\n".join(columns.format(token=token, tag=tag) for token, tag in zip(*row, strict=True)) for row in rows
-    ) + "\n"  # fmt: skip
+    return (
+        "\n\n".join(
+            "\n".join(columns.format(token=token, tag=tag) for token, tag in zip(*row, strict=True)) for row in rows
+        )
+        + "\n"
+    )
 
 
 def run(folder: Path, **spec: object) -> dict:
@@ -128,9 +173,12 @@ def run(folder: Path, **spec: object) -> dict:
 
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
     done = subprocess.run(
-        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"], capture_output=True, text=True,
-        env={**os.environ, "TLCORE_HOME": str(folder / "home")}, timeout=280,
-    )  # fmt: skip
+        [sys.executable, "-m", "tlcore", "run", str(folder / "spec.yaml"), "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TLCORE_HOME": str(folder / "home")},
+        timeout=280,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
@@ -150,8 +198,14 @@ def questions(contexts: int, seed: int = 0) -> list[dict[str, object]]:
         context = " ".join(rng.permutation([*words, *bad]))
         for question, known in (("was it good", GOOD), ("was it bad", BAD)):
             answer = next((word for word in context.split() if word in known), "")
-            found.append({"context": context, "question": question, "answer": answer,
-                          "answer_start": context.find(answer) if answer else ""})  # fmt: skip
+            found.append(
+                {
+                    "context": context,
+                    "question": question,
+                    "answer": answer,
+                    "answer_start": context.find(answer) if answer else "",
+                }
+            )
     return found
 
 
@@ -172,7 +226,9 @@ def write_questions(path: Path, rows: list[dict[str, object]]) -> Path:
         articles.setdefault(row["context"], []).append(
             {"question": row["question"], "answers": answers, "is_impossible": not answers}
         )
-    told = [{"title": f"t{i}", "paragraphs": [{"context": context, "qas": asked}]}
-            for i, (context, asked) in enumerate(articles.items())]  # fmt: skip
+    told = [
+        {"title": f"t{i}", "paragraphs": [{"context": context, "qas": asked}]}
+        for i, (context, asked) in enumerate(articles.items())
+    ]
     path.write_text(json.dumps({"version": "v2.0", "data": told}), encoding="utf-8")
     return path

@@ -69,17 +69,36 @@ def _fail(told: argparse.Namespace, error: StudioError) -> None:
 def _tasks(told: argparse.Namespace) -> None:
     from tlcore.tasks import TASKS
 
-    rows = [{"id": task.id, "title": str(task.title), "what": str(task.what), "formats": list(task.formats),
-             "metrics": [metric.id for metric in task.metrics]} for task in TASKS]  # fmt: skip
+    rows = [
+        {
+            "id": task.id,
+            "title": str(task.title),
+            "what": str(task.what),
+            "formats": list(task.formats),
+            "metrics": [metric.id for metric in task.metrics],
+        }
+        for task in TASKS
+    ]
     _table(told, "tasks", rows, ("id", "what"))
 
 
 def _strategies(told: argparse.Namespace) -> None:
     from tlcore.strategies import STRATEGIES
 
-    rows = [{"id": s.id, "title": str(s.title), "what": str(s.what), "helps": str(s.helps), "hurts": str(s.hurts),
-             "paper": s.paper, "needs": list(s.needs), "takes": list(s.takes),
-             "options": [option.to_json() for option in s.options]} for s in STRATEGIES]  # fmt: skip
+    rows = [
+        {
+            "id": s.id,
+            "title": str(s.title),
+            "what": str(s.what),
+            "helps": str(s.helps),
+            "hurts": str(s.hurts),
+            "paper": s.paper,
+            "needs": list(s.needs),
+            "takes": list(s.takes),
+            "options": [option.to_json() for option in s.options],
+        }
+        for s in STRATEGIES
+    ]
     _table(told, "strategies", rows, ("id", "what"))
 
 
@@ -89,8 +108,11 @@ def _sources(told: argparse.Namespace) -> None:
     store = _store()
     wanted = [tasks.find(told.task)] if told.task else list(tasks.TASKS)
     reach = sources.hub.reachable()
-    found = {s.id: {**sources.describe(s, store, reach), "tasks": [task.id for task in tasks.served_by(s)]}
-             for task in wanted for s in sources.sources_for(task.reads, store, _owner())}  # fmt: skip
+    found = {
+        s.id: {**sources.describe(s, store, reach), "tasks": [task.id for task in tasks.served_by(s)]}
+        for task in wanted
+        for s in sources.sources_for(task.reads, store, _owner())
+    }
     _table(told, "sources", list(found.values()), ("id", "megabytes", "availability", "licence"))
 
 
@@ -261,8 +283,13 @@ def _predict(told: argparse.Namespace) -> int:
     if told.output:
         Path(told.output).write_text(text, encoding="utf-8")
     if told.json:
-        _print({"predictions": answers.rows, "set_aside": answers.set_aside,
-                "output": str(Path(told.output).resolve()) if told.output else None})  # fmt: skip
+        _print(
+            {
+                "predictions": answers.rows,
+                "set_aside": answers.set_aside,
+                "output": str(Path(told.output).resolve()) if told.output else None,
+            }
+        )
     elif not told.output:
         sys.stdout.write(text)
     for left in answers.set_aside:

@@ -75,9 +75,20 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     from tlcore import bundle, report
     from tlcore.report.context import RunContext
 
-    context = RunContext(store=store, run_id=run.id, folder=folder, spec=spec, requested_strategy=spec.strategy,
-                         task=task, dataset=dataset, source=source, target=target, processor=plan["processor"],
-                         plan=plan, arms=arms)  # fmt: skip
+    context = RunContext(
+        store=store,
+        run_id=run.id,
+        folder=folder,
+        spec=spec,
+        requested_strategy=spec.strategy,
+        task=task,
+        dataset=dataset,
+        source=source,
+        target=target,
+        processor=plan["processor"],
+        plan=plan,
+        arms=arms,
+    )
     watch.say(say("Writing the report"))
     told = report.build(context)
     watch.say(say("Packing the model for download"))
@@ -89,8 +100,15 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     return {"verdict": told["verdict"], "value": told["transfer"]["value"]}
 
 
-def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress = lambda *told, **more: None,
-           *, rank: bool = False) -> guidance.Advice:  # fmt: skip
+def advise(
+    spec: Spec,
+    task: Task,
+    store: Store,
+    owner: str,
+    progress: Progress = lambda *told, **more: None,
+    *,
+    rank: bool = False,
+) -> guidance.Advice:
     """Evidence of a Spec's data and source, and the advice that it gives.
 
     The sources listed are those that can be had from here; with ``rank`` each is measured, else those that were
@@ -112,8 +130,9 @@ def advise(spec: Spec, task: Task, store: Store, owner: str, progress: Progress 
     return guidance.advise(told.evidence, listed, race, told.shift)
 
 
-def advised(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store,
-            progress: Progress, owner: str) -> guidance.Advice:  # fmt: skip
+def advised(
+    spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store, progress: Progress, owner: str
+) -> guidance.Advice:
     """What the Evidence of these data with this source suggests, from the cache or measured now, with the shift of a
     set without labels that the Spec names and the newest pilot race, where there are such. Its features serve the run.
     """
@@ -128,16 +147,18 @@ def advised(spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store:
     return guidance.advise(evidence, race=race, shift=next(iter(shifts), None))
 
 
-def further_sets(spec: Spec, task: Task, plan: Path, store: Store, owner: str,
-                 progress: Progress) -> dict[str, Dataset]:  # fmt: skip
+def further_sets(
+    spec: Spec, task: Task, plan: Path, store: Store, owner: str, progress: Progress
+) -> dict[str, Dataset]:
     """The further sets that the strategy learns from, by name; those that a kept ``plan`` names, where there is one."""
     if plan.exists():
         return further.named(json.loads(plan.read_text()), store)
     if spec.strategy == "auto":
         return {}
     strategy = strategies.find(spec.strategy)
-    return further.read_all(spec.data, (*strategy.needs, *strategy.takes), task=task, store=store, owner=owner,
-                            progress=progress)  # fmt: skip
+    return further.read_all(
+        spec.data, (*strategy.needs, *strategy.takes), task=task, store=store, owner=owner, progress=progress
+    )
 
 
 def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: Store, owner: str) -> Dataset:
@@ -148,9 +169,14 @@ def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: 
     return further.tested_on(dataset, sets[name], sets.get("unlabelled"), tasks.find(spec.task), store, owner)
 
 
-def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
-             advice: Callable[[], guidance.Advice] | None = None,
-             sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
+def plan_for(
+    spec: Spec,
+    task: Task,
+    dataset: Dataset,
+    source: OpenSource,
+    advice: Callable[[], guidance.Advice] | None = None,
+    sets: Mapping[str, Dataset] | None = None,
+) -> dict[str, Any]:
     """The Plan with every ``auto`` resolved for this data and machine. ``sets`` are `further_sets`.
 
     ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
@@ -160,17 +186,28 @@ def plan_for(spec: Spec, task: Task, dataset: Dataset, source: OpenSource,
     return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
 
 
-def preview(spec: Spec, dataset: Dataset, source: SourceModel,
-            advice: Callable[[], guidance.Advice] | None = None,
-            sets: Mapping[str, Dataset] | None = None) -> dict[str, Any]:  # fmt: skip
+def preview(
+    spec: Spec,
+    dataset: Dataset,
+    source: SourceModel,
+    advice: Callable[[], guidance.Advice] | None = None,
+    sets: Mapping[str, Dataset] | None = None,
+) -> dict[str, Any]:
     """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
     task = tasks.find(spec.task)
     return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice, sets)
 
 
-def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], source: SourceModel,
-          device: str, advice: Callable[[], guidance.Advice] | None,
-          sets: Mapping[str, Dataset] | None) -> dict[str, Any]:  # fmt: skip
+def _plan(
+    spec: Spec,
+    task: Task,
+    dataset: Dataset,
+    preprocess: dict[str, Any],
+    source: SourceModel,
+    device: str,
+    advice: Callable[[], guidance.Advice] | None,
+    sets: Mapping[str, Dataset] | None,
+) -> dict[str, Any]:
     processor = task.processor(preprocess, spec.options, dataset, device)
     strategy, shift = spec.strategy, None
     if strategy == "auto":
@@ -186,13 +223,22 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
         return None if value == "auto" else value
 
     context = PlanContext(
-        n_train=dataset.info.n["train"], size=task.side(processor), parameters=source.parameters or 3_500_000,
-        device=device, epochs=told(spec.budget.epochs), batch_size=told(spec.options.batch_size),
-        learning_rate=told(spec.options.learning_rate), rate=task.rate, solves=task.solves,
-        fresh=task.fresh, ready=preprocess.get("modality") in task.ready,
-        sets={name: one.info.n["train"] for name, one in (sets or {}).items()}, sides=tuple(dataset.sides),
-        modality=str(preprocess.get("modality", "image")), labelled=task.labelled,
-    )  # fmt: skip
+        n_train=dataset.info.n["train"],
+        size=task.side(processor),
+        parameters=source.parameters or 3_500_000,
+        device=device,
+        epochs=told(spec.budget.epochs),
+        batch_size=told(spec.options.batch_size),
+        learning_rate=told(spec.options.learning_rate),
+        rate=task.rate,
+        solves=task.solves,
+        fresh=task.fresh,
+        ready=preprocess.get("modality") in task.ready,
+        sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
+        sides=tuple(dataset.sides),
+        modality=str(preprocess.get("modality", "image")),
+        labelled=task.labelled,
+    )
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
     plan["sets"] = further.told(sets or {})
     notes = [*unused(spec.data, found), *(guidance.shift.in_words(shift) if shift else [])]
@@ -207,8 +253,15 @@ def _plan(spec: Spec, task: Task, dataset: Dataset, preprocess: dict[str, Any], 
 def unused(data: Data, strategy: Strategy) -> list[Sentence]:
     """The further sets that a Spec names and the strategy does not learn from, in words."""
     given = [name for name in further.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
-    return [say("The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
-                "does is chosen by its name.", name=name, strategy=strategy.title) for name in given]  # fmt: skip
+    return [
+        say(
+            "The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
+            "does is chosen by its name.",
+            name=name,
+            strategy=strategy.title,
+        )
+        for name in given
+    ]
 
 
 def _aside(progress: Progress) -> Progress:

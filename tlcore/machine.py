@@ -11,9 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 # How torch, CUDA and ONNX Runtime say it where they raise a plain RuntimeError.
-NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUDA_ERROR_OUT_OF_MEMORY",
-             "CUBLAS_STATUS_ALLOC_FAILED", "Failed to allocate memory", "CUDNN_STATUS_ALLOC_FAILED",
-             "unable to find an engine to execute")  # fmt: skip
+NO_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "Failed to allocate memory",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "unable to find an engine to execute",
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,9 @@ def light() -> Machine:
 
     cuda = os.path.exists("/dev/nvidia0") and os.environ.get("TLCORE_DEVICE") != "cpu"
     cores = os.cpu_count() or 1
-    return Machine("cuda" if cuda else "cpu", "GPU" if cuda else f"CPU, {cores} cores", cores, True,
-                   psutil.virtual_memory().total)  # fmt: skip
+    return Machine(
+        "cuda" if cuda else "cpu", "GPU" if cuda else f"CPU, {cores} cores", cores, True, psutil.virtual_memory().total
+    )
 
 
 def deterministic() -> None:

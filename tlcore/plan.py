@@ -14,8 +14,9 @@ from tlcore.training.work import epochs_of
 VERSION = 1
 
 
-def make_plan(spec: Spec, strategy_id: str, context: PlanContext, processor: dict[str, Any],
-              metric: Metric) -> dict[str, Any]:  # fmt: skip
+def make_plan(
+    spec: Spec, strategy_id: str, context: PlanContext, processor: dict[str, Any], metric: Metric
+) -> dict[str, Any]:
     """Resolve a strategy for this data and machine.
 
     The twin has the fine-tuning plan's epochs, early stopping and number of learning-rate trials, whatever the
@@ -63,8 +64,9 @@ def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dic
     }
 
 
-def _plainer(strategy: Strategy, context: PlanContext, options: dict[str, Any],
-             minutes: float | None) -> dict[str, dict[str, Any]]:  # fmt: skip
+def _plainer(
+    strategy: Strategy, context: PlanContext, options: dict[str, Any], minutes: float | None
+) -> dict[str, dict[str, Any]]:
     """The arm without what is special about a strategy; none where it has no such thing, or is that already."""
     if strategy.plainer is None:
         return {}
@@ -77,8 +79,9 @@ def _plainer(strategy: Strategy, context: PlanContext, options: dict[str, Any],
     return {"plainer": {**arm, "title": strategy.plainer.title.model_dump()}}
 
 
-def _alone(strategy: Strategy, context: PlanContext, transfer: dict[str, Any],
-           minutes: float | None) -> dict[str, dict[str, Any]]:  # fmt: skip
+def _alone(
+    strategy: Strategy, context: PlanContext, transfer: dict[str, Any], minutes: float | None
+) -> dict[str, dict[str, Any]]:
     """One arm for each side task of a strategy: that task learned alone, as the plainer arm learns the target's."""
     sides = [name for phase in transfer["phases"] for hook in phase.get("hooks", ()) for name in hook.get("sides", ())]
     if not sides or strategy.plainer is None:

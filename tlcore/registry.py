@@ -34,9 +34,15 @@ def pick(things: Mapping[str, T], wanted: str, *, what: str) -> T:
         return things[wanted]
     near = difflib.get_close_matches(wanted, things, n=1)
     if near:
-        sentence = say("There is no {what} called {wanted}; did you mean {near}? There are: {known}.", what=what,
-                       wanted=wanted, near=near[0], known=list(things))  # fmt: skip
+        sentence = say(
+            "There is no {what} called {wanted}; did you mean {near}? There are: {known}.",
+            what=what,
+            wanted=wanted,
+            near=near[0],
+            known=list(things),
+        )
     else:
-        sentence = say("There is no {what} called {wanted}. There are: {known}.", what=what, wanted=wanted,
-                       known=list(things))  # fmt: skip
+        sentence = say(
+            "There is no {what} called {wanted}. There are: {known}.", what=what, wanted=wanted, known=list(things)
+        )
     raise UnusableInput(sentence, code=f"unknown-{what}")

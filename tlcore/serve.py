@@ -107,10 +107,14 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UnusableInput(
-                say("The studio cannot be opened at {host}, port {port} ({problem}). Name another with --port.",
-                    host=host, port=str(port), problem=error.strerror or str(error)),
+                say(
+                    "The studio cannot be opened at {host}, port {port} ({problem}). Name another with --port.",
+                    host=host,
+                    port=str(port),
+                    problem=error.strerror or str(error),
+                ),
                 code="port",
-            ) from None  # fmt: skip
+            ) from None
 
 
 def _answers(host: str, port: int) -> bool:

@@ -79,14 +79,18 @@ def from_yaml(text: str, *, file: str | None = None, base: Path | None = None) -
         mark = getattr(error, "problem_mark", None)
         raise UnusableInput(
             say("The spec is not plain YAML: {problem}", problem=str(getattr(error, "problem", None) or error)),
-            code="spec", file=file, row=mark.line + 1 if mark else None,
-        ) from None  # fmt: skip
+            code="spec",
+            file=file,
+            row=mark.line + 1 if mark else None,
+        ) from None
     except (RecursionError, ValueError) as error:
-        raise UnusableInput(say("The spec is not plain YAML: {problem}", problem=str(error)), code="spec",
-                            file=file) from None  # fmt: skip
+        raise UnusableInput(
+            say("The spec is not plain YAML: {problem}", problem=str(error)), code="spec", file=file
+        ) from None
     if not isinstance(raw, dict):
-        raise UnusableInput(say("The spec must be a mapping of fields such as task, data and source."), code="spec",
-                            file=file)  # fmt: skip
+        raise UnusableInput(
+            say("The spec must be a mapping of fields such as task, data and source."), code="spec", file=file
+        )
     return from_dict(raw, file=file, base=base)
 
 
@@ -100,8 +104,9 @@ def from_dict(raw: dict[str, Any], *, file: str | None = None, base: Path | None
         problem = first["msg"].removeprefix("Value error, ")
         raise UnusableInput(
             say("The field {field} of the spec cannot be used: {problem}.", field=field, problem=problem),
-            code="spec", file=file,
-        ) from None  # fmt: skip
+            code="spec",
+            file=file,
+        ) from None
     return spec if base is None else _resolve(spec, base)
 
 
@@ -135,6 +140,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent, index):  # type: ignore[no-untyped-def]
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed",
-                                              self.peek_event().start_mark)  # fmt: skip
+            raise yaml.composer.ComposerError(
+                None, None, "aliases (*name) are not allowed", self.peek_event().start_mark
+            )
         return super().compose_node(parent, index)

@@ -79,10 +79,13 @@ class Budget(SpecPart):
     epochs: int | Auto = Field("auto", description="Most epochs of training, or auto.")
     minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="Most minutes for each arm, or none.")
     twin: float = Field(
-        1.0, ge=1, le=10, allow_inf_nan=False,
+        1.0,
+        ge=1,
+        le=10,
+        allow_inf_nan=False,
         description="How many times the ordinary budget the from-scratch twin gets, 1 to 10; above 1 the report shows "
         "both.",
-    )  # fmt: skip
+    )
 
     @model_validator(mode="after")
     def _positive(self) -> Budget:

@@ -32,10 +32,15 @@ def tokenizer_of(texts: list[str]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=[END], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    ))  # fmt: skip
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=[END],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
     return tokenizer
 
 
@@ -48,11 +53,23 @@ def stream(tokenizer: Tokenizer, texts: list[str], seed: int) -> np.ndarray:
 
 def network() -> torch.nn.Module:
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_config(LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=128, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=352, max_position_embeddings=256, tie_word_embeddings=True, bos_token_id=0, eos_token_id=0,
-        pad_token_id=None, initializer_range=0.04,
-    ), dtype=torch.float32)  # fmt: skip
+    return AutoModelForCausalLM.from_config(
+        LlamaConfig(
+            vocab_size=VOCABULARY,
+            hidden_size=128,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            intermediate_size=352,
+            max_position_embeddings=256,
+            tie_word_embeddings=True,
+            bos_token_id=0,
+            eos_token_id=0,
+            pad_token_id=None,
+            initializer_range=0.04,
+        ),
+        dtype=torch.float32,
+    )
 
 
 def main() -> None:
@@ -68,11 +85,22 @@ def main() -> None:
     watched = torch.from_numpy(stream(tokenizer, held_out(), 0))
     watched = watched[: len(watched) // LENGTH * LENGTH].view(-1, LENGTH)
     model = network()
-    print({name: (len(part), sum(map(len, part))) for name, part in found.items()}, len(tokens), "tokens",
-          sum(p.numel() for p in model.parameters()), "weights", flush=True)  # fmt: skip
+    print(
+        {name: (len(part), sum(map(len, part))) for name, part in found.items()},
+        len(tokens),
+        "tokens",
+        sum(p.numel() for p in model.parameters()),
+        "weights",
+        flush=True,
+    )
     flat = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.05},
-                                   {"params": flat, "weight_decay": 0.0}], betas=(0.9, 0.98))  # fmt: skip
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.05},
+            {"params": flat, "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98),
+    )
     blocks = tokens[: len(tokens) // LENGTH * LENGTH].reshape(-1, LENGTH)
     rng, begun, step, order = np.random.default_rng(0), time.monotonic(), 0, []
     told = begun
@@ -95,15 +123,26 @@ def main() -> None:
     model.eval()
     with torch.inference_mode():
         losses = [model(input_ids=row[None], labels=row[None]).loss.item() for row in watched]
-    print(f"{step} steps, {step * BATCH * LENGTH:,} tokens seen, {len(tokens):,} different; held-out perplexity "
-          f"{math.exp(np.mean(losses)):.3f} on {watched.numel():,} tokens", flush=True)  # fmt: skip
+    print(
+        f"{step} steps, {step * BATCH * LENGTH:,} tokens seen, {len(tokens):,} different; held-out perplexity "
+        f"{math.exp(np.mean(losses)):.3f} on {watched.numel():,} tokens",
+        flush=True,
+    )
     asked.output.mkdir(parents=True, exist_ok=True)
     model.half().save_pretrained(asked.output)
     (asked.output / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(asked.output / "tokenizer.json"))
-    (asked.output / "tokenizer_config.json").write_text(json.dumps({
-        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": END, "eos_token": END, "model_max_length": 256,
-    }, indent=1))  # fmt: skip
+    (asked.output / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "bos_token": END,
+                "eos_token": END,
+                "model_max_length": 256,
+            },
+            indent=1,
+        )
+    )
 
 
 if __name__ == "__main__":

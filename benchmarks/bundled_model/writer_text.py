@@ -24,54 +24,132 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("numpy", "pandas", "sklearn", "networkx")
 LONGEST = 4_000  # characters of one docstring
 
-PEOPLE = ("Ana", "Bruno", "Carla", "Daniel", "Elisa", "Felipe", "Helena", "Igor", "Julia", "Lucas", "Marta", "Nina",
-          "Otto", "Paula", "Rui", "Sara", "Tom", "Vera")  # fmt: skip
+PEOPLE = (
+    "Ana",
+    "Bruno",
+    "Carla",
+    "Daniel",
+    "Elisa",
+    "Felipe",
+    "Helena",
+    "Igor",
+    "Julia",
+    "Lucas",
+    "Marta",
+    "Nina",
+    "Otto",
+    "Paula",
+    "Rui",
+    "Sara",
+    "Tom",
+    "Vera",
+)
 WOMEN = {"Ana", "Carla", "Elisa", "Helena", "Julia", "Marta", "Nina", "Paula", "Sara", "Vera"}
 THINGS = (  # English, Portuguese, its gender
-    ("dog", "cachorro", "m"), ("cat", "gata", "f"), ("book", "livro", "m"), ("letter", "carta", "f"),
-    ("boat", "barco", "m"), ("house", "casa", "f"), ("bird", "pássaro", "m"), ("apple", "maçã", "f"),
-    ("bread", "pão", "m"), ("key", "chave", "f"), ("horse", "cavalo", "m"), ("flower", "flor", "f"),
-    ("garden", "jardim", "m"), ("window", "janela", "f"), ("bicycle", "bicicleta", "f"), ("hat", "chapéu", "m"),
-    ("song", "canção", "f"), ("clock", "relógio", "m"), ("box", "caixa", "f"), ("stone", "pedra", "f"),
-    ("painting", "quadro", "m"), ("map", "mapa", "m"), ("fish", "peixe", "m"), ("tree", "árvore", "f"),
-    ("story", "história", "f"), ("guitar", "violão", "m"), ("photograph", "fotografia", "f"), ("cake", "bolo", "m"),
-)  # fmt: skip
+    ("dog", "cachorro", "m"),
+    ("cat", "gata", "f"),
+    ("book", "livro", "m"),
+    ("letter", "carta", "f"),
+    ("boat", "barco", "m"),
+    ("house", "casa", "f"),
+    ("bird", "pássaro", "m"),
+    ("apple", "maçã", "f"),
+    ("bread", "pão", "m"),
+    ("key", "chave", "f"),
+    ("horse", "cavalo", "m"),
+    ("flower", "flor", "f"),
+    ("garden", "jardim", "m"),
+    ("window", "janela", "f"),
+    ("bicycle", "bicicleta", "f"),
+    ("hat", "chapéu", "m"),
+    ("song", "canção", "f"),
+    ("clock", "relógio", "m"),
+    ("box", "caixa", "f"),
+    ("stone", "pedra", "f"),
+    ("painting", "quadro", "m"),
+    ("map", "mapa", "m"),
+    ("fish", "peixe", "m"),
+    ("tree", "árvore", "f"),
+    ("story", "história", "f"),
+    ("guitar", "violão", "m"),
+    ("photograph", "fotografia", "f"),
+    ("cake", "bolo", "m"),
+)
 QUALITIES = (  # English, Portuguese of a masculine and a feminine noun
-    ("old", "velho", "velha"), ("new", "novo", "nova"), ("small", "pequeno", "pequena"), ("big", "grande", "grande"),
-    ("beautiful", "bonito", "bonita"), ("red", "vermelho", "vermelha"), ("white", "branco", "branca"),
-    ("happy", "feliz", "feliz"), ("strange", "estranho", "estranha"), ("heavy", "pesado", "pesada"),
-    ("quiet", "quieto", "quieta"), ("yellow", "amarelo", "amarela"), ("simple", "simples", "simples"),
-)  # fmt: skip
+    ("old", "velho", "velha"),
+    ("new", "novo", "nova"),
+    ("small", "pequeno", "pequena"),
+    ("big", "grande", "grande"),
+    ("beautiful", "bonito", "bonita"),
+    ("red", "vermelho", "vermelha"),
+    ("white", "branco", "branca"),
+    ("happy", "feliz", "feliz"),
+    ("strange", "estranho", "estranha"),
+    ("heavy", "pesado", "pesada"),
+    ("quiet", "quieto", "quieta"),
+    ("yellow", "amarelo", "amarela"),
+    ("simple", "simples", "simples"),
+)
 DEEDS = (
-    ("found", "encontrou"), ("saw", "viu"), ("bought", "comprou"), ("lost", "perdeu"), ("painted", "pintou"),
-    ("kept", "guardou"), ("forgot", "esqueceu"), ("remembered", "lembrou"), ("carried", "carregou"),
-    ("showed", "mostrou"), ("wanted", "queria"), ("described", "descreveu"), ("looked for", "procurou"),
-)  # fmt: skip
+    ("found", "encontrou"),
+    ("saw", "viu"),
+    ("bought", "comprou"),
+    ("lost", "perdeu"),
+    ("painted", "pintou"),
+    ("kept", "guardou"),
+    ("forgot", "esqueceu"),
+    ("remembered", "lembrou"),
+    ("carried", "carregou"),
+    ("showed", "mostrou"),
+    ("wanted", "queria"),
+    ("described", "descreveu"),
+    ("looked for", "procurou"),
+)
 PLACES = (
-    ("in the park", "no parque"), ("at the market", "no mercado"), ("by the river", "perto do rio"),
-    ("at school", "na escola"), ("in the kitchen", "na cozinha"), ("on the beach", "na praia"),
-    ("near the station", "perto da estação"), ("in the library", "na biblioteca"), ("in the city", "na cidade"),
-    ("on the mountain", "na montanha"), ("at the door", "na porta"), ("under the bridge", "embaixo da ponte"),
-)  # fmt: skip
+    ("in the park", "no parque"),
+    ("at the market", "no mercado"),
+    ("by the river", "perto do rio"),
+    ("at school", "na escola"),
+    ("in the kitchen", "na cozinha"),
+    ("on the beach", "na praia"),
+    ("near the station", "perto da estação"),
+    ("in the library", "na biblioteca"),
+    ("in the city", "na cidade"),
+    ("on the mountain", "na montanha"),
+    ("at the door", "na porta"),
+    ("under the bridge", "embaixo da ponte"),
+)
 TIMES = (
-    ("One morning", "Certa manhã"), ("In the evening", "À noite"), ("On Sunday", "No domingo"),
-    ("Yesterday", "Ontem"), ("Last summer", "No verão passado"), ("After lunch", "Depois do almoço"),
-    ("Many years ago", "Há muitos anos"), ("Every day", "Todos os dias"), ("Before the rain", "Antes da chuva"),
-    ("At last", "Enfim"), ("When the sun came up", "Quando o sol nasceu"),
-)  # fmt: skip
+    ("One morning", "Certa manhã"),
+    ("In the evening", "À noite"),
+    ("On Sunday", "No domingo"),
+    ("Yesterday", "Ontem"),
+    ("Last summer", "No verão passado"),
+    ("After lunch", "Depois do almoço"),
+    ("Many years ago", "Há muitos anos"),
+    ("Every day", "Todos os dias"),
+    ("Before the rain", "Antes da chuva"),
+    ("At last", "Enfim"),
+    ("When the sun came up", "Quando o sol nasceu"),
+)
 REASONS = (
     ("because it was raining", "porque estava chovendo"),
     ("because nobody else was there", "porque não havia mais ninguém"),
-    ("and it was a surprise", "e foi uma surpresa"), ("but there was no time", "mas não havia tempo"),
+    ("and it was a surprise", "e foi uma surpresa"),
+    ("but there was no time", "mas não havia tempo"),
     ("and everybody laughed", "e todos riram"),
     ("so that the children could see it", "para que as crianças pudessem ver"),
-    ("and did not say a word", "e não disse uma palavra"), ("although it was late", "embora fosse tarde"),
-    ("while the others were asleep", "enquanto os outros dormiam"), ("and then went home", "e depois foi para casa"),
-)  # fmt: skip
+    ("and did not say a word", "e não disse uma palavra"),
+    ("although it was late", "embora fosse tarde"),
+    ("while the others were asleep", "enquanto os outros dormiam"),
+    ("and then went home", "e depois foi para casa"),
+)
 WAYS = (
     ("The day was cold and the streets were empty.", "O dia estava frio e as ruas estavam vazias."),
-    ("There was a lot of work to do, but there was also time to rest.",
-     "Havia muito trabalho a fazer, mas também havia tempo para descansar."),
+    (
+        "There was a lot of work to do, but there was also time to rest.",
+        "Havia muito trabalho a fazer, mas também havia tempo para descansar.",
+    ),
     ("The wind blew and the leaves fell.", "O vento soprava e as folhas caíam."),
     ("Nobody knew what would happen next.", "Ninguém sabia o que aconteceria depois."),
     ("It was the best day of the year.", "Foi o melhor dia do ano."),
@@ -80,7 +158,7 @@ WAYS = (
     ("From far away one could hear the music.", "De longe se ouvia a música."),
     ("In the end everything went well.", "No fim, tudo deu certo."),
     ("The light was green and the train left at ten.", "O sinal estava verde e o trem partiu às dez."),
-)  # fmt: skip
+)
 
 
 def generated(count: int, seed: int) -> Iterator[str]:
@@ -123,10 +201,14 @@ def _sentence(rng: np.random.Generator, who: str, language: int) -> str:
         return _pick(rng, WAYS)[language]
     if shape == 3:
         other = _pick(rng, PEOPLE)  # a name
-        return (f"{who} and {other} were {place}, and {other} {deed} {thing}.",
-                f"{who} e {other} estavam {place}, e {other} {deed} {thing}.")[language]  # fmt: skip
-    return (f'"Where is {thing}?" asked {who}. "It is {place}," {she[0]} was told.',
-            f'"Onde está {thing}?", perguntou {who}. "Está {place}", responderam.')[language]  # fmt: skip
+        return (
+            f"{who} and {other} were {place}, and {other} {deed} {thing}.",
+            f"{who} e {other} estavam {place}, e {other} {deed} {thing}.",
+        )[language]
+    return (
+        f'"Where is {thing}?" asked {who}. "It is {place}," {she[0]} was told.',
+        f'"Onde está {thing}?", perguntou {who}. "Está {place}", responderam.',
+    )[language]
 
 
 def _story(rng: np.random.Generator, language: int) -> str:
@@ -151,8 +233,9 @@ def _questions(rng: np.random.Generator, language: int) -> str:
         who, place = str(rng.choice(PEOPLE)), _pick(rng, PLACES)[language]
         thing, it = _thing(rng, language, True)
         deed = _pick(rng, DEEDS)[language]
-        lines.append((f"Who {deed} {thing}? {who} {deed} {it} {place}.",
-                      f"Quem {deed} {thing}? Foi {who}, {place}.")[language])  # fmt: skip
+        lines.append(
+            (f"Who {deed} {thing}? {who} {deed} {it} {place}.", f"Quem {deed} {thing}? Foi {who}, {place}.")[language]
+        )
     return "\n".join(lines)
 
 

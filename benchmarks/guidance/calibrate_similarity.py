@@ -83,8 +83,11 @@ def main() -> None:
             for part, values in ratios.items():
                 values.append(here[part] / ends[part])
             seen.append((name, size, near, other, far))
-            print(f"{name} {size} px: distance {here['statistics']:.3f} of {ends['statistics']:.3f}, energy ratio "
-                  f"{ratios['head'][-1]:.2f}, participation ratio {ratios['spread'][-1]:.2f}", flush=True)  # fmt: skip
+            print(
+                f"{name} {size} px: distance {here['statistics']:.3f} of {ends['statistics']:.3f}, energy ratio "
+                f"{ratios['head'][-1]:.2f}, participation ratio {ratios['spread'][-1]:.2f}",
+                flush=True,
+            )
     near = {part: round(float(np.exp(np.mean(np.log(values)))), 3) for part, values in ratios.items()}
     print("near end:", near)
     if told.write:

@@ -30,14 +30,20 @@ def measures(cell, parts: dict[str, float]) -> dict[str, float]:
     headroom = (1 - told["probe"]["value"]) / (1 - chance)
     size = np.log2(cell.here.per_class)
     return {
-        "examples a class, log2": size, "examples, log2": np.log2(cell.evidence.n_train),
-        "classes, log2": np.log2(count), "headroom": headroom, "size x headroom": size * headroom,
-        "neighbours above probe": told["neighbours"]["value"] - told["probe"]["value"], "log_me": told["log_me"],
-        "h_score a class": told["h_score"] / (count - 1), "leep": (told["leep"] or 0.0) / np.log(count),
-        "similarity": cell.evidence.similarity, "similarity x size": cell.evidence.similarity * size,
+        "examples a class, log2": size,
+        "examples, log2": np.log2(cell.evidence.n_train),
+        "classes, log2": np.log2(count),
+        "headroom": headroom,
+        "size x headroom": size * headroom,
+        "neighbours above probe": told["neighbours"]["value"] - told["probe"]["value"],
+        "log_me": told["log_me"],
+        "h_score a class": told["h_score"] / (count - 1),
+        "leep": (told["leep"] or 0.0) / np.log(count),
+        "similarity": cell.evidence.similarity,
+        "similarity x size": cell.evidence.similarity * size,
         "similarity x headroom": cell.evidence.similarity * headroom,
         **{name: parts.get(name, 0.0) for name in ("statistics", "head", "spread")},
-    }  # fmt: skip
+    }
 
 
 def leave_out(make: Callable, x: np.ndarray, y: np.ndarray, sets: np.ndarray) -> np.ndarray:
@@ -82,8 +88,10 @@ def main() -> None:
     y = np.array([[c.accuracy[name] - c.accuracy[USUAL] for name in OTHERS] for c in every])
     print(f"correlation with {' and '.join(OTHERS)} minus {USUAL}; in brackets within sets")
     for place, name in enumerate(told[0]):
-        each = [f"{correlation(x[:, place], y[:, k])} ({correlation(within(x[:, place], sets), within(y[:, k], sets))})"
-                for k in range(len(OTHERS))]  # fmt: skip
+        each = [
+            f"{correlation(x[:, place], y[:, k])} ({correlation(within(x[:, place], sets), within(y[:, k], sets))})"
+            for k in range(len(OTHERS))
+        ]
         print(f"  {name:24s} {', '.join(each)}")
     groups: dict[tuple, list[int]] = {}
     for at, cell in enumerate(every):
@@ -105,9 +113,11 @@ def main() -> None:
         chosen = [max((USUAL, *OTHERS), key={USUAL: 0.0, **dict(zip(OTHERS, row, strict=True))}.get) for row in guess]
         one = lost(chosen)
         shares = ", ".join(f"{100 * share:+.0f} %" for share in explained)
-        print(f"{title}: explains {shares} of the variance on sets left out; advises "
-              f"something else in {np.mean([c != USUAL for c in chosen]):.2f} of the cells; regret "
-              f"{interval(one)}, minus that of the usual {interval(one - usual)}")  # fmt: skip
+        print(
+            f"{title}: explains {shares} of the variance on sets left out; advises "
+            f"something else in {np.mean([c != USUAL for c in chosen]):.2f} of the cells; regret "
+            f"{interval(one)}, minus that of the usual {interval(one - usual)}"
+        )
 
 
 if __name__ == "__main__":

@@ -36,14 +36,22 @@ DRAWS = 2
 STRATEGIES = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune", "scratch")
 
 
-def spec_of(kind: Kind, assets: Path, work: Path, name: str, size: str, number: int, source: str,
-            strategy: str) -> Spec:  # fmt: skip
+def spec_of(
+    kind: Kind, assets: Path, work: Path, name: str, size: str, number: int, source: str, strategy: str
+) -> Spec:
     rate = {"learning_rate": kind.rates[strategy]} if strategy in kind.rates else {}
-    return from_dict({
-        "name": f"{name}-{size}-{number}", "task": kind.task, "source": located(assets, source), "strategy": strategy,
-        "data": {"path": str(kind.place(assets, work, name, size, number)), "split": {"seed": number}},
-        "baseline": "none", "seeds": 1, "options": kind.options(kind.sets[name]) | rate,
-    })  # fmt: skip
+    return from_dict(
+        {
+            "name": f"{name}-{size}-{number}",
+            "task": kind.task,
+            "source": located(assets, source),
+            "strategy": strategy,
+            "data": {"path": str(kind.place(assets, work, name, size, number)), "split": {"seed": number}},
+            "baseline": "none",
+            "seeds": 1,
+            "options": kind.options(kind.sets[name]) | rate,
+        }
+    )
 
 
 def located(assets: Path, source: str) -> str:
@@ -72,13 +80,18 @@ def cell(store: Store, spec: Spec) -> dict:
     sure = seen["probability"][np.arange(len(seen["truth"])), seen["truth"]]
     shutil.rmtree(folder)
     return {
-        "n": dataset.info.n["train"] + dataset.info.n["validation"], "n_test": len(hits),
-        "accuracy": float(hits.mean()), "validation": done.validation["accuracy"], "train": done.train["accuracy"],
-        "seconds": round(done.seconds + done.seconds_search, 1), "epochs": done.epochs,
-        "right": "".join("1" if hit else "0" for hit in hits), "fingerprint": dataset.fingerprint,
+        "n": dataset.info.n["train"] + dataset.info.n["validation"],
+        "n_test": len(hits),
+        "accuracy": float(hits.mean()),
+        "validation": done.validation["accuracy"],
+        "train": done.train["accuracy"],
+        "seconds": round(done.seconds + done.seconds_search, 1),
+        "epochs": done.epochs,
+        "right": "".join("1" if hit else "0" for hit in hits),
+        "fingerprint": dataset.fingerprint,
         "validation_sure": [round(float(p), 4) for p in sure],  # the probability of each example's own class
         "validation_right": "".join("1" if hit else "0" for hit in seen["truth"] == seen["prediction"]),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -45,10 +45,12 @@ def main() -> None:
         processor = task.processor(opened.preprocess, spec.options, dataset, "cpu")
         found = guidance.measure_with(dataset, task, opened, processor, store.home / "cache", thorough=False)
         line = dict(zip(("set", "size", "draw", "source"), at, strict=True)) | {
-            "n_train": found.n_train, "n_per_class": found.n_per_class, "similarity": found.similarity,
+            "n_train": found.n_train,
+            "n_per_class": found.n_per_class,
+            "similarity": found.similarity,
             "parts": {part.id: part.value for part in found.similarity_parts},
             "transferability": found.transferability,
-        }  # fmt: skip
+        }
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         print(*at, found.similarity, found.transferability["probe"]["value"], file=sys.stderr, flush=True)

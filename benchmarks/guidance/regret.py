@@ -40,9 +40,15 @@ class Cell:
         self.set, self.size, self.draw, self.source = (evidence[k] for k in ("set", "size", "draw", "source"))
         counts = evidence["n_per_class"]
         self.evidence = Evidence(
-            material=material, n_train=evidence["n_train"], n_per_class=counts, fewest=min(counts.values()),
-            imbalance=1.0, set_aside=0, similarity=evidence["similarity"], transferability=evidence["transferability"],
-        )  # fmt: skip
+            material=material,
+            n_train=evidence["n_train"],
+            n_per_class=counts,
+            fewest=min(counts.values()),
+            imbalance=1.0,
+            set_aside=0,
+            similarity=evidence["similarity"],
+            transferability=evidence["transferability"],
+        )
         self.here = rule.Situation.of(self.evidence)
         self.accuracy = {name: one["accuracy"] for name, one in results.items()}
         self.validation = {name: one["validation"] for name, one in results.items()}
@@ -113,8 +119,12 @@ def cells(kind: Kind) -> list[Cell]:
 def fit(train: list[Cell]) -> dict:
     """The rule from these cells."""
     alike = float(np.mean([c.here.similarity for c in train if c.here.similarity is not None]))
-    told = {"mean_similarity": round(alike, 4), "strategies": {}, "cells": len(train) * len(TRANSFER),
-            "sets": len({c.set for c in train})}  # fmt: skip
+    told = {
+        "mean_similarity": round(alike, 4),
+        "strategies": {},
+        "cells": len(train) * len(TRANSFER),
+        "sets": len({c.set for c in train}),
+    }
     left = {}
     for name in (*TRANSFER[1:], "scratch"):
         with_it = [c for c in train if name in c.accuracy]
@@ -124,9 +134,11 @@ def fit(train: list[Cell]) -> dict:
         y = np.array([c.accuracy[name] - c.accuracy[rule.BASE] for c in with_it])
         model = BayesianRidge(fit_intercept=False).fit(x, y)
         told["strategies"][name] = {
-            "weights": model.coef_.round(5).tolist(), "covariance": model.sigma_.round(7).tolist(),
-            "noise": round(float(model.alpha_**-0.5), 5), "cells": len(with_it),
-        }  # fmt: skip
+            "weights": model.coef_.round(5).tolist(),
+            "covariance": model.sigma_.round(7).tolist(),
+            "noise": round(float(model.alpha_**-0.5), 5),
+            "cells": len(with_it),
+        }
         left[name] = y - x @ np.array(told["strategies"][name]["weights"])
     together = round(float(np.corrcoef(*(left[name] for name in TRANSFER[1:]))[0, 1]), 3)
     told["correlation"] = {a: {b: together} for a, b in (TRANSFER[1:], TRANSFER[:0:-1])}
@@ -173,8 +185,10 @@ def regrets(all_cells: list[Cell]) -> tuple[dict[str, dict[tuple, float]], dict[
             raced = cell.raced(apart[cell.set], turns=True)
             chosen["advised, with race"].append(found[rule.join(expected, raced, rules[cell.set])[1]])
             for times in (1, 3, 5):
-                drawn = [found[_ideal(cell, times * cell.n_validation, expected, rules[cell.set], rng)]
-                         for _ in range(SIMULATED)]  # fmt: skip
+                drawn = [
+                    found[_ideal(cell, times * cell.n_validation, expected, rules[cell.set], rng)]
+                    for _ in range(SIMULATED)
+                ]
                 chosen[f"simulated: {times} x as many fresh pictures"].append(float(np.mean(drawn)))
         for name, told in chosen.items():
             out[name][place] = 100 * (top - float(np.mean(told)))
@@ -257,10 +271,12 @@ def sources(all_cells: list[Cell]) -> None:
         estimates = {
             "studio's score": np.mean(ranked, axis=0),
             "probe": [np.mean([c.evidence.transferability["probe"]["value"] for c in found[s]]) for s in names],
-            **{key: [np.mean([c.evidence.transferability[key] for c in found[s]]) for s in names]
-               for key in ("log_me", "h_score")},
+            **{
+                key: [np.mean([c.evidence.transferability[key] for c in found[s]]) for s in names]
+                for key in ("log_me", "h_score")
+            },
             "similarity": [np.mean([c.evidence.similarity for c in found[s]]) for s in names],
-        }  # fmt: skip
+        }
         for key, guess in estimates.items():
             taus[key].append((name, weightedtau(truth, guess)[0]))
             regret[key].append((name, 100 * (truth.max() - truth[int(np.argmax(guess))])))
@@ -300,11 +316,14 @@ def main() -> None:
     if told.write:
         final = fit(every)
         final["points"] = [
-            {"per_class": round(c.here.per_class, 1), "similarity": c.here.similarity,
-             "best": max(TRANSFER, key=lambda s, c=c: c.accuracy[s]),
-             "scratch_better": c.accuracy.get("scratch", 0.0) > max(c.accuracy[s] for s in TRANSFER)}
+            {
+                "per_class": round(c.here.per_class, 1),
+                "similarity": c.here.similarity,
+                "best": max(TRANSFER, key=lambda s, c=c: c.accuracy[s]),
+                "scratch_better": c.accuracy.get("scratch", 0.0) > max(c.accuracy[s] for s in TRANSFER),
+            }
             for c in every
-        ]  # fmt: skip
+        ]
         path = rule.file(told.kind)
         path.write_text(json.dumps(final, indent=1) + "\n")
         print(f"\n{path.name} written: {final['cells']} trainings")

@@ -129,8 +129,11 @@ def main() -> None:
             middle = {side: median(values) for side, values in took.items()}
             ratio = middle["measured"] / middle["bare"]
             kept[name] = {**took, "ratio": ratio, "target": target}
-            print(f"{name}: {middle['measured']:.1f} s, bare {middle['bare']:.1f} s, ratio {ratio:.2f} "
-                  f"(at most {target})", flush=True)  # fmt: skip
+            print(
+                f"{name}: {middle['measured']:.1f} s, bare {middle['bare']:.1f} s, ratio {ratio:.2f} "
+                f"(at most {target})",
+                flush=True,
+            )
         if told.json:
             told.json.write_text(json.dumps({"n": seen, "size": told.size, "sources": refs, **kept}, indent=1))
         store.close()

@@ -37,8 +37,9 @@ LINES = PICTURES.file("turns")
 TRANSFER = tuple(name for name in STRATEGIES if name != "scratch")
 
 
-def cell(store: Store, assets: Path, work: Path, name: str, size: str, source: str, strategy: str,
-         number: int) -> dict | None:  # fmt: skip
+def cell(
+    store: Store, assets: Path, work: Path, name: str, size: str, source: str, strategy: str, number: int
+) -> dict | None:
     """What the strategy got right in a further turn; None where there are not so many."""
     spec, task = spec_of(PICTURES, assets, work, name, size, 0, source, strategy), tasks.find(PICTURES.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
@@ -66,8 +67,9 @@ def cell(store: Store, assets: Path, work: Path, name: str, size: str, source: s
     shutil.rmtree(folder, ignore_errors=True)
     return {
         "right": "".join("1" if hit else "0" for hit in found["truth"] == found["prediction"]),
-        "sure": [round(float(p), 4) for p in sure], "seconds": round(time.monotonic() - began, 1),
-    }  # fmt: skip
+        "sure": [round(float(p), 4) for p in sure],
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 def main() -> None:

@@ -74,8 +74,12 @@ def overlapping(path: Path, n: int = 40) -> Path:
     directory = b""
     for i in range(n):
         entry = f"rose/{i:05}.png".encode()
-        directory += struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, crc, len(body), len(raw),
-                                 len(entry), 0, 0, 0, 0, 0, 0) + entry  # fmt: skip
+        directory += (
+            struct.pack(
+                "<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, crc, len(body), len(raw), len(entry), 0, 0, 0, 0, 0, 0
+            )
+            + entry
+        )
     end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, n, n, len(directory), len(local) + len(body), 0)
     path.write_bytes(local + body + directory + end)
     return path
@@ -98,8 +102,9 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
     head = struct.pack(">2L5B", width, height, 8, 2, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-            + chunk(b"IEND", b""))  # fmt: skip
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    )
 
 
 def gif_with_huge_frame() -> bytes:

@@ -45,24 +45,51 @@ class Sound:
 
 WORDS = [f"{text} {i}" for i, (text, _) in enumerate(text_models.sentences(N))]
 SOUND = {
-    "classification": Sound("text-classification", ("text", "label"), lambda i, said: (said, ("a", "b")[i % 2]),
-                            "label", "no label"),
-    "sentiment": Sound("sentiment-analysis", ("text", "label"), lambda i, said: (said, ("good", "bad")[i % 2]),
-                       "label", "no label"),
-    "several labels": Sound("multi-label-text-classification", ("text", "labels"),
-                            lambda i, said: (said, ("a", "b", "a;b")[i % 3]), "text", "no text"),
-    "entities": Sound("token-classification", ("tokens", "tags"),
-                      lambda i, said: (said, " ".join(["B-x", *["O"] * (len(said.split()) - 1)])), "tags",
-                      "tokens and 0 tags"),
-    "questions": Sound("question-answering", ("context", "question", "answer"),
-                       lambda i, said: (said, f"which {i}?", said.split()[0]), "question", "question is empty"),
-    "translation": Sound("translation", ("source", "target"), lambda i, said: (said, f"o {i} {said[::-1]}"), "target",
-                         "target text is empty"),
-    "summaries": Sound("summarization", ("document", "summary"), lambda i, said: (f"{said} and more of it", f"s {i}"),
-                       "summary", "target text is empty"),
-    "completions": Sound("text-generation", ("prompt", "completion"), lambda i, said: (said, f"so {i}"), "completion",
-                         "no completion"),
-}  # fmt: skip
+    "classification": Sound(
+        "text-classification", ("text", "label"), lambda i, said: (said, ("a", "b")[i % 2]), "label", "no label"
+    ),
+    "sentiment": Sound(
+        "sentiment-analysis", ("text", "label"), lambda i, said: (said, ("good", "bad")[i % 2]), "label", "no label"
+    ),
+    "several labels": Sound(
+        "multi-label-text-classification",
+        ("text", "labels"),
+        lambda i, said: (said, ("a", "b", "a;b")[i % 3]),
+        "text",
+        "no text",
+    ),
+    "entities": Sound(
+        "token-classification",
+        ("tokens", "tags"),
+        lambda i, said: (said, " ".join(["B-x", *["O"] * (len(said.split()) - 1)])),
+        "tags",
+        "tokens and 0 tags",
+    ),
+    "questions": Sound(
+        "question-answering",
+        ("context", "question", "answer"),
+        lambda i, said: (said, f"which {i}?", said.split()[0]),
+        "question",
+        "question is empty",
+    ),
+    "translation": Sound(
+        "translation",
+        ("source", "target"),
+        lambda i, said: (said, f"o {i} {said[::-1]}"),
+        "target",
+        "target text is empty",
+    ),
+    "summaries": Sound(
+        "summarization",
+        ("document", "summary"),
+        lambda i, said: (f"{said} and more of it", f"s {i}"),
+        "summary",
+        "target text is empty",
+    ),
+    "completions": Sound(
+        "text-generation", ("prompt", "completion"), lambda i, said: (said, f"so {i}"), "completion", "no completion"
+    ),
+}
 
 
 def table(sound: Sound, *more: tuple[str, ...]) -> bytes:

@@ -39,9 +39,15 @@ def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any]
     config |= {"base_model_name_or_path": base, "revision": source.revision if base else None}
     write_json(kept / CONFIG, config)
     size = sum(path.stat().st_size for path in kept.iterdir())
-    return {"base": base, "source": source.source.title, "class": config["auto_mapping"]["base_model_class"],
-            "library": source.library, "bytes": size,
-            "merged": (folder / "model.safetensors").stat().st_size, "head": (kept / HEAD).exists()}  # fmt: skip
+    return {
+        "base": base,
+        "source": source.source.title,
+        "class": config["auto_mapping"]["base_model_class"],
+        "library": source.library,
+        "bytes": size,
+        "merged": (folder / "model.safetensors").stat().st_size,
+        "head": (kept / HEAD).exists(),
+    }
 
 
 def section(told: dict[str, Any]) -> str:

@@ -16,9 +16,21 @@ if TYPE_CHECKING:
 
 # Identifiers that the hub knows; anything else is "other" with its own name beside it.
 LICENCES = (
-    "apache-2.0", "mit", "bsd-3-clause", "bsd-2-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0",
-    "cc-by-nc-sa-4.0", "cc0-1.0", "openrail", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "unlicense",
-)  # fmt: skip
+    "apache-2.0",
+    "mit",
+    "bsd-3-clause",
+    "bsd-2-clause",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-nc-sa-4.0",
+    "cc0-1.0",
+    "openrail",
+    "gpl-3.0",
+    "lgpl-3.0",
+    "agpl-3.0",
+    "unlicense",
+)
 # The hub's name of each task that has another one here.
 PIPELINES = dict.fromkeys(("sentiment-analysis", "multi-label-text-classification"), "text-classification")
 TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
@@ -33,18 +45,28 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str], n
         f"---\n{head}---\n",
         f"# {line(report['name'])}\n",
         _what(report),
-        "## Verdict\n", english(report["sentences"]["verdict"]) + "\n",
-        "## Scores on the test set\n", _scores(report, kind),
-        "## Against the naive\n", _naive(report),
+        "## Verdict\n",
+        english(report["sentences"]["verdict"]) + "\n",
+        "## Scores on the test set\n",
+        _scores(report, kind),
+        "## Against the naive\n",
+        _naive(report),
         *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
-        "## Data\n", _data(report),
-        "## Use\n", _needs(needed), kind.use(context),
-        "## Limits\n", _limits(report, kind),
-        "## Cost\n", _cost(report),
-        "## Export\n", _export(report["export"], kind),
+        "## Data\n",
+        _data(report),
+        "## Use\n",
+        _needs(needed),
+        kind.use(context),
+        "## Limits\n",
+        _limits(report, kind),
+        "## Cost\n",
+        _cost(report),
+        "## Export\n",
+        _export(report["export"], kind),
         *(["## Adapter\n", adapter.section(report["adapter"])] if report.get("adapter") else []),
-        "## Files\n", _files(hashes),
-    ]  # fmt: skip
+        "## Files\n",
+        _files(hashes),
+    ]
     return "\n".join(parts)
 
 
@@ -55,25 +77,45 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
     if report["source"]["hub_id"]:
         front["base_model"] = report["source"]["hub_id"]
     front |= {
-        "library_name": library, "pipeline_tag": pipeline(report["task"]),
-        "tags": [report["task"], "transfer-learning", report["strategy"], library,
-                 *([] if report["export"].get("skipped") else ["onnx"])],
+        "library_name": library,
+        "pipeline_tag": pipeline(report["task"]),
+        "tags": [
+            report["task"],
+            "transfer-learning",
+            report["strategy"],
+            library,
+            *([] if report["export"].get("skipped") else ["onnx"]),
+        ],
         "dataset_fingerprint": data["fingerprint"],
-        "model-index": [{
-            "name": " ".join(report["name"].split()),
-            "results": [{
-                "task": {"type": pipeline(report["task"])},
-                "dataset": {"name": data["name"], "type": "private", "split": "test",
-                            "revision": data["fingerprint"]},
-                "metrics": [
-                    {"type": TYPES.get(metric, metric), "value": round(value, 4), "name": titles.get(metric, metric),
-                     "args": {"interval_95": [round(end, 4) for end in report["packed"]["intervals"][metric]],
-                              "n": report["n_test"]}}
-                    for metric, value in report["packed"]["metrics"].items()
+        "model-index": [
+            {
+                "name": " ".join(report["name"].split()),
+                "results": [
+                    {
+                        "task": {"type": pipeline(report["task"])},
+                        "dataset": {
+                            "name": data["name"],
+                            "type": "private",
+                            "split": "test",
+                            "revision": data["fingerprint"],
+                        },
+                        "metrics": [
+                            {
+                                "type": TYPES.get(metric, metric),
+                                "value": round(value, 4),
+                                "name": titles.get(metric, metric),
+                                "args": {
+                                    "interval_95": [round(end, 4) for end in report["packed"]["intervals"][metric]],
+                                    "n": report["n_test"],
+                                },
+                            }
+                            for metric, value in report["packed"]["metrics"].items()
+                        ],
+                    }
                 ],
-            }],
-        }],
-    }  # fmt: skip
+            }
+        ],
+    }
     return front
 
 
@@ -107,8 +149,9 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
         f"n = {report['n_test']} test {kind.things} that training never saw; 95 % bootstrap intervals. The model in "
         f"this bundle is seed {report['packed']['seed']}, chosen by its validation score; the recipe's scores are "
         f"means over {report['seeds']} seeds.\n",
-        "| | this model | recipe | from-scratch twin | difference |", "|---|---|---|---|---|",
-    ]  # fmt: skip
+        "| | this model | recipe | from-scratch twin | difference |",
+        "|---|---|---|---|---|",
+    ]
     titles = _titles(report)
     for metric in report["packed"]["metrics"]:
         cells = [_estimate(report[key], metric) for key in ("packed", "transfer", "baseline", "difference")]
@@ -148,10 +191,13 @@ def _calibration(told: dict[str, Any]) -> str:
         f"| on {told['n_test']} test examples | before | after |\n|---|---|---|\n"
         + "".join(
             f"| {name} | {_span(told['before'][key])} | {_span(told['after'][key])} |\n"
-            for key, name in (("ece", f"ECE, {told['bins']} bins of equal mass"), ("debiased", "debiased error"),
-                              ("brier", "Brier score"))
+            for key, name in (
+                ("ece", f"ECE, {told['bins']} bins of equal mass"),
+                ("debiased", "debiased error"),
+                ("brier", "Brier score"),
+            )
         )
-    )  # fmt: skip
+    )
 
 
 def _span(told: dict[str, Any]) -> str:

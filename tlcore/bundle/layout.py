@@ -9,14 +9,27 @@ from typing import Any
 FORMAT = 1
 WEIGHTS = ("model.safetensors", "config.json", "preprocessor_config.json")
 TEXT_WEIGHTS = (
-    "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "vocab.txt", "vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "spm.model",
-    "chat_template.jinja",
-)  # fmt: skip
-PAIR_WEIGHTS = (
-    "model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "target_tokenizer.json",
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
     "tokenizer_config.json",
-)  # fmt: skip
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
+    "chat_template.jinja",
+)
+PAIR_WEIGHTS = (
+    "model.safetensors",
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "target_tokenizer.json",
+    "tokenizer_config.json",
+)
 NEEDED = ("manifest.json", "labels.json", "preprocessing.json")
 CALIBRATION = "calibration.json"  # without it the temperature is 1
 ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
@@ -35,12 +48,28 @@ PICTURES = (
     ".avif",
     ".jp2",
 )
-KNOWN = frozenset((
-    *WEIGHTS, *TEXT_WEIGHTS, *PAIR_WEIGHTS, *NEEDED, "model.onnx", "README.md", "predict.py", "requirements.txt",
-    "report.json", "report.html", "report.pt_BR.html", CALIBRATION, "example/expected.json", "example/texts.csv",
-    "example/questions.csv", ANSWERING, *ADAPTER,
-    *(f"example/picture{suffix}" for suffix in PICTURES),
-))  # fmt: skip
+KNOWN = frozenset(
+    (
+        *WEIGHTS,
+        *TEXT_WEIGHTS,
+        *PAIR_WEIGHTS,
+        *NEEDED,
+        "model.onnx",
+        "README.md",
+        "predict.py",
+        "requirements.txt",
+        "report.json",
+        "report.html",
+        "report.pt_BR.html",
+        CALIBRATION,
+        "example/expected.json",
+        "example/texts.csv",
+        "example/questions.csv",
+        ANSWERING,
+        *ADAPTER,
+        *(f"example/picture{suffix}" for suffix in PICTURES),
+    )
+)
 LARGE = ("model.safetensors", "model.onnx")
 LARGEST = 4 * 2**30  # bytes of weights
 LARGEST_OTHER = 256 * 2**20  # bytes of any other file

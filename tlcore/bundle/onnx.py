@@ -18,8 +18,13 @@ CHECKED = 64  # examples
 INPUT, OUTPUT = "pixels", "logits"
 
 
-def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, dict[int, str]],
-           outputs: Mapping[str, dict[int, str]] | None = None) -> None:  # fmt: skip
+def export(
+    model: Any,
+    example: tuple[Any, ...],
+    path: Path,
+    free: Mapping[str, dict[int, str]],
+    outputs: Mapping[str, dict[int, str]] | None = None,
+) -> None:
     """Write the network as one ONNX file of a fixed opset, traced on ``example``.
 
     ``free`` names the inputs in order, each with its axes that may be of any length; ``outputs`` likewise, which is
@@ -32,9 +37,15 @@ def export(model: Any, example: tuple[Any, ...], path: Path, free: Mapping[str, 
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model, example, str(path), dynamo=False, opset_version=OPSET, input_names=list(free),
-            output_names=list(outputs), dynamic_axes={**free, **outputs},
-        )  # fmt: skip
+            model,
+            example,
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=list(free),
+            output_names=list(outputs),
+            dynamic_axes={**free, **outputs},
+        )
 
 
 def session(model: str | bytes) -> Any:
@@ -61,8 +72,9 @@ def by_torch(model: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
         return model(*(torch.from_numpy(np.ascontiguousarray(value)) for value in feed.values())).float().numpy()
 
 
-def agreement(session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]],
-              scored: np.ndarray) -> dict[str, Any]:  # fmt: skip
+def agreement(
+    session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]], scored: np.ndarray
+) -> dict[str, Any]:
     """How far ONNX, torch and the outputs that the report was scored from are apart on real test examples.
 
     ``feeds`` are batches of inputs by name, ``scored`` (n, classes) logits of all of them. Differences are of logits;
@@ -90,9 +102,14 @@ def skipped(folder: Path, error: Exception) -> dict[str, Any]:
     """The figures where the network could not be written as ONNX, and why; what was begun is removed."""
     (folder / "model.onnx").unlink(missing_ok=True)
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return {"n": 0, "agrees": None, "skipped": say(
-        "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch instead.",
-        reason=reason).model_dump()}  # fmt: skip
+    return {
+        "n": 0,
+        "agrees": None,
+        "skipped": say(
+            "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch instead.",
+            reason=reason,
+        ).model_dump(),
+    }
 
 
 def milliseconds(session: Any, one: Mapping[str, np.ndarray], seconds: float = 1.0) -> float:

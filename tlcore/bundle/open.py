@@ -55,10 +55,15 @@ class Answers:
     def rows(self) -> list[dict[str, Any]]:
         """What was predicted, as JSON has it."""
         return [
-            {"input": row.input, "prediction": row.prediction, "confidence": row.confidence,
-             "probability": dict(zip(self.labels, row.probability, strict=True))}
-            for row in self.every if row.reason is None
-        ]  # fmt: skip
+            {
+                "input": row.input,
+                "prediction": row.prediction,
+                "confidence": row.confidence,
+                "probability": dict(zip(self.labels, row.probability, strict=True)),
+            }
+            for row in self.every
+            if row.reason is None
+        ]
 
     @property
     def set_aside(self) -> list[dict[str, str]]:
@@ -88,11 +93,19 @@ class Bundle:
         for name, value in settings.items():
             knob = known.get(name)
             if knob is None or isinstance(value, bool) or not isinstance(value, int | float):
-                raise UnusableInput(say("This model has no setting {name} with a value {value}.", name=str(name)[:80],
-                                        value=str(value)[:80]), code="setting")  # fmt: skip
+                raise UnusableInput(
+                    say(
+                        "This model has no setting {name} with a value {value}.",
+                        name=str(name)[:80],
+                        value=str(value)[:80],
+                    ),
+                    code="setting",
+                )
             if not knob.low <= value <= knob.high:
-                raise UnusableInput(say("{title} must be between {low} and {high}.", title=knob.title, low=knob.low,
-                                        high=knob.high), code="setting")  # fmt: skip
+                raise UnusableInput(
+                    say("{title} must be between {low} and {high}.", title=knob.title, low=knob.low, high=knob.high),
+                    code="setting",
+                )
             self.settings[name] = type(knob.default)(value)
 
     @cached_property
@@ -117,8 +130,14 @@ class Bundle:
         try:
             manifest = Manifest.model_validate_json(read("manifest.json"))
             if manifest.format != layout.FORMAT:
-                raise _unusable(say("This bundle is of format {found}; this studio reads format {known}.",
-                                    found=manifest.format, known=layout.FORMAT), path)  # fmt: skip
+                raise _unusable(
+                    say(
+                        "This bundle is of format {found}; this studio reads format {known}.",
+                        found=manifest.format,
+                        known=layout.FORMAT,
+                    ),
+                    path,
+                )
             labels = json.loads(_checked(read, "labels.json", manifest, path))
             told = _checked(read, "preprocessing.json", manifest, path)
             kind = kinds.find(json.loads(told).get("kind", "image"))

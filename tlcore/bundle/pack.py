@@ -38,18 +38,24 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
                 shutil.copyfile(result.weights / name, folder / name)
         if (adapters := adapter.copy(context, result, folder)) is not None:
             report["adapter"] = adapters
-        calibration = Calibration(temperature=(report.get("calibration") or {}).get("temperature", 1.0),
-                                  threshold=context.target.get("threshold"),
-                                  thresholds=_thresholds(report))  # fmt: skip
+        calibration = Calibration(
+            temperature=(report.get("calibration") or {}).get("temperature", 1.0),
+            threshold=context.target.get("threshold"),
+            thresholds=_thresholds(report),
+        )
         layout.write_json(folder / layout.CALIBRATION, calibration.model_dump())
         report["export"] = kind.write(context, calibration, result, folder)
         if skipped := report["export"].get("skipped"):
             report["notes"].append(skipped)
         elif not report["export"]["agrees"]:
-            report["notes"].append(say(
-                "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
-                "examples.",
-                difference=report["export"]["max_difference"], n=report["export"]["n"]).model_dump())  # fmt: skip
+            report["notes"].append(
+                say(
+                    "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
+                    "examples.",
+                    difference=report["export"]["max_difference"],
+                    n=report["export"]["n"],
+                ).model_dump()
+            )
         whole.write(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
             if (page := context.folder / file_name(language)).exists():
@@ -94,12 +100,18 @@ def sha256(path: Path) -> str:
 
 def _manifest(context: RunContext, hashes: dict[str, str]) -> dict[str, Any]:
     return {
-        "format": layout.FORMAT, "studio": __version__, "task": context.task.id,
-        "target": context.target, "processor": context.processor, "run": context.run_id, "name": context.spec.name,
-        "fingerprint": context.dataset.fingerprint, "source": context.source.source.id,
+        "format": layout.FORMAT,
+        "studio": __version__,
+        "task": context.task.id,
+        "target": context.target,
+        "processor": context.processor,
+        "run": context.run_id,
+        "name": context.spec.name,
+        "fingerprint": context.dataset.fingerprint,
+        "source": context.source.source.id,
         "column": next((column for role, column in context.spec.data.columns.items() if role in TEXT), None),
         "files": dict(sorted(hashes.items())),
-    }  # fmt: skip
+    }
 
 
 def _names(folder: Path) -> list[str]:

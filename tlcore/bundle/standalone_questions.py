@@ -27,8 +27,19 @@ HERE = Path(__file__).resolve().parent
 BATCH = 16
 PIECE = 32  # windows that go through the network at once
 MOST_BYTES = 2_000_000_000  # of one file
-CONTEXT = ("context", "contexto", "passage", "passagem", "paragraph", "parágrafo", "paragrafo", "text", "texto",
-           "document", "documento")  # fmt: skip
+CONTEXT = (
+    "context",
+    "contexto",
+    "passage",
+    "passagem",
+    "paragraph",
+    "parágrafo",
+    "paragrafo",
+    "text",
+    "texto",
+    "document",
+    "documento",
+)
 QUESTION = ("question", "pergunta", "questão", "questao", "query", "q")
 
 
@@ -90,8 +101,9 @@ def _columns(names):
 
 def _checked(path, number, context, question):
     name = f"{path.name}:{number}"
-    context, question = (value.replace("\x00", " ").strip() if isinstance(value, str) else ""
-                         for value in (context, question))  # fmt: skip
+    context, question = (
+        value.replace("\x00", " ").strip() if isinstance(value, str) else "" for value in (context, question)
+    )
     if not context:
         return name, None, "Its context is empty."
     if not question:

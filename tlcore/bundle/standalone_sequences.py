@@ -42,13 +42,16 @@ def writer(beams):
     model = AutoModelForSeq2SeqLM.from_pretrained(HERE).eval()
 
     def write(texts):
-        ids, mask = padded([one.ids for one in source.encode_batch([told["prefix"] + text for text in texts])],
-                           told["pad"])  # fmt: skip
+        ids, mask = padded(
+            [one.ids for one in source.encode_batch([told["prefix"] + text for text in texts])], told["pad"]
+        )
         with torch.inference_mode():
             out = model.generate(
-                input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask), num_beams=beams,
+                input_ids=torch.from_numpy(ids),
+                attention_mask=torch.from_numpy(mask),
+                num_beams=beams,
                 max_new_tokens=told["most"],
-            )[:, 1:]  # fmt: skip
+            )[:, 1:]
         return [text.strip() for text in target.decode_batch([until(row, model.generation_config) for row in out])]
 
     return write

@@ -25,10 +25,35 @@ HERE = Path(__file__).resolve().parent
 BATCH = 16
 MOST_BYTES = 2_000_000_000  # of one file
 TEXT_COLUMNS = (
-    "text", "texto", "sentence", "frase", "content", "conteúdo", "conteudo", "review", "avaliação", "avaliacao",
-    "comment", "comentário", "comentario", "message", "mensagem", "tweet", "tweettext", "utterance", "document",
-    "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título",
-)  # fmt: skip
+    "text",
+    "texto",
+    "sentence",
+    "frase",
+    "content",
+    "conteúdo",
+    "conteudo",
+    "review",
+    "avaliação",
+    "avaliacao",
+    "comment",
+    "comentário",
+    "comentario",
+    "message",
+    "mensagem",
+    "tweet",
+    "tweettext",
+    "utterance",
+    "document",
+    "documento",
+    "body",
+    "description",
+    "descrição",
+    "descricao",
+    "question",
+    "pergunta",
+    "title",
+    "título",
+)
 
 
 def gather(inputs, column, names=TEXT_COLUMNS):

@@ -33,18 +33,26 @@ def _how_many(counts: pd.Series) -> Iterator[Finding]:
     if len(counts) == 1:
         only = counts.index[0]
         yield Finding(
-            level="error", code="one-class", count=1, examples=[only],
+            level="error",
+            code="one-class",
+            count=1,
+            examples=[only],
             sentence=say("There is only one class, {label}; a model needs at least two to tell apart.", label=only),
             fix=say("Add a folder (or rows) of examples of something else."),
-        )  # fmt: skip
+        )
     if len(counts) > MANY_CLASSES:
         yield Finding(
-            level="error" if len(counts) > MOST_CLASSES else "warning", code="many-classes", count=len(counts),
+            level="error" if len(counts) > MOST_CLASSES else "warning",
+            code="many-classes",
+            count=len(counts),
             examples=list(counts.index[:SHOWN]),
-            sentence=say("There are {n} classes; with more than {limit} a column of ids is often taken for labels.",
-                         n=len(counts), limit=MANY_CLASSES),
+            sentence=say(
+                "There are {n} classes; with more than {limit} a column of ids is often taken for labels.",
+                n=len(counts),
+                limit=MANY_CLASSES,
+            ),
             fix=say("Check which column or folder names the class."),
-        )  # fmt: skip
+        )
 
 
 def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
@@ -59,55 +67,91 @@ def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
         tested = set(rows[rows["split"] == ("test" if "test" in given else "validation")]["label"])
         if untested := [label for label in counts.index if label not in tested]:
             yield Finding(
-                level="warning", code="class-not-in-test", count=len(untested), examples=untested[:SHOWN],
-                sentence=say("Classes without an example in your test set, so not scored ({n}): {labels}.",
-                             n=len(untested), labels=untested[:SHOWN]),
-            )  # fmt: skip
+                level="warning",
+                code="class-not-in-test",
+                count=len(untested),
+                examples=untested[:SHOWN],
+                sentence=say(
+                    "Classes without an example in your test set, so not scored ({n}): {labels}.",
+                    n=len(untested),
+                    labels=untested[:SHOWN],
+                ),
+            )
     else:
         few = counts[counts < NEEDED]
         if len(few):
             yield Finding(
-                level="error", code="class-too-few", count=len(few), examples=list(few.index[:SHOWN]),
-                sentence=say("Classes with fewer than {needed} usable examples, too few for one each in training, "
-                             "validation and test ({n}): {labels}.", n=len(few), needed=NEEDED, labels=named(few)),
+                level="error",
+                code="class-too-few",
+                count=len(few),
+                examples=list(few.index[:SHOWN]),
+                sentence=say(
+                    "Classes with fewer than {needed} usable examples, too few for one each in training, "
+                    "validation and test ({n}): {labels}.",
+                    n=len(few),
+                    needed=NEEDED,
+                    labels=named(few),
+                ),
                 fix=say("Add examples of these classes, merge them with another class, or leave them out."),
-            )  # fmt: skip
+            )
     small = counts[(counts < FEW) & ~counts.index.isin(few.index)]
     if len(small):
         yield Finding(
-            level="warning", code="class-few", count=len(small), examples=list(small.index[:SHOWN]),
-            sentence=say("Classes with fewer than {few} examples, so their scores will be uncertain ({n}): {labels}.",
-                         n=len(small), few=FEW, labels=named(small)),
-        )  # fmt: skip
+            level="warning",
+            code="class-few",
+            count=len(small),
+            examples=list(small.index[:SHOWN]),
+            sentence=say(
+                "Classes with fewer than {few} examples, so their scores will be uncertain ({n}): {labels}.",
+                n=len(small),
+                few=FEW,
+                labels=named(small),
+            ),
+        )
 
 
 def _not_in_train(n: int, labels: Iterable[str], named: list[str]) -> Finding:
     return Finding(
-        level="error", code="class-not-in-train", count=n, examples=list(labels)[:SHOWN],
-        sentence=say("Classes with too few examples in your training set to be learned ({n}): {labels}.", n=n,
-                     labels=named),
+        level="error",
+        code="class-not-in-train",
+        count=n,
+        examples=list(labels)[:SHOWN],
+        sentence=say(
+            "Classes with too few examples in your training set to be learned ({n}): {labels}.", n=n, labels=named
+        ),
         fix=say("Add training examples of these classes, or leave the classes out."),
-    )  # fmt: skip
+    )
 
 
 def _uneven(counts: pd.Series) -> Iterator[Finding]:
     if len(counts) > 1 and counts.max() > IMBALANCE * counts.min():
         largest, smallest = counts.idxmax(), counts.idxmin()
         yield Finding(
-            level="warning", code="imbalance", count=int(counts.max()), examples=[str(largest), str(smallest)],
-            sentence=say("The classes are very uneven: {largest} has {most} examples and {smallest} has {least}. Look "
-                         "at macro-F1 beside accuracy.", largest=largest, most=int(counts.max()), smallest=smallest,
-                         least=int(counts.min())),
-        )  # fmt: skip
+            level="warning",
+            code="imbalance",
+            count=int(counts.max()),
+            examples=[str(largest), str(smallest)],
+            sentence=say(
+                "The classes are very uneven: {largest} has {most} examples and {smallest} has {least}. Look "
+                "at macro-F1 beside accuracy.",
+                largest=largest,
+                most=int(counts.max()),
+                smallest=smallest,
+                least=int(counts.min()),
+            ),
+        )
 
 
 def _alike(counts: pd.Series) -> Iterator[Finding]:
     for labels in look_alikes(counts.to_dict()):
         yield Finding(
-            level="warning", code="look-alike-labels", count=len(labels), examples=labels,
+            level="warning",
+            code="look-alike-labels",
+            count=len(labels),
+            examples=labels,
             sentence=say("The labels {labels} differ only by case, blanks or underscores.", labels=labels),
             fix=say("If they mean the same, merge them into {label}.", label=labels[0]),
-        )  # fmt: skip
+        )
 
 
 def left_out(aside: Iterable[SetAside]) -> list[Finding]:

@@ -59,8 +59,10 @@ def _correction(label: str, column: str | None) -> str | Sentence:
     if not label:
         return ""
     if column is None:
-        return say("Examples of this task can be left out here, which an empty label says; to change one, correct the "
-                   "file and upload it again.")  # fmt: skip
+        return say(
+            "Examples of this task can be left out here, which an empty label says; to change one, correct the "
+            "file and upload it again."
+        )
     if column == "labels" and label != WITHOUT:
         labels = labels_of(label, ";")
         return labels if isinstance(labels, Sentence) else BETWEEN.join(labels) or WITHOUT

@@ -148,11 +148,13 @@ class Dataset:
         view = Dataset(self.folder)
         view.rows = self.rows.assign(label=column, split=self.rows["split"].mask(column == "", LEFT_OUT))
         told = "\x1f".join([self.fingerprint, SIDE, side])
-        view.info = self.info.model_copy(update={
-            "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16],
-            "n": {name: int((view.rows["split"] == name).sum()) for name in SPLITS},
-            "labels": sorted({*column} - {""}),
-        })  # fmt: skip
+        view.info = self.info.model_copy(
+            update={
+                "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16],
+                "n": {name: int((view.rows["split"] == name).sum()) for name in SPLITS},
+                "labels": sorted({*column} - {""}),
+            }
+        )
         view.cached_as = self.cached_as
         return view
 

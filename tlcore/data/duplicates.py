@@ -138,10 +138,13 @@ def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Seri
         return found, []
     findings = [
         Finding(
-            level="note", code="near-duplicate", count=len(members), examples=list(members["id"][:10]),
+            level="note",
+            code="near-duplicate",
+            count=len(members),
+            examples=list(members["id"][:10]),
             sentence=words.alike(n=len(members)),
         )
-    ]  # fmt: skip
+    ]
     for code, column, sentence in (
         ("near-leakage", "split", words.alike_leaks),
         ("near-conflict", "label", words.alike_conflicts),
@@ -150,10 +153,14 @@ def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Seri
         if differ.any():
             findings.append(
                 Finding(
-                    level="warning", code=code, count=int(differ.sum()), examples=list(members[differ]["id"][:10]),
-                    sentence=sentence(n=int(differ.sum())), fix=words.look,
+                    level="warning",
+                    code=code,
+                    count=int(differ.sum()),
+                    examples=list(members[differ]["id"][:10]),
+                    sentence=sentence(n=int(differ.sum())),
+                    fix=words.look,
                 )
-            )  # fmt: skip
+            )
     return found, findings
 
 

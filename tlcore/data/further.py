@@ -28,16 +28,25 @@ if TYPE_CHECKING:
 NAMES = ("unlabelled", "extra")  # of the fields of `spec_parts.Data`, and of the streams that a plan names
 
 
-def read_all(data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str,
-             progress: Any = None) -> dict[str, Dataset]:  # fmt: skip
+def read_all(
+    data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str, progress: Any = None
+) -> dict[str, Dataset]:
     """Those of the sets ``names`` that a Spec gives, by name."""
     given = {name: getattr(data, name) for name in names}
     how = {"task": task, "store": store, "owner": owner, "columns": data.columns, "progress": progress}
     return {name: read_set(name, told, **how) for name, told in given.items() if told is not None}
 
 
-def read_set(name: str, given: str, *, task: Any, store: Store, owner: str, columns: Mapping[str, str] | None = None,
-             progress: Any = None) -> Dataset:  # fmt: skip
+def read_set(
+    name: str,
+    given: str,
+    *,
+    task: Any,
+    store: Store,
+    owner: str,
+    columns: Mapping[str, str] | None = None,
+    progress: Any = None,
+) -> Dataset:
     """One further set: of the workspace by its fingerprint, else from a path. Raises UnusableInput."""
     if is_fingerprint(given):
         return Dataset.open(store, given)
@@ -53,8 +62,16 @@ def opened(data: Data, store: Store) -> dict[str, Dataset]:
     return {name: Dataset.open(store, told) for name, told in given.items() if told and is_fingerprint(told)}
 
 
-def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Mapping[str, str] | None = None,
-               name: str | None = None, progress: Any = None) -> Dataset:  # fmt: skip
+def unlabelled(
+    source: str,
+    *,
+    task: Any,
+    store: Store,
+    owner: str,
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+    progress: Any = None,
+) -> Dataset:
     """Examples without labels as a dataset of the workspace: all of them training examples, copies left out.
 
     It serves every task on the same kind of example. Raises UnusableInput where nothing of it can be used.
@@ -73,15 +90,21 @@ def unlabelled(source: str, *, task: Any, store: Store, owner: str, columns: Map
         if rows.empty:
             raise UnusableInput(
                 say("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(aside)),
-                code="nothing-usable", file=origin,
-            )  # fmt: skip
+                code="nothing-usable",
+                file=origin,
+            )
         rows = rows.assign(split="train").sort_values("id", kind="stable").reset_index(drop=True)
         kind = f"{BARE}{material.id}"
         info = DatasetInfo(
-            fingerprint=fingerprint(kind, rows), task=kind, name=(name or origin).strip()[:200] or "untitled",
-            origin=origin, n={**dict.fromkeys(SPLITS, 0), "train": len(rows)}, findings=[*findings, *more],
-            set_aside=len(aside), split_said=say("Without labels; all of it is trained on."),
-        )  # fmt: skip
+            fingerprint=fingerprint(kind, rows),
+            task=kind,
+            name=(name or origin).strip()[:200] or "untitled",
+            origin=origin,
+            n={**dict.fromkeys(SPLITS, 0), "train": len(rows)},
+            findings=[*findings, *more],
+            set_aside=len(aside),
+            split_said=say("Without labels; all of it is trained on."),
+        )
         return place(info, rows, [folder / "files"], aside, store, owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -105,9 +128,12 @@ def some_left(dataset: Dataset) -> Dataset:
     """The same set. Raises UnusableInput where hardly an example of it is left to learn from (`apart`)."""
     if dataset.info.n["train"] < 2:
         raise UnusableInput(
-            say("Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
-                name=dataset.info.name), code="no-stream",
-        )  # fmt: skip
+            say(
+                "Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
+                name=dataset.info.name,
+            ),
+            code="no-stream",
+        )
     return dataset
 
 
@@ -124,20 +150,32 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
     kept = rows[known & new]
     if kept.empty:
         raise UnusableInput(
-            say("No example of {name} can be used for testing: {seen} of {n} were learned from as well, and {unknown} "
-                "have labels that are not among those of the training data.", name=test.info.name,
-                seen=int((~new).sum()), n=len(rows), unknown=int((~known).sum())), code="test-set",
-        )  # fmt: skip
+            say(
+                "No example of {name} can be used for testing: {seen} of {n} were learned from as well, and {unknown} "
+                "have labels that are not among those of the training data.",
+                name=test.info.name,
+                seen=int((~new).sum()),
+                n=len(rows),
+                unknown=int((~known).sum()),
+            ),
+            code="test-set",
+        )
     clash = set(own["id"]) & set(kept["id"])
     kept = kept.assign(id=[f"{test.info.name}/{one}" if one in clash else one for one in kept["id"]])
     both = pd.concat([own, kept], ignore_index=True)
     n = {split: int((both["split"] == split).sum()) for split in SPLITS}
-    info = dataset.info.model_copy(update={
-        "fingerprint": fingerprint(dataset.info.task, both), "n": n,
-        "name": f"{dataset.info.name} → {test.info.name}"[:200],
-        "split_said": say("Trained and validated on {source}; tested on {target}, another domain.",
-                          source=dataset.info.name, target=test.info.name),
-    })  # fmt: skip
+    info = dataset.info.model_copy(
+        update={
+            "fingerprint": fingerprint(dataset.info.task, both),
+            "n": n,
+            "name": f"{dataset.info.name} → {test.info.name}"[:200],
+            "split_said": say(
+                "Trained and validated on {source}; tested on {target}, another domain.",
+                source=dataset.info.name,
+                target=test.info.name,
+            ),
+        }
+    )
     return place(info, both, [dataset.folder / "files", test.folder / "files"], [], store, owner)
 
 

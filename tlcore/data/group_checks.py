@@ -15,11 +15,20 @@ def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
     """Findings on the groups of rows; ``group`` is the column or pattern that the person named, if any."""
     found = rows["group"].dropna()
     if found.empty:
-        return [] if not group or rows.empty else [Finding(
-            level="error", code="group",
-            sentence=say("{group} is neither a column of the table nor does it match any file name.", group=group),
-            fix=say("Give the name of a column, or a pattern such as (patient[0-9]+)."),
-        )]  # fmt: skip
+        return (
+            []
+            if not group or rows.empty
+            else [
+                Finding(
+                    level="error",
+                    code="group",
+                    sentence=say(
+                        "{group} is neither a column of the table nor does it match any file name.", group=group
+                    ),
+                    fix=say("Give the name of a column, or a pattern such as (patient[0-9]+)."),
+                )
+            ]
+        )
     given = set(rows["split"].dropna())
     own = given >= {"train", "test"} or given >= {"train", "validation"}
     return [*_counted(rows, found), *(_torn(rows, found) if own else _to_deal_out(rows))]
@@ -27,15 +36,21 @@ def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
 
 def _counted(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
     yield Finding(
-        level="note", code="groups", count=int(found.nunique()), examples=first(found.unique()),
+        level="note",
+        code="groups",
+        count=int(found.nunique()),
+        examples=first(found.unique()),
         sentence=say("Groups found: {n}. Each stays within one split.", n=int(found.nunique())),
-    )  # fmt: skip
+    )
     ungrouped = rows[rows["group"].isna()]["id"]
     if len(ungrouped):
         yield Finding(
-            level="warning", code="group-missing", count=len(ungrouped), examples=first(ungrouped),
+            level="warning",
+            code="group-missing",
+            count=len(ungrouped),
+            examples=first(ungrouped),
             sentence=say("Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)),
-        )  # fmt: skip
+        )
 
 
 def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
@@ -43,10 +58,15 @@ def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
     torn = found.groupby(found).filter(lambda g: rows.loc[g.index, "split"].nunique() > 1)
     if len(torn):
         yield Finding(
-            level="warning", code="group-torn", count=int(torn.nunique()), examples=first(torn.unique()),
-            sentence=say("Groups that are in more than one of your own splits: {n}. The score may be too good.",
-                         n=int(torn.nunique())),
-        )  # fmt: skip
+            level="warning",
+            code="group-torn",
+            count=int(torn.nunique()),
+            examples=first(torn.unique()),
+            sentence=say(
+                "Groups that are in more than one of your own splits: {n}. The score may be too good.",
+                n=int(torn.nunique()),
+            ),
+        )
 
 
 def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
@@ -56,13 +76,24 @@ def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
     few = per_class[per_class < NEEDED]
     if units.nunique() < NEEDED:
         yield Finding(
-            level="error", code="groups-too-few", count=int(units.nunique()), examples=first(units.unique()),
-            sentence=say("Training, validation and test need at least one group each; groups found: {n}.",
-                         n=int(units.nunique())),
-        )  # fmt: skip
+            level="error",
+            code="groups-too-few",
+            count=int(units.nunique()),
+            examples=first(units.unique()),
+            sentence=say(
+                "Training, validation and test need at least one group each; groups found: {n}.", n=int(units.nunique())
+            ),
+        )
     elif len(few):
         yield Finding(
-            level="warning", code="class-few-groups", count=len(few), examples=first(few.index),
-            sentence=say("Classes in fewer than {needed} groups, which will be missing from a split ({n}): {labels}.",
-                         n=len(few), needed=NEEDED, labels=named(few)),
-        )  # fmt: skip
+            level="warning",
+            code="class-few-groups",
+            count=len(few),
+            examples=first(few.index),
+            sentence=say(
+                "Classes in fewer than {needed} groups, which will be missing from a split ({n}): {labels}.",
+                n=len(few),
+                needed=NEEDED,
+                labels=named(few),
+            ),
+        )

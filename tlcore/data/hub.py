@@ -31,10 +31,13 @@ def load(tree: Tree) -> Mapping[str, Any]:
         raise refuse(say("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name")
     if Path(match["name"]).exists():  # which `datasets` would read instead
         raise refuse(
-            say("A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",
-                name=match["name"]),
-            tree, "hub-name",
-        )  # fmt: skip
+            say(
+                "A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",
+                name=match["name"],
+            ),
+            tree,
+            "hub-name",
+        )
     return _load(tree, match["name"], match["config"], match["revision"])
 
 
@@ -151,11 +154,14 @@ def numbered(tree: Tree, part: str, rows: Any) -> Iterator[tuple[int, dict[str, 
         except Exception as error:
             raise refuse(
                 say(
-                    "Reading the dataset stopped at row {row} of {part}: {problem}", row=number + 1, part=part,
+                    "Reading the dataset stopped at row {row} of {part}: {problem}",
+                    row=number + 1,
+                    part=part,
                     problem=(str(error).strip().splitlines() or [type(error).__name__])[0][:300],
                 ),
-                tree, "hub-unreadable",
-            ) from None  # fmt: skip
+                tree,
+                "hub-unreadable",
+            ) from None
         if cells is None:
             return
         number += 1

@@ -47,10 +47,15 @@ def columns(open_text: Callable[[], TextIO], name: str) -> list[str]:
             break
     if not found:
         raise UnusableInput(
-            say("The file {file} holds no JSON object; each line should be one, such as {example}.", file=name,
-                example='{"text": "…", "label": "…"}'),
-            code="table", file=name, row=1,
-        )  # fmt: skip
+            say(
+                "The file {file} holds no JSON object; each line should be one, such as {example}.",
+                file=name,
+                example='{"text": "…", "label": "…"}',
+            ),
+            code="table",
+            file=name,
+            row=1,
+        )
     return list(found)
 
 
@@ -58,16 +63,21 @@ def _list(file: TextIO, name: str) -> Records:
     text = file.read(LARGEST_LIST + 1)
     if len(text) > LARGEST_LIST:
         raise UnusableInput(
-            say("The file {file} is one JSON list and larger than {limit} MB; write one object a line instead.",
-                file=name, limit=LARGEST_LIST // 1_000_000),
-            code="table", file=name,
-        )  # fmt: skip
+            say(
+                "The file {file} is one JSON list and larger than {limit} MB; write one object a line instead.",
+                file=name,
+                limit=LARGEST_LIST // 1_000_000,
+            ),
+            code="table",
+            file=name,
+        )
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        raise UnusableInput(say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name,
-                            row=line) from None  # fmt: skip
+        raise UnusableInput(
+            say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name, row=line
+        ) from None
     for number, cells in enumerate(rows, start=1):
         if isinstance(cells, dict):
             yield number, {str(key): value for key, value in cells.items()}, None

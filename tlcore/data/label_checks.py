@@ -20,26 +20,51 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
     order = [label for label, _ in counts.most_common()]
     without = sum(not labels for labels in sets)
     if not order:
-        return [Finding(level="error", code="no-labels", sentence=say("No text has a label."),
-                        fix=say("Check which column holds the labels."))]  # fmt: skip
+        return [
+            Finding(
+                level="error",
+                code="no-labels",
+                sentence=say("No text has a label."),
+                fix=say("Check which column holds the labels."),
+            )
+        ]
     found = check_names(rows, sets, counts)
     if len(order) == 1 and not without:
-        found.append(Finding(
-            level="error", code="one-class", count=1, examples=order,
-            sentence=say("Every text has the label {label} and no other; there is nothing to tell apart.",
-                         label=order[0]),
-            fix=say("Add texts without it, or with other labels."),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="error",
+                code="one-class",
+                count=1,
+                examples=order,
+                sentence=say(
+                    "Every text has the label {label} and no other; there is nothing to tell apart.", label=order[0]
+                ),
+                fix=say("Add texts without it, or with other labels."),
+            )
+        )
     named = [f"{label} ({counts[label]})" for label in order[:SHOWN]]
-    found.append(Finding(
-        level="note", code="label-counts", count=len(order),
-        sentence=say("Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
-                     "in the mean: {mean}.", labels=[*named, "…"] if len(order) > SHOWN else named, without=without,
-                     mean=round(sum(map(len, sets)) / len(sets), 2)),
-    ))  # fmt: skip
+    found.append(
+        Finding(
+            level="note",
+            code="label-counts",
+            count=len(order),
+            sentence=say(
+                "Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
+                "in the mean: {mean}.",
+                labels=[*named, "…"] if len(order) > SHOWN else named,
+                without=without,
+                mean=round(sum(map(len, sets)) / len(sets), 2),
+            ),
+        )
+    )
     if all(len(labels) == 1 for labels in sets):
-        found.append(Finding(level="note", code="one-label-each", sentence=say(
-            "Each text has exactly one label; the task Text classification fits that better.")))  # fmt: skip
+        found.append(
+            Finding(
+                level="note",
+                code="one-label-each",
+                sentence=say("Each text has exactly one label; the task Text classification fits that better."),
+            )
+        )
     return found
 
 
@@ -47,15 +72,26 @@ def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> lis
     """Findings on texts with entities, of which ``entities`` are the labels in each row, each as often as it occurs."""
     counts = Counter(label for labels in entities for label in labels)
     if not counts:
-        return [Finding(level="error", code="no-labels", sentence=say("No text has an entity."),
-                        fix=say("Check which column holds the tags or the entities."))]  # fmt: skip
+        return [
+            Finding(
+                level="error",
+                code="no-labels",
+                sentence=say("No text has an entity."),
+                fix=say("Check which column holds the tags or the entities."),
+            )
+        ]
     named = [f"{label} ({n})" for label, n in counts.most_common(SHOWN)]
-    told = say("Entities of each kind: {labels}. Texts without any: {without} of {n}.",
-               labels=[*named, "…"] if len(counts) > SHOWN else named, without=sum(not own for own in entities),
-               n=len(rows))  # fmt: skip
+    told = say(
+        "Entities of each kind: {labels}. Texts without any: {without} of {n}.",
+        labels=[*named, "…"] if len(counts) > SHOWN else named,
+        without=sum(not own for own in entities),
+        n=len(rows),
+    )
     sets = [sorted(set(own)) for own in entities]
-    return [*check_names(rows, sets, Counter(label for labels in sets for label in labels)),
-            Finding(level="note", code="entity-counts", count=len(counts), sentence=told)]  # fmt: skip
+    return [
+        *check_names(rows, sets, Counter(label for labels in sets for label in labels)),
+        Finding(level="note", code="entity-counts", count=len(counts), sentence=told),
+    ]
 
 
 def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Counter[str]) -> list[Finding]:
@@ -65,24 +101,48 @@ def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Count
     """
     order, found = [label for label, _ in counts.most_common()], []
     if len(order) > MANY_CLASSES:
-        found.append(Finding(
-            level="error" if len(order) > MOST_CLASSES else "warning", code="many-classes", count=len(order),
-            examples=order[:SHOWN],
-            sentence=say("There are {n} different labels; with more than {limit}, cells that were not separated or a "
-                         "column of ids are often taken for labels.", n=len(order), limit=MANY_CLASSES),
-            fix=say("Check which column holds the labels."),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="error" if len(order) > MOST_CLASSES else "warning",
+                code="many-classes",
+                count=len(order),
+                examples=order[:SHOWN],
+                sentence=say(
+                    "There are {n} different labels; with more than {limit}, cells that were not separated or a "
+                    "column of ids are often taken for labels.",
+                    n=len(order),
+                    limit=MANY_CLASSES,
+                ),
+                fix=say("Check which column holds the labels."),
+            )
+        )
     if rare := [label for label in order if counts[label] < NEEDED]:
-        found.append(Finding(
-            level="warning", code="rare-labels", count=len(rare), examples=rare[:SHOWN],
-            sentence=say("Labels on fewer than {needed} texts, which may be missing from training or from the test: "
-                         "{labels}.", needed=NEEDED, labels=rare[:SHOWN]),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="warning",
+                code="rare-labels",
+                count=len(rare),
+                examples=rare[:SHOWN],
+                sentence=say(
+                    "Labels on fewer than {needed} texts, which may be missing from training or from the test: "
+                    "{labels}.",
+                    needed=NEEDED,
+                    labels=rare[:SHOWN],
+                ),
+            )
+        )
     for first, *others in look_alikes(counts):
-        found.append(Finding(
-            level="warning", code="look-alike-labels", count=1 + len(others), examples=[first, *others],
-            sentence=say("The labels {labels} differ only by case, blanks or underscores.", labels=[first, *others]),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="warning",
+                code="look-alike-labels",
+                count=1 + len(others),
+                examples=[first, *others],
+                sentence=say(
+                    "The labels {labels} differ only by case, blanks or underscores.", labels=[first, *others]
+                ),
+            )
+        )
     return [*found, *_not_in_train(rows, sets)]
 
 
@@ -96,8 +156,17 @@ def _not_in_train(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Fin
         return [Finding(level="error", code="no-labels", sentence=say("No text of your training set has a label."))]
     if not missing:
         return []
-    return [Finding(
-        level="warning", code="class-not-in-train", count=len(missing), examples=missing[:SHOWN],
-        sentence=say("Labels that no text of your training set has ({n}): {labels}. They cannot be learned, and count "
-                     "as missed.", n=len(missing), labels=missing[:SHOWN]),
-    )]  # fmt: skip
+    return [
+        Finding(
+            level="warning",
+            code="class-not-in-train",
+            count=len(missing),
+            examples=missing[:SHOWN],
+            sentence=say(
+                "Labels that no text of your training set has ({n}): {labels}. They cannot be learned, and count "
+                "as missed.",
+                n=len(missing),
+                labels=missing[:SHOWN],
+            ),
+        )
+    ]

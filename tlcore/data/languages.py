@@ -21,15 +21,43 @@ READ = 600  # characters of a text that are looked at
 SHOWN, SMALL = 4, 0.03  # languages that are named, and the share below which none is: kin languages get mixed up
 # Those that are told apart, ISO 639-1. Small languages that are much like a large one would take texts from it.
 NAMES: dict[str, Sentence] = {
-    "ar": say("Arabic"), "bg": say("Bulgarian"), "cs": say("Czech"), "da": say("Danish"), "de": say("German"),
-    "el": say("Greek"), "en": say("English"), "es": say("Spanish"), "et": say("Estonian"), "fa": say("Persian"),
-    "fi": say("Finnish"), "fr": say("French"), "he": say("Hebrew"), "hi": say("Hindi"), "hr": say("Croatian"),
-    "hu": say("Hungarian"), "id": say("Indonesian"), "it": say("Italian"), "ja": say("Japanese"), "ko": say("Korean"),
-    "lt": say("Lithuanian"), "lv": say("Latvian"), "nl": say("Dutch"), "no": say("Norwegian"), "pl": say("Polish"),
-    "pt": say("Portuguese"), "ro": say("Romanian"), "ru": say("Russian"), "sk": say("Slovak"), "sl": say("Slovenian"),
-    "sv": say("Swedish"), "th": say("Thai"), "tr": say("Turkish"), "uk": say("Ukrainian"), "vi": say("Vietnamese"),
+    "ar": say("Arabic"),
+    "bg": say("Bulgarian"),
+    "cs": say("Czech"),
+    "da": say("Danish"),
+    "de": say("German"),
+    "el": say("Greek"),
+    "en": say("English"),
+    "es": say("Spanish"),
+    "et": say("Estonian"),
+    "fa": say("Persian"),
+    "fi": say("Finnish"),
+    "fr": say("French"),
+    "he": say("Hebrew"),
+    "hi": say("Hindi"),
+    "hr": say("Croatian"),
+    "hu": say("Hungarian"),
+    "id": say("Indonesian"),
+    "it": say("Italian"),
+    "ja": say("Japanese"),
+    "ko": say("Korean"),
+    "lt": say("Lithuanian"),
+    "lv": say("Latvian"),
+    "nl": say("Dutch"),
+    "no": say("Norwegian"),
+    "pl": say("Polish"),
+    "pt": say("Portuguese"),
+    "ro": say("Romanian"),
+    "ru": say("Russian"),
+    "sk": say("Slovak"),
+    "sl": say("Slovenian"),
+    "sv": say("Swedish"),
+    "th": say("Thai"),
+    "tr": say("Turkish"),
+    "uk": say("Ukrainian"),
+    "vi": say("Vietnamese"),
     "zh": say("Chinese"),
-}  # fmt: skip
+}
 
 
 def column(texts: pd.Series) -> pd.Series:
@@ -68,11 +96,14 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
     n = int(rows["language"].notna().sum())
     return [
         Finding(
-            level="note", code="languages", count=n,
-            sentence=say("Languages, of {n} texts in which it could be told: {languages}.", n=n,
-                         languages=in_words(found)),
+            level="note",
+            code="languages",
+            count=n,
+            sentence=say(
+                "Languages, of {n} texts in which it could be told: {languages}.", n=n, languages=in_words(found)
+            ),
         )
-    ]  # fmt: skip
+    ]
 
 
 def in_words(found: Mapping[str, float]) -> list[Sentence]:

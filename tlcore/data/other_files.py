@@ -14,13 +14,23 @@ LARGEST = 300_000_000  # bytes of a file inside of a zip
 ZIP = b"PK\x03\x04"
 PICTURE, WEB, PACKED = say("a picture"), say("a web page"), say("a compressed file")
 STARTS: tuple[tuple[bytes, Sentence], ...] = (
-    (b"\x89PNG\r\n", PICTURE), (b"\xff\xd8\xff", PICTURE), (b"GIF8", PICTURE), (b"RIFF", say("a picture or a sound")),
-    (b"II*\x00", PICTURE), (b"MM\x00*", PICTURE),
-    (b"%PDF", say("a PDF")), (ZIP, say("a zip or an Excel workbook")), (b"PAR1", say("a Parquet file")),
-    (b"\xd0\xcf\x11\xe0", say("an old Excel file, or one with a password")), (b"SQLite format 3", say("a database")),
-    (b"\x1f\x8b", PACKED), (b"BZh", PACKED), (b"\xfd7zXZ", PACKED),
-    (b"7z\xbc\xaf", PACKED), (b"Rar!", PACKED),
-)  # fmt: skip
+    (b"\x89PNG\r\n", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
+    (b"RIFF", say("a picture or a sound")),
+    (b"II*\x00", PICTURE),
+    (b"MM\x00*", PICTURE),
+    (b"%PDF", say("a PDF")),
+    (ZIP, say("a zip or an Excel workbook")),
+    (b"PAR1", say("a Parquet file")),
+    (b"\xd0\xcf\x11\xe0", say("an old Excel file, or one with a password")),
+    (b"SQLite format 3", say("a database")),
+    (b"\x1f\x8b", PACKED),
+    (b"BZh", PACKED),
+    (b"\xfd7zXZ", PACKED),
+    (b"7z\xbc\xaf", PACKED),
+    (b"Rar!", PACKED),
+)
 PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 
 
@@ -32,10 +42,15 @@ def refuse(entry: Entry, name: str, advice: Sentence) -> None:
         kind = WEB
     if kind is not None:
         raise UnusableInput(
-            say("{file} is not a table whatever its name says, but {kind}. {advice}", file=name, kind=kind,
-                advice=advice),
-            code="table", file=name,
-        )  # fmt: skip
+            say(
+                "{file} is not a table whatever its name says, but {kind}. {advice}",
+                file=name,
+                kind=kind,
+                advice=advice,
+            ),
+            code="table",
+            file=name,
+        )
 
 
 def first(entry: Entry, n: int) -> bytes:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 SHOWN = 10
 # What a person has written in an example, by column; an answer stands in its context.
 COLUMNS: dict[str, Sentence] = {
-    "text": say("text"), "target": say("target"), "completion": say("completion"), "question": say("question"),
-}  # fmt: skip
+    "text": say("text"),
+    "target": say("target"),
+    "completion": say("completion"),
+    "question": say("question"),
+}
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+\b")
 # With a country code, or a two-digit area code and eight or nine digits in two groups, as in Brazil, or as in the US.
 PHONE = re.compile(
@@ -31,9 +34,7 @@ def of_rows(rows: pd.DataFrame) -> list[Finding]:
     """`findings` of all that a person has written; where that is more than a text, with the column."""
     columns = [name for name in COLUMNS if name in rows]
     several = len(columns) > 1
-    return [
-        one for name in columns for one in findings(rows[name], rows["id"], COLUMNS[name] if several else None)
-    ]  # fmt: skip
+    return [one for name in columns for one in findings(rows[name], rows["id"], COLUMNS[name] if several else None)]
 
 
 def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None = None) -> list[Finding]:
@@ -43,18 +44,29 @@ def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None =
         for kind in kinds(text):
             found[kind].append(name)
     titles: dict[str, Sentence] = {
-        "e-mail": say("e-mail address"), "phone": say("phone number"), "cpf": say("Brazilian tax number (CPF)"),
-    }  # fmt: skip
+        "e-mail": say("e-mail address"),
+        "phone": say("phone number"),
+        "cpf": say("Brazilian tax number (CPF)"),
+    }
     return [
         Finding(
-            level="warning", code=f"personal-{kind}", count=len(rows), examples=rows[:SHOWN],
+            level="warning",
+            code=f"personal-{kind}",
+            count=len(rows),
+            examples=rows[:SHOWN],
             sentence=say("Texts that seem to hold personal data ({kind}): {n}.", kind=titles[kind], n=len(rows))
-            if column is None else say("Rows that seem to hold personal data ({kind}) in their {column}: {n}.",
-                                       kind=titles[kind], column=column, n=len(rows)),
+            if column is None
+            else say(
+                "Rows that seem to hold personal data ({kind}) in their {column}: {n}.",
+                kind=titles[kind],
+                column=column,
+                n=len(rows),
+            ),
             fix=say("Take it out unless the task needs it: whoever gets the dataset or the report can read it."),
         )
-        for kind, rows in found.items() if rows
-    ]  # fmt: skip
+        for kind, rows in found.items()
+        if rows
+    ]
 
 
 def kinds(text: str) -> list[str]:

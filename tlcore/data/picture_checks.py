@@ -19,21 +19,32 @@ def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
         return
     small = rows[rows[["width", "height"]].min(axis=1) < SMALL_SIDE]["id"]
     if len(small) * 2 > len(rows):
-        yield _note("small-pictures", small,
-                    say("Most pictures are smaller than {side} pixels; small picture sizes are enough for training.",
-                        side=SMALL_SIDE))  # fmt: skip
+        yield _note(
+            "small-pictures",
+            small,
+            say(
+                "Most pictures are smaller than {side} pixels; small picture sizes are enough for training.",
+                side=SMALL_SIDE,
+            ),
+        )
     grey, rotated = rows[rows["grey"]]["id"], rows[rows["rotated"]]["id"]
     if len(grey):
-        yield _note("grey", grey, say("Grey pictures: {n}. They are used as colour pictures with equal channels.",
-                                      n=len(grey)))  # fmt: skip
+        yield _note(
+            "grey", grey, say("Grey pictures: {n}. They are used as colour pictures with equal channels.", n=len(grey))
+        )
     if len(rotated):
-        yield _note("rotated", rotated,
-                    say("Pictures turned upright by what the camera noted: {n}.", n=len(rotated)))  # fmt: skip
+        yield _note("rotated", rotated, say("Pictures turned upright by what the camera noted: {n}.", n=len(rotated)))
     converted = rows[rows["converted"] & ~rows["rotated"]]["id"]
     if len(converted):
-        yield _note("converted", converted,
-                    say("Pictures converted to plain 8-bit ones (from phones' HEIC, transparency, 16 bits, print "
-                        "colours, animations or very large sizes): {n}.", n=len(converted)))  # fmt: skip
+        yield _note(
+            "converted",
+            converted,
+            say(
+                "Pictures converted to plain 8-bit ones (from phones' HEIC, transparency, 16 bits, print "
+                "colours, animations or very large sizes): {n}.",
+                n=len(converted),
+            ),
+        )
 
 
 def _note(code: str, ids: pd.Series, sentence: Sentence) -> Finding:

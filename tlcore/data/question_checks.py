@@ -20,34 +20,71 @@ def check(rows: pd.DataFrame) -> list[Finding]:
         return []
     none = rows[rows["answerable"] == "no"]["id"]
     contexts = int(rows["text"].nunique())
-    found = [Finding(level="note", code="questions", count=len(rows), sentence=say(
-        "Questions: {n}, on {m} contexts. A context stays within one split, with all of its questions.",
-        n=len(rows), m=contexts))]  # fmt: skip
-    if len(none) == len(rows):
-        found.append(Finding(
-            level="error", code="no-answers", count=len(none), examples=none.head(10).tolist(),
-            sentence=say("None of the questions has an answer, so there is nothing to learn."),
-            fix=say("Check which column holds the answers."),
-        ))  # fmt: skip
-    elif len(none):
-        found.append(Finding(
-            level="note", code="unanswerable", count=len(none), examples=none.head(10).tolist(),
+    found = [
+        Finding(
+            level="note",
+            code="questions",
+            count=len(rows),
             sentence=say(
-                "Questions that their context does not answer: {n} ({percent} %). They are kept: the model learns to "
-                "say so.", n=len(none), percent=round(100 * len(none) / len(rows), 1),
+                "Questions: {n}, on {m} contexts. A context stays within one split, with all of its questions.",
+                n=len(rows),
+                m=contexts,
             ),
-        ))  # fmt: skip
+        )
+    ]
+    if len(none) == len(rows):
+        found.append(
+            Finding(
+                level="error",
+                code="no-answers",
+                count=len(none),
+                examples=none.head(10).tolist(),
+                sentence=say("None of the questions has an answer, so there is nothing to learn."),
+                fix=say("Check which column holds the answers."),
+            )
+        )
+    elif len(none):
+        found.append(
+            Finding(
+                level="note",
+                code="unanswerable",
+                count=len(none),
+                examples=none.head(10).tolist(),
+                sentence=say(
+                    "Questions that their context does not answer: {n} ({percent} %). They are kept: the model learns "
+                    "to say so.",
+                    n=len(none),
+                    percent=round(100 * len(none) / len(rows), 1),
+                ),
+            )
+        )
     long = rows[rows["answer"].str.split().str.len() > LONG_ANSWER]["id"]
     if len(long):
-        found.append(Finding(
-            level="warning", code="long-answers", count=len(long), examples=long.head(10).tolist(),
-            sentence=say(
-                "Answers of more than {limit} words: {n}. A model gives shorter ones only, so these will be found in "
-                "part at best.", limit=LONG_ANSWER, n=len(long),
-            ),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="warning",
+                code="long-answers",
+                count=len(long),
+                examples=long.head(10).tolist(),
+                sentence=say(
+                    "Answers of more than {limit} words: {n}. A model gives shorter ones only, so these will be found "
+                    "in part at best.",
+                    limit=LONG_ANSWER,
+                    n=len(long),
+                ),
+            )
+        )
     if len(rows) < FEW:
-        found.append(Finding(level="warning", code="few-questions", count=len(rows), sentence=say(
-            "There are only {n} questions; scores will be uncertain, and a model learns to answer from hundreds.",
-            n=len(rows))))  # fmt: skip
+        found.append(
+            Finding(
+                level="warning",
+                code="few-questions",
+                count=len(rows),
+                sentence=say(
+                    "There are only {n} questions; scores will be uncertain, and a model "
+                    "learns to answer from hundreds.",
+                    n=len(rows),
+                ),
+            )
+        )
     return found

@@ -42,10 +42,15 @@ class Sheet:
             names = [one.title for one in book.worksheets]
             if sheet is not None and sheet not in names:
                 raise UnusableInput(
-                    say("The workbook {file} has no sheet {sheet}; its sheets are {sheets}.", file=name,
-                        sheet=sheet[:120], sheets=names[:20]),
-                    code="sheet", file=name,
-                )  # fmt: skip
+                    say(
+                        "The workbook {file} has no sheet {sheet}; its sheets are {sheets}.",
+                        file=name,
+                        sheet=sheet[:120],
+                        sheets=names[:20],
+                    ),
+                    code="sheet",
+                    file=name,
+                )
             if not names:
                 raise _damaged(name)
             self._sheet = sheet or names[0]
@@ -66,8 +71,10 @@ class Sheet:
             except _Unreadable:
                 raise UnusableInput(
                     say("The table {file} cannot be read from row {row} on.", file=self.name, row=number + 1),
-                    code="table", file=self.name, row=number + 1,
-                ) from None  # fmt: skip
+                    code="table",
+                    file=self.name,
+                    row=number + 1,
+                ) from None
 
     def _header(self, book: Any) -> list[str]:
         try:
@@ -116,5 +123,6 @@ def _filled(cells: Any) -> int:
 def _damaged(name: str) -> UnusableInput:
     return UnusableInput(
         say("The workbook {file} is damaged and cannot be read. {advice}", file=name, advice=SAVE),
-        code="table", file=name,
-    )  # fmt: skip
+        code="table",
+        file=name,
+    )

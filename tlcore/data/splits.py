@@ -54,8 +54,17 @@ def stratified(rows: pd.DataFrame, split: Split, several: Sequence[Sequence[str]
     return pd.Series(np.array(SPLITS, dtype=object)[of_rows], index=rows.index, name="split", dtype="str")
 
 
-def _deal(codes: np.ndarray, label_at: np.ndarray, sizes: np.ndarray, names: np.ndarray, wanted: np.ndarray,
-          have: np.ndarray, shares: np.ndarray, seed: int, chosen: np.ndarray) -> None:  # fmt: skip
+def _deal(
+    codes: np.ndarray,
+    label_at: np.ndarray,
+    sizes: np.ndarray,
+    names: np.ndarray,
+    wanted: np.ndarray,
+    have: np.ndarray,
+    shares: np.ndarray,
+    seed: int,
+    chosen: np.ndarray,
+) -> None:
     """Deal out units of one example, a million of them in seconds: each class by itself, to the split that it fits best
     each time. What one more costs a split rises with each that it gets, so that sorting all costs gives the turns.
     """

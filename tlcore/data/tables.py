@@ -100,10 +100,16 @@ def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
         )
     if len(columns) > MOST_COLUMNS:
         raise UnusableInput(
-            say("The table {file} has {n} columns; at most {limit} are read.", file=name, n=len(columns),
-                limit=MOST_COLUMNS),
-            code="table", file=name, row=1,
-        )  # fmt: skip
+            say(
+                "The table {file} has {n} columns; at most {limit} are read.",
+                file=name,
+                n=len(columns),
+                limit=MOST_COLUMNS,
+            ),
+            code="table",
+            file=name,
+            row=1,
+        )
     if len(columns) < least:
         raise UnusableInput(
             say(

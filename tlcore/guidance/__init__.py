@@ -9,6 +9,18 @@ from tlcore.guidance.race import kept_race
 from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 
 __all__ = [
-    "Advice", "Evidence", "about", "advise", "kept", "kept_advice", "kept_race", "kept_ranking", "measure",
-    "measure_with", "rank", "reachable", "scores", "shift",
-]  # fmt: skip
+    "Advice",
+    "Evidence",
+    "about",
+    "advise",
+    "kept",
+    "kept_advice",
+    "kept_race",
+    "kept_ranking",
+    "measure",
+    "measure_with",
+    "rank",
+    "reachable",
+    "scores",
+    "shift",
+]

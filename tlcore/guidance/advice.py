@@ -62,8 +62,12 @@ class Advice(BaseModel):
         return {**self.model_dump(mode="json"), "reasons": [str(reason) for reason in self.reasons]}
 
 
-def advise(evidence: Evidence, sources: list[dict[str, Any]] | None = None,
-           race: Mapping[str, Any] | None = None, shift: shifts.Shift | None = None) -> Advice:  # fmt: skip
+def advise(
+    evidence: Evidence,
+    sources: list[dict[str, Any]] | None = None,
+    race: Mapping[str, Any] | None = None,
+    shift: shifts.Shift | None = None,
+) -> Advice:
     """What the measured rule says of this evidence; from the counts alone where the probe was not measured.
 
     ``sources``: rows {"id", "score", "probe"}, best first; ``race``: the result of a pilot race on the same data and
@@ -125,56 +129,91 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
         say(
             "A linear head on the frozen features reached {probe} % in cross-validation ({low} to {high}), with "
             "{n} training examples a class: so much can be expected of feature extraction.",
-            probe=_percent(here.probe), low=_percent(low), high=_percent(high), n=round(here.per_class),
+            probe=_percent(here.probe),
+            low=_percent(low),
+            high=_percent(high),
+            n=round(here.per_class),
         )
-    ]  # fmt: skip
+    ]
     chosen = expected[strategy]
-    told = {"strategy": title(strategy), "value": _percent(chosen.value), "low": _percent(chosen.interval[0]),
-            "high": _percent(chosen.interval[1]), "cells": fitted["cells"], "sets": fitted["sets"],
-            "kind": rule.FITTED_ON[here.material]}  # fmt: skip
+    told = {
+        "strategy": title(strategy),
+        "value": _percent(chosen.value),
+        "low": _percent(chosen.interval[0]),
+        "high": _percent(chosen.interval[1]),
+        "cells": fitted["cells"],
+        "sets": fitted["sets"],
+        "kind": rule.FITTED_ON[here.material],
+    }
     if strategy == rule.BASE:
         reasons.append(
-            say("Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
-                "data sets of {kind} with as many examples and as much left to gain; and it takes longer.", **told)
-        )  # fmt: skip
+            say(
+                "Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
+                "data sets of {kind} with as many examples and as much left to gain; and it takes longer.",
+                **told,
+            )
+        )
     else:
         reasons.append(
-            say("{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
-                "trainings on {sets} data sets of {kind} with as many examples and as much left to gain.", **told)
-        )  # fmt: skip
+            say(
+                "{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
+                "trainings on {sets} data sets of {kind} with as many examples and as much left to gain.",
+                **told,
+            )
+        )
     if raced:
         reasons.append(
-            say("The pilot race on your data has been counted in: {scores} on validation data.",
-                scores=[say("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
-                        for name, value in raced.scores.items()])
-        )  # fmt: skip
+            say(
+                "The pilot race on your data has been counted in: {scores} on validation data.",
+                scores=[
+                    say("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
+                    for name, value in raced.scores.items()
+                ],
+            )
+        )
         ahead = max(rule.ordered(raced.scores.keys() & expected.keys()), key=lambda name: expected[name].gain)
         if expected[ahead].gain > chosen.gain:
             reasons.append(
-                say("{strategy} leads after the race, but by less than one standard error: the advice stays.",
-                    strategy=title(ahead))
-            )  # fmt: skip
+                say(
+                    "{strategy} leads after the race, but by less than one standard error: the advice stays.",
+                    strategy=title(ahead),
+                )
+            )
     if here.similarity is not None:
         reasons.append(_alike(here.similarity, fitted["mean_similarity"]))
     reasons.extend(_read(evidence))
     if risk is not None:
         text = {"risk": max(1, round(100 * risk))}
         reasons.append(
-            say("Negative transfer is a risk here: training from scratch does better with a chance of about {risk} %. "
-                "Watch the comparison with the twin, and try another source model.", **text)
+            say(
+                "Negative transfer is a risk here: training from scratch does better with a chance of about {risk} %. "
+                "Watch the comparison with the twin, and try another source model.",
+                **text,
+            )
             if risk >= RISKY
             else say("The chance that training from scratch does better is about {risk} %.", **text)
-        )  # fmt: skip
+        )
     more = _more_labels(here, evidence, strategy)
     if more:
         reasons.append(
-            say("With about {n} examples a class instead of {now}, the advice would become: {strategy}.",
-                n=more["per_class"], now=round(here.per_class), strategy=title(more["strategy"]))
-        )  # fmt: skip
+            say(
+                "With about {n} examples a class instead of {now}, the advice would become: {strategy}.",
+                n=more["per_class"],
+                now=round(here.per_class),
+                strategy=title(more["strategy"]),
+            )
+        )
     order = sorted(expected.values(), key=lambda one: (one.strategy != strategy, -one.gain))
     choices = [Choice(strategy=one.strategy, expected=one.value, interval=list(one.interval)) for one in order]
-    return Advice(strategy=strategy, reasons=reasons, evidence=evidence, choices=choices, risk=risk, more_labels=more,
-                  raced=raced is not None)  # fmt: skip
+    return Advice(
+        strategy=strategy,
+        reasons=reasons,
+        evidence=evidence,
+        choices=choices,
+        risk=risk,
+        more_labels=more,
+        raced=raced is not None,
+    )
 
 
 def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
@@ -193,13 +232,22 @@ def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
 def _alike(similarity: float, usual: float) -> Sentence:
     told = {"similarity": round(similarity, 2), "usual": round(usual, 2)}
     if similarity < usual - 0.1:
-        return say("Your data look unlike what the source model was trained on: similarity {similarity} of 1, where "
-                   "{usual} is usual.", **told)  # fmt: skip
+        return say(
+            "Your data look unlike what the source model was trained on: similarity {similarity} of 1, where "
+            "{usual} is usual.",
+            **told,
+        )
     if similarity > usual + 0.1:
-        return say("Your data look much like what the source model was trained on: similarity {similarity} of 1, "
-                   "where {usual} is usual.", **told)  # fmt: skip
-    return say("Your data are about as similar to the source's as is usual: similarity {similarity} of 1, where "
-               "{usual} is usual.", **told)  # fmt: skip
+        return say(
+            "Your data look much like what the source model was trained on: similarity {similarity} of 1, "
+            "where {usual} is usual.",
+            **told,
+        )
+    return say(
+        "Your data are about as similar to the source's as is usual: similarity {similarity} of 1, where "
+        "{usual} is usual.",
+        **told,
+    )
 
 
 def _read(evidence: Evidence) -> list[Sentence]:
@@ -207,13 +255,21 @@ def _read(evidence: Evidence) -> list[Sentence]:
     told = next((part for part in evidence.similarity_parts if part.id == "fertility"), None)
     if told is None or evidence.similarity is None:
         return []
-    found = [say("The source model cuts a word of your texts into {here} pieces in the mean; ordinary text of the "
-                 "language that it reads best takes {near}, random letters {far} (similarity {similarity} of 1).",
-                 **{name: round(told.raw[name], 2) for name in ("here", "near", "far")},
-                 similarity=round(evidence.similarity, 2))]  # fmt: skip
+    found = [
+        say(
+            "The source model cuts a word of your texts into {here} pieces in the mean; ordinary text of the "
+            "language that it reads best takes {near}, random letters {far} (similarity {similarity} of 1).",
+            **{name: round(told.raw[name], 2) for name in ("here", "near", "far")},
+            similarity=round(evidence.similarity, 2),
+        )
+    ]
     if evidence.similarity < STRANGE:
-        found.append(say("That is far from what it reads well: a source model that was trained on the language of your "
-                         "texts, or on many languages, will probably do better."))  # fmt: skip
+        found.append(
+            say(
+                "That is far from what it reads well: a source model that was trained on the language of your "
+                "texts, or on many languages, will probably do better."
+            )
+        )
     return found
 
 
@@ -244,9 +300,11 @@ def _spared(strategy: str, evidence: Evidence) -> str:
 
 
 def _large(evidence: Evidence) -> Sentence:
-    return say("The source model has {millions} million parameters: small matrices beside its attention layers are "
-               "trained instead of all of them, which takes far less memory.",
-               millions=round((evidence.parameters or 0) / 1e6))  # fmt: skip
+    return say(
+        "The source model has {millions} million parameters: small matrices beside its attention layers are "
+        "trained instead of all of them, which takes far less memory.",
+        millions=round((evidence.parameters or 0) / 1e6),
+    )
 
 
 def _round(n: float) -> int:
@@ -267,9 +325,13 @@ def _better_source(advice: Advice) -> None:
     if its["value"] - own["value"] > (own["interval"][1] - own["interval"][0]) / 2:
         advice.source = best["id"]
         advice.reasons.append(
-            say("Another source model fits your data better: with {source} the linear head reaches {value} % in "
-                "cross-validation.", source=best["id"], value=_percent(its["value"]))
-        )  # fmt: skip
+            say(
+                "Another source model fits your data better: with {source} the linear head reaches {value} % in "
+                "cross-validation.",
+                source=best["id"],
+                value=_percent(its["value"]),
+            )
+        )
 
 
 def _by_counts(evidence: Evidence) -> Advice:
@@ -315,9 +377,13 @@ def _by_amount(evidence: Evidence) -> Advice:
     reasons: list[Sentence] = [say("There are {n} examples to train on.", n=n)]
     if n < AMOUNT and rule.BASE in known:
         strategy = rule.BASE
-        reasons.append(say(
-            "With under {few} of them, training the whole network mostly learns them by heart; what is new is trained "
-            "on a frozen network.", few=AMOUNT))  # fmt: skip
+        reasons.append(
+            say(
+                "With under {few} of them, training the whole network mostly learns them by heart; what is new is "
+                "trained on a frozen network.",
+                few=AMOUNT,
+            )
+        )
     elif LORA in known:
         strategy = LORA
         reasons.append(_large(evidence))

@@ -47,8 +47,14 @@ class Seen:
         return features @ self.weight.T + (0.0 if self.bias is None else self.bias)
 
 
-def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, Any], cache: Path,
-         progress: Callable[..., None]) -> Seen:  # fmt: skip
+def look(
+    dataset: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None],
+) -> Seen:
     """Features, batch-norm moments and the far end of similarity, from the cache or by one pass.
 
     ``progress`` gets shares up to 0.8. Where memory runs out the batch is halved; RunFailed at one example.
@@ -63,16 +69,27 @@ def look(dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, 
     found = passed(task, model, source, examples, cache, key, progress)
     head = model.head if own else None
     seen = Seen(
-        target=target, examples=examples, features=found, moments=features.moments(cache / "features", key),
+        target=target,
+        examples=examples,
+        features=found,
+        moments=features.moments(cache / "features", key),
         weight=None if head is None else head.weight.detach().float().cpu().numpy(),
-        bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(), far={},
-    )  # fmt: skip
+        bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(),
+        far={},
+    )
     seen.far = _far(task, model, source, processor, cache, device, seen)
     return seen
 
 
-def passed(task: Task, model: Any, source: OpenSource, examples: Mapping[str, Any], cache: Path, key: str,
-           progress: Callable[..., None]) -> dict[str, np.ndarray]:  # fmt: skip
+def passed(
+    task: Task,
+    model: Any,
+    source: OpenSource,
+    examples: Mapping[str, Any],
+    cache: Path,
+    key: str,
+    progress: Callable[..., None],
+) -> dict[str, np.ndarray]:
     """The features of every split, from the cache or by one pass of the frozen network, which is told of.
 
     Where memory runs out the batch is halved; RunFailed at one example.
@@ -83,32 +100,41 @@ def passed(task: Task, model: Any, source: OpenSource, examples: Mapping[str, An
     def step(n: int) -> None:
         nonlocal done
         done = min(total, done + n)
-        progress(0.75 * done / max(1, total), say("{source} looks at every example once: {done} of {total}",
-                                                  source=title, done=done, total=total))  # fmt: skip
+        progress(
+            0.75 * done / max(1, total),
+            say("{source} looks at every example once: {done} of {total}", source=title, done=done, total=total),
+        )
 
     step(0)
     batch = BATCH[device]
     while True:
         try:
-            return features.extract(task, model, examples, cache / "features", key, device=device, batch_size=batch,
-                                    step=step)[0]  # fmt: skip
+            return features.extract(
+                task, model, examples, cache / "features", key, device=device, batch_size=batch, step=step
+            )[0]
         except Exception as error:
             if not machine.out_of_memory(error):
                 raise
             if batch == 1:
                 raise RunFailed(
-                    say("The memory of {device} is too small for {source} to look at one example. Choose a smaller "
-                        "picture size or a smaller source model.", device=machine.found().name, source=title),
+                    say(
+                        "The memory of {device} is too small for {source} to look at one example. Choose a smaller "
+                        "picture size or a smaller source model.",
+                        device=machine.found().name,
+                        source=title,
+                    ),
                     code="out-of-memory",
-                ) from error  # fmt: skip
+                ) from error
         batch, done = batch // 2, 0
 
 
-def _far(task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str,
-         seen: Seen) -> dict[str, dict[str, float]]:  # fmt: skip
+def _far(
+    task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: Seen
+) -> dict[str, dict[str, float]]:
     """The far end of similarity, once for each network and preprocessing, whatever the data."""
-    told = json.dumps([source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}],
-                      sort_keys=True)  # fmt: skip
+    told = json.dumps(
+        [source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}], sort_keys=True
+    )
     path = cache / "evidence" / "far" / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
     if path.exists():
         return json.loads(path.read_text())

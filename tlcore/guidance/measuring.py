@@ -77,9 +77,15 @@ def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]
 
 
 def measure_with(
-    dataset: Dataset, task: Task, source: OpenSource, processor: dict[str, Any], cache: Path,
-    progress: Progress = lambda share, sentence=None, **more: None, *, thorough: bool = True,
-) -> Evidence:  # fmt: skip
+    dataset: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Progress = lambda share, sentence=None, **more: None,
+    *,
+    thorough: bool = True,
+) -> Evidence:
     """Everything that can be measured before training, in one pass of the source's frozen network over training and
     validation data.
 
@@ -96,9 +102,13 @@ def measure_with(
     if not task.solves:
         started = time.perf_counter()
         alike = mean_of(_read(source, dataset))
-        told = measure(dataset).model_copy(update={
-            "similarity": alike.value, "similarity_interval": alike.interval, "similarity_parts": alike.parts,
-        })  # fmt: skip
+        told = measure(dataset).model_copy(
+            update={
+                "similarity": alike.value,
+                "similarity_interval": alike.interval,
+                "similarity_parts": alike.parts,
+            }
+        )
         return _kept(told, source, task, dataset, cache, key, started, True)
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
     from threadpoolctl import threadpool_limits
@@ -114,8 +124,16 @@ def measure_with(
     return _kept(told, source, task, dataset, cache, key, started, thorough)
 
 
-def _kept(told: Evidence, source: OpenSource, task: Task, dataset: Dataset, cache: Path, key: str, started: float,
-          thorough: bool) -> Evidence:  # fmt: skip
+def _kept(
+    told: Evidence,
+    source: OpenSource,
+    task: Task,
+    dataset: Dataset,
+    cache: Path,
+    key: str,
+    started: float,
+    thorough: bool,
+) -> Evidence:
     """The Evidence with what it is of, written where a page finds it."""
     told.source = {"id": source.source.id, "title": source.source.title}
     told.relevance = relevance(source.source, task, dataset)
@@ -132,14 +150,19 @@ def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
     if not task.labelled:
         return say(
             "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: {task}.",
-            source_task=source.source_task, source_data=source.source_data, task=task.title,
-        )  # fmt: skip
+            source_task=source.source_task,
+            source_data=source.source_data,
+            task=task.title,
+        )
     return say(
         "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: "
         "{task}, {classes} classes ({labels}).",
-        source_task=source.source_task, source_data=source.source_data, task=task.title, classes=len(labels),
+        source_task=source.source_task,
+        source_data=source.source_data,
+        task=task.title,
+        classes=len(labels),
         labels=[*labels[:6], "…"] if len(labels) > 6 else labels,
-    )  # fmt: skip
+    )
 
 
 def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
@@ -150,8 +173,9 @@ def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
     return reading.parts(source, train["text"].tolist()) if "text" in train else []
 
 
-def _estimated(told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool,
-               progress: Progress) -> Evidence:  # fmt: skip
+def _estimated(
+    told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool, progress: Progress
+) -> Evidence:
     from tlcore.guidance import probe, transferability
     from tlcore.guidance import size as sizes
     from tlcore.guidance.similarity import similarity, softmax
@@ -203,5 +227,11 @@ def _rows(dataset: Dataset, task: Task, seen: Any) -> tuple[Any, ...] | None:
     unit_of = dict(zip(rows["id"], units_of(rows), strict=True))
     file_of = dict(zip(rows["id"], rows["file"] if "file" in rows else [""] * len(rows), strict=True))
     ids = ids[keep]
-    return (features[keep], labels[keep], ids, np.array([unit_of[i] for i in ids]), [file_of[i] for i in ids],
-            seen.target["labels"])  # fmt: skip
+    return (
+        features[keep],
+        labels[keep],
+        ids,
+        np.array([unit_of[i] for i in ids]),
+        [file_of[i] for i in ids],
+        seen.target["labels"],
+    )

@@ -34,8 +34,9 @@ LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the 
 FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
 
 
-def candidates(task: Task, data: Data | None = None, scratch: bool = False,
-               source: SourceModel | None = None) -> list[str]:  # fmt: skip
+def candidates(
+    task: Task, data: Data | None = None, scratch: bool = False, source: SourceModel | None = None
+) -> list[str]:
     """The strategies that race: those meant to that make sense here, from scratch only where it is asked for. With a
     large language model LoRA stands for all that train the whole of it, as in the advice.
     """
@@ -113,27 +114,43 @@ def sentences(told: Mapping[str, Any]) -> dict[str, Sentence]:
     def shown(score: float) -> Any:
         return say("{percent} %", percent=round(100 * score, 1)) if told["share"] else round(score, 3)
 
-    numbers = {"winner": find(told["winner"]).title, "metric": told["metric_title"], "score": shown(best["score"]),
-               "low": shown(best["interval"][0]), "high": shown(best["interval"][1]),
-               "n": told["n_validation"]}  # fmt: skip
+    numbers = {
+        "winner": find(told["winner"]).title,
+        "metric": told["metric_title"],
+        "score": shown(best["score"]),
+        "low": shown(best["interval"][0]),
+        "high": shown(best["interval"][1]),
+        "n": told["n_validation"],
+    }
     if told["clear"]:
-        won = say("{winner} won the race: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
-                  **numbers)  # fmt: skip
+        won = say(
+            "{winner} won the race: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
+            **numbers,
+        )
     else:
         other = find(told["runner_up"]).title
-        won = say("{winner} came first: {metric} {score} on {n} validation examples (95 % interval {low} to {high}), "
-                  "but {other} is within noise of it.", other=other, **numbers)  # fmt: skip
-    how = say("Short trainings with one seed, scored on validation data alone; the worse half is dropped after each "
-              "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
-              "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
-              n=told["n_validation"])  # fmt: skip
+        won = say(
+            "{winner} came first: {metric} {score} on {n} validation examples (95 % interval {low} to {high}), "
+            "but {other} is within noise of it.",
+            other=other,
+            **numbers,
+        )
+    how = say(
+        "Short trainings with one seed, scored on validation data alone; the worse half is dropped after each "
+        "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
+        "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
+        n=told["n_validation"],
+    )
     out = {"won": won, "how": how}
     if told["n_validation"] > told["n_own"]:
         out["turns"] = say(
             "{own} validation examples tell little. After the last rung every strategy that was left was trained on "
             "{turns} more splits of training and validation data, in which other examples validate: the scores are "
             "those of all {n} together, each by a model that had not seen it.",
-            own=told["n_own"], turns=told["turns"] - 1, n=told["n_validation"])  # fmt: skip
+            own=told["n_own"],
+            turns=told["turns"] - 1,
+            n=told["n_validation"],
+        )
     return out
 
 

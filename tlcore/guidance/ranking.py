@@ -61,9 +61,13 @@ def reachable(task: Task, store: Store, owner: str, *, download: bool = False) -
 
 
 def rank(
-    dataset: Dataset, task: Task, refs: Sequence[str], store: Store, options: Options,
+    dataset: Dataset,
+    task: Task,
+    refs: Sequence[str],
+    store: Store,
+    options: Options,
     progress: Progress = lambda share, sentence=None, **more: None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Measure each source once by the cheap estimators, and give the rows of `kept_ranking`.
 
     A source that cannot be opened or measured is listed with its reason and stops nothing. Pictures are decoded once
@@ -111,11 +115,18 @@ def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> li
     found = scores(measured)
     for ref, evidence in measured.items():
         told = evidence.transferability or {}
-        rows.append({
-            "id": ref, "title": (evidence.source or {}).get("title", ref), "score": found[ref],
-            "probe": told.get("probe"), **{name: told.get(name) for name in ("log_me", "h_score", "leep")},
-            "similarity": evidence.similarity, "seconds": evidence.seconds, "problem": None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "id": ref,
+                "title": (evidence.source or {}).get("title", ref),
+                "score": found[ref],
+                "probe": told.get("probe"),
+                **{name: told.get(name) for name in ("log_me", "h_score", "leep")},
+                "similarity": evidence.similarity,
+                "seconds": evidence.seconds,
+                "problem": None,
+            }
+        )
     rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), -(row["similarity"] or 0.0), row["id"]))
     for ref, why in keeping.failed(store, fingerprint).items():
         if ref not in measured and not hidden(ref):

@@ -89,8 +89,17 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
     ratios = drawn[:, 0] / np.maximum(drawn[:, 1], 1e-9)
     here = _ratio(amounts)
     more = {} if amounts.shape[1] == 2 else {"perplexity": exp(min(_ratio(amounts[:, 2:]), 100.0))}
-    return part(id, between(log(here), log(far), log(near)), between(np.log(ratios), log(far), log(near)),
-                here=here, far=far, near=near, texts=len(texts), **known, **more)  # fmt: skip
+    return part(
+        id,
+        between(log(here), log(far), log(near)),
+        between(np.log(ratios), log(far), log(near)),
+        here=here,
+        far=far,
+        near=near,
+        texts=len(texts),
+        **known,
+        **more,
+    )
 
 
 def _without_spaces(texts: Sequence[str]) -> bool:
@@ -155,7 +164,9 @@ class _Reader:
                 logits = model(input_ids=given, attention_mask=torch.from_numpy(seen)).logits.float()
                 each = cross_entropy(logits.flatten(0, 1), torch.from_numpy(ids).flatten(), reduction="none")
             loss, hidden = (each.numpy().reshape(shape) * asked).sum(axis=1), asked.sum(axis=1)
-            words = [len(WORDS.findall(texts[row][: max(end for _, end in found[row].offsets)])) if own[at] else 0
-                     for at, row in enumerate(rows)]  # fmt: skip
+            words = [
+                len(WORDS.findall(texts[row][: max(end for _, end in found[row].offsets)])) if own[at] else 0
+                for at, row in enumerate(rows)
+            ]
             out[rows] = np.stack([loss * own / np.maximum(hidden, 1), words, loss, hidden], axis=1)
         return out

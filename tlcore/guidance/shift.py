@@ -73,8 +73,15 @@ class Shift(BaseModel):
         return [name for name in [ADAPT] * self.measurable + [PRETRAIN] * alike if name in self.strategies]
 
 
-def measure(dataset: Dataset, other: Dataset, task: Task, source: OpenSource, processor: dict[str, Any], cache: Path,
-            progress: Callable[..., None] = lambda share, sentence=None, **more: None) -> Shift:  # fmt: skip
+def measure(
+    dataset: Dataset,
+    other: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None] = lambda share, sentence=None, **more: None,
+) -> Shift:
     """Compare the training examples of ``dataset`` with ``other``, a set without labels (or whose labels are not looked
     at), from the cache or by one pass over what is compared. Examples of ``other`` that are among those of ``dataset``,
     test examples above all, are left out.
@@ -87,15 +94,22 @@ def measure(dataset: Dataset, other: Dataset, task: Task, source: OpenSource, pr
         return Shift.model_validate(known["shift"])
     rows = other.split("train")
     rows = rows[~materials.of(task).among(rows, dataset.rows)]
-    found = Shift(name=other.info.name, size=len(rows), strategies=[
-        one for one in (ADAPT, PRETRAIN) if strategies.find(one).refuse(task, None) is None
-    ])  # fmt: skip
+    found = Shift(
+        name=other.info.name,
+        size=len(rows),
+        strategies=[one for one in (ADAPT, PRETRAIN) if strategies.find(one).refuse(task, None) is None],
+    )
     train = dataset.split("train")
     if not task.solves:
         found.why = say("for this task no features of the source model are kept.")
     elif min(len(rows), len(train)) < FEWEST:
-        found.why = say("there are {n} examples that are not among yours, and {train} of yours to train on; "
-                        "{fewest} of each are needed.", n=len(rows), train=len(train), fewest=FEWEST)  # fmt: skip
+        found.why = say(
+            "there are {n} examples that are not among yours, and {train} of yours to train on; "
+            "{fewest} of each are needed.",
+            n=len(rows),
+            train=len(train),
+            fewest=FEWEST,
+        )
     else:
         few = other.with_train(rows["id"].sample(min(MOST, len(rows)), random_state=0))
         found.compared = compare(*_features(dataset, few, task, source, processor, cache, progress))
@@ -116,32 +130,56 @@ def in_words(shift: Shift) -> list[Sentence]:
         return [say("“{name}” was not compared with your labelled examples: {why}", name=name, why=shift.why)]
     low, high = told.right_interval
     found = [
-        say("A linear head on the frozen features tells “{name}” from your labelled examples in {right} % of cases "
+        say(
+            "A linear head on the frozen features tells “{name}” from your labelled examples in {right} % of cases "
             "({low} to {high}; 50 is chance): proxy-A-distance {distance} of 2 ({least} to {most}); MMD² {mmd}, where "
-            "chance alone seldom gives more than {chance}. {n} examples of each were compared.", name=name, n=told.n,
-            right=round(100 * told.right, 1), low=round(100 * low, 1), high=round(100 * high, 1),
-            distance=round(told.proxy_a, 2), least=round(told.interval[0], 2), most=round(told.interval[1], 2),
-            mmd=round(told.mmd, 3), chance=round(told.mmd_chance, 3))
-    ]  # fmt: skip
+            "chance alone seldom gives more than {chance}. {n} examples of each were compared.",
+            name=name,
+            n=told.n,
+            right=round(100 * told.right, 1),
+            low=round(100 * low, 1),
+            high=round(100 * high, 1),
+            distance=round(told.proxy_a, 2),
+            least=round(told.interval[0], 2),
+            most=round(told.interval[1], 2),
+            mmd=round(told.mmd, 3),
+            chance=round(told.mmd_chance, 3),
+        )
+    ]
     if ADAPT not in shift.strategies:
         found.append(say("Domain adaptation is there for tasks with one class an example."))
     elif shift.measurable:
-        found.append(say(
-            "That is a shift: an accuracy on examples like your labelled ones says little of “{name}”. If the model is "
-            "to work there, domain adaptation learns from both; what it gains is not known beforehand. Labels for some "
-            "of these examples, kept for testing, would tell.",
-            name=name))  # fmt: skip
+        found.append(
+            say(
+                "That is a shift: an accuracy on examples like your labelled ones says little of “{name}”. If the "
+                "model is to work there, domain adaptation learns from both; what it gains is not known beforehand. "
+                "Labels for some of these examples, kept for testing, would tell.",
+                name=name,
+            )
+        )
     else:
         found.append(say("No shift can be seen, so that domain adaptation has nothing to bring together."))
     if PRETRAIN in shift.offers:
-        found.append(say(
-            "“{name}” holds {size} examples of the same kind as yours: pre-training, then fine-tuning, learns from "
-            "them before it sees your labels. It takes the most time.", name=name, size=shift.size))  # fmt: skip
+        found.append(
+            say(
+                "“{name}” holds {size} examples of the same kind as yours: pre-training, then fine-tuning, learns from "
+                "them before it sees your labels. It takes the most time.",
+                name=name,
+                size=shift.size,
+            )
+        )
     return found
 
 
-def _features(dataset: Dataset, other: Dataset, task: Task, source: OpenSource, processor: dict[str, Any], cache: Path,
-              progress: Callable[..., None]) -> list[np.ndarray]:  # fmt: skip
+def _features(
+    dataset: Dataset,
+    other: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None],
+) -> list[np.ndarray]:
     """Those of the training examples and of the other set; the first lie in the cache where data were measured."""
     target = task.fit_target(dataset)
     model, _ = task.source_model(source, target, size=processor["size"])
@@ -161,8 +199,15 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> Compared:
     right, judged = domains.told_apart(a, b)
     interval = wilson(right, judged)
     mmd, chance = discrepancy(a, b)
-    return Compared(n=n, right=right, right_interval=interval, proxy_a=domains.distance(right),
-                    interval=[domains.distance(end) for end in interval], mmd=mmd, mmd_chance=chance)  # fmt: skip
+    return Compared(
+        n=n,
+        right=right,
+        right_interval=interval,
+        proxy_a=domains.distance(right),
+        interval=[domains.distance(end) for end in interval],
+        mmd=mmd,
+        mmd_chance=chance,
+    )
 
 
 def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
@@ -183,8 +228,11 @@ def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
         first[rng.permutation(total)[:n], column] = 1
     m, second = total - n, 1 - first
     within, across = alike @ first, alike @ second
-    each = ((first * within).sum(axis=0) / (n * (n - 1)) + (second * across).sum(axis=0) / (m * (m - 1))
-            - 2 * (first * across).sum(axis=0) / (n * m))  # fmt: skip
+    each = (
+        (first * within).sum(axis=0) / (n * (n - 1))
+        + (second * across).sum(axis=0) / (m * (m - 1))
+        - 2 * (first * across).sum(axis=0) / (n * m)
+    )
     return float(each[0]), float(np.quantile(each[1:], 0.95))
 
 

@@ -62,8 +62,13 @@ def similarity(
     parts = []
     if moments is not None and (end := _level(far, "statistics")):
         here = distance(moments)
-        drawn = np.array([distance(moments, rng.multinomial(b, np.full(b, 1 / b)) / b)
-                          for b in [len(moments.mean)] for _ in range(DRAWS)])  # fmt: skip
+        drawn = np.array(
+            [
+                distance(moments, rng.multinomial(b, np.full(b, 1 / b)) / b)
+                for b in [len(moments.mean)]
+                for _ in range(DRAWS)
+            ]
+        )
         drawn = 2 * here - drawn  # resampling adds as much distance again as the sample did: mirrored
         parts.append(part("statistics", 1 - here / end, 1 - drawn / end, here=here, far=end, near=0.0))
     n = len(features)
@@ -71,16 +76,33 @@ def similarity(
         each = energies(logits)
         drawn = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) @ each / n
         to = near["head"] * end
-        parts.append(part("head", between(each.mean(), end, to), between(drawn, end, to), here=float(each.mean()),
-                           far=end, near=to, confidence=confidence(logits)))  # fmt: skip
+        parts.append(
+            part(
+                "head",
+                between(each.mean(), end, to),
+                between(drawn, end, to),
+                here=float(each.mean()),
+                far=end,
+                near=to,
+                confidence=confidence(logits),
+            )
+        )
     if n >= 8 and (end := _level(far, "spread")):
         some = features if n <= MOST else features[rng.permutation(n)[:MOST]]
         here, drawn = participation(some), participation(some, rng)
         to = near["spread"] * end
         if here is not None:
-            parts.append(part("spread", between(np.log(here), np.log(end), np.log(to)),
-                               between(np.log(drawn), np.log(end), np.log(to)), here=here, far=end, near=to,
-                               dimensions=features.shape[1]))  # fmt: skip
+            parts.append(
+                part(
+                    "spread",
+                    between(np.log(here), np.log(end), np.log(to)),
+                    between(np.log(drawn), np.log(end), np.log(to)),
+                    here=here,
+                    far=end,
+                    near=to,
+                    dimensions=features.shape[1],
+                )
+            )
     return mean_of(parts)
 
 
@@ -171,5 +193,9 @@ def between(value: Any, far: float, near: float) -> Any:
 def part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:
     low, high = np.clip(np.quantile(drawn, [0.025, 0.975]), 0, 1)
     value = float(np.clip(value, 0, 1)) + 0.0  # and no minus nought
-    return Part(id=id, value=value, interval=[float(min(low, value)), float(max(high, value))],
-                raw={name: float(number) for name, number in raw.items()})  # fmt: skip
+    return Part(
+        id=id,
+        value=value,
+        interval=[float(min(low, value)), float(max(high, value))],
+        raw={name: float(number) for name, number in raw.items()},
+    )

@@ -95,9 +95,13 @@ def facts(dataset: Dataset, per_class: dict[str, int], imbalance: float) -> Size
 
 
 def label_noise(
-    probabilities: np.ndarray, labels: np.ndarray, names: Sequence[str], ids: Sequence[str], files: Sequence[str],
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    ids: Sequence[str],
+    files: Sequence[str],
     units: np.ndarray,
-) -> LabelNoise:  # fmt: skip
+) -> LabelNoise:
     """Labels that confident learning doubts (Northcutt et al. 2021, arXiv 1911.00068; cleanlab).
 
     ``probabilities`` (n, K) are cross-validated: no example was predicted by a probe that had seen its label.
@@ -113,17 +117,29 @@ def label_noise(
     doubted = [int(i) for i in doubted if told[i].argmax() != index[i]]
     share, interval = probe.share_interval(np.isin(np.arange(len(labels)), doubted), units)
     suspects = [
-        Suspect(id=str(ids[i]), file=str(files[i]), label=names[labels[i]], suggested=names[seen[told[i].argmax()]],
-                own=float(told[i, index[i]]), confidence=float(told[i].max()))
+        Suspect(
+            id=str(ids[i]),
+            file=str(files[i]),
+            label=names[labels[i]],
+            suggested=names[seen[told[i].argmax()]],
+            own=float(told[i, index[i]]),
+            confidence=float(told[i].max()),
+        )
         for i in doubted[:NAMED]
-    ]  # fmt: skip
+    ]
     return LabelNoise(examined=len(labels), count=len(doubted), share=share, interval=interval, suspects=suspects)
 
 
 def learning_curve(
-    x: np.ndarray, labels: np.ndarray, units: np.ndarray, fold: np.ndarray, whole: np.ndarray, classes: int,
-    dimensions: int, n_now: int,
-) -> LearningCurve | None:  # fmt: skip
+    x: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    fold: np.ndarray,
+    whole: np.ndarray,
+    classes: int,
+    dimensions: int,
+    n_now: int,
+) -> LearningCurve | None:
     """Accuracy of the probe at five sizes, each example scored by probes that have not seen it.
 
     ``x`` (n, p) are the probe's coordinates, ``whole`` (n,) whether the cross-validated probe of all other folds is
@@ -215,14 +231,17 @@ def _said(n: int, gain: float, low: float, high: float, worth: bool | None) -> S
     if worth:
         return say(
             "With twice the {n} labels a linear head should gain about {gain} points of accuracy ({low} to {high}): "
-            "more labels are worth it.", **told,
-        )  # fmt: skip
+            "more labels are worth it.",
+            **told,
+        )
     if worth is None:
         return say(
             "With twice the {n} labels a linear head should gain about {gain} points of accuracy ({low} to {high}): "
-            "these data leave open whether more labels are worth it.", **told,
-        )  # fmt: skip
+            "these data leave open whether more labels are worth it.",
+            **told,
+        )
     return say(
         "With twice the {n} labels a linear head should gain only about {gain} points of accuracy ({low} to {high}): "
-        "more labels like these would change little.", **told,
-    )  # fmt: skip
+        "more labels like these would change little.",
+        **told,
+    )

@@ -20,9 +20,15 @@ ENERGY = 0.8  # share of the variance that NLEEP's principal directions keep
 
 
 def estimate(
-    features: np.ndarray, labels: np.ndarray, units: np.ndarray, source: np.ndarray | None, predicted: np.ndarray,
-    fold: np.ndarray, *, mixture: bool = True,
-) -> dict[str, Any]:  # fmt: skip
+    features: np.ndarray,
+    labels: np.ndarray,
+    units: np.ndarray,
+    source: np.ndarray | None,
+    predicted: np.ndarray,
+    fold: np.ndarray,
+    *,
+    mixture: bool = True,
+) -> dict[str, Any]:
     """All estimates for features (n, d) and labels (n,) in 0 … K - 1.
 
     ``source``: the source head's probabilities (n, Z), or None; ``predicted``: the cross-validated probe's
@@ -69,9 +75,13 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
     m2 = (sigma * x2 / (ratio + sigma) ** 2).sum(axis=0)
     residual = (x2 * (ratio / (ratio + sigma)) ** 2).sum(axis=0) + outside
     evidence = (
-        len(sigma) / 2 * np.log(alpha) + n / 2 * np.log(beta) - 0.5 * np.log(alpha + beta * sigma).sum(axis=0)
-        - beta / 2 * residual - alpha / 2 * m2 - n / 2 * np.log(2 * np.pi)
-    )  # fmt: skip
+        len(sigma) / 2 * np.log(alpha)
+        + n / 2 * np.log(beta)
+        - 0.5 * np.log(alpha + beta * sigma).sum(axis=0)
+        - beta / 2 * residual
+        - alpha / 2 * m2
+        - n / 2 * np.log(2 * np.pi)
+    )
     return float((evidence / n).mean())
 
 
@@ -120,8 +130,9 @@ def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | N
     keep = int(np.searchsorted(np.cumsum(singular**2) / (singular**2).sum(), ENERGY)) + 1
     x = left[:, :keep] * singular[:keep]
     x /= x[:, 0].std() or 1.0
-    mixture = GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, max_iter=50, tol=1e-2, random_state=seed,
-                              init_params="k-means++")  # fmt: skip
+    mixture = GaussianMixture(
+        count, covariance_type="diag", reg_covar=1e-3, max_iter=50, tol=1e-2, random_state=seed, init_params="k-means++"
+    )
     import warnings
 
     with warnings.catch_warnings():

@@ -50,8 +50,11 @@ def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Datas
     """
     if any(len(rows) != len(dataset.split(split)) for split, rows in features.items()):
         return {}
-    of = {name: rows for split, told in features.items() for name, rows in
-          zip(dataset.split(split)["id"], told, strict=True)}  # fmt: skip
+    of = {
+        name: rows
+        for split, told in features.items()
+        for name, rows in zip(dataset.split(split)["id"], told, strict=True)
+    }
     return {split: np.stack([of[name] for name in turn.split(split)["id"]]) for split in features}
 
 

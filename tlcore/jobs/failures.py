@@ -25,39 +25,54 @@ def explained(error: BaseException, home: Path) -> StudioError:
     causes = list(_causes(error))
     if any(machine.out_of_memory(cause) for cause in causes):
         return RunFailed(
-            say("There was not enough memory for this, even in the smallest steps that were tried. Choose a smaller "
+            say(
+                "There was not enough memory for this, even in the smallest steps that were tried. Choose a smaller "
                 "picture size or a smaller source model, wait until other work on this machine is done, or use a "
-                "machine with more memory; then let the run go on."),
+                "machine with more memory; then let the run go on."
+            ),
             code="out-of-memory",
-        )  # fmt: skip
+        )
     if any(_disk_full(cause, home) for cause in causes):
         return RunFailed(
-            say("The disk of the workspace is full. Delete projects that you no longer need: their runs go with them. "
+            say(
+                "The disk of the workspace is full. Delete projects that you no longer need: their runs go with them. "
                 "Or ask whoever looks after this server to make room. Then let the run go on: nothing that was "
-                "finished is lost."),
+                "finished is lost."
+            ),
             code="disk-full",
-        )  # fmt: skip
+        )
     return RunFailed(
-        say("Something unexpected happened ({kind}). The log has the details; you can let it go on from where it was, "
-            "and if it happens again, show the log to whoever looks after this server.", kind=type(error).__name__),
+        say(
+            "Something unexpected happened ({kind}). The log has the details; you can let it go on from where it was, "
+            "and if it happens again, show the log to whoever looks after this server.",
+            kind=type(error).__name__,
+        ),
         code="unexpected",
-    )  # fmt: skip
+    )
 
 
 def to_error(error: StudioError) -> dict[str, Any]:
     """What the ``error`` column of a job holds."""
-    return {"code": error.code, "sentence": error.sentence.model_dump(mode="json"), "file": error.file,
-            "row": error.row, "exit_code": error.exit_code}  # fmt: skip
+    return {
+        "code": error.code,
+        "sentence": error.sentence.model_dump(mode="json"),
+        "file": error.file,
+        "row": error.row,
+        "exit_code": error.exit_code,
+    }
 
 
 def fruitless(attempts: int) -> StudioError:
     """A job whose process ended again and again without getting any further."""
     return RunFailed(
-        say("The process of this job ended {n} times without getting any further. Most often the machine has too "
+        say(
+            "The process of this job ended {n} times without getting any further. Most often the machine has too "
             "little memory for it: choose a smaller picture size or source model, or a machine with more memory. "
-            "The log has what is known.", n=attempts),
+            "The log has what is known.",
+            n=attempts,
+        ),
         code="ended-again-and-again",
-    )  # fmt: skip
+    )
 
 
 def database_away(error: BaseException) -> bool:

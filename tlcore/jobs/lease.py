@@ -33,8 +33,9 @@ class Lease:
     notes a second. ``lost`` is called, in that thread, once the attempt no longer holds the job.
     """
 
-    def __init__(self, store: Store, job: Job, lost: Callable[[], None],
-                 on_progress: Callable[..., None] | None = None):  # fmt: skip
+    def __init__(
+        self, store: Store, job: Job, lost: Callable[[], None], on_progress: Callable[..., None] | None = None
+    ):
         self._store, self._job, self._lost, self._on_progress = store, job, lost, on_progress
         self._note: dict[str, Any] | None = None
         self._share: float | None = None
@@ -55,8 +56,12 @@ class Lease:
         """Note how far the work has got; None keeps the last known share. Raises Cancelled where the person asked."""
         if share is not None:
             self._share = min(max(float(share), 0.0), 1.0)
-        note = {"share": self._share, "sentence": sentence.model_dump(mode="json") if sentence else None,
-                "at": time.time(), **more}  # fmt: skip
+        note = {
+            "share": self._share,
+            "sentence": sentence.model_dump(mode="json") if sentence else None,
+            "at": time.time(),
+            **more,
+        }
         with self._lock:
             self._note = note
         if self._on_progress:

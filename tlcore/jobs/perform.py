@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 TRIES = 5  # attempts that may be lost in a row without getting further
 
 
-def perform(store: Store, job: Job, *, table: str, log: TextIO, lost: Callable[[], None],
-            on_progress: Callable[..., None] | None = None) -> bool:  # fmt: skip
+def perform(
+    store: Store,
+    job: Job,
+    *,
+    table: str,
+    log: TextIO,
+    lost: Callable[[], None],
+    on_progress: Callable[..., None] | None = None,
+) -> bool:
     """Do the work of the attempt that ``job`` was claimed for, and write its terminal state.
 
     False where nothing was written: another attempt holds the job, or the database cannot be reached.

@@ -44,10 +44,18 @@ class WorkerNote(BaseModel):
 def describe(slots: dict[str, int]) -> WorkerNote:
     """The note of the current process."""
     now, gpu = time.time(), _gpu()
-    return WorkerNote(name=process.name(), host=process.host().rpartition("-")[0], pid=os.getpid(),
-                      device=gpu or _processor(), gpu=gpu is not None, cores=_cores(),
-                      memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), slots=slots, since=now,
-                      beat=now)  # fmt: skip
+    return WorkerNote(
+        name=process.name(),
+        host=process.host().rpartition("-")[0],
+        pid=os.getpid(),
+        device=gpu or _processor(),
+        gpu=gpu is not None,
+        cores=_cores(),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        slots=slots,
+        since=now,
+        beat=now,
+    )
 
 
 def note(home: Path, worker: WorkerNote) -> None:

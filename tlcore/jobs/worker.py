@@ -52,8 +52,7 @@ class Child:
 class Worker:
     """One worker of a workspace. ``run`` blocks until ``stop`` is called, from a signal or another thread."""
 
-    def __init__(self, store: Store, *, slots: dict[str, int] | None = None, kinds: str = OURS,
-                 grace: float = GRACE):  # fmt: skip
+    def __init__(self, store: Store, *, slots: dict[str, int] | None = None, kinds: str = OURS, grace: float = GRACE):
         self._store, self._kinds, self._grace = store, kinds, grace
         self.slots = slots or {
             "train": _slots("TLCORE_TRAIN_SLOTS", 1),
@@ -110,9 +109,20 @@ class Worker:
                 self._store.jobs.beat(job.id, job.attempt, **values)
 
     def _spawn(self, job: Job) -> Child:
-        command = [sys.executable, "-m", "tlcore.jobs.child", job.id, "--attempt", str(job.attempt),
-                   "--workspace", str(self._store.home), "--parent", str(os.getpid()),
-                   "--kinds", self._kinds]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "tlcore.jobs.child",
+            job.id,
+            "--attempt",
+            str(job.attempt),
+            "--workspace",
+            str(self._store.home),
+            "--parent",
+            str(os.getpid()),
+            "--kinds",
+            self._kinds,
+        ]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         if job.lane == "train":
             environment.setdefault("GLIBC_TUNABLES", MALLOC)
@@ -120,8 +130,14 @@ class Worker:
                 command += ["--nice", "10"]  # pages and quick jobs come first where all share the processor
         # A file and not a pipe: nobody has to read it for the child to go on, and it outlives this process.
         with (self._store.jobs.folder(job.id) / "log.txt").open("ab") as log:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                     env=environment, start_new_session=True)  # fmt: skip
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
         return Child(job, child, process.started(child.pid) or 0.0)
 
     def _watch(self) -> None:

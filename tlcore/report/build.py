@@ -51,8 +51,9 @@ def build(context: RunContext) -> dict[str, Any]:
     every = task.examples(context.dataset, context.processor, target, cache, context.source)
     records = {
         arm: [on_test(task, result.outputs, every, target) for result in results]
-        for arm, results in context.arms.items() if arm in SCORED
-    }  # fmt: skip
+        for arm, results in context.arms.items()
+        if arm in SCORED
+    }
     transfer, twin = context.arms["transfer"], context.arms.get("twin")
     points = context.store.runs.points(context.run_id)
     best = best_seed(transfer, headline)
@@ -77,8 +78,14 @@ def build(context: RunContext) -> dict[str, Any]:
         "bundle": str((context.folder / "bundle.zip").resolve()),
         "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
         "smallest_difference": headline.smallest,
-        "dataset": {"fingerprint": info.fingerprint, "name": info.name, "n": info.n, "set_aside": info.set_aside,
-                    "grouped": info.grouped, "split_said": info.split_said.model_dump()},
+        "dataset": {
+            "fingerprint": info.fingerprint,
+            "name": info.name,
+            "n": info.n,
+            "set_aside": info.set_aside,
+            "grouped": info.grouped,
+            "split_said": info.split_said.model_dump(),
+        },
         "source": _source(context),
         "sets": context.plan.get("sets", {}),
         **{name: context.plan[name] for name in ("tested_on",) if name in context.plan},
@@ -94,7 +101,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "notes": [note.model_dump() for note in _notes(context)],
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
     baselines = task.naive(context.dataset, every, target, context.source)
     report["naive"] = naive.compare(task, baselines, records["transfer"], target)
     if twin:
@@ -108,8 +115,10 @@ def build(context: RunContext) -> dict[str, Any]:
         found = statistics.difference(task, records["transfer"], records["plainer"], target)
         report["plainer"] = {
             **_arm(task, context.arms["plainer"], records["plainer"], target, headline),
-            "title": context.plan["arms"]["plainer"]["title"], "difference": found.to_json(), "verdict": found.verdict,
-        }  # fmt: skip
+            "title": context.plan["arms"]["plainer"]["title"],
+            "difference": found.to_json(),
+            "verdict": found.verdict,
+        }
     if rows := tasks.build(context, records):
         report["tasks"] = rows
     if "probability" in records["transfer"][best].columns and target.get("labels"):
@@ -118,16 +127,18 @@ def build(context: RunContext) -> dict[str, Any]:
             other = records["twin"][best_seed(twin, headline)]
             report["confusion_baseline"] = classes.confusion(other, target["labels"])
     if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
-        report["samples"] = task.samples(answers, context.dataset, context.processor, context.source,
-                                         transfer[best].weights)  # fmt: skip
+        report["samples"] = task.samples(
+            answers, context.dataset, context.processor, context.source, transfer[best].weights
+        )
         write_answers(context.folder / "predictions.csv", answers)
         report["worst"] = worst_answers(answers, WORST)
         decided = task.decided(transfer[best].outputs("validation"), every["validation"], target)
         report |= task.by_label(records["transfer"][best], decided)
         if rows := decided.get("thresholds"):
             half = task.evaluate(transfer[best].outputs("test"), every["test"], target)
-            report["thresholds"] = operating.beside_half(task, rows, records["transfer"][best], half,
-                                                         len(every["validation"]), target)  # fmt: skip
+            report["thresholds"] = operating.beside_half(
+                task, rows, records["transfer"][best], half, len(every["validation"]), target
+            )
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
     if (map_of := domains.build(context, every, transfer[best])) is not None:
         report["domains"] = map_of
@@ -157,7 +168,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:  # fmt: skip
+def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:
     """What there is to say of the packed model class by class; its probabilities are the calibrated ones."""
     task, target, labels = context.task, context.target, context.target["labels"]
     calibrated, records = calibration.build(task, packed, examples, target)
@@ -175,8 +186,9 @@ def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult
     }
 
 
-def _arm(task: Task, results: Sequence[ArmResult], records: Sequence[Records], target: dict[str, Any],
-         headline: Metric) -> dict[str, Any]:  # fmt: skip
+def _arm(
+    task: Task, results: Sequence[ArmResult], records: Sequence[Records], target: dict[str, Any], headline: Metric
+) -> dict[str, Any]:
     found = statistics.intervals(task, records, target)
     each = statistics.scores(task, records, target)
     epochs = [result.epochs for result in results if result.epochs is not None]
@@ -190,17 +202,24 @@ def _arm(task: Task, results: Sequence[ArmResult], records: Sequence[Records], t
         "seconds_search": float(sum(result.seconds_search for result in results)),
         "epochs": round(float(np.mean(epochs))) if len(epochs) == len(results) else None,
         "per_seed": [
-            {"seed": result.seed, "metrics": {name: values[i] for name, values in each.items()},
-             "validation": result.validation, "train": result.train,
-             "seconds": before + result.seconds,
-             "epochs": result.epochs, "best_epoch": result.best_epoch, "learning_rate": result.learning_rate}
+            {
+                "seed": result.seed,
+                "metrics": {name: values[i] for name, values in each.items()},
+                "validation": result.validation,
+                "train": result.train,
+                "seconds": before + result.seconds,
+                "epochs": result.epochs,
+                "best_epoch": result.best_epoch,
+                "learning_rate": result.learning_rate,
+            }
             for i, result in enumerate(results)
         ],
-    }  # fmt: skip
+    }
 
 
-def _packed(task: Task, result: ArmResult, records: Records, target: dict[str, Any],
-            headline: Metric) -> dict[str, Any]:  # fmt: skip
+def _packed(
+    task: Task, result: ArmResult, records: Records, target: dict[str, Any], headline: Metric
+) -> dict[str, Any]:
     found = statistics.intervals(task, [records], target)
     return {
         "seed": result.seed,
@@ -232,8 +251,11 @@ def _gap(results: Sequence[ArmResult], metric: Metric) -> dict[str, Any] | None:
     """Over-fitting: by how much the headline metric is better on training data than on validation data, mean over
     seeds.
     """
-    pairs = [(r.train[metric.id], r.validation[metric.id]) for r in results
-             if metric.id in r.train and metric.id in r.validation]  # fmt: skip
+    pairs = [
+        (r.train[metric.id], r.validation[metric.id])
+        for r in results
+        if metric.id in r.train and metric.id in r.validation
+    ]
     if not pairs:
         return None
     train, validation = (float(np.mean(values)) for values in zip(*pairs, strict=True))
@@ -247,20 +269,32 @@ def _gap(results: Sequence[ArmResult], metric: Metric) -> dict[str, Any] | None:
 def _source(context: RunContext) -> dict[str, Any]:
     model = context.source.source
     return {
-        "id": model.id, "title": model.title, "licence": model.licence, "hub_id": model.hub_id,
-        "revision": context.source.revision or model.revision, "digest": context.source.digest,
-        "architecture": model.architecture, "parameters": model.parameters, "library": context.source.library,
-        "data": model.source_data.model_dump(), "task": model.source_task.model_dump(),
-    }  # fmt: skip
+        "id": model.id,
+        "title": model.title,
+        "licence": model.licence,
+        "hub_id": model.hub_id,
+        "revision": context.source.revision or model.revision,
+        "digest": context.source.digest,
+        "architecture": model.architecture,
+        "parameters": model.parameters,
+        "library": context.source.library,
+        "data": model.source_data.model_dump(),
+        "task": model.source_task.model_dump(),
+    }
 
 
 def _notes(context: RunContext) -> list[Sentence]:
     found = list(context.task.notes(context.processor))
     found += [
-        say("Learned from besides: {name} ({fingerprint}), {n} examples.", name=one["name"],
-            fingerprint=one["fingerprint"], n=one["n"])
-        for one in context.plan.get("sets", {}).values() if not one.get("tests")
-    ]  # fmt: skip
+        say(
+            "Learned from besides: {name} ({fingerprint}), {n} examples.",
+            name=one["name"],
+            fingerprint=one["fingerprint"],
+            n=one["n"],
+        )
+        for one in context.plan.get("sets", {}).values()
+        if not one.get("tests")
+    ]
     found += [Sentence.model_validate(note) for note in context.plan.get("notes", ())]
     found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
     found += once_in_words(context.arms["transfer"][0].shared)
@@ -274,8 +308,13 @@ def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> l
     for note in {str(note): note for result in results for note in result.notes}.values():
         seeds = [result.seed + 1 for result in results if note in result.notes]
         if len(seeds) < len(results) and results[0].epochs is not None:  # a solved head is the same for all
-            note = say("Seed {seeds} of {n} ({arm}): {note}", seeds=seeds, n=len(results), arm=arm_in_words(plan, arm),
-                       note=note)  # fmt: skip
+            note = say(
+                "Seed {seeds} of {n} ({arm}): {note}",
+                seeds=seeds,
+                n=len(results),
+                arm=arm_in_words(plan, arm),
+                note=note,
+            )
         found.append(note)
     return found
 
@@ -283,8 +322,15 @@ def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> l
 def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) -> None:
     """Pictures beside the worst errors, where the task has some."""
     if report.get("worst"):
-        context.task.illustrate(context.folder / "figures", report["worst"], context.dataset, context.source.source,
-                                packed.weights, context.processor, report["labels"])  # fmt: skip
+        context.task.illustrate(
+            context.folder / "figures",
+            report["worst"],
+            context.dataset,
+            context.source.source,
+            packed.weights,
+            context.processor,
+            report["labels"],
+        )
 
 
 def _tell_in_html(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> None:

@@ -41,8 +41,9 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> tuple[float, Sentence 
     def loss(inverse: float) -> float:
         scaled = logits * inverse
         top = scaled.max(axis=1)
-        return float(np.mean(top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-                             - scaled[np.arange(len(truth)), truth]))  # fmt: skip
+        return float(
+            np.mean(top + np.log(np.exp(scaled - top[:, None]).sum(axis=1)) - scaled[np.arange(len(truth)), truth])
+        )
 
     found = minimize_scalar(loss, bounds=(1 / HIGHEST, 1 / LOWEST), method="bounded", options={"xatol": 1e-6})
     return float(1 / found.x), None
@@ -87,9 +88,17 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> li
         here = place == one
         n, share = int(here.sum()), float(right[here].mean())
         centre, spread = share + 1.92 / n, 1.96 * np.sqrt(share * (1 - share) / n + 0.96 / n**2)
-        out.append({"n": n, "confidence": float(confidence[here].mean()), "accuracy": share,
-                    "interval": [max(0.0, float((centre - spread) / (1 + 3.84 / n))),
-                                 min(1.0, float((centre + spread) / (1 + 3.84 / n)))]})  # fmt: skip
+        out.append(
+            {
+                "n": n,
+                "confidence": float(confidence[here].mean()),
+                "accuracy": share,
+                "interval": [
+                    max(0.0, float((centre - spread) / (1 + 3.84 / n))),
+                    min(1.0, float((centre + spread) / (1 + 3.84 / n))),
+                ],
+            }
+        )
     return out
 
 
@@ -132,9 +141,13 @@ def build(task: Task, packed: ArmResult, examples: Any, target: dict[str, Any]) 
     after = task.evaluate(packed.outputs("test").astype(np.float64) / fitted, examples["test"], target)
     found = describe(before, after)
     return {
-        "temperature": fitted, "reason": reason.model_dump() if reason else None, "bins": BINS,
-        "n_validation": len(examples["validation"]), "n_test": len(before), **found,
-    }, after  # fmt: skip
+        "temperature": fitted,
+        "reason": reason.model_dump() if reason else None,
+        "bins": BINS,
+        "n_validation": len(examples["validation"]),
+        "n_test": len(before),
+        **found,
+    }, after
 
 
 def sentence(told: dict[str, Any]) -> Sentence:
@@ -143,15 +156,25 @@ def sentence(told: dict[str, Any]) -> Sentence:
     if told["reason"]:
         return say(
             "On average the stated confidence and the share that was right are {error} points apart (95 % interval "
-            "{low} to {high}, n = {n}). {reason}", error=round(100 * before["value"], 1),
-            low=round(100 * before["interval"][0], 1), high=round(100 * before["interval"][1], 1), n=told["n_test"],
-            reason=told["reason"])  # fmt: skip
+            "{low} to {high}, n = {n}). {reason}",
+            error=round(100 * before["value"], 1),
+            low=round(100 * before["interval"][0], 1),
+            high=round(100 * before["interval"][1], 1),
+            n=told["n_test"],
+            reason=told["reason"],
+        )
     return say(
         "On average the stated confidence and the share that was right are {after} points apart (95 % interval {low} "
         "to {high}, n = {n}); before calibration it was {before}. Temperature {temperature}, fitted on {m} validation "
-        "examples.", after=round(100 * after["value"], 1), low=round(100 * after["interval"][0], 1),
-        high=round(100 * after["interval"][1], 1), n=told["n_test"], before=round(100 * before["value"], 1),
-        temperature=round(told["temperature"], 2), m=told["n_validation"])  # fmt: skip
+        "examples.",
+        after=round(100 * after["value"], 1),
+        low=round(100 * after["interval"][0], 1),
+        high=round(100 * after["interval"][1], 1),
+        n=told["n_test"],
+        before=round(100 * before["value"], 1),
+        temperature=round(told["temperature"], 2),
+        m=told["n_validation"],
+    )
 
 
 def _answers(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

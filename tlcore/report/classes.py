@@ -29,18 +29,27 @@ def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
     rows = confusion(records, labels)
     counts = np.array(rows)
     pairs = [
-        {"truth": labels[i], "prediction": labels[j], "count": int(counts[i, j]),
-         "share": float(counts[i, j] / counts[i].sum())}
-        for i, j in zip(*np.nonzero(counts), strict=True) if i != j
-    ]  # fmt: skip
+        {
+            "truth": labels[i],
+            "prediction": labels[j],
+            "count": int(counts[i, j]),
+            "share": float(counts[i, j] / counts[i].sum()),
+        }
+        for i, j in zip(*np.nonzero(counts), strict=True)
+        if i != j
+    ]
     pairs.sort(key=lambda pair: (-pair["count"], -pair["share"], pair["truth"], pair["prediction"]))
     right, marked, there = np.diag(counts), counts.sum(axis=0), counts.sum(axis=1)
     per_class = [
-        {"label": label, "n": int(there[i]), "precision": _share(right[i], marked[i]),
-         "recall": _share(right[i], there[i]),
-         "f1": _share(2 * right[i], marked[i] + there[i]) if there[i] else None}
+        {
+            "label": label,
+            "n": int(there[i]),
+            "precision": _share(right[i], marked[i]),
+            "recall": _share(right[i], there[i]),
+            "f1": _share(2 * right[i], marked[i] + there[i]) if there[i] else None,
+        }
         for i, label in enumerate(labels)
-    ]  # fmt: skip
+    ]
     unknown = int((records.columns["truth"] < 0).sum())
     return {
         "confusion": rows,
@@ -60,11 +69,16 @@ def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) 
     rows = dataset.split("test")
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
     return [
-        {"id": records.ids[i], **payload(rows.iloc[i]), "truth": rows["label"].iloc[i],
-         "prediction": labels[prediction[i]], "confidence": float(confidence[i]),
-         "confidence_truth": float(probability[i, truth[i]]) if truth[i] >= 0 else None}
+        {
+            "id": records.ids[i],
+            **payload(rows.iloc[i]),
+            "truth": rows["label"].iloc[i],
+            "prediction": labels[prediction[i]],
+            "confidence": float(confidence[i]),
+            "confidence_truth": float(probability[i, truth[i]]) if truth[i] >= 0 else None,
+        }
         for i in chosen
-    ]  # fmt: skip
+    ]
 
 
 def payload(row: Any) -> dict[str, str]:

@@ -42,11 +42,14 @@ def _tasks(report: dict[str, Any]) -> list[Markup]:
     rows = [
         [
             one["title"] if isinstance(one["title"], str) else read(one["title"]),
-            _score(**one["together"]), _score(**one["alone"]), _apart(one["difference"], True), words[one["change"]],
+            _score(**one["together"]),
+            _score(**one["alone"]),
+            _apart(one["difference"], True),
+            words[one["change"]],
             number(one["n"], 0),
         ]
         for one in told
-    ]  # fmt: skip
+    ]
     head = [t("Task"), t("Together"), t("Alone"), t("Difference"), t("Change"), "n"]
     said = Markup("<p>{}</p>").format(read(report["sentences"]["tasks"]))
     return [_heading(t("Task by task")), said, _table(head, rows)]
@@ -61,10 +64,14 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
         if one["value"] is None:
             rows.append([read(one["title"]), read(one["reason"]), "–", "–"])
         else:
-            rows.append([
-                read(one["title"]), _score(one["value"], one["interval"], share), _apart(one["difference"], share),
-                t("yes") if one["beaten"] else t("not clearly"),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    read(one["title"]),
+                    _score(one["value"], one["interval"], share),
+                    _apart(one["difference"], share),
+                    t("yes") if one["beaten"] else t("not clearly"),
+                ]
+            )
     told = report["sentences"].get("naive")
     beaten = all(one["beaten"] is not False for one in entries)
     said = Markup("<p{}>{}</p>").format(Markup("" if beaten else ' class="alarm"'), read(told)) if told else Markup("")
@@ -102,11 +109,16 @@ def _calibration(report: dict[str, Any]) -> list[Markup]:
 def _slices(report: dict[str, Any]) -> list[Markup]:
     share = units.share(report)
     rows = [
-        [read(one["name"]), number(one["n"]), _score(one["score"], one["interval"], share),
-         _apart(one["difference"], share),
-         number(one["adjusted"], 3), t("yes") if one["weak"] else "–"]
+        [
+            read(one["name"]),
+            number(one["n"]),
+            _score(one["score"], one["interval"], share),
+            _apart(one["difference"], share),
+            number(one["adjusted"], 3),
+            t("yes") if one["weak"] else "–",
+        ]
         for one in (report.get("slices") or {"rows": []})["rows"][:PARTS]
-    ]  # fmt: skip
+    ]
     if not rows:
         return []
     head = [t("Part"), "n", t("Score"), t("Against all"), t("p, adjusted"), t("Weak")]

@@ -51,9 +51,13 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
 def sentence(measured: Mapping[str, Any]) -> Sentence:
     """How far apart the domains were and are, from what `hooks.target_choice` measured."""
     before, after = measured["proxy_a_before"] or 0.0, measured["proxy_a_after"]
-    return say("How well the two domains can be told apart by the features (proxy-A-distance: 0 not at all, 2 "
-               "perfectly; {n} examples of each): {before} before, {after} after.", n=measured["n"],
-               before=round(before, 2), after=round(after, 2))  # fmt: skip
+    return say(
+        "How well the two domains can be told apart by the features (proxy-A-distance: 0 not at all, 2 "
+        "perfectly; {n} examples of each): {before} before, {after} after.",
+        n=measured["n"],
+        before=round(before, 2),
+        after=round(after, 2),
+    )
 
 
 def _map(task: Any, model: Any, domains: Mapping[str, Any], device: str) -> dict[str, list[list[float]]]:

@@ -68,29 +68,55 @@ def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -
 def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tuple[str, str, Sentence]]:
     """What was measured before training and spoke against this source."""
     if evidence is None:
-        return [("not-measured", "evidence", say(
-            "Similarity and transferability of this source were not measured before training."))]  # fmt: skip
+        return [
+            (
+                "not-measured",
+                "evidence",
+                say("Similarity and transferability of this source were not measured before training."),
+            )
+        ]
     found = []
     if evidence.similarity is not None and evidence.similarity < LOW:
-        found.append(("similarity", say(
-            "Your data are unlike what the source model was trained on: similarity {value} on a scale of 0 to 1.",
-            value=round(evidence.similarity, 2))))  # fmt: skip
+        found.append(
+            (
+                "similarity",
+                say(
+                    "Your data are unlike what the source model was trained on: similarity "
+                    "{value} on a scale of 0 to 1.",
+                    value=round(evidence.similarity, 2),
+                ),
+            )
+        )
     probe = (evidence.transferability or {}).get("probe")
     twin = _validation(report, "baseline")
     if probe and twin is not None and report["metric"] == "accuracy" and probe["value"] < twin:
-        found.append(("transferability", say(
-            "Before training, a linear head on the source's features reached {probe} % in cross-validation; the twin "
-            "reaches {twin} % on validation data.", probe=round(100 * probe["value"], 1),
-            twin=round(100 * twin, 1))))  # fmt: skip
+        found.append(
+            (
+                "transferability",
+                say(
+                    "Before training, a linear head on the source's features reached {probe} % in cross-validation; "
+                    "the twin reaches {twin} % on validation data.",
+                    probe=round(100 * probe["value"], 1),
+                    twin=round(100 * twin, 1),
+                ),
+            )
+        )
     if not found:
-        found.append(("no-warning", say(
-            "What was measured before training gave no warning (similarity {similarity}).",
-            similarity="–" if evidence.similarity is None else round(evidence.similarity, 2))))  # fmt: skip
+        found.append(
+            (
+                "no-warning",
+                say(
+                    "What was measured before training gave no warning (similarity {similarity}).",
+                    similarity="–" if evidence.similarity is None else round(evidence.similarity, 2),
+                ),
+            )
+        )
     return [(name, "evidence", told) for name, told in found]
 
 
-def training_signs(report: dict[str, Any], points: pd.DataFrame,
-                   plan: dict[str, Any]) -> list[tuple[str, str, Sentence]]:  # fmt: skip
+def training_signs(
+    report: dict[str, Any], points: pd.DataFrame, plan: dict[str, Any]
+) -> list[tuple[str, str, Sentence]]:
     """What the trainings showed: features that cannot fit, a loss that stood still, over-fitting, being overtaken."""
     found: list[tuple[str, Sentence]] = []
     ours, its = report["gap"].get("transfer"), report["gap"].get("twin")
@@ -98,26 +124,58 @@ def training_signs(report: dict[str, Any], points: pd.DataFrame,
     if ours and its and units.usual(metric):
         if ours["train"] < its["train"] - APART:
             told = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
-            found.append(("cannot-fit", say(
-                "The frozen features cannot tell even the training examples apart: {transfer} % right, the twin's own "
-                "features {twin} %.", **told) if _frozen(plan) else say(
-                "The transfer run fits the training examples less well than the twin: {transfer} % right against "
-                "{twin} %.", **told)))  # fmt: skip
+            found.append(
+                (
+                    "cannot-fit",
+                    say(
+                        "The frozen features cannot tell even the training examples apart: {transfer} % right, the "
+                        "twin's own features {twin} %.",
+                        **told,
+                    )
+                    if _frozen(plan)
+                    else say(
+                        "The transfer run fits the training examples less well than the twin: {transfer} % right "
+                        "against {twin} %.",
+                        **told,
+                    ),
+                )
+            )
         if ours["gap"] > its["gap"] + APART:
-            found.append(("over-fitting", say(
-                "It over-fits more than the twin: {transfer} points between training and validation data, the twin's "
-                "gap is {twin}.", transfer=round(100 * ours["gap"], 1), twin=round(100 * its["gap"], 1))))  # fmt: skip
+            found.append(
+                (
+                    "over-fitting",
+                    say(
+                        "It over-fits more than the twin: {transfer} points between training and validation data, the "
+                        "twin's gap is {twin}.",
+                        transfer=round(100 * ours["gap"], 1),
+                        twin=round(100 * its["gap"], 1),
+                    ),
+                )
+            )
     stuck = _stuck(points)
     if stuck is not None:
-        found.append(("stuck", say(
-            "Its training loss hardly moved: it ended {percent} % below where it began.",
-            percent=round(100 * stuck))))  # fmt: skip
-    seconds = overtaken(points, f"validation_{report['metric']}", _validation(report, "transfer"),
-                        metric.higher_is_better)  # fmt: skip
+        found.append(
+            (
+                "stuck",
+                say(
+                    "Its training loss hardly moved: it ended {percent} % below where it began.",
+                    percent=round(100 * stuck),
+                ),
+            )
+        )
+    seconds = overtaken(
+        points, f"validation_{report['metric']}", _validation(report, "transfer"), metric.higher_is_better
+    )
     if seconds is not None:
-        found.append(("overtaken", say(
-            "The twin passed the transfer run's final validation score after {seconds} seconds of training.",
-            seconds=round(seconds, 1))))  # fmt: skip
+        found.append(
+            (
+                "overtaken",
+                say(
+                    "The twin passed the transfer run's final validation score after {seconds} seconds of training.",
+                    seconds=round(seconds, 1),
+                ),
+            )
+        )
     return [(name, "training", told) for name, told in found]
 
 
@@ -137,8 +195,9 @@ def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bo
     return float(above.index[0]) if len(above) else None
 
 
-def suggestions(report: dict[str, Any], source: str, ranking: Sequence[dict[str, Any]],
-                measured: bool) -> list[dict[str, Any]]:  # fmt: skip
+def suggestions(
+    report: dict[str, Any], source: str, ranking: Sequence[dict[str, Any]], measured: bool
+) -> list[dict[str, Any]]:
     """What to try next, the most promising first."""
     from tlcore import strategies, tasks
 
@@ -149,29 +208,56 @@ def suggestions(report: dict[str, Any], source: str, ranking: Sequence[dict[str,
         out.append({"kind": kind, "id": name, "sentence": told.model_dump(), "draft": draft})
 
     own = next((row["score"] for row in ranking if row["id"] == source), None)
-    better = next((row for row in ranking if row["score"] is not None and row["id"] != source
-                   and (own is None or row["score"] > own)), None)  # fmt: skip
+    better = next(
+        (
+            row
+            for row in ranking
+            if row["score"] is not None and row["id"] != source and (own is None or row["score"] > own)
+        ),
+        None,
+    )
     if better:
-        add("source", better["id"], say(
-            "Another source model: {title}, whose features reach {percent} % on your data in cross-validation.",
-            title=better["title"], percent=round(100 * better["probe"]["value"], 1)), source=better["id"])  # fmt: skip
+        add(
+            "source",
+            better["id"],
+            say(
+                "Another source model: {title}, whose features reach {percent} % on your data in cross-validation.",
+                title=better["title"],
+                percent=round(100 * better["probe"]["value"], 1),
+            ),
+            source=better["id"],
+        )
     elif not measured or len(ranking) < 2:
         add("measure", None, say("Measure which source models suit your data; it takes about a minute."))
     for strategy in (*INSTEAD.get(report["strategy"], ()), *NEEDS_MORE):
         if strategy in titles:
-            add("strategy", strategy, say("Another strategy with the same source: {title}.", title=titles[strategy]),
-                strategy=strategy)  # fmt: skip
+            add(
+                "strategy",
+                strategy,
+                say("Another strategy with the same source: {title}.", title=titles[strategy]),
+                strategy=strategy,
+            )
     best = report.get("reference") or {"id": "twin"}
     if best["id"] != "twin":
-        add("reference", None, say("What does best here takes no training of yours: {reference}.",
-                                   reference=best["title"]))  # fmt: skip
+        add(
+            "reference",
+            None,
+            say("What does best here takes no training of yours: {reference}.", reference=best["title"]),
+        )
     elif report["strategy"] != "scratch" and not units.usual(_metric(report)):
-        add("scratch", "scratch", say("Train from scratch and keep that model: here it did better."),
-            strategy="scratch")  # fmt: skip
+        add(
+            "scratch", "scratch", say("Train from scratch and keep that model: here it did better."), strategy="scratch"
+        )
     elif report["strategy"] != "scratch":
-        add("scratch", "scratch", say(
-            "Train from scratch and keep that model: here it scored {points} points higher.",
-            points=round(-100 * report["difference"]["value"], 1)), strategy="scratch")  # fmt: skip
+        add(
+            "scratch",
+            "scratch",
+            say(
+                "Train from scratch and keep that model: here it scored {points} points higher.",
+                points=round(-100 * report["difference"]["value"], 1),
+            ),
+            strategy="scratch",
+        )
     return out
 
 

@@ -29,35 +29,61 @@ def file_name(language: str) -> str:
     return "report.html" if language == "en" else f"report.{language}.html"
 
 
-def render(report: dict[str, Any], points: pd.DataFrame, language: str, *, plan: dict[str, Any] | None = None,
-           figures: Path | None = None) -> str:  # fmt: skip
+def render(
+    report: dict[str, Any],
+    points: pd.DataFrame,
+    language: str,
+    *,
+    plan: dict[str, Any] | None = None,
+    figures: Path | None = None,
+) -> str:
     """The page in that language. ``figures`` holds the pictures that ``report["worst"]`` names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.filters |= {
-        "percent": _percent, "number": _number, "read": read, "duration": _duration, "score": units.value,
-        "span": units.span, "apart": units.apart, "apart_span": units.apart_span,
-    }  # fmt: skip
+        "percent": _percent,
+        "number": _number,
+        "read": read,
+        "duration": _duration,
+        "score": units.value,
+        "span": units.span,
+        "apart": units.apart,
+        "apart_span": units.apart_span,
+    }
     with _in_language(language):
         return environment.get_template("report.html.j2").render(
-            r=report, s=_strings(report), language=language.replace("_", "-"), drawings=_drawings(report, points),
-            shares=units.shares(report), share=units.share(report),
+            r=report,
+            s=_strings(report),
+            language=language.replace("_", "-"),
+            drawings=_drawings(report, points),
+            shares=units.shares(report),
+            share=units.share(report),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
-                {**error, "text": error.get("text"), "words": word_weights.marked(error.get("words") or []),
-                 "shown": _inline(figures, error["picture"]), "why": _inline(figures, error["gradcam"]),
-                 "sure": error.get("score", error.get("confidence"))}
+                {
+                    **error,
+                    "text": error.get("text"),
+                    "words": word_weights.marked(error.get("words") or []),
+                    "shown": _inline(figures, error["picture"]),
+                    "why": _inline(figures, error["gradcam"]),
+                    "sure": error.get("score", error.get("confidence")),
+                }
                 for error in report.get("worst", [])
             ],
             made=words.moment(datetime.fromisoformat(report["created"])),
-            matrices=_matrices(report), comparison=comparison_html.section(report),
+            matrices=_matrices(report),
+            comparison=comparison_html.section(report),
             savings=label_savings_html.section(report, share=units.share(report)),
-            metrics=_metrics(report), strategy=_strategy(report["strategy"]),
-        )  # fmt: skip
+            metrics=_metrics(report),
+            strategy=_strategy(report["strategy"]),
+        )
 
 
 @contextmanager
@@ -80,8 +106,10 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
     for these in ([m for m in shares if shares[m]], *([m] for m in shares if not shares[m])):
         rows = [
             (f"{names[key]}, {titles[m]}", arm, report[key]["metrics"][m], report[key]["intervals"][m])
-            for m in these for arm, key in ARM_KEYS if report[key]
-        ]  # fmt: skip
+            for m in these
+            for arm, key in ARM_KEYS
+            if report[key]
+        ]
         drawn = svg.estimates(rows, title=t("Scores on the test set"), share=shares[these[0]]) if rows else None
         if drawn:
             told.append({"kind": "scores", "title": t("Scores on the test set"), "svg": drawn})
@@ -157,39 +185,80 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
     return {
         "title": t("Report: {name}", name=report["name"]),
         "verdict": t(heading(report)),
-        "packed": t("The model in the bundle is seed {seed}, chosen on validation data.",
-                    seed=report["packed"]["seed"]),
-        "scores": t("Scores"), "metric": t("Metric"), "transfer": t("Transfer"), "twin": t("From scratch"),
+        "packed": t(
+            "The model in the bundle is seed {seed}, chosen on validation data.", seed=report["packed"]["seed"]
+        ),
+        "scores": t("Scores"),
+        "metric": t("Metric"),
+        "transfer": t("Transfer"),
+        "twin": t("From scratch"),
         "plainer": t("Plainer training"),
-        "difference": units.difference(report), "in_bundle": t("Model in the bundle"),
+        "difference": units.difference(report),
+        "in_bundle": t("Model in the bundle"),
         "n": t("{n} test examples, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
-        "curves": t("Learning curves"), "cost": t("What it cost"), "arm": t("Arm"),
-        "seconds": t("Training, all seeds"), "search": t("Search of settings"), "epochs": t("Epochs, each seed"),
-        "speed": t("Examples a second"), "memory": t("Peak memory, MB"), "device": t("Device"),
-        "gap": t("Over-fitting"), "gap_train": t("On training data"), "gap_validation": t("On validation data"),
-        "gap_gap": t("Gap"), "confusion": t("Confusion matrix"),
+        "curves": t("Learning curves"),
+        "cost": t("What it cost"),
+        "arm": t("Arm"),
+        "seconds": t("Training, all seeds"),
+        "search": t("Search of settings"),
+        "epochs": t("Epochs, each seed"),
+        "speed": t("Examples a second"),
+        "memory": t("Peak memory, MB"),
+        "device": t("Device"),
+        "gap": t("Over-fitting"),
+        "gap_train": t("On training data"),
+        "gap_validation": t("On validation data"),
+        "gap_gap": t("Gap"),
+        "confusion": t("Confusion matrix"),
         "confusion_how": t("Rows are the truth, columns the prediction; the darker, the larger the share of the row."),
-        "most_confused": t("Most confused pairs"), "truth": t("Truth"), "prediction": t("Prediction"),
-        "count": t("Count"), "share": t("Share"),
+        "most_confused": t("Most confused pairs"),
+        "truth": t("Truth"),
+        "prediction": t("Prediction"),
+        "count": t("Count"),
+        "share": t("Share"),
         "per_class": t("Each class") if "confusion" in report else t("Each label"),
         "label": t("Class") if "confusion" in report else t("Label"),
-        "examples": t("Examples"), "precision": t("Precision"), "recall": t("Recall"), "f1": t("F1"),
+        "examples": t("Examples"),
+        "precision": t("Precision"),
+        "recall": t("Recall"),
+        "f1": t("F1"),
         "threshold": t("Given from"),
         "worst": t("The worst answers, with their scores")
-        if any("score" in error for error in report.get("worst", [])) else t("Errors the model was surest of"),
+        if any("score" in error for error in report.get("worst", []))
+        else t("Errors the model was surest of"),
         "worst_how": t("Left: what the model saw. Right: the places that spoke for its answer, the brighter the more.")
         if any(error.get("picture") for error in report.get("worst", []))
-        else t("Words with + and a solid line spoke for its answer, words with − and a dashed line against it; the "
-               "stronger the ground, the more.")
-        if any(error.get("words") for error in report.get("worst", [])) else "",
-        "samples": t("What it writes"), "before": t("The source model as it is"), "after": t("The trained model"),
-        "samples_how": t("Beginnings from the test set, which training never saw; both models with the same settings "
-                         "and seeds."),
-        "confidence": t("Confidence"), "data": t("Data"), "fingerprint": t("Fingerprint"),
-        "train": t("Training"), "validation": t("Validation"), "test": t("Test"), "set_aside": t("Set aside"),
-        "source": t("Source model"), "licence": t("Licence"), "revision": t("Revision"), "plan": t("Plan"),
-        "strategy": t("Strategy"), "notes": t("Notes"), "versions": t("Versions"), "run": t("Run"), "made": t("Made"),
+        else t(
+            "Words with + and a solid line spoke for its answer, words with − and a dashed line against it; the "
+            "stronger the ground, the more."
+        )
+        if any(error.get("words") for error in report.get("worst", []))
+        else "",
+        "samples": t("What it writes"),
+        "before": t("The source model as it is"),
+        "after": t("The trained model"),
+        "samples_how": t(
+            "Beginnings from the test set, which training never saw; both models with the same settings and seeds."
+        ),
+        "confidence": t("Confidence"),
+        "data": t("Data"),
+        "fingerprint": t("Fingerprint"),
+        "train": t("Training"),
+        "validation": t("Validation"),
+        "test": t("Test"),
+        "set_aside": t("Set aside"),
+        "source": t("Source model"),
+        "licence": t("Licence"),
+        "revision": t("Revision"),
+        "plan": t("Plan"),
+        "strategy": t("Strategy"),
+        "notes": t("Notes"),
+        "versions": t("Versions"),
+        "run": t("Run"),
+        "made": t("Made"),
         "solved": t("solved"),
-        "unknown": t("{n} test examples have a label that no training example has; each counts as an error.",
-                     n=report.get("unknown_label", 0)),
-    }  # fmt: skip
+        "unknown": t(
+            "{n} test examples have a label that no training example has; each counts as an error.",
+            n=report.get("unknown_label", 0),
+        ),
+    }

@@ -45,8 +45,9 @@ def load(folder: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
-def analyse(task: Task, target: dict[str, Any], transfer: Measured, twin: Measured, *, draws: int = DRAWS,
-            seed: int = 0) -> dict[str, Any]:  # fmt: skip
+def analyse(
+    task: Task, target: dict[str, Any], transfer: Measured, twin: Measured, *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Any]:
     """Points, curves and savings as JSON; see docs/report.md. The last size is all the labels there are.
 
     Raises UnusableInput for a metric that has no best value to count errors from.
@@ -61,8 +62,10 @@ def analyse(task: Task, target: dict[str, Any], transfer: Measured, twin: Measur
         freedom = (seeds - 1) * (sizes if name == "twin" else 1)
         read[name] = _Curve.of(measured, found.mean(axis=1), _nested(drawn, found, freedom, rng))
         arms[name] = _arm(task, target, metric, measured, read[name])
-    equal = [_equal(read["transfer"], read["twin"], place, point["value"])
-             for place, point in enumerate(arms["transfer"]["points"])]  # fmt: skip
+    equal = [
+        _equal(read["transfer"], read["twin"], place, point["value"])
+        for place, point in enumerate(arms["transfer"]["points"])
+    ]
     return {"arms": arms, "equal": equal[-1], "sizes": equal, "limit": round(BEYOND * float(twin.labels[-1]))}
 
 
@@ -80,8 +83,14 @@ class _Curve:
     @classmethod
     def of(cls, measured: Measured, found: np.ndarray, drawn: np.ndarray) -> _Curve:
         weights = 1 / np.maximum(drawn.var(axis=1), 1e-9)
-        return cls(measured.labels, found[:, None], drawn, weights, fit(measured.labels, found[:, None], weights),
-                   fit(measured.labels, drawn, weights))  # fmt: skip
+        return cls(
+            measured.labels,
+            found[:, None],
+            drawn,
+            weights,
+            fit(measured.labels, found[:, None], weights),
+            fit(measured.labels, drawn, weights),
+        )
 
     def reaches(self, error: np.ndarray, drawn: bool) -> np.ndarray:
         """The labels at which the curve comes down to ``error``: as measured, or beyond that by the power law."""
@@ -90,8 +99,9 @@ class _Curve:
         return np.where(np.isfinite(inside), inside, np.maximum(law.reaches(error), self.labels[-1]))
 
 
-def _errors(task: Task, metric: Metric, target: dict[str, Any], arms: Sequence[Measured], draws: int,
-            rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
+def _errors(
+    task: Task, metric: Metric, target: dict[str, Any], arms: Sequence[Measured], draws: int, rng: np.random.Generator
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each arm the errors on drawn units (sizes, seeds, draws) and as they are (sizes, seeds)."""
     first = arms[0].records[0][0]
     flat = [one for arm in arms for size in arm.records for one in size]
@@ -115,8 +125,9 @@ def _errors(task: Task, metric: Metric, target: dict[str, Any], arms: Sequence[M
     return out
 
 
-def _never_certain(drawn: np.ndarray, found: np.ndarray, units: int,
-                   rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+def _never_certain(
+    drawn: np.ndarray, found: np.ndarray, units: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Errors (trainings, draws) and (trainings,) of shares, as if one more unit had been seen, half of it wrong.
 
     A test set without an error has none to draw again, but does not show that there are none. In each draw the extra
@@ -133,9 +144,11 @@ def _as_error(metric: Metric, value: np.ndarray) -> np.ndarray:
     if metric.share:
         return 1 - value
     raise UnusableInput(
-        say("Label savings cannot be read off {metric}: it has no best value to count errors from.",
-            metric=metric.title), code="metric",
-    )  # fmt: skip
+        say(
+            "Label savings cannot be read off {metric}: it has no best value to count errors from.", metric=metric.title
+        ),
+        code="metric",
+    )
 
 
 def _nested(drawn: np.ndarray, found: np.ndarray, freedom: int, rng: np.random.Generator) -> np.ndarray:
@@ -158,8 +171,14 @@ def _arm(task: Task, target: dict[str, Any], metric: Metric, measured: Measured,
     for labels, records in zip(measured.labels, measured.records, strict=True):
         estimate = statistics.intervals(task, records, target, draws=DRAWS)[metric.id]
         scores = statistics.scores(task, records, target)[metric.id]
-        points.append({"labels": float(labels), "value": estimate.value, "interval": list(estimate.interval),
-                       "per_seed": [float(value) for value in scores]})  # fmt: skip
+        points.append(
+            {
+                "labels": float(labels),
+                "value": estimate.value,
+                "interval": list(estimate.interval),
+                "per_seed": [float(value) for value in scores],
+            }
+        )
     n = np.geomspace(measured.labels[0], BEYOND * measured.labels[-1], DRAWN)
     ends = np.quantile(curve.laws.error(n), [0.025, 0.975], axis=0)
     low, high = np.sort(_as_error(metric, ends), axis=0)
@@ -170,10 +189,16 @@ def _arm(task: Task, target: dict[str, Any], metric: Metric, measured: Measured,
     off = np.abs(law.error(measured.labels)[0] - curve.found[:, 0])
     return {
         "points": points,
-        "fit": {"floor": float(law.a[0]), "factor": float(law.b[0]), "exponent": float(law.c[0]), "at": law.unit,
-                "off": float(off.max()), "poor": bool((off > 2 * curve.drawn.std(axis=1) + metric.smallest).any())},
+        "fit": {
+            "floor": float(law.a[0]),
+            "factor": float(law.b[0]),
+            "exponent": float(law.c[0]),
+            "at": law.unit,
+            "off": float(off.max()),
+            "poor": bool((off > 2 * curve.drawn.std(axis=1) + metric.smallest).any()),
+        },
         "curve": {"labels": n.tolist(), "value": value.tolist(), "low": low.tolist(), "high": high.tolist()},
-    }  # fmt: skip
+    }
 
 
 def _equal(transfer: _Curve, twin: _Curve, size: int, score: float) -> dict[str, Any]:
@@ -216,21 +241,28 @@ def sentences(told: dict[str, Any]) -> dict[str, Sentence]:
         one = seen[-1]
         out["seen"] = say(
             "Seen, not extrapolated: with {n} labels transfer is where training from scratch is with about {needed} "
-            "(95 % interval {range}).", n=round(one["labels"]), needed=about(one["needed"]), range=_range(one, limit),
-        )  # fmt: skip
+            "(95 % interval {range}).",
+            n=round(one["labels"]),
+            needed=about(one["needed"]),
+            range=_range(one, limit),
+        )
     if told["arms"]["twin"]["fit"]["poor"] and equal["reading"] in ("extrapolated", "beyond"):
         share, off = told["share"], told["arms"]["twin"]["fit"]["off"]
         amount = units.rounded(off, share)
         out["caution"] = say(
             "The fitted from-scratch curve misses what was measured by up to {amount}: a continuation of it says "
-            "little.", amount=say("{points} points", points=amount) if share else amount,
-        )  # fmt: skip
+            "little.",
+            amount=say("{points} points", points=amount) if share else amount,
+        )
     out["how"] = say(
         "Both arms were trained on {sizes} nested parts of the training data, {seeds} seeds each, and scored on the "
         "same {n} test examples. Each part is trained by the run's own recipe for that many labels, at the learning "
         "rate that the run's search chose with all of them. Validation and test examples stay whole at every "
-        "size and are not counted as labels here.", sizes=len(told["sizes"]), seeds=told["seeds"], n=told["n_test"],
-    )  # fmt: skip
+        "size and are not counted as labels here.",
+        sizes=len(told["sizes"]),
+        seeds=told["seeds"],
+        n=told["n_test"],
+    )
     return out
 
 
@@ -239,31 +271,45 @@ def _said(one: dict[str, Any], limit: int) -> Sentence:
     if one["outcome"] == "costs":
         return say(
             "Transfer saves no labels here: training from scratch is where transfer is with {n} labels with fewer, "
-            "about {needed} (95 % interval {range}).", n=n, needed=about(one["needed"] or limit), **told,
-        )  # fmt: skip
+            "about {needed} (95 % interval {range}).",
+            n=n,
+            needed=about(one["needed"] or limit),
+            **told,
+        )
     if one["outcome"] == "unclear" and one["reading"] == "beyond":
         return say(
             "Whether transfer saves labels cannot be told: by the fitted curve training from scratch would need more "
             "than {limit} labels to be where transfer is with {n}, but the 95 % interval, {range}, includes {n}.",
-            limit=limit, n=n, **told,
-        )  # fmt: skip
+            limit=limit,
+            n=n,
+            **told,
+        )
     if one["outcome"] == "unclear":
         return say(
             "Whether transfer saves labels cannot be told: training from scratch would need about {needed} labels to "
             "be where transfer is with {n}, but the 95 % interval, {range}, includes {n}.",
-            needed=about(one["needed"]), n=n, **told,
-        )  # fmt: skip
+            needed=about(one["needed"]),
+            n=n,
+            **told,
+        )
     if one["reading"] == "beyond":
         return say(
             "With {n} labels you are where training from scratch would need more than {limit} (95 % interval {range}): "
             "it did not get there with any number up to {n}, nor does its fitted curve when it is continued to ten "
-            "times as many.", n=n, limit=limit, **told,
-        )  # fmt: skip
+            "times as many.",
+            n=n,
+            limit=limit,
+            **told,
+        )
     return say(
         "With {n} labels you are where training from scratch would need about {needed} (95 % interval {range}): "
         "about {saved} labels saved. More than {n} were not there to be tried, so this is read off a fitted curve "
-        "beyond what was measured.", n=n, needed=about(one["needed"]), saved=about(one["saved"]), **told,
-    )  # fmt: skip
+        "beyond what was measured.",
+        n=n,
+        needed=about(one["needed"]),
+        saved=about(one["saved"]),
+        **told,
+    )
 
 
 def _range(one: dict[str, Any], limit: int) -> Sentence:

@@ -51,20 +51,30 @@ def drawing(told: dict[str, Any], *, share: bool) -> Markup:
         back = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["low"], strict=True)][::-1]
         parts.append(Markup('<polygon points="{}" fill="{}" opacity="0.13"/>').format(_way(there + back), colour))
         line = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["value"], strict=True)]
-        parts.append(Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>')
-                     .format(_way(line), colour, svg.DASH[dash]))  # fmt: skip
+        parts.append(
+            Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>').format(
+                _way(line), colour, svg.DASH[dash]
+            )
+        )
         for point in arms[name]["points"]:
             x, (low, high) = x_of(point["labels"]), point["interval"]
-            parts.append(Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}" stroke="{3}"/>')
-                         .format(x, y_of(low), y_of(high), colour))  # fmt: skip
+            parts.append(
+                Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}" stroke="{3}"/>').format(
+                    x, y_of(low), y_of(high), colour
+                )
+            )
             parts.append(svg.mark(name, x, y_of(point["value"])))
         parts.append(svg.mark(name, LEFT + 10 + 170 * place, 14))
         parts.append(Markup('<text x="{}" y="18">{}</text>').format(LEFT + 22 + 170 * place, t(title)))
     level = y_of(arms["transfer"]["points"][-1]["value"])
     start, end = x_of(equal["labels"]), x_of(equal["needed"] or told["limit"])
     head = 7 if end >= start else -7
-    parts.append(Markup('<path d="M{0:.1f} {1:.1f} H{2:.1f} m{3} -5 L{2:.1f} {1:.1f} l{3} 5" fill="none" stroke="#333" '
-                        'stroke-width="1.6"/>').format(start, level, end, -head))  # fmt: skip
+    parts.append(
+        Markup(
+            '<path d="M{0:.1f} {1:.1f} H{2:.1f} m{3} -5 L{2:.1f} {1:.1f} l{3} 5" fill="none" stroke="#333" '
+            'stroke-width="1.6"/>'
+        ).format(start, level, end, -head)
+    )
     label = t("Label savings")
     return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
         WIDE, HIGH, label, label, Markup("").join(parts)
@@ -78,8 +88,10 @@ def table(told: dict[str, Any], *, share: bool) -> Markup:
     for place, one in enumerate(told["sizes"]):
         cells = [number(one["labels"], 0)]
         cells += [_score(told["arms"][name]["points"][place], share) for name in told["arms"]]
-        cells.append(f"{_labels(one['needed'], told)} ({_labels(one['interval'][0], told)} – "
-                     f"{_labels(one['interval'][1], told)})")  # fmt: skip
+        cells.append(
+            f"{_labels(one['needed'], told)} ({_labels(one['interval'][0], told)} – "
+            f"{_labels(one['interval'][1], told)})"
+        )
         rows.append(
             Markup("<tr>{}</tr>").format(Markup("").join(Markup('<td class="n">{}</td>').format(c) for c in cells))
         )
@@ -102,15 +114,21 @@ def _way(points: list[tuple[float, float]]) -> str:
 
 def _axes(y_ticks: list[float], y_of: Any, x_of: Any, labels: list[float], share: bool) -> Markup:
     parts = [
-        Markup('<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
-               'text-anchor="end">{}</text>').format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4,
-                                                     svg.said(tick, share), y=y_of(tick))
+        Markup(
+            '<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
+            'text-anchor="end">{}</text>'
+        ).format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4, svg.said(tick, share), y=y_of(tick))
         for tick in y_ticks
-    ]  # fmt: skip
+    ]
     parts += [
-        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
-        .format(min(x_of(n), WIDE - 24), HIGH - BOTTOM + 16, number(n, 0)) for n in labels
-    ]  # fmt: skip
-    parts.append(Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-        (LEFT + WIDE) / 2, HIGH - 6, t("labelled training examples")))  # fmt: skip
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
+            min(x_of(n), WIDE - 24), HIGH - BOTTOM + 16, number(n, 0)
+        )
+        for n in labels
+    ]
+    parts.append(
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            (LEFT + WIDE) / 2, HIGH - 6, t("labelled training examples")
+        )
+    )
     return Markup("").join(parts)

@@ -72,10 +72,15 @@ def _log(context: RunContext, report: dict[str, Any], address: str) -> str:
 
 def _parameters(report: dict[str, Any]) -> dict[str, Any]:
     return {
-        "task": report["task"], "strategy": report["strategy"], "requested_strategy": report["requested_strategy"],
-        "source": report["source"]["id"], "seeds": report["seeds"], "n_train": report["dataset"]["n"].get("train"),
-        "n_test": report["n_test"], "image_size": report["processor"].get("size"),
-    }  # fmt: skip
+        "task": report["task"],
+        "strategy": report["strategy"],
+        "requested_strategy": report["requested_strategy"],
+        "source": report["source"]["id"],
+        "seeds": report["seeds"],
+        "n_train": report["dataset"]["n"].get("train"),
+        "n_test": report["n_test"],
+        "image_size": report["processor"].get("size"),
+    }
 
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:

@@ -77,16 +77,25 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
     """
     metric, by = task.metrics[0], next(one for one in task.metrics if one.across)
     twins = [
-        _entry(one.run, None, statistics.difference(task, one.transfer, one.twin, one.target, draws=draws),
-               min(len(one.transfer), len(one.twin)))
-        for one in runs if one.twin
-    ]  # fmt: skip
+        _entry(
+            one.run,
+            None,
+            statistics.difference(task, one.transfer, one.twin, one.target, draws=draws),
+            min(len(one.transfer), len(one.twin)),
+        )
+        for one in runs
+        if one.twin
+    ]
     alike = [one for one in runs if one.dataset == runs[0].dataset]
     pairs = [
-        _entry(a.run, b.run, statistics.difference(task, a.transfer, b.transfer, a.target, headline=by, draws=draws),
-               min(len(a.transfer), len(b.transfer)))
+        _entry(
+            a.run,
+            b.run,
+            statistics.difference(task, a.transfer, b.transfer, a.target, headline=by, draws=draws),
+            min(len(a.transfer), len(b.transfer)),
+        )
         for a, b in combinations(alike, 2)
-    ]  # fmt: skip
+    ]
     for family, judged, words in (
         (twins, metric, ("transfer-helps", "negative-transfer")),
         (pairs, by, ("run", "other")),
@@ -98,8 +107,14 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
 
 
 def _entry(run: str, other: str | None, found: statistics.Difference, seeds: int) -> dict[str, Any]:
-    return {"run": run, "other": other, "value": found.value, "interval": list(found.interval), "p": found.p,
-            "seeds": seeds}  # fmt: skip
+    return {
+        "run": run,
+        "other": other,
+        "value": found.value,
+        "interval": list(found.interval),
+        "p": found.p,
+        "seeds": seeds,
+    }
 
 
 def _verdict(entry: dict[str, Any], metric: Metric, words: tuple[str, str]) -> str | None:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Metric, Naive, Records, Task
 
 
-def compare(task: Task, baselines: Sequence[Naive], transfer: Sequence[Records],
-            target: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
+def compare(
+    task: Task, baselines: Sequence[Naive], transfer: Sequence[Records], target: dict[str, Any]
+) -> list[dict[str, Any]]:
     """One entry a baseline: id, title, value, interval, metrics, intervals, difference, beaten, reason.
 
     The difference is transfer minus baseline, in the paired bootstrap nested in seeds that the verdict comes from.
@@ -25,25 +26,35 @@ def compare(task: Task, baselines: Sequence[Naive], transfer: Sequence[Records],
     headline = task.metrics[0].id
     out = []
     for one in baselines:
-        entry: dict[str, Any] = {"id": one.id, "title": one.title.model_dump(), "value": None, "interval": None,
-                                 "metrics": {}, "intervals": {}, "difference": None, "beaten": None,
-                                 "reason": one.reason.model_dump() if one.reason else None}  # fmt: skip
+        entry: dict[str, Any] = {
+            "id": one.id,
+            "title": one.title.model_dump(),
+            "value": None,
+            "interval": None,
+            "metrics": {},
+            "intervals": {},
+            "difference": None,
+            "beaten": None,
+            "reason": one.reason.model_dump() if one.reason else None,
+        }
         if one.records is not None:
             found = statistics.intervals(task, [one.records], target)
             apart = statistics.difference(task, transfer, [one.records], target)
             entry |= {
-                "value": found[headline].value, "interval": list(found[headline].interval),
+                "value": found[headline].value,
+                "interval": list(found[headline].interval),
                 "metrics": {name: estimate.value for name, estimate in found.items()},
                 "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
                 "difference": {"value": apart.value, "interval": list(apart.interval)},
                 "beaten": apart.interval[0] > 0,
-            }  # fmt: skip
+            }
         out.append(entry)
     return out
 
 
-def reference(task: Task, report: dict[str, Any], baselines: Sequence[Naive],
-              twin: Sequence[Records]) -> tuple[dict[str, Any], Sequence[Records]]:  # fmt: skip
+def reference(
+    task: Task, report: dict[str, Any], baselines: Sequence[Naive], twin: Sequence[Records]
+) -> tuple[dict[str, Any], Sequence[Records]]:
     """What the verdict compares with, {id, title}, and its records: the twin, or for a task that is compared with the
     best, whichever of twin and baselines scores best. Taking the best on the test set is hard on transfer, never kind.
     A baseline has no seed: it is the same with every seed of the twin.
@@ -77,45 +88,70 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
         return _in_its_units(closest, metric)
     value = round(100 * closest["difference"]["value"], 1)
     low, high = (round(100 * end, 1) for end in closest["difference"]["interval"])
-    told = {"title": closest["title"], "percent": round(100 * closest["value"], 1), "metric": metric.title,
-            "low": low, "high": high}  # fmt: skip
+    told = {
+        "title": closest["title"],
+        "percent": round(100 * closest["value"], 1),
+        "metric": metric.title,
+        "low": low,
+        "high": high,
+    }
     if closest["beaten"]:
         return say(
             "It beats the naive too: {value} points of {metric} above the closest one-liner ({title}: {percent} %; "
-            "95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip
+            "95 % interval of the difference {low} to {high}).",
+            value=value,
+            **told,
+        )
     if high < 0:
         return say(
             "A one-liner does better: {title} reaches {percent} % {metric}, {value} points above the trained model "
             "(95 % interval of the difference {low} to {high}). Look at labels and data before you use this model.",
-            value=-value, **told)  # fmt: skip
+            value=-value,
+            **told,
+        )
     if value < 0:
         return say(
             "A one-liner does as well: {title} reaches {percent} % {metric}, {value} points above the trained model, "
             "which chance may explain (95 % interval of the difference {low} to {high}).",
-            value=-value, **told)  # fmt: skip
+            value=-value,
+            **told,
+        )
     return say(
         "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
-        "which chance may explain (95 % interval of the difference {low} to {high}).", value=value, **told)  # fmt: skip
+        "which chance may explain (95 % interval of the difference {low} to {high}).",
+        value=value,
+        **told,
+    )
 
 
 def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
     """The same where the metric is no share, or where less of it is better."""
     difference = closest["difference"]
     low, high = (units.rounded(end, metric.share) for end in difference["interval"])
-    told = {"title": closest["title"], "score": units.rounded(closest["value"], metric.share), "metric": metric.title,
-            "amount": units.amount(difference["value"], metric), "way": units.way(difference["value"], metric),
-            "low": low, "high": high}  # fmt: skip
+    told = {
+        "title": closest["title"],
+        "score": units.rounded(closest["value"], metric.share),
+        "metric": metric.title,
+        "amount": units.amount(difference["value"], metric),
+        "way": units.way(difference["value"], metric),
+        "low": low,
+        "high": high,
+    }
     if closest["beaten"]:
         return say(
             "It beats the naive too: its {metric} is {amount} {way} than that of the closest of them ({title}: "
-            "{score}; 95 % interval of the improvement {low} to {high}).", **told)  # fmt: skip
+            "{score}; 95 % interval of the improvement {low} to {high}).",
+            **told,
+        )
     if high < 0:
         return say(
             "What needs no training of a network does better: {title} reaches a {metric} of {score}; the trained "
             "model's is {amount} {way} (95 % interval of the improvement {low} to {high}). Look at the data before you "
             "use this model.",
-            **told)  # fmt: skip
+            **told,
+        )
     return say(
         "What needs no training of a network does as well: {title} reaches a {metric} of {score}; the trained model's "
         "is {amount} {way}, which chance may explain (95 % interval of the improvement {low} to {high}).",
-        **told)  # fmt: skip
+        **told,
+    )

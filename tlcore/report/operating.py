@@ -19,18 +19,22 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Metric, Records, Task
 
 
-def beside_half(task: Task, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int,
-                target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def beside_half(
+    task: Task, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int, target: dict[str, Any]
+) -> dict[str, Any]:
     """The report's ``thresholds``: those of `of_labels`, and what one half for all would give on the test set instead:
     metrics, intervals and the difference of the headline metric, on the same bootstrap draws.
     """
     found, apart = statistics.intervals(task, [half], target), statistics.difference(task, [here], [half], target)
     return {
-        "labels": rows, "n_validation": n_validation,
-        "half": {"metrics": {name: one.value for name, one in found.items()},
-                 "intervals": {name: list(one.interval) for name, one in found.items()}},
+        "labels": rows,
+        "n_validation": n_validation,
+        "half": {
+            "metrics": {name: one.value for name, one in found.items()},
+            "intervals": {name: list(one.interval) for name, one in found.items()},
+        },
         "difference": {"value": apart.value, "interval": list(apart.interval)},
-    }  # fmt: skip
+    }
 
 
 def sentence(told: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Sentence:
@@ -39,31 +43,50 @@ def sentence(told: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Se
     shared = next((row["threshold"] for row in rows if not row["own"]), None)
     low, high = (round(100 * end, 1) for end in told["difference"]["interval"])
     values = {
-        "n": len(rows), "own": sum(row["own"] for row in rows), "m": told["n_validation"], "least": FEWEST, "low": low,
-        "high": high, "metric": metric.title, "value": round(100 * packed["metrics"][metric.id], 1),
-        "half": round(100 * told["half"]["metrics"][metric.id], 1), "shared": round(shared or 0.0, 3),
-    }  # fmt: skip
+        "n": len(rows),
+        "own": sum(row["own"] for row in rows),
+        "m": told["n_validation"],
+        "least": FEWEST,
+        "low": low,
+        "high": high,
+        "metric": metric.title,
+        "value": round(100 * packed["metrics"][metric.id], 1),
+        "half": round(100 * told["half"]["metrics"][metric.id], 1),
+        "shared": round(shared or 0.0, 3),
+    }
     if not values["own"] and shared == 0.5:
-        return say("All labels are given from one half up: the {m} validation texts do not tell a better threshold.",
-                   **values)  # fmt: skip
+        return say(
+            "All labels are given from one half up: the {m} validation texts do not tell a better threshold.", **values
+        )
     if shared is None:
-        how = say("Each label is given from a threshold of its own up, the one with its best F1 on {m} validation "
-                  "texts.", **values)  # fmt: skip
+        how = say(
+            "Each label is given from a threshold of its own up, the one with its best F1 on {m} validation texts.",
+            **values,
+        )
     elif values["own"]:
-        how = say("{own} of {n} labels are given from a threshold of their own up, the one with the best F1 on {m} "
-                  "validation texts; the others, which fewer than {least} of these have or lack, share {shared}, the "
-                  "one with their best micro-F1.", **values)  # fmt: skip
+        how = say(
+            "{own} of {n} labels are given from a threshold of their own up, the one with the best F1 on {m} "
+            "validation texts; the others, which fewer than {least} of these have or lack, share {shared}, the "
+            "one with their best micro-F1.",
+            **values,
+        )
     else:
-        how = say("All labels are given from a probability of {shared} up, the threshold with the best micro-F1 on {m} "
-                  "validation texts; one of its own is for labels that at least {least} of these have and lack.",
-                  **values)  # fmt: skip
-    return say("{how} On the test set the packed model's {metric} is {value} % with them and {half} % with one half "
-               "for all labels (95 % interval of the difference {low} to {high} points).",
-               how=how, **values)  # fmt: skip
+        how = say(
+            "All labels are given from a probability of {shared} up, the threshold with the best micro-F1 on {m} "
+            "validation texts; one of its own is for labels that at least {least} of these have and lack.",
+            **values,
+        )
+    return say(
+        "{how} On the test set the packed model's {metric} is {value} % with them and {half} % with one half "
+        "for all labels (95 % interval of the difference {low} to {high} points).",
+        how=how,
+        **values,
+    )
 
 
-def build(labels: Sequence[str], validation: tuple[np.ndarray, np.ndarray],
-          test: tuple[np.ndarray, np.ndarray]) -> dict[str, Any] | None:  # fmt: skip
+def build(
+    labels: Sequence[str], validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> dict[str, Any] | None:
     """For each of two classes as the positive one ``{"validation": curve, "test": curve}`` at the same thresholds.
 
     ``validation`` and ``test`` are (probabilities (n, 2), truth (n,)); None unless there are two classes.
@@ -73,6 +96,8 @@ def build(labels: Sequence[str], validation: tuple[np.ndarray, np.ndarray],
     out = {}
     for place, label in enumerate(labels):
         at = thresholds(validation[0][:, place])
-        out[label] = {name: curve(shares[:, place], truth == place, at)
-                      for name, (shares, truth) in (("validation", validation), ("test", test))}  # fmt: skip
+        out[label] = {
+            name: curve(shares[:, place], truth == place, at)
+            for name, (shares, truth) in (("validation", validation), ("test", test))
+        }
     return out

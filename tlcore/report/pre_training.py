@@ -34,21 +34,40 @@ def in_words(told: dict[str, Any]) -> list[Sentence]:
     if not told:
         return []
     found = [
-        say("Pre-trained once, for all seeds: {epochs} epochs over {n} examples of {name} in {seconds} seconds, which "
-            "are counted once; its loss went from {first} to {last}.", epochs=told["epochs"], n=told["examples"],
-            name=told["set"], seconds=round(told["seconds"], 1), first=round(told["losses"][0], 3),
-            last=round(told["losses"][-1], 3)),
-        say("The from-scratch twin saw none of these examples: the difference tells what they and the source bring "
-            "together. What they bring alone is the difference to training without pre-training, where that was made."),
-        say("Seeds differ in the fine-tuning alone: the interval does not count what another pre-training would have "
-            "changed."),
-    ]  # fmt: skip
+        say(
+            "Pre-trained once, for all seeds: {epochs} epochs over {n} examples of {name} in {seconds} seconds, which "
+            "are counted once; its loss went from {first} to {last}.",
+            epochs=told["epochs"],
+            n=told["examples"],
+            name=told["set"],
+            seconds=round(told["seconds"], 1),
+            first=round(told["losses"][0], 3),
+            last=round(told["losses"][-1], 3),
+        ),
+        say(
+            "The from-scratch twin saw none of these examples: the difference tells what they and the source bring "
+            "together. What they bring alone is the difference to training without pre-training, where that was made."
+        ),
+        say(
+            "Seeds differ in the fine-tuning alone: the interval does not count what another pre-training would have "
+            "changed."
+        ),
+    ]
     if told["start"] == "random":
         found.append(say("Pre-training began with random weights: of the source model only the architecture was used."))
     if told["left_out"]:
-        found.append(say("{n} examples of the further set are validation or test examples of this run as well and were "
-                         "left out of pre-training.", n=told["left_out"]))  # fmt: skip
+        found.append(
+            say(
+                "{n} examples of the further set are validation or test examples of this run as well and were "
+                "left out of pre-training.",
+                n=told["left_out"],
+            )
+        )
     if not told["source"]:
-        found.append(say("The pre-trained network cannot be kept as a source model of its own: this architecture "
-                         "cannot be without its head."))  # fmt: skip
+        found.append(
+            say(
+                "The pre-trained network cannot be kept as a source model of its own: this architecture "
+                "cannot be without its head."
+            )
+        )
     return [*found, *(Sentence.model_validate(note) for note in told["notes"])]

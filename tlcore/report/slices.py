@@ -138,8 +138,9 @@ def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
     return out
 
 
-def score(task: Task, records: Records, parts: list[Part], target: dict[str, Any], *, draws: int = DRAWS,
-          seed: int = 0) -> list[dict[str, Any]]:  # fmt: skip
+def score(
+    task: Task, records: Records, parts: list[Part], target: dict[str, Any], *, draws: int = DRAWS, seed: int = 0
+) -> list[dict[str, Any]]:
     """Each part's row, weakest first; ``weak`` where the adjusted p-value is under 0.05 and the part does worse."""
     metric = task.metrics[0]
     sign = 1.0 if metric.higher_is_better else -1.0
@@ -162,11 +163,17 @@ def score(task: Task, records: Records, parts: list[Part], target: dict[str, Any
         low, high = statistics.ends(each[np.isfinite(each)])
         if metric.share:
             low, high = statistics.never_certain(low, high, units)
-        rows.append({
-            **about, "n": int(mask.sum()), "units": units, "score": value, "interval": [low, high],
-            "difference": {"value": sign * (value - values[0]), "interval": list(statistics.ends(known))},
-            "p": statistics.p_value(known),
-        })  # fmt: skip
+        rows.append(
+            {
+                **about,
+                "n": int(mask.sum()),
+                "units": units,
+                "score": value,
+                "interval": [low, high],
+                "difference": {"value": sign * (value - values[0]), "interval": list(statistics.ends(known))},
+                "p": statistics.p_value(known),
+            }
+        )
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["adjusted"] = adjusted
         row["weak"] = adjusted < 1 - statistics.LEVEL and row["difference"]["value"] <= -metric.smallest

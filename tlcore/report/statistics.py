@@ -50,10 +50,11 @@ class Difference:
     def to_json(self) -> dict[str, Any]:
         """What a report says of it."""
         return {
-            "value": self.value, "interval": list(self.interval),
+            "value": self.value,
+            "interval": list(self.interval),
             "metrics": {name: estimate.value for name, estimate in self.estimates.items()},
             "intervals": {name: list(estimate.interval) for name, estimate in self.estimates.items()},
-        }  # fmt: skip
+        }
 
     @property
     def value(self) -> float:
@@ -81,8 +82,9 @@ def scores(task: Task, records: Sequence[Records], target: dict) -> dict[str, np
     return {metric.id: np.array([float(f[metric.id][0]) for f in found]) for metric in task.metrics}
 
 
-def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: int = DRAWS,
-              seed: int = 0) -> dict[str, Estimate]:  # fmt: skip
+def intervals(
+    task: Task, records: Sequence[Records], target: dict, *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Estimate]:
     """The mean over seeds of each metric, with the interval for another test set and other seeds.
 
     ``records`` holds one Records a seed, on the same rows in the same order. With one seed the interval is that of
@@ -104,8 +106,16 @@ def intervals(task: Task, records: Sequence[Records], target: dict, *, draws: in
     return out
 
 
-def difference(task: Task, transfer: Sequence[Records], twin: Sequence[Records], target: dict, *,
-               headline: Metric | None = None, draws: int = DRAWS, seed: int = 0) -> Difference:  # fmt: skip
+def difference(
+    task: Task,
+    transfer: Sequence[Records],
+    twin: Sequence[Records],
+    target: dict,
+    *,
+    headline: Metric | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Difference:
     """Transfer minus twin for each metric (the sign turned where lower is better), and the verdict on the headline,
     which is the task's first metric unless another one is named.
 
@@ -142,8 +152,9 @@ def judge(estimate: Estimate, metric: Metric) -> Verdict:
     return "no-clear-difference"
 
 
-def visible_difference(n: int, seeds: int, discordance: float = DISCORDANCE,
-                       seed_deviation: float = DEVIATION) -> float:  # fmt: skip
+def visible_difference(
+    n: int, seeds: int, discordance: float = DISCORDANCE, seed_deviation: float = DEVIATION
+) -> float:
     """The smallest true difference in accuracy that n test units and so many seeds show in four cases of five.
 
     ``discordance`` is the share of units on which the arms disagree, ``seed_deviation`` the standard deviation of the
@@ -158,8 +169,13 @@ def foreseen(n: int, seeds: int) -> Sentence:
     return say(
         "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen (assuming that the "
         "two models disagree on {discordance} % of the examples, and that accuracy varies by {deviation} point from "
-        "seed to seed).", n=n, seeds=seeds, points=round(100 * visible_difference(n, seeds, DISCORDANCE, DEVIATION), 1),
-        discordance=round(100 * DISCORDANCE), deviation=round(100 * DEVIATION, 1))  # fmt: skip
+        "seed to seed).",
+        n=n,
+        seeds=seeds,
+        points=round(100 * visible_difference(n, seeds, DISCORDANCE, DEVIATION), 1),
+        discordance=round(100 * DISCORDANCE),
+        deviation=round(100 * DEVIATION, 1),
+    )
 
 
 def visible(transfer: Sequence[Records], twin: Sequence[Records]) -> float | None:
@@ -185,8 +201,9 @@ def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
     return say("Of 100 new examples, about {right} right; between {low} and {high}.", right=about, low=low, high=high)
 
 
-def _drawn(task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: int,
-           rng: np.random.Generator) -> list[dict[str, np.ndarray]]:  # fmt: skip
+def _drawn(
+    task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: int, rng: np.random.Generator
+) -> list[dict[str, np.ndarray]]:
     """For each arm each metric as (seeds, draws): the same drawn units for every arm and seed."""
     first = arms[0][0]
     for arm in arms:

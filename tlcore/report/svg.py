@@ -29,16 +29,22 @@ def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) ->
     for one in series:
         _, colour, dash = ARMS[one.arm]
         way = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(one.x, one.y, strict=True))
-        parts.append(Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="1.4" stroke-dasharray="{}"/>')
-                     .format(way, colour, DASH[dash]))  # fmt: skip
+        parts.append(
+            Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="1.4" stroke-dasharray="{}"/>').format(
+                way, colour, DASH[dash]
+            )
+        )
         parts += [mark(one.arm, x_of(x), y_of(y)) for x, y in list(zip(one.x, one.y, strict=True))[-1:]]
     shown = [arm for arm in ARMS if any(one.arm == arm for one in series)]
     for i, arm in enumerate(shown):
         name, colour, dash = ARMS[arm]
         x = LEFT + 150 * i
-        parts.append(Markup('<line x1="{}" y1="14" x2="{}" y2="14" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>'
-                            '<text x="{}" y="18">{}</text>')
-                     .format(x, x + 34, colour, DASH[dash], x + 48, t(name)))  # fmt: skip
+        parts.append(
+            Markup(
+                '<line x1="{}" y1="14" x2="{}" y2="14" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>'
+                '<text x="{}" y="18">{}</text>'
+            ).format(x, x + 34, colour, DASH[dash], x + 48, t(name))
+        )
         parts.append(mark(arm, x + 34, 14))
     return _drawing(parts, title, HIGH)
 
@@ -54,19 +60,27 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
     high = 34 * len(rows) + 40
     parts = []
     for tick in x_ticks:
-        parts.append(Markup('<line x1="{0:.1f}" y1="8" x2="{0:.1f}" y2="{1}" stroke="#ddd"/><text x="{0:.1f}" y="{2}" '
-                            'text-anchor="middle">{3}</text>').format(x_of(tick), high - 28, high - 10,
-                                                                      _tick(tick, share)))  # fmt: skip
+        parts.append(
+            Markup(
+                '<line x1="{0:.1f}" y1="8" x2="{0:.1f}" y2="{1}" stroke="#ddd"/><text x="{0:.1f}" y="{2}" '
+                'text-anchor="middle">{3}</text>'
+            ).format(x_of(tick), high - 28, high - 10, _tick(tick, share))
+        )
     for i, (name, arm, value, (low, top)) in enumerate(rows):
         y = 24 + 34 * i
         _, colour, dash = ARMS[arm]
         parts.append(Markup('<text x="0" y="{}">{}</text>').format(y + 4, name))
-        parts.append(Markup('<line x1="{:.1f}" y1="{}" x2="{:.1f}" y2="{}" stroke="{}" stroke-width="3" '
-                            'stroke-dasharray="{}"/>')
-                     .format(x_of(low), y, x_of(top), y, colour, DASH[dash]))  # fmt: skip
+        parts.append(
+            Markup(
+                '<line x1="{:.1f}" y1="{}" x2="{:.1f}" y2="{}" stroke="{}" stroke-width="3" stroke-dasharray="{}"/>'
+            ).format(x_of(low), y, x_of(top), y, colour, DASH[dash])
+        )
         parts.append(mark(arm, x_of(value), y))
-        parts.append(Markup('<text x="{}" y="{}">{} ({} – {})</text>').format(
-            right + 14, y + 4, said(value, share), said(low, share), said(top, share)))  # fmt: skip
+        parts.append(
+            Markup('<text x="{}" y="{}">{} ({} – {})</text>').format(
+                right + 14, y + 4, said(value, share), said(low, share), said(top, share)
+            )
+        )
     return _drawing(parts, title, high)
 
 
@@ -81,8 +95,10 @@ def scatter(told: dict[str, list[list[float]]], names: tuple[str, str], *, title
         x = LEFT + 200 * place
         parts.append(mark(arm, x, 14))
         parts.append(Markup('<text x="{}" y="18">{}</text>').format(x + 12, name))
-        parts += [mark(arm, LEFT + (WIDE - LEFT - RIGHT) * one[0], TOP + (HIGH - TOP - 10) * (1 - one[1]))
-                  for one in told[kind]]  # fmt: skip
+        parts += [
+            mark(arm, LEFT + (WIDE - LEFT - RIGHT) * one[0], TOP + (HIGH - TOP - 10) * (1 - one[1]))
+            for one in told[kind]
+        ]
     return _drawing(parts, title, HIGH)
 
 
@@ -103,19 +119,27 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
-def _axes(x_ticks: list[float], y_ticks: list[float], x_of: Callable[[float], float], y_of: Callable[[float], float],
-          share: bool, x_title: str) -> Markup:  # fmt: skip
+def _axes(
+    x_ticks: list[float],
+    y_ticks: list[float],
+    x_of: Callable[[float], float],
+    y_of: Callable[[float], float],
+    share: bool,
+    x_title: str,
+) -> Markup:
     parts = [
-        Markup('<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
-               'text-anchor="end">{}</text>').format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4, _tick(tick, share),
-                                                     y=y_of(tick))
+        Markup(
+            '<line x1="{}" y1="{y:.1f}" x2="{}" y2="{y:.1f}" stroke="#ddd"/><text x="{}" y="{:.1f}" '
+            'text-anchor="end">{}</text>'
+        ).format(LEFT, WIDE - RIGHT, LEFT - 6, y_of(tick) + 4, _tick(tick, share), y=y_of(tick))
         for tick in y_ticks
-    ]  # fmt: skip
+    ]
     parts += [
-        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
-        .format(x_of(tick), HIGH - BOTTOM + 16, number(tick))
+        Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
+            x_of(tick), HIGH - BOTTOM + 16, number(tick)
+        )
         for tick in x_ticks
-    ]  # fmt: skip
+    ]
     parts.append(
         Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format((LEFT + WIDE) / 2, HIGH - 6, x_title)
     )
@@ -126,8 +150,9 @@ def mark(arm: str, x: float, y: float) -> Markup:
     """A disc for transfer, a square for its twin, a diamond for what stands between them."""
     colour = ARMS[arm][1]
     if arm == "plainer":
-        return Markup('<rect x="{0:.1f}" y="{1:.1f}" width="8" height="8" fill="{2}" transform="rotate(45 {3:.1f} '
-                      '{4:.1f})"/>').format(x - 4, y - 4, colour, x, y)  # fmt: skip
+        return Markup(
+            '<rect x="{0:.1f}" y="{1:.1f}" width="8" height="8" fill="{2}" transform="rotate(45 {3:.1f} {4:.1f})"/>'
+        ).format(x - 4, y - 4, colour, x, y)
     if arm == "transfer":
         return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4.5" fill="{}"/>').format(x, y, colour)
     return Markup('<rect x="{:.1f}" y="{:.1f}" width="8" height="8" fill="{}"/>').format(x - 4, y - 4, colour)

@@ -31,8 +31,9 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
     rows = [_row(context, TARGET, records["transfer"], records["plainer"], context.target)]
     given = further.named(context.plan, context.store)
     sets = {name: further.apart(one, context.dataset, task) for name, one in given.items()}
-    every = sides.opened(context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures",
-                         context.source)  # fmt: skip
+    every = sides.opened(
+        context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures", context.source
+    )
     for number, (name, side) in enumerate(every.items()):
         test = side.examples["test"]
         if not len(test):
@@ -58,14 +59,26 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> Sentence:
     if count["loses"]:
         return say(
             "Learned together, {gains} of {n} tasks do better than alone and {loses} worse: negative transfer between "
-            "tasks. For {unclear} there is no clear difference.", n=len(rows), **count)  # fmt: skip
+            "tasks. For {unclear} there is no clear difference.",
+            n=len(rows),
+            **count,
+        )
     return say(
         "Learned together, {gains} of {n} tasks do better than alone and none does worse; for {unclear} there is no "
-        "clear difference.", n=len(rows), gains=count["gains"], unclear=count["unclear"])  # fmt: skip
+        "clear difference.",
+        n=len(rows),
+        gains=count["gains"],
+        unclear=count["unclear"],
+    )
 
 
-def _row(context: RunContext, title: Sentence | str, together: Sequence[Records], alone: Sequence[Records],
-         target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+def _row(
+    context: RunContext,
+    title: Sentence | str,
+    together: Sequence[Records],
+    alone: Sequence[Records],
+    target: dict[str, Any],
+) -> dict[str, Any]:
     task, metric = context.task, context.task.metrics[0].id
     found = statistics.difference(task, together, alone, target)
     told = {}
@@ -73,7 +86,10 @@ def _row(context: RunContext, title: Sentence | str, together: Sequence[Records]
         estimate = statistics.intervals(task, records, target)[metric]
         told[name] = {"value": estimate.value, "interval": list(estimate.interval)}
     return {
-        "title": title.model_dump() if isinstance(title, Sentence) else title, "n": len(together[0]), **told,
-        "classes": len(target["labels"]), "difference": {"value": found.value, "interval": list(found.interval)},
+        "title": title.model_dump() if isinstance(title, Sentence) else title,
+        "n": len(together[0]),
+        **told,
+        "classes": len(target["labels"]),
+        "difference": {"value": found.value, "interval": list(found.interval)},
         "p": found.p,
-    }  # fmt: skip
+    }

@@ -35,8 +35,12 @@ def reached(points: pd.DataFrame, report: dict[str, Any], metric: Metric, score:
             continue
         times = [_first(points, arm, seed, metric, score) for seed in report[key]["per_seed"]]
         got = [seconds for seconds in times if seconds is not None]
-        out[arm] = {"seconds": float(np.mean(got)) if got else None, "seeds": len(got), "of": len(times),
-                    "seconds_search": report[key]["seconds_search"]}  # fmt: skip
+        out[arm] = {
+            "seconds": float(np.mean(got)) if got else None,
+            "seeds": len(got),
+            "of": len(times),
+            "seconds_search": report[key]["seconds_search"],
+        }
     return out
 
 

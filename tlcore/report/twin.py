@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from tlcore.training.result import ArmResult
 
 
-def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None,
-             metric: Metric) -> dict[str, Any] | None:  # fmt: skip
+def stood_at(
+    points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None, metric: Metric
+) -> dict[str, Any] | None:
     """Where the twin stood, on validation data, after as many seconds of training as the transfer arm took.
 
     The mean over the twin's seeds of the last point not later than that; ``validation`` is null where no epoch of the
@@ -37,8 +38,9 @@ def stood_at(points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence
     }
 
 
-def twin_budget(points: pd.DataFrame, arm: dict[str, Any], twin: Sequence[ArmResult] | None,
-                metric: Metric) -> dict[str, Any] | None:  # fmt: skip
+def twin_budget(
+    points: pd.DataFrame, arm: dict[str, Any], twin: Sequence[ArmResult] | None, metric: Metric
+) -> dict[str, Any] | None:
     """Where a twin with a longer budget stood at the ordinary one; None where its budget was the ordinary one.
 
     ``ordinary`` and ``longer`` are the twin's best validation scores, means over seeds, within the ``epochs`` of the
@@ -52,8 +54,11 @@ def twin_budget(points: pd.DataFrame, arm: dict[str, Any], twin: Sequence[ArmRes
     best = "max" if metric.higher_is_better else "min"
     within = final[final["epoch"] <= arm["ordinary_epochs"]].groupby("seed")[column].agg(best)
     return {
-        "times": arm["budget"], "epochs": arm["ordinary_epochs"], "longer_epochs": [r.epochs for r in twin],
+        "times": arm["budget"],
+        "epochs": arm["ordinary_epochs"],
+        "longer_epochs": [r.epochs for r in twin],
         "ordinary": float(within.mean()) if len(within) else None,
         "longer": float(final.groupby("seed")[column].agg(best).mean()) if len(final) else None,
-        "seeds": len(within), "of": len(twin),
-    }  # fmt: skip
+        "seeds": len(within),
+        "of": len(twin),
+    }

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Model
 
 HUB = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@(?P<revision>[\w./-]{1,100}))?")
-ALLOWED = ("bundled/<id>", "timm/<name>", "<owner>/<name>[@revision]", "./folder", "./bundle.zip",
-           "library/<id>", "uploaded/<id>")  # fmt: skip
+ALLOWED = (
+    "bundled/<id>",
+    "timm/<name>",
+    "<owner>/<name>[@revision]",
+    "./folder",
+    "./bundle.zip",
+    "library/<id>",
+    "uploaded/<id>",
+)
 
 
 def find(ref: str, store: Store) -> SourceModel:

@@ -24,5 +24,7 @@ def unspoken(source: SourceModel, shares: Mapping[str, float]) -> Sentence | Non
     return say(
         "{source} knows {known} only, and many of the texts are in other languages: {foreign}. A source model of these "
         "languages or of many languages will do better.",
-        source=source.title, known=[NAMES.get(code, code) for code in source.languages], foreign=in_words(foreign)[:3],
-    )  # fmt: skip
+        source=source.title,
+        known=[NAMES.get(code, code) for code in source.languages],
+        foreign=in_words(foreign)[:3],
+    )

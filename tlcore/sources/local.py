@@ -18,8 +18,16 @@ from tlcore.sources.opening.opened import modality_of
 from tlcore.sources.source_model import Library, SourceModel
 from tlcore.words import Sentence, say
 
-KEPT = (files.CONFIG, files.WEIGHTS, "preprocessor_config.json", "README.md", "labels.json",
-        "generation_config.json", *tokens.FILES, *pair_tokens.FILES)  # fmt: skip
+KEPT = (
+    files.CONFIG,
+    files.WEIGHTS,
+    "preprocessor_config.json",
+    "README.md",
+    "labels.json",
+    "generation_config.json",
+    *tokens.FILES,
+    *pair_tokens.FILES,
+)
 LIMITS = {
     files.WEIGHTS: 4_000_000_000,
     tokens.TOKENIZER: tokens.LARGEST,

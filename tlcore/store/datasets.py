@@ -26,8 +26,14 @@ class Datasets:
 
         Each who confirms the same data has a row with a name of their own; a second one of the same owner adds nothing.
         """
-        row = {"fingerprint": info.fingerprint, "owner": owner, "task": info.task, "name": info.name,
-               "n": sum(info.n.values()), "created": time.time()}  # fmt: skip
+        row = {
+            "fingerprint": info.fingerprint,
+            "owner": owner,
+            "task": info.task,
+            "name": info.name,
+            "n": sum(info.n.values()),
+            "created": time.time(),
+        }
         with self._store.transaction() as session:
             session.execute(insert_into(session, DatasetRow).on_conflict_do_nothing(), [row])
 

@@ -100,11 +100,13 @@ class Arriving:
         if max(self._written, more) > limit():
             raise UnusableInput(
                 say("The file is larger than {gigabytes} GB, the most this server takes.", gigabytes=limit() / 2**30),
-                code="upload-too-large", file=self.path.name,
-            )  # fmt: skip
+                code="upload-too-large",
+                file=self.path.name,
+            )
         if shutil.disk_usage(self.path.parent).free - more < SPARE:
-            raise UnusableInput(say("The server's disk has no room for this file."), code="disk-full",
-                                file=self.path.name)  # fmt: skip
+            raise UnusableInput(
+                say("The server's disk has no room for this file."), code="disk-full", file=self.path.name
+            )
 
 
 def _folder(home: Path, secret: str) -> Path:

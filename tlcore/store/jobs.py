@@ -25,8 +25,9 @@ class Jobs:
     def __init__(self, store: Workspace):
         self._store = store
 
-    def submit(self, kind: str, owner: str, input: dict[str, Any], *, lane: str = "quick",
-               project_id: str | None = None) -> Job:  # fmt: skip
+    def submit(
+        self, kind: str, owner: str, input: dict[str, Any], *, lane: str = "quick", project_id: str | None = None
+    ) -> Job:
         job = Job(kind=kind, lane=lane, owner=owner, project_id=project_id, input=input)
         with self._store.transaction() as session:
             session.add(job)
@@ -87,9 +88,11 @@ class Jobs:
             while True:
                 with self._store.transaction() as session:
                     ids = session.scalars(
-                        select(Job.id).where(Job.state == state, Job.lane == lane, Job.cancel_requested == false())
-                        .order_by(Job.created, Job.id).limit(8)
-                    ).all()  # fmt: skip
+                        select(Job.id)
+                        .where(Job.state == state, Job.lane == lane, Job.cancel_requested == false())
+                        .order_by(Job.created, Job.id)
+                        .limit(8)
+                    ).all()
                 for job_id in ids:
                     if self.take(job_id, worker):
                         return self.get(job_id)
@@ -101,10 +104,17 @@ class Jobs:
         """Make a waiting job ours; false where somebody else was quicker."""
         now = time.time()
         return self._change(
-            job_id, Job.state.in_((QUEUED, INTERRUPTED)), Job.cancel_requested == false(),
-            state=RUNNING, worker=worker, attempt=Job.attempt + 1, heartbeat=now, pid=None, pid_started=None,
+            job_id,
+            Job.state.in_((QUEUED, INTERRUPTED)),
+            Job.cancel_requested == false(),
+            state=RUNNING,
+            worker=worker,
+            attempt=Job.attempt + 1,
+            heartbeat=now,
+            pid=None,
+            pid_started=None,
             started=func.coalesce(Job.started, now),
-        )  # fmt: skip
+        )
 
     def beat(self, job_id: str, attempt: int, **values: Any) -> bool:
         """Renew the lease and note ``progress``, ``pid`` …; false where this attempt no longer holds the job."""
@@ -115,8 +125,15 @@ class Jobs:
         with self._store.transaction() as session:
             return session.scalars(select(Job.cancel_requested).where(Job.id == job_id, *_held(attempt))).one_or_none()
 
-    def finish(self, job_id: str, attempt: int, state: str, *, output: dict[str, Any] | None = None,
-               error: dict[str, Any] | None = None) -> bool:  # fmt: skip
+    def finish(
+        self,
+        job_id: str,
+        attempt: int,
+        state: str,
+        *,
+        output: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> bool:
         """Write the terminal state; false where another attempt has taken over (then nothing is written)."""
         if state not in TERMINAL:
             raise ValueError(f"{state!r} is not a terminal state")
@@ -129,20 +146,32 @@ class Jobs:
         """
         counted: dict[str, Any] = {}
         if blame and (job := self.get(job_id)):
-            counted = {"reached": max(_share(job), job.reached),
-                       "fruitless": 0 if got_further(job) else job.fruitless + 1}  # fmt: skip
+            counted = {
+                "reached": max(_share(job), job.reached),
+                "fruitless": 0 if got_further(job) else job.fruitless + 1,
+            }
         return self._change(
-            job_id, *_held(attempt), pid=None, pid_started=None,
+            job_id,
+            *_held(attempt),
+            pid=None,
+            pid_started=None,
             state=case((Job.cancel_requested, CANCELLED), else_=INTERRUPTED),
-            finished=case((Job.cancel_requested, time.time()), else_=None), **counted,
-        )  # fmt: skip
+            finished=case((Job.cancel_requested, time.time()), else_=None),
+            **counted,
+        )
 
     def requeue(self, job_id: str) -> bool:
         """Let a failed, cancelled or interrupted job go on from its checkpoint."""
         return self._change(
-            job_id, Job.state.in_((*TERMINAL, INTERRUPTED)), state=QUEUED, error=None, output=None, finished=None,
-            cancel_requested=False, fruitless=0,
-        )  # fmt: skip
+            job_id,
+            Job.state.in_((*TERMINAL, INTERRUPTED)),
+            state=QUEUED,
+            error=None,
+            output=None,
+            finished=None,
+            cancel_requested=False,
+            fruitless=0,
+        )
 
     def cancel(self, job_id: str) -> None:
         """A waiting job ends at once; a running one is asked, and ends at its next step."""

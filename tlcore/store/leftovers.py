@@ -39,9 +39,10 @@ def remove_orphans(store: Workspace) -> None:
     project = func.coalesce(Job.project_id, Run.project_id)
     with store.transaction() as session:
         jobs = session.scalars(
-            select(Job).outerjoin(Run, Run.id == Job.id)
+            select(Job)
+            .outerjoin(Run, Run.id == Job.id)
             .where(Job.state.in_(TERMINAL), project.is_not(None), ~exists().where(Project.id == project))
-        ).all()  # fmt: skip
+        ).all()
         needed = {job.input.get("run") for job in session.scalars(select(Job).where(Job.state.not_in(TERMINAL)))}
         drafts = json.dumps(list(session.scalars(select(Project.draft))))
     for job in jobs:

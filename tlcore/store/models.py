@@ -18,11 +18,13 @@ class Models:
     def __init__(self, store: Workspace):
         self._store = store
 
-    def publish(self, bundle: Path, *, name: str, owner: str, task: str, run_id: str | None,
-                about: dict[str, Any]) -> Model:  # fmt: skip
+    def publish(
+        self, bundle: Path, *, name: str, owner: str, task: str, run_id: str | None, about: dict[str, Any]
+    ) -> Model:
         """Copy the bundle into the library and list it."""
-        model = Model(id=new_id(), name=name.strip()[:200] or "untitled", owner=owner, task=task, run_id=run_id,
-                      about=about)  # fmt: skip
+        model = Model(
+            id=new_id(), name=name.strip()[:200] or "untitled", owner=owner, task=task, run_id=run_id, about=about
+        )
         shutil.copyfile(bundle, self.bundle(model.id))
         with self._store.transaction() as session:
             session.add(model)

@@ -54,13 +54,15 @@ class Projects:
         with self._store.transaction() as session:
             # Asked first, then ended, as `Jobs.cancel` does it.
             session.execute(
-                update(Job).where(Job.project_id == project_id, Job.state.not_in(TERMINAL))
+                update(Job)
+                .where(Job.project_id == project_id, Job.state.not_in(TERMINAL))
                 .values(cancel_requested=True)
-            )  # fmt: skip
+            )
             session.execute(
-                update(Job).where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
+                update(Job)
+                .where(Job.project_id == project_id, Job.state.in_((QUEUED, INTERRUPTED)))
                 .values(state="cancelled", finished=time.time())
-            )  # fmt: skip
+            )
             if project := session.get(Project, project_id):
                 session.delete(project)
         leftovers.remove_orphans(self._store)

@@ -25,8 +25,15 @@ class Runs:
         """A run of a Spec and its queued job, in one transaction."""
         run_id = new_id()
         job = Job(id=run_id, kind="run", lane="train", owner=owner, project_id=project_id)
-        run = Run(id=run_id, owner=owner, project_id=project_id, name=spec.name, task=spec.task,
-                  dataset=spec.data.dataset, spec=spec.model_dump(mode="json"))  # fmt: skip
+        run = Run(
+            id=run_id,
+            owner=owner,
+            project_id=project_id,
+            name=spec.name,
+            task=spec.task,
+            dataset=spec.data.dataset,
+            spec=spec.model_dump(mode="json"),
+        )
         with self._store.transaction() as session:
             session.add(job)
             session.flush()

@@ -12,8 +12,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 # States of a job, as the person sees them.
 QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = (
-    "queued", "running", "succeeded", "failed", "cancelled", "interrupted",
-)  # fmt: skip
+    "queued",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "interrupted",
+)
 TERMINAL = (SUCCEEDED, FAILED, CANCELLED)
 
 

@@ -116,8 +116,12 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
     """What a strategy needs that a Spec does not name; None where nothing is missing."""
     for name, what in strategy.needs.items():
         if getattr(data, name) is None:
-            return say("{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
-                       strategy=strategy.title, name=name, what=what)  # fmt: skip
+            return say(
+                "{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
+                strategy=strategy.title,
+                name=name,
+                what=what,
+            )
     return strategy.lacks(data) if hasattr(strategy, "lacks") else None
 
 
@@ -126,8 +130,12 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
     name = (source.architecture or "").lower()
     if not name.removeprefix("test_").startswith(strategy.unfit):
         return None
-    return say("{strategy} is made for transformers; {model} has no attention layers ({architecture}).",
-               strategy=strategy.title, model=source.title, architecture=source.architecture)  # fmt: skip
+    return say(
+        "{strategy} is made for transformers; {model} has no attention layers ({architecture}).",
+        strategy=strategy.title,
+        model=source.title,
+        architecture=source.architecture,
+    )
 
 
 def nothing_new(task: Task | PlanContext) -> Sentence | None:
@@ -199,8 +207,9 @@ def train_phase(
     }
 
 
-def once(phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: int, epochs: int, examples: int,
-         views: int = 1) -> dict[str, Any]:  # fmt: skip
+def once(
+    phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: int, epochs: int, examples: int, views: int = 1
+) -> dict[str, Any]:
     """A `train_phase` on a stream that is done once, before all seeds and trials of its arm, which then begin with the
     body that it leaves; their heads are their own.
 
@@ -209,6 +218,13 @@ def once(phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: in
     is.
     """
     return {
-        **phase, "once": True, "pretrained": pretrained, "rate": rate, "batch_size": batch_size, "epochs": epochs,
-        "patience": epochs, "examples": examples, "views": views,
-    }  # fmt: skip
+        **phase,
+        "once": True,
+        "pretrained": pretrained,
+        "rate": rate,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "patience": epochs,
+        "examples": examples,
+        "views": views,
+    }

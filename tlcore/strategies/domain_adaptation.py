@@ -41,9 +41,10 @@ class DomainAdaptation:
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
         Option("method", say("Method"), say("How the two domains are brought together."), "mcc", choices=METHODS),
-        Option("weight", say("Weight of the method"), say("How much the method counts beside the labels."), 1.0,
-               0.0, 10.0),
-    )  # fmt: skip
+        Option(
+            "weight", say("Weight of the method"), say("How much the method counts beside the labels."), 1.0, 0.0, 10.0
+        ),
+    )
     needs = MappingProxyType({"unlabelled": say("Examples of the target domain, without labels")})
     takes = MappingProxyType({"extra": say("Labelled examples of the target domain, for the final score alone")})
     tests_on = "extra"

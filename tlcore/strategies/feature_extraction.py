@@ -16,8 +16,10 @@ class FeatureExtraction:
     id = "feature-extraction"
     title = say("Feature extraction")
     what = say("The source model stays as it is; only the head on it, which makes answers of what it sees, is fitted.")
-    helps = say("Few examples (up to some tens; of each class, where there are classes), data like the source's, "
-                "little time, no GPU.")  # fmt: skip
+    helps = say(
+        "Few examples (up to some tens; of each class, where there are classes), data like the source's, "
+        "little time, no GPU."
+    )
     hurts = say("Where the data look unlike the source's: what the frozen layers do not see, no head can use.")
     paper = "Donahue et al. 2014, DeCAF, arXiv 1310.1531; Razavian et al. 2014, arXiv 1403.6382"
     pretrained = True

@@ -21,23 +21,29 @@ class FineTuning:
         "slowly (layer-wise learning rates)."
     )
     helps = say("Hundreds of examples or more, or data that differ from the source's.")
-    hurts = say("With few examples it over-fits, and a new random head, where there is one, first pulls good features "
-                "out of shape.")  # fmt: skip
+    hurts = say(
+        "With few examples it over-fits, and a new random head, where there is one, first pulls good features "
+        "out of shape."
+    )
     paper = "Yosinski et al. 2014, arXiv 1411.1792; Howard & Ruder 2018, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
         Option(
-            "pull_to_source", say("Pull towards the source model"),
+            "pull_to_source",
+            say("Pull towards the source model"),
             say("How strongly weights are pulled back to those of the source model (L2-SP); 0 is not at all."),
-            0.0, 0.0, 1.0,
+            0.0,
+            0.0,
+            1.0,
         ),
         Option(
-            "soup", say("Average of the best epochs"),
+            "soup",
+            say("Average of the best epochs"),
             say("Average the weights of the three best epochs, where that is better on validation data (model soup)."),
             False,
         ),
-    )  # fmt: skip
+    )
     needs = takes = NO_SETS
     tests_on = None
     plainer = None

@@ -22,15 +22,17 @@ class GradualUnfreezing:
         "First a new head is fitted, where there is one; then the last layers are trained, then ever more, until all "
         "are; lower layers move more slowly."
     )
-    helps = say("Texts above all, and tens to hundreds of examples (of each class, where there are classes): the "
-                "general layers are disturbed last.")  # fmt: skip
+    helps = say(
+        "Texts above all, and tens to hundreds of examples (of each class, where there are classes): the "
+        "general layers are disturbed last."
+    )
     hurts = say("It takes as long as fine-tuning, and each stage has a part of the epochs only.")
     paper = "Howard & Ruder 2018, ULMFiT, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
         Option("stages", say("Stages"), say("In how many steps the layers below the head are unfrozen."), 3, 2, 6),
-    )  # fmt: skip
+    )
     needs = takes = NO_SETS
     tests_on = None
     plainer = None

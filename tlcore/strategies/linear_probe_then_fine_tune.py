@@ -16,8 +16,10 @@ class LinearProbeThenFineTune:
     id = "linear-probe-then-fine-tune"
     title = say("Linear probe, then fine-tune")
     what = say("First the head alone is fitted on the frozen model; then all layers are fine-tuned gently from there.")
-    helps = say("Tens to hundreds of examples (of each class, where there are classes); it keeps good features and "
-                "holds up better on unusual data.")  # fmt: skip
+    helps = say(
+        "Tens to hundreds of examples (of each class, where there are classes); it keeps good features and "
+        "holds up better on unusual data."
+    )
     hurts = say("Little is gained over feature extraction with very few examples, and it takes longer.")
     paper = "Kumar et al. 2022, arXiv 2202.10054"
     pretrained = True

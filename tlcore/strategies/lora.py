@@ -26,13 +26,26 @@ class LoRA:
     pretrained = True
     rates = (4e-4, 1.6e-3, 6.4e-3)
     options = (
-        Option("rank", say("Rank"), say("Width of the adapters: wider ones learn more, and take more memory."), 8,
-               1, 64),
-        Option("alpha", say("Alpha"), say("How strongly the adapters count: they are multiplied by alpha over rank."),
-               16.0, 1.0, 128.0),
-        Option("dropout", say("Dropout of the adapters"), say("Share of their inputs that is left out while training."),
-               0.05, 0.0, 0.5),
-    )  # fmt: skip
+        Option(
+            "rank", say("Rank"), say("Width of the adapters: wider ones learn more, and take more memory."), 8, 1, 64
+        ),
+        Option(
+            "alpha",
+            say("Alpha"),
+            say("How strongly the adapters count: they are multiplied by alpha over rank."),
+            16.0,
+            1.0,
+            128.0,
+        ),
+        Option(
+            "dropout",
+            say("Dropout of the adapters"),
+            say("Share of their inputs that is left out while training."),
+            0.05,
+            0.0,
+            0.5,
+        ),
+    )
     needs = takes = NO_SETS
     tests_on = None
     plainer = None

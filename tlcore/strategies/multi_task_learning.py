@@ -34,9 +34,14 @@ class MultiTaskLearning:
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
-        Option("weighting", say("Weighting of the tasks"), say("How much each task counts while all are learned."),
-               "uniform", choices=WEIGHTINGS),
-    )  # fmt: skip
+        Option(
+            "weighting",
+            say("Weighting of the tasks"),
+            say("How much each task counts while all are learned."),
+            "uniform",
+            choices=WEIGHTINGS,
+        ),
+    )
     plainer = Plainer(say("the target task learned alone"), "fine-tuning", MappingProxyType({}))
     needs = NO_SETS
     takes = MappingProxyType({"extra": say("A second labelled set of the same kind, learned at the same time")})
@@ -54,8 +59,11 @@ class MultiTaskLearning:
         sides = [*context.sides, *(["extra"] if "extra" in context.sets else [])]
         if not sides:
             raise UnusableInput(
-                say("Multi-task learning needs a second task: name further columns of labels when you upload the data "
-                    "(in a Spec: data.columns.also), or a second labelled set (data.extra)."), code="no-second-task",
-            )  # fmt: skip
+                say(
+                    "Multi-task learning needs a second task: name further columns of labels when you upload the data "
+                    "(in a Spec: data.columns.also), or a second labelled set (data.extra)."
+                ),
+                code="no-second-task",
+            )
         hook = {"id": "side-tasks", "sides": sides, "weighting": context.options["weighting"]}
         return [train_phase(context, layer_decay=0.75, hooks=[hook])]

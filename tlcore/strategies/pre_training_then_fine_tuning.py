@@ -47,21 +47,43 @@ class PreTrainingThenFineTuning:
     pretrained = True
     rates = FineTuning.rates
     options = (
-        Option("objective", say("Learned from the further set"), say("What is learned in pre-training."), "auto",
-               choices=OBJECTIVES),
-        Option("start", say("Pre-training starts from"),
-               say("The source model, which goes on learning, or random weights of its architecture."), "source",
-               choices=(("source", say("the source model")), ("random", say("random weights")))),
-        Option("epochs", say("Epochs of pre-training"), say("How often it goes through the further set; 0 leaves it to "
-               "the studio."), 0, 0, 1000),
-        Option("then", say("After it"), say("What is done with the labelled examples."), THEN[0].id,
-               choices=tuple((one.id, one.title) for one in THEN)),
-    )  # fmt: skip
+        Option(
+            "objective",
+            say("Learned from the further set"),
+            say("What is learned in pre-training."),
+            "auto",
+            choices=OBJECTIVES,
+        ),
+        Option(
+            "start",
+            say("Pre-training starts from"),
+            say("The source model, which goes on learning, or random weights of its architecture."),
+            "source",
+            choices=(("source", say("the source model")), ("random", say("random weights"))),
+        ),
+        Option(
+            "epochs",
+            say("Epochs of pre-training"),
+            say("How often it goes through the further set; 0 leaves it to the studio."),
+            0,
+            0,
+            1000,
+        ),
+        Option(
+            "then",
+            say("After it"),
+            say("What is done with the labelled examples."),
+            THEN[0].id,
+            choices=tuple((one.id, one.title) for one in THEN),
+        ),
+    )
     needs = NO_SETS
-    takes = MappingProxyType({
-        "unlabelled": say("A larger set of your field, without labels"),
-        "extra": say("A larger set of your field with labels, which need not be yours"),
-    })  # fmt: skip
+    takes = MappingProxyType(
+        {
+            "unlabelled": say("A larger set of your field, without labels"),
+            "extra": say("A larger set of your field with labels, which need not be yours"),
+        }
+    )
     tests_on = None
     plainer = Plainer(
         say("the source model without further pre-training"), "pre-training-then-fine-tuning", {"objective": "none"}
@@ -77,8 +99,11 @@ class PreTrainingThenFineTuning:
     def lacks(self, data: Data) -> Sentence | None:
         if data.unlabelled or data.extra:
             return None
-        return say("{strategy} needs a larger set of examples: without labels (in a Spec: data.unlabelled), or with "
-                   "labels of any kind (data.extra).", strategy=self.title)  # fmt: skip
+        return say(
+            "{strategy} needs a larger set of examples: without labels (in a Spec: data.unlabelled), or with "
+            "labels of any kind (data.extra).",
+            strategy=self.title,
+        )
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         options = context.options
@@ -94,9 +119,13 @@ class PreTrainingThenFineTuning:
         settings = {"own_head": start} if objective == "masked" else SETTINGS.get(objective, {})
         first = once(
             train_phase(context, stream=stream, hooks=[{"id": hook.id, **settings}]),
-            pretrained=start, rate=RATES[start] * context.rate, batch_size=_batch(context, n),
-            epochs=options["epochs"] or context.epochs or _epochs(context, hook, n), examples=n, views=hook.views,
-        )  # fmt: skip
+            pretrained=start,
+            rate=RATES[start] * context.rate,
+            batch_size=_batch(context, n),
+            epochs=options["epochs"] or context.epochs or _epochs(context, hook, n),
+            examples=n,
+            views=hook.views,
+        )
         return [first, *then]
 
 
@@ -117,16 +146,25 @@ def _chosen(context: PlanContext) -> tuple[str, str]:
     if asked == "auto":
         objective = "supervised" if known is None or (alone and context.labelled) else known
     if objective == "supervised" and not context.labelled:
-        raise UnusableInput(say("The labels of a second set can be learned first where examples have one label each."),
-                            code="strategy-refused")  # fmt: skip
+        raise UnusableInput(
+            say("The labels of a second set can be learned first where examples have one label each."),
+            code="strategy-refused",
+        )
     if context.modality not in _hook(objective).reads:
-        raise UnusableInput(say("This objective of pre-training is not made for what the source model reads; leave it "
-                                "at auto."), code="strategy-refused")  # fmt: skip
+        raise UnusableInput(
+            say("This objective of pre-training is not made for what the source model reads; leave it at auto."),
+            code="strategy-refused",
+        )
     if objective != "supervised":
         return objective, "extra" if alone else "unlabelled"
     if sets and "extra" not in sets:
-        raise UnusableInput(say("Learning the labels of a second set needs one (in a Spec: data.extra); the set that "
-                                "is given has no labels."), code="strategy-refused")  # fmt: skip
+        raise UnusableInput(
+            say(
+                "Learning the labels of a second set needs one (in a Spec: data.extra); the set that "
+                "is given has no labels."
+            ),
+            code="strategy-refused",
+        )
     return objective, "extra"
 
 

@@ -50,11 +50,25 @@ def _layers(share: float) -> Sentence:
     return say("{percent} % of the layers", percent=round(100 * share))
 
 
-def _row(title: Sentence, *, frozen: Sentence, trained: Sentence, rates: list[float] | None = None,
-         layer_decay: float = 1.0, epochs: int | None = None,
-         hooks: list[Sentence] | None = None) -> dict[str, Any]:  # fmt: skip
-    return {"title": title, "frozen": frozen, "trained": trained, "rates": rates or [], "layer_decay": layer_decay,
-            "epochs": epochs, "hooks": hooks or []}  # fmt: skip
+def _row(
+    title: Sentence,
+    *,
+    frozen: Sentence,
+    trained: Sentence,
+    rates: list[float] | None = None,
+    layer_decay: float = 1.0,
+    epochs: int | None = None,
+    hooks: list[Sentence] | None = None,
+) -> dict[str, Any]:
+    return {
+        "title": title,
+        "frozen": frozen,
+        "trained": trained,
+        "rates": rates or [],
+        "layer_decay": layer_decay,
+        "epochs": epochs,
+        "hooks": hooks or [],
+    }
 
 
 _KINDS = {"extract": _extract, "solve": _solve, "train": _train}

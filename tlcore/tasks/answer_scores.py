@@ -19,13 +19,89 @@ ARTICLES = {"en": ("a", "an", "the"), "pt": ("a", "an", "the", "o", "os", "as", 
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 # Words that tell the two languages apart; those that both have ("a", "do", "as", "no") are in neither list.
 TELLING = {
-    "pt": frozenset(("o", "os", "um", "uma", "de", "da", "dos", "das", "em", "na", "nos", "nas", "que", "qual", "quais",
-                     "quem", "quando", "quanto", "quantos", "quantas", "onde", "como", "por", "para", "com", "é", "foi",
-                     "são", "não", "ao", "à", "pelo", "pela", "seu", "sua", "e", "ou", "se", "mais", "até")),
-    "en": frozenset(("the", "an", "of", "in", "is", "was", "were", "are", "what", "which", "who", "when", "where",
-                     "how", "why", "to", "and", "or", "not", "did", "does", "for", "with", "by", "on", "at", "from",
-                     "it", "many", "much", "be", "been", "that", "this")),
-}  # fmt: skip
+    "pt": frozenset(
+        (
+            "o",
+            "os",
+            "um",
+            "uma",
+            "de",
+            "da",
+            "dos",
+            "das",
+            "em",
+            "na",
+            "nos",
+            "nas",
+            "que",
+            "qual",
+            "quais",
+            "quem",
+            "quando",
+            "quanto",
+            "quantos",
+            "quantas",
+            "onde",
+            "como",
+            "por",
+            "para",
+            "com",
+            "é",
+            "foi",
+            "são",
+            "não",
+            "ao",
+            "à",
+            "pelo",
+            "pela",
+            "seu",
+            "sua",
+            "e",
+            "ou",
+            "se",
+            "mais",
+            "até",
+        )
+    ),
+    "en": frozenset(
+        (
+            "the",
+            "an",
+            "of",
+            "in",
+            "is",
+            "was",
+            "were",
+            "are",
+            "what",
+            "which",
+            "who",
+            "when",
+            "where",
+            "how",
+            "why",
+            "to",
+            "and",
+            "or",
+            "not",
+            "did",
+            "does",
+            "for",
+            "with",
+            "by",
+            "on",
+            "at",
+            "from",
+            "it",
+            "many",
+            "much",
+            "be",
+            "been",
+            "that",
+            "this",
+        )
+    ),
+}
 
 
 def language(text: str) -> str:
@@ -63,14 +139,15 @@ def best(said: str, truths: Sequence[str], told: str = "en") -> tuple[float, flo
 def records(said: Sequence[str], examples: Any) -> Records:
     """Per question its scores, what was said, and whether the context gives an answer; a group is one unit."""
     scores = [
-        best(one, truths, told)
-        for one, truths, told in zip(said, examples.truths, examples.languages, strict=True)
-    ]  # fmt: skip
+        best(one, truths, told) for one, truths, told in zip(said, examples.truths, examples.languages, strict=True)
+    ]
     told = np.array(scores, dtype=np.float64).reshape(-1, 2)
     columns = {
-        "f1": told[:, 0], "exact": told[:, 1], "said": np.array(list(said), dtype=object),
+        "f1": told[:, 0],
+        "exact": told[:, 1],
+        "said": np.array(list(said), dtype=object),
         "answerable": np.array([bool(truths) for truths in examples.truths]),
-    }  # fmt: skip
+    }
     return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
 

@@ -24,8 +24,11 @@ def uniform(seed: int, epoch: int, examples: np.ndarray, draws: int = DRAWS) -> 
     """Numbers in [0, 1), shape (examples, draws), a pure function of the arguments (splitmix64)."""
     with np.errstate(over="ignore"):
         key = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(epoch) * np.uint64(0xD1B54A32D192ED03)
-        z = (examples.astype(np.uint64)[:, None] * np.uint64(0xABC98388FB8FAC03)
-             + np.arange(1, draws + 1, dtype=np.uint64)[None] * np.uint64(0x8CB92BA72F3D8DD7) + key)  # fmt: skip
+        z = (
+            examples.astype(np.uint64)[:, None] * np.uint64(0xABC98388FB8FAC03)
+            + np.arange(1, draws + 1, dtype=np.uint64)[None] * np.uint64(0x8CB92BA72F3D8DD7)
+            + key
+        )
         for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
             z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
         z ^= z >> np.uint64(31)

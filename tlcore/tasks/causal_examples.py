@@ -112,8 +112,9 @@ class Written:
         return ids, mask, labels
 
 
-def encode(told: str, rows: pd.DataFrame, processor: Mapping[str, Any],
-           write: Callable[[Mapping[str, Any]], Text]) -> dict[str, np.ndarray]:  # fmt: skip
+def encode(
+    told: str, rows: pd.DataFrame, processor: Mapping[str, Any], write: Callable[[Mapping[str, Any]], Text]
+) -> dict[str, np.ndarray]:
     """The rows as tokens (see `Written.kept`), each cut to ``processor["size"]`` so that what is scored stays in."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
     tokenizer = tokens.open_tokenizer(told, 1_000_000)
@@ -124,8 +125,9 @@ def encode(told: str, rows: pd.DataFrame, processor: Mapping[str, Any],
         texts = [write(row) for row in rows[columns].iloc[start : start + AT_ONCE].to_dict("records")]
         found = tokenizer.encode_batch([text for text, _ in texts], add_special_tokens=False)
         for one, (_, stretches) in zip(found, texts, strict=True):
-            ids, scored, long = _tokens(np.asarray(one.ids, np.int32), np.asarray(one.offsets, np.int64).reshape(-1, 2),
-                                        stretches, processor)  # fmt: skip
+            ids, scored, long = _tokens(
+                np.asarray(one.ids, np.int32), np.asarray(one.offsets, np.int64).reshape(-1, 2), stretches, processor
+            )
             made["ids"].append(ids)
             made["scored"].append(scored)
             counts.append(len(ids))
@@ -138,8 +140,9 @@ def encode(told: str, rows: pd.DataFrame, processor: Mapping[str, Any],
     }
 
 
-def _tokens(ids: np.ndarray, offsets: np.ndarray, stretches: Sequence[tuple[int, int]],
-            processor: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, int]:  # fmt: skip
+def _tokens(
+    ids: np.ndarray, offsets: np.ndarray, stretches: Sequence[tuple[int, int]], processor: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Ids behind the token that begins a text, cut; what of them is scored; and the characters that these are."""
     scored = np.zeros(len(ids), bool)
     for begin, end in stretches:

@@ -38,9 +38,12 @@ def solve(features: Mapping[str, np.ndarray], examples: Mapping[str, Any], class
     from tlcore.tasks.logistic_head import logistic_head
 
     return logistic_head(
-        features["train"], examples["train"].labels,
-        features["validation"], examples["validation"].labels, classes,
-    )  # fmt: skip
+        features["train"],
+        examples["train"].labels,
+        features["validation"],
+        examples["validation"].labels,
+        classes,
+    )
 
 
 def commonest(examples: Mapping[str, Any], classes: int) -> np.ndarray:

@@ -39,8 +39,14 @@ def halves(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return [_parted(text) for text in rows["text"]]
 
 
-def samples(task: Task, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any],
-            source: OpenSource, weights: Path) -> list[dict[str, Any]]:  # fmt: skip
+def samples(
+    task: Task,
+    answers: list[dict[str, Any]],
+    dataset: Dataset,
+    processor: dict[str, Any],
+    source: OpenSource,
+    weights: Path,
+) -> list[dict[str, Any]]:
     """What the source as it is and the trained model write from the same prompts with the same seeds: {id, prompt,
     truth, written: [{how, before, after}]}. Fills in ``prediction`` of some of the answers: those that went worst, and
     others spread over the test set.
@@ -69,11 +75,17 @@ def samples(task: Task, answers: list[dict[str, Any]], dataset: Dataset, process
     after = {(place, way): writes(trained, place, how) for place in spread for way, (_, how) in enumerate(WAYS)}
     before = network(task.source_model(source, {})[0])
     return [
-        {"id": answers[place]["id"], "prompt": answers[place]["text"], "truth": answers[place]["truth"],
-         "written": [{"how": said.model_dump(), "before": writes(before, place, how), "after": after[place, way]}
-                     for way, (said, how) in enumerate(WAYS)]}
+        {
+            "id": answers[place]["id"],
+            "prompt": answers[place]["text"],
+            "truth": answers[place]["truth"],
+            "written": [
+                {"how": said.model_dump(), "before": writes(before, place, how), "after": after[place, way]}
+                for way, (said, how) in enumerate(WAYS)
+            ],
+        }
         for place in spread
-    ]  # fmt: skip
+    ]
 
 
 def _prompts(rows: pd.DataFrame, processor: dict[str, Any], folder: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -139,9 +139,13 @@ class Task(Protocol):
         """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
 
     def examples(
-        self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
         source: OpenSource | None = None,
-    ) -> Mapping[str, Any]:  # fmt: skip
+    ) -> Mapping[str, Any]:
         """The decoded examples of each split: ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where
         batches are padded, ``.lengths`` (n,) in tokens. Without ``source`` ids and labels are known, batches may
         not be.
@@ -198,8 +202,14 @@ class Task(Protocol):
         ``score`` (0-1, 1 is right). None where the answers are classes, which the report tells by class.
         """
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> list[dict[str, Any]] | None:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> list[dict[str, Any]] | None:
         """What the source as it is and the trained model (its packed ``weights``) write from the same test examples
         with the same seeds: {id, prompt, truth, written: [{how, before, after}]}. May fill in ``prediction`` of the
         answers. None where models do not write.
@@ -223,9 +233,15 @@ class Task(Protocol):
         """
 
     def illustrate(
-        self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
-        processor: dict[str, Any], labels: list[str],
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """What explains the worst errors: pictures in ``folder``, named in each as ``picture`` and ``gradcam`` (or
         None), or ``words``, [[piece of the text, weight], …] of those that moved the answer.
         """

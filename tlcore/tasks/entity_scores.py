@@ -48,9 +48,10 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
     there = weights @ (columns["there"].sum(axis=1) + columns["unknown"])
     least = 1e-12
     return {
-        "entity-f1": 2 * hits / np.maximum(said + there, least), "precision": hits / np.maximum(said, least),
+        "entity-f1": 2 * hits / np.maximum(said + there, least),
+        "precision": hits / np.maximum(said, least),
         "recall": hits / np.maximum(there, least),
-    }  # fmt: skip
+    }
 
 
 def of_each(records: Records) -> np.ndarray:

@@ -8,8 +8,17 @@ import numpy as np
 
 # Which of the seven segments of a pocket calculator are lit for 0 … 9, from top to bottom, left before right.
 SEGMENTS = (
-    "1110111", "0010010", "1011101", "1011011", "0111010", "1101011", "1101111", "1010010", "1111111", "1111011",
-)  # fmt: skip
+    "1110111",
+    "0010010",
+    "1011101",
+    "1011011",
+    "0111010",
+    "1101011",
+    "1101111",
+    "1010010",
+    "1111111",
+    "1111011",
+)
 
 
 def far_pictures(size: int, each: int = 24) -> dict[str, np.ndarray]:
@@ -27,9 +36,15 @@ def _digit(size: int, digit: int, rng: np.random.Generator) -> np.ndarray:
     wide, thick = int(high * rng.uniform(0.4, 0.6)), max(1, int(size * rng.uniform(0.05, 0.1)))
     top, left = rng.integers(0, size - high + 1), rng.integers(0, max(1, size - wide + 1))
     middle, right, bottom = top + high // 2, left + wide, top + high
-    boxes = ((top, top + thick, left, right), (top, middle, left, left + thick), (top, middle, right - thick, right),
-             (middle - thick // 2, middle - thick // 2 + thick, left, right), (middle, bottom, left, left + thick),
-             (middle, bottom, right - thick, right), (bottom - thick, bottom, left, right))  # fmt: skip
+    boxes = (
+        (top, top + thick, left, right),
+        (top, middle, left, left + thick),
+        (top, middle, right - thick, right),
+        (middle - thick // 2, middle - thick // 2 + thick, left, right),
+        (middle, bottom, left, left + thick),
+        (middle, bottom, right - thick, right),
+        (bottom - thick, bottom, left, right),
+    )
     for lit, (y0, y1, x0, x1) in zip(SEGMENTS[digit], boxes, strict=True):
         if lit == "1":
             picture[y0:y1, x0:x1] = 1.0

@@ -27,9 +27,13 @@ def continued(model, ids, told, settings):
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(int(settings["seed"]))
         made = model.generate(
-            given, attention_mask=torch.ones_like(given), max_new_tokens=int(settings["length"]), pad_token_id=ends,
-            eos_token_id=told["end"], **how,
-        )  # fmt: skip
+            given,
+            attention_mask=torch.ones_like(given),
+            max_new_tokens=int(settings["length"]),
+            pad_token_id=ends,
+            eos_token_id=told["end"],
+            **how,
+        )
     return made[0, len(ids) :].tolist()
 
 

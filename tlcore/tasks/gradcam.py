@@ -76,9 +76,14 @@ def view_of(path: Path, processor: dict[str, Any]) -> np.ndarray:
     return whole[edge : edge + processor["size"], edge : edge + processor["size"]]
 
 
-def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[str],
-            label: int | None = None,
-            temperature: float = 1.0) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:  # fmt: skip
+def explain(
+    model: Any,
+    path: Path,
+    processor: dict[str, Any],
+    labels: Sequence[str],
+    label: int | None = None,
+    temperature: float = 1.0,
+) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:
     """The picture as the model sees it, the overlay for ``label`` (else for the predicted one), and what was said.
 
     ``temperature`` is the packed model's own: its confidences are those of the report.
@@ -92,13 +97,23 @@ def explain(model: Any, path: Path, processor: dict[str, Any], labels: Sequence[
     chosen = int(shares.argmax()) if label is None else label
     warm = heat(model, x[0], chosen)
     shown = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
-    told = {"explained": labels[chosen], "prediction": labels[int(shares.argmax())],
-            "probability": dict(zip(labels, map(float, shares), strict=True))}  # fmt: skip
+    told = {
+        "explained": labels[chosen],
+        "prediction": labels[int(shares.argmax())],
+        "probability": dict(zip(labels, map(float, shares), strict=True)),
+    }
     return shown, None if warm is None else overlay(view, warm), told
 
 
-def illustrate(folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
-               processor: dict[str, Any], labels: Sequence[str]) -> None:  # fmt: skip
+def illustrate(
+    folder: Path,
+    worst: list[dict[str, Any]],
+    dataset: Dataset,
+    source: SourceModel,
+    weights: Path,
+    processor: dict[str, Any],
+    labels: Sequence[str],
+) -> None:
     """Write each error's picture and overlay (for the label it was taken for) and note their names in ``worst``."""
     from tlcore.sources.opening import load
 

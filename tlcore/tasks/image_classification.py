@@ -72,8 +72,15 @@ class ImageClassification:
 
     # --- the model -----------------------------------------------------------------------------------------------
     def assumed(self, source: SourceModel) -> dict[str, Any]:
-        return {"modality": source.modality or self.reads[0], "input_size": source.input_size or 224, "resizable": True,
-                "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}  # fmt: skip
+        return {
+            "modality": source.modality or self.reads[0],
+            "input_size": source.input_size or 224,
+            "resizable": True,
+            "crop_pct": 0.9,
+            "interpolation": "bicubic",
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+        }
 
     def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
         """Size, canvas, interpolation, mean, std and augmentation, with every ``auto`` resolved.
@@ -100,9 +107,12 @@ class ImageClassification:
 
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {
-            "input_size": processor["size"], "mean": processor["mean"], "std": processor["std"],
-            "interpolation": processor["interpolation"], "crop_pct": processor["size"] / processor["canvas"],
-        }  # fmt: skip
+            "input_size": processor["size"],
+            "mean": processor["mean"],
+            "std": processor["std"],
+            "interpolation": processor["interpolation"],
+            "crop_pct": processor["size"] / processor["canvas"],
+        }
 
     def seen(self, processor: dict[str, Any]) -> Sentence:
         return say("Pictures of {size} px", size=processor["size"])
@@ -110,8 +120,9 @@ class ImageClassification:
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         return []
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
-              seed: int = 0) -> torch.nn.Module:  # fmt: skip
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
         return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
 
     def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
@@ -122,8 +133,14 @@ class ImageClassification:
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any],
-                 cache: Path | None, source: OpenSource | None = None) -> dict[str, PictureExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, PictureExamples]:
 
         canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], cache)
         return {
@@ -134,8 +151,9 @@ class ImageClassification:
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return model.features(batch["pixels"])
 
-    def source_model(self, source: OpenSource, target: dict[str, Any], *,
-                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
         model = source.build(None, True, image_size=size)
         if source.has_head(model):
             return model, True
@@ -149,8 +167,9 @@ class ImageClassification:
     def classes(self, examples: PictureExamples) -> np.ndarray:
         return examples.labels
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, PictureExamples],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, PictureExamples], target: dict[str, Any]
+    ) -> dict[str, Any]:
         """A multinomial logistic head on train features, its strength chosen on validation data."""
         return class_scores.solve(features, examples, len(target["labels"]))
 
@@ -177,8 +196,14 @@ class ImageClassification:
     def answers(self, records: Records, dataset: Dataset) -> None:
         return None
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> None:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
         return None
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
@@ -187,15 +212,24 @@ class ImageClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """The commonest class, a logistic regression on colour histograms, and the source model as it is."""
         from tlcore.tasks.naive_pictures import naive
 
         return naive(self, examples, target, source)
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """Grad-CAM beside the worst errors; a network without a map of places gets none."""
         from tlcore.tasks import gradcam
 

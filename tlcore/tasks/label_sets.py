@@ -17,8 +17,11 @@ def evaluate(outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Reco
     has. A group is one unit. Each label is given from its threshold of the ``target`` up, or from one half.
     """
     from_ = np.array([one["threshold"] for one in target.get("thresholds", ())] or [THRESHOLD])
-    columns = {"truth": examples.labels, "prediction": outputs >= np.log(from_ / (1 - from_)),
-               "unknown": examples.unknown}  # fmt: skip
+    columns = {
+        "truth": examples.labels,
+        "prediction": outputs >= np.log(from_ / (1 - from_)),
+        "unknown": examples.unknown,
+    }
     return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
 
@@ -40,7 +43,7 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
         "macro-f1": each.sum(axis=1) / np.maximum(known.sum(axis=1), 1),
         "micro-f1": 2 * hits.sum(axis=1) / np.maximum(every, 1e-12),
         "exact-match": (weights @ exact) / np.maximum(weights.sum(axis=1), 1e-12),
-    }  # fmt: skip
+    }
 
 
 def decided(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +75,15 @@ def counted(labels: list[str], hits: np.ndarray, marked: np.ndarray, there: np.n
         return float(part / whole) if whole else None
 
     return [
-        {"label": label, "n": int(n), "precision": share(hit, m), "recall": share(hit, n),
-         "f1": share(2 * hit, m + n) if n else None}
+        {
+            "label": label,
+            "n": int(n),
+            "precision": share(hit, m),
+            "recall": share(hit, n),
+            "f1": share(2 * hit, m + n) if n else None,
+        }
         for label, hit, m, n in zip(labels, hits, marked, there, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def overlap(records: Records) -> np.ndarray:

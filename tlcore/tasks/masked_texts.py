@@ -38,9 +38,12 @@ class MaskedTexts:
         _, hidden, special = tokens.specials(told)
         if hidden is None:
             raise UnusableInput(
-                say("This source model's tokenizer has no token that hides another, so that it cannot learn to guess "
-                    "hidden ones. Choose another source model or another objective."), code="no-mask",
-            )  # fmt: skip
+                say(
+                    "This source model's tokenizer has no token that hides another, so that it cannot learn to guess "
+                    "hidden ones. Choose another source model or another objective."
+                ),
+                code="no-mask",
+            )
         size = tokens.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
         self.hidden, self.special = hidden, np.array(sorted({*special, pad}), np.int64)
         self.ordinary = np.setdiff1d(np.arange(size), self.special)

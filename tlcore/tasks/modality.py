@@ -9,9 +9,11 @@ from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
 TITLES: dict[str, Sentence] = {
-    "image": say("pictures"), "text": say("texts"), "seq2seq": say("texts and writes texts"),
+    "image": say("pictures"),
+    "text": say("texts"),
+    "seq2seq": say("texts and writes texts"),
     "causal": say("texts and goes on writing them"),
-}  # fmt: skip
+}
 
 
 def fits(told: Mapping[str, Any], task: Any) -> None:
@@ -21,7 +23,9 @@ def fits(told: Mapping[str, Any], task: Any) -> None:
         raise UnusableInput(
             say(
                 "This source model reads {theirs}; {task} needs one that reads {ours}.",
-                theirs=TITLES.get(reads, reads), task=task.title, ours=TITLES[task.reads[0]],
+                theirs=TITLES.get(reads, reads),
+                task=task.title,
+                ours=TITLES[task.reads[0]],
             ),
             code="source-modality",
-        )  # fmt: skip
+        )

@@ -72,8 +72,14 @@ class MultiLabelTextClassification:
         return {"labels": sorted(labels), "threshold": label_sets.THRESHOLD}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, TextExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, TextExamples]:
         """Those of texts, with ``labels`` (n, labels) of booleans and ``unknown`` (n,), labels not seen in training."""
         made = self._text.examples(dataset, processor, target, cache, source)
         index = {label: place for place, label in enumerate(target["labels"])}
@@ -88,13 +94,15 @@ class MultiLabelTextClassification:
     def classes(self, examples: TextExamples) -> None:
         return None
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples], target: dict[str, Any]
+    ) -> dict[str, Any]:
         """One logistic regression for each label; all share one strength, chosen on validation data."""
         from tlcore.tasks.logistic_head import logistic_heads
 
-        return logistic_heads(features["train"], examples["train"].labels,
-                              features["validation"], examples["validation"].labels)  # fmt: skip
+        return logistic_heads(
+            features["train"], examples["train"].labels, features["validation"], examples["validation"].labels
+        )
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         from torch.nn import functional
@@ -115,10 +123,14 @@ class MultiLabelTextClassification:
         return [
             {"id": name, "text": text, "truth": truth, "prediction": BETWEEN.join(labels[said]), "score": float(score)}
             for name, text, truth, said, score in zip(
-                records.ids, rows["text"], rows["labels"], records.columns["prediction"], label_sets.overlap(records),
+                records.ids,
+                rows["text"],
+                rows["labels"],
+                records.columns["prediction"],
+                label_sets.overlap(records),
                 strict=True,
             )
-        ]  # fmt: skip
+        ]
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
         return label_sets.by_label(records, target)
@@ -126,15 +138,24 @@ class MultiLabelTextClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return label_sets.aggregate(records, weights)
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """The commonest set of labels, and a logistic regression on words for each label."""
         from tlcore.tasks.naive_texts import naive_sets
 
         return naive_sets(self, examples, target)
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """Nothing: several labels were given at once, each moved by words of its own."""
         for error in worst:
             error["picture"] = error["gradcam"] = None

@@ -30,8 +30,9 @@ SHARES = (0.0, 0.1, 0.25, 0.5)  # of the questions, those whose sentence is leas
 BATCH = 16
 
 
-def naive(task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any],
-          source: OpenSource) -> list[Naive]:  # fmt: skip
+def naive(
+    task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
+) -> list[Naive]:
     """All three, on the test questions."""
     test = examples["test"]
     commonest = [constant(examples["train"])] * len(test)
@@ -51,11 +52,15 @@ def constant(train: QuestionExamples) -> str:
 def _by_sentence(examples: Mapping[str, QuestionExamples], target: dict[str, Any]) -> list[str]:
     """What `pick` says of the test questions, its settings being those with the best F1 on validation data."""
     weight = weights(examples["train"])
-    found = {split: [look(q, c, weight) for q, c in zip(examples[split].questions, examples[split].contexts,
-                                                      strict=True)] for split in ("validation", "test")}  # fmt: skip
+    found = {
+        split: [look(q, c, weight) for q, c in zip(examples[split].questions, examples[split].contexts, strict=True)]
+        for split in ("validation", "test")
+    }
     likeness = np.array([one[0] for one in found["validation"]])
-    lines = [float(np.quantile(likeness, share)) if share and len(likeness) else -1.0
-             for share in (SHARES if target["unanswerable"] else SHARES[:1])]  # fmt: skip
+    lines = [
+        float(np.quantile(likeness, share)) if share and len(likeness) else -1.0
+        for share in (SHARES if target["unanswerable"] else SHARES[:1])
+    ]
     tried = []
     for most in MOST:
         for line in lines:
@@ -108,8 +113,7 @@ def pick(found: tuple[float, list[list[tuple[str, float]]], str], most: int, lin
     return " ".join(word for word, _ in max(pieces, key=lambda piece: sum(w for _, w in piece)))
 
 
-def _as_it_is(task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any],
-              source: OpenSource) -> Naive:  # fmt: skip
+def _as_it_is(task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource) -> Naive:
     """The source's own head for question answering, its threshold for no answer chosen on validation data."""
     from tlcore.sources.opening import from_spans
 

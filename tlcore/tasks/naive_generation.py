@@ -23,14 +23,20 @@ MOST = 2_000_000  # training tokens that are counted, from the beginning
 BATCH = 8
 
 
-def naive(task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any],
-          source: OpenSource) -> list[Naive]:  # fmt: skip
+def naive(
+    task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
+) -> list[Naive]:
     """N-grams whose length of context is chosen on validation data, and the source before any training."""
     model = task.source_model(source, target)[0]
     words = int(model.net.get_input_embeddings().num_embeddings)
     out, length = counted(examples, words)
-    found = [Naive("n-gram", say("counted sequences of {n} tokens, with backoff", n=length + 1),
-                   task.evaluate(out, examples["test"], target))]  # fmt: skip
+    found = [
+        Naive(
+            "n-gram",
+            say("counted sequences of {n} tokens, with backoff", n=length + 1),
+            task.evaluate(out, examples["test"], target),
+        )
+    ]
     device = machine.found().device
     own = scoring.outputs(task, model.to(device), examples["test"], BATCH, device)
     return [
@@ -60,8 +66,7 @@ def _weighed(model: Counted, examples: CausalExamples) -> tuple[np.ndarray, np.n
     return *model.weigh(ids, starts), scored
 
 
-def _tokens(examples: CausalExamples,
-            most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+def _tokens(examples: CausalExamples, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The tokens of a split as one row (those of its first examples, up to ``most``): ids, starts, whether each is
     scored, and its example.
     """

@@ -32,8 +32,10 @@ def copying(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, l
 def leading(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
     """The first sentence, and the first three (Nenkova 2005): hard to beat on news."""
     texts = examples["test"].texts
-    return [("lead-1", say("the first sentence"), [lead(text, 1) for text in texts]),
-            ("lead-3", say("the first three sentences"), [lead(text, 3) for text in texts])]  # fmt: skip
+    return [
+        ("lead-1", say("the first sentence"), [lead(text, 1) for text in texts]),
+        ("lead-3", say("the first three sentences"), [lead(text, 3) for text in texts]),
+    ]
 
 
 def lead(text: str, n: int) -> str:

@@ -26,8 +26,9 @@ MAJORITY, COLOURS, AS_IT_IS = say("commonest class"), say("colours alone"), say(
 IMAGENET = re.compile(r"in(?:\d+k_ft_in)?1k")  # timm's tag of weights that end in ImageNet-1k's classes
 
 
-def naive(task: Task, examples: Mapping[str, PictureExamples], target: dict[str, Any],
-          source: OpenSource) -> list[Naive]:  # fmt: skip
+def naive(
+    task: Task, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
+) -> list[Naive]:
     """The three, on the test pictures; one that cannot answer says why."""
     test, classes = examples["test"], len(target["labels"])
 
@@ -51,8 +52,9 @@ def _by_colours(examples: Mapping[str, PictureExamples], classes: int) -> np.nda
     train = examples["train"]
     kept = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST_TRAIN])
     validation = examples["validation"]
-    head = logistic_head(histograms(train, kept), train.labels[kept],
-                         histograms(validation), validation.labels, classes)  # fmt: skip
+    head = logistic_head(
+        histograms(train, kept), train.labels[kept], histograms(validation), validation.labels, classes
+    )
     return histograms(examples["test"]) @ head["weight"].T + head["bias"]
 
 

@@ -61,8 +61,10 @@ def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) 
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     with threadpool_limits(1):
         for strength in STRENGTHS:
-            logits = {"v": np.full((v.shape[0], wanted.shape[1]), -30.0),
-                      "test": np.full((test.shape[0], wanted.shape[1]), -30.0)}  # fmt: skip
+            logits = {
+                "v": np.full((v.shape[0], wanted.shape[1]), -30.0),
+                "test": np.full((test.shape[0], wanted.shape[1]), -30.0),
+            }
             for label in range(wanted.shape[1]):
                 if wanted[:, label].all():
                     logits["v"][:, label] = logits["test"][:, label] = 30.0

@@ -27,12 +27,16 @@ def summarization(rows: pd.DataFrame) -> list[Finding]:
     longer = rows[rows["target"].str.len() >= rows["text"].str.len()]
     found = [*_few(rows), *_same(rows)]
     if len(longer):
-        found.append(Finding(
-            level="warning" if 2 * len(longer) > len(rows) else "note", code="longer-target", count=len(longer),
-            examples=longer["id"].head(SHOWN).tolist(),
-            sentence=say("Summaries that are as long as their text, or longer: {n}.", n=len(longer)),
-            fix=say("Where most are, source and target may be the wrong way round."),
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                level="warning" if 2 * len(longer) > len(rows) else "note",
+                code="longer-target",
+                count=len(longer),
+                examples=longer["id"].head(SHOWN).tolist(),
+                sentence=say("Summaries that are as long as their text, or longer: {n}.", n=len(longer)),
+                fix=say("Where most are, source and target may be the wrong way round."),
+            )
+        )
     return found
 
 
@@ -47,11 +51,15 @@ def _same(rows: pd.DataFrame) -> list[Finding]:
     same = rows[rows["text"].str.casefold() == rows["target"].str.casefold()]
     if same.empty:
         return []
-    return [Finding(
-        level="warning" if 10 * len(same) > len(rows) else "note", code="identical-sides", count=len(same),
-        examples=same["id"].head(SHOWN).tolist(),
-        sentence=say("Pairs whose source and target are the same: {n}. They teach copying.", n=len(same)),
-    )]  # fmt: skip
+    return [
+        Finding(
+            level="warning" if 10 * len(same) > len(rows) else "note",
+            code="identical-sides",
+            count=len(same),
+            examples=same["id"].head(SHOWN).tolist(),
+            sentence=say("Pairs whose source and target are the same: {n}. They teach copying.", n=len(same)),
+        )
+    ]
 
 
 def _lengths(rows: pd.DataFrame) -> list[Finding]:
@@ -61,9 +69,18 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
     far = rows[((ratio > FAR * usual) | (ratio < usual / FAR)) & (source.combine(target, max) > SHORT)]
     if far.empty:
         return []
-    return [Finding(
-        level="note", code="length-ratio", count=len(far), examples=far["id"].head(SHOWN).tolist(),
-        sentence=say("Pairs of which one side is far longer than usual (over {times} times): {n}. They may not belong "
-                     "together.", times=FAR, n=len(far)),
-        fix=say("Look at these rows and decide."),
-    )]  # fmt: skip
+    return [
+        Finding(
+            level="note",
+            code="length-ratio",
+            count=len(far),
+            examples=far["id"].head(SHOWN).tolist(),
+            sentence=say(
+                "Pairs of which one side is far longer than usual (over {times} times): {n}. They may not belong "
+                "together.",
+                times=FAR,
+                n=len(far),
+            ),
+            fix=say("Look at these rows and decide."),
+        )
+    ]

@@ -64,9 +64,11 @@ class PairExamples:
             ids, mask = self.held.source.padded(self.rows[chunk], self.processor["pad"])
             labels, _ = self.held.target.padded(self.rows[chunk], IGNORED)
             yield {
-                "ids": torch.from_numpy(ids).to(device), "mask": torch.from_numpy(mask).to(device),
-                "labels": torch.from_numpy(labels).to(device), **told,
-            }  # fmt: skip
+                "ids": torch.from_numpy(ids).to(device),
+                "mask": torch.from_numpy(mask).to(device),
+                "labels": torch.from_numpy(labels).to(device),
+                **told,
+            }
 
     def read(self, tokens: np.ndarray) -> list[str]:
         """What rows of token ids (n, T), `IGNORED` behind their end, say."""

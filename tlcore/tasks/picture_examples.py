@@ -61,8 +61,9 @@ class Canvases:
 class PictureExamples:
     """One split: ``ids``, ``labels`` (indices into the target's labels, -1 where unknown) and batches of tensors."""
 
-    def __init__(self, dataset: Dataset, split: str, labels: Sequence[str], processor: dict[str, Any],
-                 canvases: Canvases):  # fmt: skip
+    def __init__(
+        self, dataset: Dataset, split: str, labels: Sequence[str], processor: dict[str, Any], canvases: Canvases
+    ):
         rows = dataset.rows
         self.rows = np.flatnonzero((rows["split"] == split).to_numpy())
         self.ids = rows["id"].iloc[self.rows].tolist()

@@ -29,9 +29,16 @@ LOOKED_AT = 1_000  # training questions whose lengths decide how much of a conte
 MOST_TOKENS = {"cpu": 256, "cuda": 384}  # of a window, where the person leaves it open
 LEAST_TOKENS = 24
 QUESTION_TOKENS, ANSWER_TOKENS = 64, 30  # at most, as BERT had them on SQuAD
-OUTPUT = np.dtype([
-    ("start", "i4"), ("end", "i4"), ("none", "?"), ("confidence", "f4"), ("best", "f4"), ("null", "f4"),
-])  # fmt: skip
+OUTPUT = np.dtype(
+    [
+        ("start", "i4"),
+        ("end", "i4"),
+        ("none", "?"),
+        ("confidence", "f4"),
+        ("best", "f4"),
+        ("null", "f4"),
+    ]
+)
 
 
 class QuestionAnswering:
@@ -104,18 +111,27 @@ class QuestionAnswering:
             size = min(most, text_lengths.covering(lengths, LEAST_TOKENS))
         elif not LEAST_TOKENS <= size <= own:
             raise UnusableInput(
-                say("A window of question and context has {least} to {own} tokens with this source model; max_length "
-                    "is {asked}.", least=LEAST_TOKENS, own=own, asked=size),
+                say(
+                    "A window of question and context has {least} to {own} tokens with this source model; max_length "
+                    "is {asked}.",
+                    least=LEAST_TOKENS,
+                    own=own,
+                    asked=size,
+                ),
                 code="source-size",
-            )  # fmt: skip
+            )
         size = int(size)
         overlap, question = size // 3, min(QUESTION_TOKENS, size // 4)
         count = np.maximum(1, 1 + np.ceil((lengths - size) / (size - question - overlap)))
         return {
-            "size": size, "overlap": overlap, "question": question, "answer": ANSWER_TOKENS, "pad": int(told["pad"]),
+            "size": size,
+            "overlap": overlap,
+            "question": question,
+            "answer": ANSWER_TOKENS,
+            "pad": int(told["pad"]),
             "mean": int(np.ceil(np.minimum(lengths, count * size).mean())),
             "several": round(float((lengths > size).mean()), 4),
-        }  # fmt: skip
+        }
 
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
@@ -129,16 +145,27 @@ class QuestionAnswering:
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         found = []
         if processor["several"]:
-            found.append(say(
-                "Contexts are read whole: where question and context have more than {n} tokens (parts of words), in "
-                "windows that overlap by {overlap}; {percent} % of the questions need several.",
-                n=processor["size"], overlap=processor["overlap"],
-                percent=round(100 * processor["several"], 1)))  # fmt: skip
-        return [*found, say("An answer has at most {n} tokens, and a question is cut after {m}.",
-                            n=processor["answer"], m=processor["question"])]  # fmt: skip
+            found.append(
+                say(
+                    "Contexts are read whole: where question and context have more than {n} tokens (parts of words), "
+                    "in windows that overlap by {overlap}; {percent} % of the questions need several.",
+                    n=processor["size"],
+                    overlap=processor["overlap"],
+                    percent=round(100 * processor["several"], 1),
+                )
+            )
+        return [
+            *found,
+            say(
+                "An answer has at most {n} tokens, and a question is cut after {m}.",
+                n=processor["answer"],
+                m=processor["question"],
+            ),
+        ]
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
-              seed: int = 0) -> torch.nn.Module:  # fmt: skip
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
         """With the source's own head for question answering, where it has one and is ``pretrained``."""
         from tlcore.sources.opening import from_spans
 
@@ -160,20 +187,28 @@ class QuestionAnswering:
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, QuestionExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, QuestionExamples]:
         from tlcore.tasks.question_examples import QuestionExamples, Windows
 
-        held = Windows(dataset, source.folder if source else None, processor,
-                       cache.with_name("tokens") if cache else None)  # fmt: skip
+        held = Windows(
+            dataset, source.folder if source else None, processor, cache.with_name("tokens") if cache else None
+        )
         return {split: QuestionExamples(dataset, split, held) for split in ("train", "validation", "test")}
 
     def features(self, model: torch.nn.Module, batch: Mapping[str, Any]) -> None:
         """None: the head sees every token, and those of a whole dataset are too many to keep."""
         return None
 
-    def source_model(self, source: OpenSource, target: dict[str, Any], *,
-                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
         from tlcore.sources.opening import from_spans
 
         return self.model(source, target, True, size=size), from_spans.has_head(source)
@@ -222,13 +257,24 @@ class QuestionAnswering:
         return [
             {"id": one, "text": f"{question} — {context}", "truth": answer, "prediction": said, "score": float(score)}
             for one, question, context, answer, said, score in zip(
-                records.ids, rows["question"], rows["text"], rows["answer"], records.columns["said"],
-                records.columns["f1"], strict=True,
+                records.ids,
+                rows["question"],
+                rows["text"],
+                rows["answer"],
+                records.columns["said"],
+                records.columns["f1"],
+                strict=True,
             )
-        ]  # fmt: skip
+        ]
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> None:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
         return None
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
@@ -237,15 +283,24 @@ class QuestionAnswering:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return answer_scores.aggregate(records, weights)
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, QuestionExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """The commonest answer, the words of the likeliest sentence, and the source as it is."""
         from tlcore.tasks.naive_answers import naive
 
         return naive(self, examples, target, source)
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """A question needs no picture: its words stand in the report."""
         for error in worst:
             error["picture"] = error["gradcam"] = None
@@ -256,7 +311,7 @@ def words(outputs: np.ndarray, examples: Any) -> list[str]:
     return [
         answer_spans.said(context, int(one["start"]), int(one["end"]), bool(one["none"]))[0]
         for context, one in zip(examples.contexts, outputs, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def threshold(outputs: np.ndarray, examples: Any) -> float:

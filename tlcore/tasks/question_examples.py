@@ -47,17 +47,15 @@ class Windows:
         how = hashlib.sha256(json.dumps([tokens.digest(told), self.cut], sort_keys=True).encode()).hexdigest()
         name = f"{self.dataset.cached_as}-windows-{how[:16]}.npz"
         rows = self.dataset.rows
-        return arrays(self.folder / name if self.folder else None,
-                      lambda: cut(told, rows["question"], rows["text"], self.cut))  # fmt: skip
+        return arrays(
+            self.folder / name if self.folder else None, lambda: cut(told, rows["question"], rows["text"], self.cut)
+        )
 
     def of(self, row: int) -> list[Window]:
         """The windows of a question, by its row in the dataset."""
         kept = self._kept
         pieces = kept["starts"][kept["first"][row] : kept["first"][row + 1] + 1]
-        return [
-            (kept["ids"][a:b], kept["kinds"][a:b], kept["places"][a:b])
-            for a, b in pairwise(pieces)
-        ]  # fmt: skip
+        return [(kept["ids"][a:b], kept["kinds"][a:b], kept["places"][a:b]) for a, b in pairwise(pieces)]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of the first window of each question, which none of its others is longer than."""
@@ -82,11 +80,12 @@ def cut(told: str, questions: Any, contexts: Any, how: dict[str, int]) -> dict[s
         return np.concatenate([part[place] for part in parts]) if parts else empty
 
     return {
-        "ids": whole(0, np.zeros(0, np.int32)), "kinds": whole(1, np.zeros(0, np.int8)),
+        "ids": whole(0, np.zeros(0, np.int32)),
+        "kinds": whole(1, np.zeros(0, np.int8)),
         "places": whole(2, np.zeros((0, 2), np.int32)),
         "starts": np.concatenate([[0], np.cumsum([len(part[0]) for part in parts])]).astype(np.int64),
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-    }  # fmt: skip
+    }
 
 
 class QuestionExamples:

@@ -92,20 +92,30 @@ class Sequences:
             size = min(own, self.longest[kind], text_lengths.covering(sources))
         elif size > own:
             raise UnusableInput(
-                say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
-                    asked=size),
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
                 code="source-size",
-            )  # fmt: skip
+            )
         target = min(self.most[kind], text_lengths.covering(targets))
         mean = np.minimum(sources, size).mean() + np.minimum(targets, target).mean()
         return {
-            "size": int(size), "target": int(target), "mean": int(np.ceil(mean)), "pad": int(told["pad"]),
-            "cut": round(float((sources > size).mean()), 4), "cut_target": round(float((targets > target).mean()), 4),
-            "prefix": prefix, "languages": languages, "beams": BEAMS[kind],
-        }  # fmt: skip
+            "size": int(size),
+            "target": int(target),
+            "mean": int(np.ceil(mean)),
+            "pad": int(told["pad"]),
+            "cut": round(float((sources > size).mean()), 4),
+            "cut_target": round(float((targets > target).mean()), 4),
+            "prefix": prefix,
+            "languages": languages,
+            "beams": BEAMS[kind],
+        }
 
-    def _lengths(self, dataset: Dataset, told: Mapping[str, Any],
-                 languages: list[str | None]) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
+    def _lengths(
+        self, dataset: Dataset, told: Mapping[str, Any], languages: list[str | None]
+    ) -> tuple[str, np.ndarray, np.ndarray]:
         """The prefix, and tokens of some training texts on both sides; guessed where no tokenizer is there."""
         from tlcore.sources.opening import files, pair_tokens, tokens
         from tlcore.tasks.text_examples import encode
@@ -136,23 +146,38 @@ class Sequences:
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         how = say("The test set is written by the likeliest token each time (greedy).")
         if processor["beams"] > 1:
-            how = say("The test set is written by beam search with {n} beams; validation data greedily.",
-                      n=processor["beams"])  # fmt: skip
+            how = say(
+                "The test set is written by beam search with {n} beams; validation data greedily.", n=processor["beams"]
+            )
         found = [how]
         if processor["cut"]:
-            found.append(say("Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
-                             n=processor["size"], percent=round(100 * processor["cut"], 1)))  # fmt: skip
+            found.append(
+                say(
+                    "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                    n=processor["size"],
+                    percent=round(100 * processor["cut"], 1),
+                )
+            )
         if processor["cut_target"]:
-            found.append(say("Answers end after {n} tokens at the latest; about {percent} % of the training answers "
-                             "are longer.", n=processor["target"],
-                             percent=round(100 * processor["cut_target"], 1)))  # fmt: skip
+            found.append(
+                say(
+                    "Answers end after {n} tokens at the latest; about {percent} % of the training answers are longer.",
+                    n=processor["target"],
+                    percent=round(100 * processor["cut_target"], 1),
+                )
+            )
         if processor["prefix"]:
-            found.append(say("Each text is read with this before it, as the source model learned it: {prefix}",
-                             prefix=processor["prefix"].strip()))  # fmt: skip
+            found.append(
+                say(
+                    "Each text is read with this before it, as the source model learned it: {prefix}",
+                    prefix=processor["prefix"].strip(),
+                )
+            )
         return found
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
-              seed: int = 0) -> Seq2SeqModel:  # fmt: skip
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> Seq2SeqModel:
         """A source that writes texts as it is; a text encoder with a fresh decoder in the tokens of ``target``."""
         from tlcore.sources.opening import from_seq2seq
 
@@ -169,8 +194,14 @@ class Sequences:
     def parts(self, model: Seq2SeqModel) -> list[Part]:
         return model.parts()
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, PairExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, PairExamples]:
         from tlcore.sources.opening import pair_tokens, tokens
         from tlcore.tasks.pair_examples import PairExamples, PairTokens
 
@@ -185,8 +216,9 @@ class Sequences:
     def features(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> None:
         return None
 
-    def source_model(self, source: OpenSource, target: dict[str, Any], *,
-                     size: int | None = None) -> tuple[Seq2SeqModel, bool]:  # fmt: skip
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[Seq2SeqModel, bool]:
         return self.model(source, target, True, size=size), False
 
     def far(self, processor: dict[str, Any], device: str) -> None:
@@ -252,8 +284,9 @@ class Sequences:
         """Each metric of the corpus that each row of weights (draws, n) describes."""
         return self.scoring.metrics(np.atleast_2d(weights).astype(np.float64) @ records.columns["counts"])
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """The task's own one-liners, the answer of the most similar training source, and the source as it is."""
         from tlcore.tasks import naive_pairs
 
@@ -262,12 +295,26 @@ class Sequences:
         found = [Naive(name, title, self.judge(texts, test)) for name, title, texts in answers]
         return [*found, naive_pairs.as_it_is(self.task, source, test, target)]
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> None:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
         return None
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """A text needs no picture: its words stand in the report."""
         for error in worst:
             error["picture"] = error["gradcam"] = None

@@ -35,9 +35,14 @@ class Summarization:
 
     def __init__(self) -> None:
         self._shared = Sequences(
-            task=self, duty=self.id, scoring=pair_scores.SUMMARY, longest={"cpu": 256, "cuda": 512},
-            most={"cpu": 64, "cuda": 128}, naive_answers=naive_pairs.leading, checks=pair_checks.summarization,
-        )  # fmt: skip
+            task=self,
+            duty=self.id,
+            scoring=pair_scores.SUMMARY,
+            longest={"cpu": 256, "cuda": 512},
+            most={"cpu": 64, "cuda": 128},
+            naive_answers=naive_pairs.leading,
+            checks=pair_checks.summarization,
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(object.__getattribute__(self, "_shared"), name)

@@ -90,14 +90,19 @@ class TextClassification:
             size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         elif size > own:
             raise UnusableInput(
-                say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
-                    asked=size),
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
                 code="source-size",
-            )  # fmt: skip
+            )
         return {
-            "size": int(size), "mean": int(np.ceil(np.minimum(lengths, size).mean())),
-            "cut": round(float((lengths > size).mean()), 4), "pad": int(told["pad"]),
-        }  # fmt: skip
+            "size": int(size),
+            "mean": int(np.ceil(np.minimum(lengths, size).mean())),
+            "cut": round(float((lengths > size).mean()), 4),
+            "pad": int(told["pad"]),
+        }
 
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
@@ -111,11 +116,17 @@ class TextClassification:
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         if not processor["cut"]:
             return []
-        return [say("Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
-                    n=processor["size"], percent=round(100 * processor["cut"], 1))]  # fmt: skip
+        return [
+            say(
+                "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                n=processor["size"],
+                percent=round(100 * processor["cut"], 1),
+            )
+        ]
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
-              seed: int = 0) -> torch.nn.Module:  # fmt: skip
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
         return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
 
     def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
@@ -126,12 +137,19 @@ class TextClassification:
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, TextExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, TextExamples]:
         from tlcore.tasks.text_examples import TextExamples, Tokens
 
-        held = Tokens(dataset, source.folder if source else None, processor["size"],
-                      cache.with_name("tokens") if cache else None)  # fmt: skip
+        held = Tokens(
+            dataset, source.folder if source else None, processor["size"], cache.with_name("tokens") if cache else None
+        )
         return {
             split: TextExamples(dataset, split, target["labels"], processor, held)
             for split in ("train", "validation", "test")
@@ -140,8 +158,9 @@ class TextClassification:
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return model.features(batch["ids"], batch["mask"])
 
-    def source_model(self, source: OpenSource, target: dict[str, Any], *,
-                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
         model = source.build(None, True, image_size=size)
         if source.has_head(model):
             return model, True
@@ -154,8 +173,9 @@ class TextClassification:
     def classes(self, examples: TextExamples) -> np.ndarray:
         return examples.labels
 
-    def solve(self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples],
-              target: dict[str, Any]) -> dict[str, Any]:  # fmt: skip
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples], target: dict[str, Any]
+    ) -> dict[str, Any]:
         """A multinomial logistic head on train features, its strength chosen on validation data."""
         return class_scores.solve(features, examples, len(target["labels"]))
 
@@ -182,8 +202,14 @@ class TextClassification:
     def answers(self, records: Records, dataset: Dataset) -> None:
         return None
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> None:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
         return None
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
@@ -192,15 +218,24 @@ class TextClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """The commonest class, and a logistic regression on words."""
         from tlcore.tasks.naive_texts import naive
 
         return naive(self, examples, target)
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         """Which words moved the answer; a text needs no picture."""
         from tlcore.tasks import word_weights
 

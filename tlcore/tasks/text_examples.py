@@ -29,8 +29,17 @@ class Tokens:
     is the tokenizer itself, where it is not the folder's. Each text of ``column`` is read with ``prefix`` before it.
     """
 
-    def __init__(self, dataset: Dataset, model: Path | None, length: int, folder: Path | None, *,
-                 told: str | None = None, column: str = "text", prefix: str = ""):  # fmt: skip
+    def __init__(
+        self,
+        dataset: Dataset,
+        model: Path | None,
+        length: int,
+        folder: Path | None,
+        *,
+        told: str | None = None,
+        column: str = "text",
+        prefix: str = "",
+    ):
         self.dataset, self.model, self.length, self.folder = dataset, model, length, folder
         self.told, self.column, self.prefix = told, column, prefix
 
@@ -133,6 +142,8 @@ class TextExamples:
         for chunk in chunks:
             ids, mask = self.held.padded(self.rows[chunk], self.processor["pad"])
             yield {
-                "ids": torch.from_numpy(ids).to(device), "mask": torch.from_numpy(mask).to(device),
-                "labels": torch.from_numpy(self.labels[chunk]).to(device), "places": chunk,
-            }  # fmt: skip
+                "ids": torch.from_numpy(ids).to(device),
+                "mask": torch.from_numpy(mask).to(device),
+                "labels": torch.from_numpy(self.labels[chunk]).to(device),
+                "places": chunk,
+            }

@@ -79,18 +79,30 @@ class TextGeneration:
             return []
         found = [Finding(level="note", code="scored", sentence=SCORED[form_of(rows)])]
         if _of_one_mould(rows):
-            found.append(Finding(
-                level="note", code="one-mould",
-                sentence=say("Very many examples share most of their words (an instruction that all of them begin "
-                             "with, perhaps), so they are dealt out one by one."),
-            ))  # fmt: skip
+            found.append(
+                Finding(
+                    level="note",
+                    code="one-mould",
+                    sentence=say(
+                        "Very many examples share most of their words (an instruction that all of them begin "
+                        "with, perhaps), so they are dealt out one by one."
+                    ),
+                )
+            )
         if len(rows) < LEAST:
-            found.append(Finding(
-                level="error", code="too-few", count=len(rows),
-                sentence=say("There are {n} examples (texts, or blocks of one); at least {least} are needed.",
-                             n=len(rows), least=LEAST),
-                fix=say("Add more text."),
-            ))  # fmt: skip
+            found.append(
+                Finding(
+                    level="error",
+                    code="too-few",
+                    count=len(rows),
+                    sentence=say(
+                        "There are {n} examples (texts, or blocks of one); at least {least} are needed.",
+                        n=len(rows),
+                        least=LEAST,
+                    ),
+                    fix=say("Add more text."),
+                )
+            )
         return found
 
     def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
@@ -129,18 +141,23 @@ class TextGeneration:
         own, size = int(told["input_size"]), options.max_length
         if size != "auto" and size > own:
             raise UnusableInput(
-                say("This source model reads at most {own} tokens of a text; max_length is {asked}.", own=own,
-                    asked=size),
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
                 code="source-size",
-            )  # fmt: skip
+            )
         made = _described(told, dataset)
         lengths = _lengths(dataset, told, made)
         if size == "auto":
             size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         return {
-            **made, "size": int(size), "mean": int(np.ceil(np.minimum(lengths, size).mean())),
+            **made,
+            "size": int(size),
+            "mean": int(np.ceil(np.minimum(lengths, size).mean())),
             "cut": round(float((lengths > size).mean()), 4),
-        }  # fmt: skip
+        }
 
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
@@ -154,15 +171,25 @@ class TextGeneration:
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         found = [SCORED[processor["form"]]]
         if processor["template"] == "plain":
-            found.append(say("The tokenizer has no template for chats that could be used, so they are written plainly: "
-                             "User: … and Assistant: …, a line each."))  # fmt: skip
+            found.append(
+                say(
+                    "The tokenizer has no template for chats that could be used, so they are written plainly: "
+                    "User: … and Assistant: …, a line each."
+                )
+            )
         if processor["cut"]:
-            found.append(say("Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
-                             n=processor["size"], percent=round(100 * processor["cut"], 1)))  # fmt: skip
+            found.append(
+                say(
+                    "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                    n=processor["size"],
+                    percent=round(100 * processor["cut"], 1),
+                )
+            )
         return found
 
-    def model(self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None,
-              seed: int = 0) -> torch.nn.Module:  # fmt: skip
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
         return source.build(None, pretrained, image_size=size, seed=seed)
 
     def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
@@ -173,19 +200,27 @@ class TextGeneration:
     def parts(self, model: torch.nn.Module) -> list[Part]:
         return model.parts()
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, CausalExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, CausalExamples]:
         from tlcore.tasks.causal_examples import CausalExamples, Written
 
-        held = Written(dataset, source.folder if source else None, processor,
-                       cache.with_name("tokens") if cache else None)  # fmt: skip
+        held = Written(
+            dataset, source.folder if source else None, processor, cache.with_name("tokens") if cache else None
+        )
         return {split: CausalExamples(dataset, split, processor, held) for split in ("train", "validation", "test")}
 
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> None:
         return None
 
-    def source_model(self, source: OpenSource, target: dict[str, Any], *,
-                     size: int | None = None) -> tuple[torch.nn.Module, bool]:  # fmt: skip
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
         return source.build(None, True, image_size=size), True
 
     def far(self, processor: dict[str, Any], device: str) -> None:
@@ -229,15 +264,22 @@ class TextGeneration:
         loss, tokens = records.columns["loss"], np.maximum(records.columns["tokens"], 1)
         return [
             {"id": name, "text": begin, "truth": rest, "prediction": "", "score": float(np.exp(-nats / n))}
-            for name, (begin, rest), nats, n in zip(records.ids, halves(dataset.split("test")), loss, tokens,
-                                                    strict=True)
-        ]  # fmt: skip
+            for name, (begin, rest), nats, n in zip(
+                records.ids, halves(dataset.split("test")), loss, tokens, strict=True
+            )
+        ]
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
         return {}
 
-    def samples(self, answers: list[dict[str, Any]], dataset: Dataset, processor: dict[str, Any], source: OpenSource,
-                weights: Path) -> list[dict[str, Any]]:  # fmt: skip
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> list[dict[str, Any]]:
         from tlcore.tasks.continuations import samples
 
         return samples(self, answers, dataset, processor, source, weights)
@@ -253,15 +295,24 @@ class TextGeneration:
                 "next-token-accuracy": total["hits"] / total["tokens"],
             }
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """A model that counts, on the same tokens, and the source model as it is."""
         from tlcore.tasks.naive_generation import naive
 
         return naive(self, examples, target, source)
 
-    def illustrate(self, folder: Path, worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel,
-                   weights: Path, processor: dict[str, Any], labels: list[str]) -> None:  # fmt: skip
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
         for error in worst:
             error["picture"] = error["gradcam"] = None
 
@@ -286,9 +337,13 @@ def _described(told: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
 
     form = form_of(dataset.rows)
     made: dict[str, Any] = {
-        "form": form, "template": None, "before": "", "after": "\n" if form == "completion" else "",
-        "context": int(told["input_size"]), **{name: told[name] for name in ("pad", "bos", "end")},
-    }  # fmt: skip
+        "form": form,
+        "template": None,
+        "before": "",
+        "after": "\n" if form == "completion" else "",
+        "context": int(told["input_size"]),
+        **{name: told[name] for name in ("pad", "bos", "end")},
+    }
     tokenizer = tokens.open_tokenizer(tokens.read(Path(told["folder"])), 8) if told.get("folder") else None
     for name in ("bos", "end"):
         known = tokenizer is not None and told[name] is not None

@@ -35,9 +35,18 @@ def curve(probability: np.ndarray, truth: np.ndarray, at: np.ndarray) -> list[di
         said = probability >= threshold
         tp, fp = int((said & truth).sum()), int((said & ~truth).sum())
         fn, tn = int((~said & truth).sum()), int((~said & ~truth).sum())
-        out.append({"threshold": float(threshold), "tp": tp, "fp": fp, "fn": fn, "tn": tn,
-                    "precision": tp / (tp + fp) if tp + fp else None, "recall": tp / (tp + fn) if tp + fn else None,
-                    "f1": 2 * tp / (2 * tp + fp + fn) if 2 * tp + fp + fn else None})  # fmt: skip
+        out.append(
+            {
+                "threshold": float(threshold),
+                "tp": tp,
+                "fp": fp,
+                "fn": fn,
+                "tn": tn,
+                "precision": tp / (tp + fp) if tp + fp else None,
+                "recall": tp / (tp + fn) if tp + fn else None,
+                "f1": 2 * tp / (2 * tp + fp + fn) if 2 * tp + fp + fn else None,
+            }
+        )
     return out
 
 
@@ -74,8 +83,16 @@ def of_labels(probability: np.ndarray, truth: np.ndarray, labels: Sequence[str])
         shares, known = probability[:, place], truth[:, place]
         threshold = _best(shares, known) if own[place] else shared
         at, half = (curve(shares, known, np.array([one]))[0]["f1"] for one in (threshold, 0.5))
-        rows.append({"label": label, "threshold": threshold, "own": bool(own[place]), "n": int(there[place]),
-                     "f1": at, "f1_half": half})  # fmt: skip
+        rows.append(
+            {
+                "label": label,
+                "threshold": threshold,
+                "own": bool(own[place]),
+                "n": int(there[place]),
+                "f1": at,
+                "f1_half": half,
+            }
+        )
     return rows
 
 

@@ -37,9 +37,13 @@ class TokenClassification:
     icon = ":material/person_pin_circle:"
     bundle = "tokens"
     formats = ("token-table", "token-columns")
-    roles = (("tokens", say("Column of the tokens")), ("tags", say("Column of the tags")),
-             ("sentence", say("Column that says which sentence a token is in")),
-             ("text", say("Column of the text")), ("entities", say("Column of the entities")))  # fmt: skip
+    roles = (
+        ("tokens", say("Column of the tokens")),
+        ("tags", say("Column of the tags")),
+        ("sentence", say("Column that says which sentence a token is in")),
+        ("text", say("Column of the text")),
+        ("entities", say("Column of the entities")),
+    )
     labelled = solves = False
     corrects = None
     metrics = (
@@ -86,12 +90,19 @@ class TokenClassification:
     def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"], "pooling": "none"}
 
-    def examples(self, dataset: Dataset, processor: dict[str, Any], target: dict[str, Any], cache: Path | None,
-                 source: OpenSource | None = None) -> dict[str, TokenExamples]:  # fmt: skip
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, TokenExamples]:
         from tlcore.tasks.token_examples import TokenExamples, Words
 
-        held = Words(dataset, source.folder if source else None, processor["size"],
-                     cache.with_name("tokens") if cache else None)  # fmt: skip
+        held = Words(
+            dataset, source.folder if source else None, processor["size"], cache.with_name("tokens") if cache else None
+        )
         return {
             split: TokenExamples(dataset, split, target["labels"], processor, held)
             for split in ("train", "validation", "test")
@@ -133,10 +144,14 @@ class TokenClassification:
         return [
             {"id": name, "text": text, "truth": truth, "prediction": shown(text, found), "score": float(score)}
             for name, text, truth, found, score in zip(
-                records.ids, rows["text"], rows["marked"], records.columns["spans"], entity_scores.of_each(records),
+                records.ids,
+                rows["text"],
+                rows["marked"],
+                records.columns["spans"],
+                entity_scores.of_each(records),
                 strict=True,
             )
-        ]  # fmt: skip
+        ]
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
         """With the kinds of entity as the report's ``labels``, which people read; tags are the network's own."""
@@ -145,8 +160,9 @@ class TokenClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return entity_scores.aggregate(records, weights)
 
-    def naive(self, dataset: Dataset, examples: Mapping[str, TokenExamples], target: dict[str, Any],
-              source: OpenSource) -> list[Naive]:  # fmt: skip
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, TokenExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
         """No entity, and a dictionary of those in the training texts."""
         from tlcore.tasks.naive_entities import naive
 

@@ -43,8 +43,9 @@ class Words:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
         told = tokens.read(self.model)
         name = f"{self.dataset.cached_as}-{tokens.digest(told)}-{self.length}-words.npz"
-        return arrays(self.folder / name if self.folder else None,
-                      lambda: encode(told, self.dataset.rows["text"], self.length))  # fmt: skip
+        return arrays(
+            self.folder / name if self.folder else None, lambda: encode(told, self.dataset.rows["text"], self.length)
+        )
 
     @property
     def most(self) -> int:
@@ -74,9 +75,13 @@ def encode(told: str, texts: Any, length: int) -> dict[str, np.ndarray]:
             firsts.append(len(words))
     flat = np.array(words, np.int32).reshape(-1, 3)
     return {
-        "ids": np.array(ids, np.int32), "starts": np.array(starts, np.int64), "places": flat[:, 0],
-        "begins": flat[:, 1], "ends": flat[:, 2], "firsts": np.array(firsts, np.int64),
-    }  # fmt: skip
+        "ids": np.array(ids, np.int32),
+        "starts": np.array(starts, np.int64),
+        "places": flat[:, 0],
+        "begins": flat[:, 1],
+        "ends": flat[:, 2],
+        "firsts": np.array(firsts, np.int64),
+    }
 
 
 class TokenExamples:
@@ -133,8 +138,10 @@ class TokenExamples:
                 at = [word[0] for word in self.held.of(int(self.rows[place]))]
                 places[row, : len(at)] = at
                 tags[row, at] = self.tags(int(place))
-            yield {name: torch.from_numpy(value).to(device)
-                   for name, value in (("ids", ids), ("mask", mask), ("tags", tags), ("places", places))}  # fmt: skip
+            yield {
+                name: torch.from_numpy(value).to(device)
+                for name, value in (("ids", ids), ("mask", mask), ("tags", tags), ("places", places))
+            }
 
     def found(self, outputs: np.ndarray, place: int) -> list[Span]:
         """The entities of a text that the tags of its words (a row of the outputs) mean."""

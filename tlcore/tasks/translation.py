@@ -35,9 +35,14 @@ class Translation:
 
     def __init__(self) -> None:
         self._shared = Sequences(
-            task=self, duty=self.id, scoring=pair_scores.TRANSLATION, longest={"cpu": 128, "cuda": 256},
-            most={"cpu": 128, "cuda": 256}, naive_answers=naive_pairs.copying, checks=pair_checks.translation,
-        )  # fmt: skip
+            task=self,
+            duty=self.id,
+            scoring=pair_scores.TRANSLATION,
+            longest={"cpu": 128, "cuda": 256},
+            most={"cpu": 128, "cuda": 256},
+            naive_answers=naive_pairs.copying,
+            checks=pair_checks.translation,
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(object.__getattribute__(self, "_shared"), name)

@@ -54,10 +54,17 @@ def weigh(model: Any, ids: Sequence[int], label: int, kept: Sequence[bool]) -> t
             nothing = torch.where(
                 torch.tensor([list(kept)])[..., None], vectors, embeddings.weight.mean(dim=0).expand_as(vectors)
             )
-            found, missed = IntegratedGradients(logit, ).attribute(
-                vectors, nothing, additional_forward_args=(given,), n_steps=STEPS, method="gausslegendre",
-                internal_batch_size=AT_ONCE, return_convergence_delta=True,
-            )  # fmt: skip
+            found, missed = IntegratedGradients(
+                logit,
+            ).attribute(
+                vectors,
+                nothing,
+                additional_forward_args=(given,),
+                n_steps=STEPS,
+                method="gausslegendre",
+                internal_batch_size=AT_ONCE,
+                return_convergence_delta=True,
+            )
     finally:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(wanted[name])
@@ -88,8 +95,7 @@ def opened(folder: Path, source: SourceModel, processor: dict[str, Any]) -> tupl
     return load(folder, source, processor["size"]).eval(), tokens.open_tokenizer(tokens.read(folder), processor["size"])
 
 
-def explain(model: Any, tokenizer: Any, text: str, labels: Sequence[str],
-            label: int | None = None) -> dict[str, Any]:  # fmt: skip
+def explain(model: Any, tokenizer: Any, text: str, labels: Sequence[str], label: int | None = None) -> dict[str, Any]:
     """The words for ``label``, else for the predicted one, and what was said."""
     import torch
 
@@ -97,12 +103,22 @@ def explain(model: Any, tokenizer: Any, text: str, labels: Sequence[str],
     with torch.inference_mode():
         said = int(model(ids, torch.ones_like(ids))[0].argmax())
     chosen = said if label is None else label
-    return {"prediction": labels[said], "explained": labels[chosen], "text": text,
-            "words": words(model, tokenizer, text, chosen)}  # fmt: skip
+    return {
+        "prediction": labels[said],
+        "explained": labels[chosen],
+        "text": text,
+        "words": words(model, tokenizer, text, chosen),
+    }
 
 
-def illustrate(worst: list[dict[str, Any]], dataset: Dataset, source: SourceModel, weights: Path,
-               processor: dict[str, Any], labels: Sequence[str]) -> None:  # fmt: skip
+def illustrate(
+    worst: list[dict[str, Any]],
+    dataset: Dataset,
+    source: SourceModel,
+    weights: Path,
+    processor: dict[str, Any],
+    labels: Sequence[str],
+) -> None:
     """Note in each error ``words``, [[piece, weight], …] for the label it was taken for; the first ones only where the
     model is large, the others on demand.
     """
@@ -135,9 +151,18 @@ def marked(told: Sequence[Sequence[Any]]) -> Markup:
             out.append(escape(piece))
             continue
         colour, line, sign = (FOR, "solid", "+") if weight > 0 else (AGAINST, "dashed", "−")
-        out.append(Markup(
-            '<span title="{title}" style="background:rgba({colour},{strength:.2f});'
-            'border-bottom:2px {line} rgb({colour})">{word}<sup>{sign}</sup></span>{rest}'
-        ).format(title=f"{weight:+.2f}", colour=colour, strength=0.55 * share, line=line, word=word, sign=sign,
-                 rest=str(piece)[len(word):]))  # fmt: skip
+        out.append(
+            Markup(
+                '<span title="{title}" style="background:rgba({colour},{strength:.2f});'
+                'border-bottom:2px {line} rgb({colour})">{word}<sup>{sign}</sup></span>{rest}'
+            ).format(
+                title=f"{weight:+.2f}",
+                colour=colour,
+                strength=0.55 * share,
+                line=line,
+                word=word,
+                sign=sign,
+                rest=str(piece)[len(word) :],
+            )
+        )
     return Markup("").join(out)

@@ -47,9 +47,16 @@ def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any]) -> str
 
 
 def extract(
-    task: Task, model: Any, examples: Mapping[str, Any], folder: Path | None, key: str, *, device: str, batch_size: int,
+    task: Task,
+    model: Any,
+    examples: Mapping[str, Any],
+    folder: Path | None,
+    key: str,
+    *,
+    device: str,
+    batch_size: int,
     step: Any = lambda n: None,
-) -> tuple[dict[str, np.ndarray], float]:  # fmt: skip
+) -> tuple[dict[str, np.ndarray], float]:
     """Features (n, d) float32 of every split in ``examples``, from disk or by one forward pass, and the seconds that
     those passes took, whoever made them.
 
@@ -78,8 +85,17 @@ def moments(folder: Path, key: str) -> Moments | None:
         return Moments(**{name: kept[name] for name in Moments.__dataclass_fields__})
 
 
-def _pass(task: Task, model: Any, split: str, examples: Any, folder: Path | None, key: str, device: str,
-          batch_size: int, step: Callable[[int], None]) -> tuple[np.ndarray, float]:  # fmt: skip
+def _pass(
+    task: Task,
+    model: Any,
+    split: str,
+    examples: Any,
+    folder: Path | None,
+    key: str,
+    device: str,
+    batch_size: int,
+    step: Callable[[int], None],
+) -> tuple[np.ndarray, float]:
     """One split through the network. Training examples go in a random order, so that the first are a fair draw."""
     started = time.perf_counter()
     n = len(examples)

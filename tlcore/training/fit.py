@@ -39,8 +39,9 @@ def fit(told: Fitting) -> dict[str, list[ArmResult]]:
     return results
 
 
-def again(told: Fitting, name: str, seed: int, rate: float | None,
-          kept: Mapping[str, np.ndarray] | None = None) -> ArmResult:  # fmt: skip
+def again(
+    told: Fitting, name: str, seed: int, rate: float | None, kept: Mapping[str, np.ndarray] | None = None
+) -> ArmResult:
     """One training of an arm at a rate that is known already, from its files or by training it now.
 
     ``kept`` are the frozen features of the examples, where they are known: then no backbone runs.
@@ -55,8 +56,9 @@ def again(told: Fitting, name: str, seed: int, rate: float | None,
     return arm._keep(seed, folder, model, done, rate, 0.0)
 
 
-def trial(told: Fitting, name: str, rate: float | None, epochs: int,
-          kept: Mapping[str, np.ndarray] | None = None) -> tuple[np.ndarray, float, float]:  # fmt: skip
+def trial(
+    told: Fitting, name: str, rate: float | None, epochs: int, kept: Mapping[str, np.ndarray] | None = None
+) -> tuple[np.ndarray, float, float]:
     """One training of an arm that is looked at on validation data alone: its outputs there (n, …) at its best state,
     its mean loss there, and the seconds it took. Nothing of the model is kept.
     """
@@ -135,13 +137,15 @@ class _Arm:
         best = max(trials, key=lambda trial: tuple(trial["score"]))
         return best["rate"], sum(trial["seconds"] for trial in trials)
 
-    def _train(self, seed: int, trial: str, rate: float | None, epochs: int,
-               patience: bool) -> tuple[Any, Trained | None]:  # fmt: skip
+    def _train(
+        self, seed: int, trial: str, rate: float | None, epochs: int, patience: bool
+    ) -> tuple[Any, Trained | None]:
         """Every phase of the arm, once; halves the batch where memory runs out."""
         return self._within_memory(lambda: self._phases(seed, trial, rate, epochs, patience))
 
-    def _phases(self, seed: int, trial: str, rate: float | None, epochs: int,
-                patience: bool) -> tuple[Any, Trained | None]:  # fmt: skip
+    def _phases(
+        self, seed: int, trial: str, rate: float | None, epochs: int, patience: bool
+    ) -> tuple[Any, Trained | None]:
         told, watch = self.told, self.told.watch
         model = told.model(self.plan["pretrained"], seed)
         done = None
@@ -166,8 +170,12 @@ class _Arm:
                 self._solve(model, told)
             else:
                 if trial == "final":
-                    words = say("Training: {arm}, seed {seed} of {seeds}", arm=self.title, seed=seed + 1,
-                                seeds=told.plan["seeds"])  # fmt: skip
+                    words = say(
+                        "Training: {arm}, seed {seed} of {seeds}",
+                        arm=self.title,
+                        seed=seed + 1,
+                        seeds=told.plan["seeds"],
+                    )
                 else:
                     words = say("Trying learning rate {rate}: {arm}", rate=float(trial), arm=self.title)
                 share = max(1, round(epochs * phase["epochs"] / whole))
@@ -197,10 +205,15 @@ class _Arm:
         model.to(told.machine.device)
         key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
         self.kept, self.extract_seconds = features.extract(
-            told.task, model, told.examples, None if moved or self.shared else told.cache / "features", key,
-            device=told.machine.device, batch_size=self._evaluation_batch(),
+            told.task,
+            model,
+            told.examples,
+            None if moved or self.shared else told.cache / "features",
+            key,
+            device=told.machine.device,
+            batch_size=self._evaluation_batch(),
             step=lambda n: told.watch.step(n, 0.4),
-        )  # fmt: skip
+        )
         if moved:
             self.solved = None
 
@@ -216,44 +229,86 @@ class _Arm:
             model.head.weight.copy_(torch.from_numpy(self.solved["weight"]))
             model.head.bias.copy_(torch.from_numpy(self.solved["bias"]))
 
-    def _gradient(self, model: Any, number: int, phase: dict[str, Any], seed: int, trial: str, rate: float | None,
-                  epochs: int, patience: bool, now: dict[str, Any],
-                  before: Trained | None) -> Trained:  # fmt: skip
+    def _gradient(
+        self,
+        model: Any,
+        number: int,
+        phase: dict[str, Any],
+        seed: int,
+        trial: str,
+        rate: float | None,
+        epochs: int,
+        patience: bool,
+        now: dict[str, Any],
+        before: Trained | None,
+    ) -> Trained:
         told = self.told
         checkpoint = Checkpoint(self.folder / f"seed-{seed}" / f"checkpoint-{trial}-{number}.pt")
         assert rate is not None
 
         def on_epoch(epoch: int, seconds: float, **values: float) -> None:
             told.watch.now.update(epoch=epoch)
-            told.watch.point(arm=self.name, seed=seed, trial=trial, phase=number, epoch=epoch,
-                             seconds=seconds + (before.seconds if before else 0.0), **values)  # fmt: skip
+            told.watch.point(
+                arm=self.name,
+                seed=seed,
+                trial=trial,
+                phase=number,
+                epoch=epoch,
+                seconds=seconds + (before.seconds if before else 0.0),
+                **values,
+            )
 
         told.watch.now = {**now, "epoch": 0, "epochs": epochs}
         start = told.watch.done
-        done = loop.train(Training(
-            task=told.task, model=model, examples=told.examples, target=told.target, phase=phase, rate=rate,
-            epochs=epochs, patience=phase["patience"] if patience else None, seed=seed,
-            batch_size=told.plan["batch_size"], accumulation=self.accumulation, machine=told.machine,
-            checkpoint=checkpoint, metric=told.metric, minutes=self.plan["minutes"],
-            streams=told.streams if phase.get("hooks") or phase.get("stream") else {}, sets=told.sets,
-            sides=told.sides, keep=number + 1 < len(self.plan["phases"]),
-            on_step=told.watch.step, on_epoch=on_epoch,
-        ))  # fmt: skip
+        done = loop.train(
+            Training(
+                task=told.task,
+                model=model,
+                examples=told.examples,
+                target=told.target,
+                phase=phase,
+                rate=rate,
+                epochs=epochs,
+                patience=phase["patience"] if patience else None,
+                seed=seed,
+                batch_size=told.plan["batch_size"],
+                accumulation=self.accumulation,
+                machine=told.machine,
+                checkpoint=checkpoint,
+                metric=told.metric,
+                minutes=self.plan["minutes"],
+                streams=told.streams if phase.get("hooks") or phase.get("stream") else {},
+                sets=told.sets,
+                sides=told.sides,
+                keep=number + 1 < len(self.plan["phases"]),
+                on_step=told.watch.step,
+                on_epoch=on_epoch,
+            )
+        )
         told.watch.finish(start + epochs)
         return done if before is None else before.then(done)
 
-    def _keep(self, seed: int, folder: Path, model: Any, done: Trained | None, rate: float | None,
-              searched: float) -> ArmResult:  # fmt: skip
+    def _keep(
+        self, seed: int, folder: Path, model: Any, done: Trained | None, rate: float | None, searched: float
+    ) -> ArmResult:
         """Pack the weights, score what was packed, and write the result down."""
         told = self.told
         folder.mkdir(parents=True, exist_ok=True)
         labels = told.target.get("labels", [])
         out, drift = self._within_memory(
             lambda: pack.pack_and_score(
-                told.task, told.source, model, labels, told.processor, told.examples, folder,
-                self.kept if not self.trained else None, told.machine.device, self._evaluation_batch(),
+                told.task,
+                told.source,
+                model,
+                labels,
+                told.processor,
+                told.examples,
+                folder,
+                self.kept if not self.trained else None,
+                told.machine.device,
+                self._evaluation_batch(),
             )
-        )  # fmt: skip
+        )
         for split in ("validation", "test"):
             np.save(folder / f"outputs-{split}.npy", out[split])
         scores = {
@@ -263,17 +318,25 @@ class _Arm:
             for split in ("train", "validation")
         }
         result = ArmResult(
-            arm=self.name, seed=seed, folder=folder,
+            arm=self.name,
+            seed=seed,
+            folder=folder,
             seconds=self.extract_seconds + (done.seconds if done else 0.0),
             seconds_search=searched + self.solve_seconds,
-            epochs=done.epochs if done else None, best_epoch=done.best_epoch if done else None,
-            learning_rate=rate, validation=scores["validation"], train=scores["train"],
-            batch_size=told.plan["batch_size"], accumulation=self.accumulation,
-            peak_memory=machine.peak_memory(told.machine.device), device=told.machine.name,
+            epochs=done.epochs if done else None,
+            best_epoch=done.best_epoch if done else None,
+            learning_rate=rate,
+            validation=scores["validation"],
+            train=scores["train"],
+            batch_size=told.plan["batch_size"],
+            accumulation=self.accumulation,
+            peak_memory=machine.peak_memory(told.machine.device),
+            device=told.machine.name,
             examples_per_second=done.examples_per_second if done else None,
             notes=[*self.notes, *(Sentence.model_validate(note) for note in (done.notes if done else ()))],
-            measured=done.measured if done else {}, shared=self.shared,
-        )  # fmt: skip
+            measured=done.measured if done else {},
+            shared=self.shared,
+        )
         if drift > pack.TOLERANCE:
             raise RunFailed(
                 say("The packed weights do not give back what was trained: they differ by {drift}.", drift=drift),
@@ -311,10 +374,13 @@ class _Arm:
                     raise
                 if self.told.plan["batch_size"] // (2 * self.accumulation) < 2:  # batch norm needs two
                     raise RunFailed(
-                        say("The memory of {device} is too small even for two examples at a time. Choose a smaller "
-                            "picture size or a smaller source model.", device=self.told.machine.name),
+                        say(
+                            "The memory of {device} is too small even for two examples at a time. Choose a smaller "
+                            "picture size or a smaller source model.",
+                            device=self.told.machine.name,
+                        ),
                         code="out-of-memory",
-                    ) from error  # fmt: skip
+                    ) from error
             self.accumulation *= 2
             whole.write(self.folder / "memory.json", json.dumps({"accumulation": self.accumulation}))
             self.notes = [_halved(self.told.plan["batch_size"], self.accumulation)]
@@ -323,9 +389,13 @@ class _Arm:
 
 
 def _halved(batch: int, accumulation: int) -> Sentence:
-    return say("Memory ran out: batches of {batch} were computed in {parts} parts of {size}. The steps are the same, "
-               "but batch-norm statistics are those of the smaller parts.", batch=batch, parts=accumulation,
-               size=max(1, batch // accumulation))  # fmt: skip
+    return say(
+        "Memory ran out: batches of {batch} were computed in {parts} parts of {size}. The steps are the same, "
+        "but batch-norm statistics are those of the smaller parts.",
+        batch=batch,
+        parts=accumulation,
+        size=max(1, batch // accumulation),
+    )
 
 
 def _free() -> None:

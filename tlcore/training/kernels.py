@@ -31,9 +31,10 @@ def stepwise_attention(model: Any, device: str) -> Iterator[None]:
     there is none. The numbers are the same but for rounding.
     """
     fused = [
-        one for one in model.modules()
+        one
+        for one in model.modules()
         if hasattr(one, "set_attn_implementation") and one.config._attn_implementation == "sdpa"
-    ]  # fmt: skip
+    ]
     if fused and (device != "cpu" or model.input_size > LONGEST):
         fused = []
     for one in fused:

@@ -94,26 +94,46 @@ def train(told: Training) -> Trained:
         if stop or epoch == told.epochs:
             break
         if told.checkpoint.due():
-            told.checkpoint.save({
-                "model": model.state_dict(), "optimizer": optimizer.state_dict(), "hooks": hooks.state_dict(),
-                "best": best, "history": history, "epoch": epoch, "seconds": seconds,
-            })  # fmt: skip
+            told.checkpoint.save(
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "hooks": hooks.state_dict(),
+                    "best": best,
+                    "history": history,
+                    "epoch": epoch,
+                    "seconds": seconds,
+                }
+            )
     if best["state"] is not None:
         model.load_state_dict(best["state"])
     left = hooks.end(model)
     elapsed = time.monotonic() - begun
     found = Trained(
-        score=left.score or (best["score"][0], best["score"][1]), best_epoch=best["epoch"], epochs=epoch,
-        seconds=spent + elapsed, examples_per_second=round(count / elapsed, 1) if elapsed > 0 and count else None,
-        history=history, notes=[note.model_dump() for note in left.notes], measured=left.measured,
-    )  # fmt: skip
+        score=left.score or (best["score"][0], best["score"][1]),
+        best_epoch=best["epoch"],
+        epochs=epoch,
+        seconds=spent + elapsed,
+        examples_per_second=round(count / elapsed, 1) if elapsed > 0 and count else None,
+        history=history,
+        notes=[note.model_dump() for note in left.notes],
+        measured=left.measured,
+    )
     if told.keep:
         told.checkpoint.save({"model": model.state_dict(), "done": asdict(found)})
     return found
 
 
-def _epoch(told: Training, examples: Any, epoch: int, hooks: Running, accelerator: Any, autocast: Callable[[], Any],
-           optimizer: Any, clipped: list[Any]) -> tuple[float, int]:  # fmt: skip
+def _epoch(
+    told: Training,
+    examples: Any,
+    epoch: int,
+    hooks: Running,
+    accelerator: Any,
+    autocast: Callable[[], Any],
+    optimizer: Any,
+    clipped: list[Any],
+) -> tuple[float, int]:
     """Go through the examples once; the mean loss, and how many examples there were. A last part that is smaller than
     a batch is left out, unless it is all there is.
     """
@@ -177,8 +197,9 @@ def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
                 module.eval()
 
 
-def _groups(model: Any, parts: list[Part], trainable: set[str], rate: float,
-            phase: dict[str, Any]) -> list[dict[str, Any]]:  # fmt: skip
+def _groups(
+    model: Any, parts: list[Part], trainable: set[str], rate: float, phase: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; no decay of 1-d weights."""
     named = dict(model.named_parameters())
     groups = []
@@ -189,8 +210,9 @@ def _groups(model: Any, parts: list[Part], trainable: set[str], rate: float,
             these = [named[n] for n in part.parameters if n in named and (named[n].ndim <= 1) == flat]
             if these:
                 own = rate * phase["layer_decay"] ** depth
-                groups.append({"params": these, "lr": own, "top": own,
-                               "weight_decay": 0.0 if flat else phase["weight_decay"]})  # fmt: skip
+                groups.append(
+                    {"params": these, "lr": own, "top": own, "weight_decay": 0.0 if flat else phase["weight_decay"]}
+                )
     return groups
 
 

@@ -28,8 +28,9 @@ TRIAL = "pre-training"  # of its points: apart from the final trainings and the 
 SOURCE = "pre-trained"  # the folder of what it leaves
 
 
-def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any],
-               accumulation: int) -> dict[str, Any]:  # fmt: skip
+def begin_with(
+    told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any], accumulation: int
+) -> dict[str, Any]:
     """Load the body that a phase leaves into ``model``, whose head stays its own, doing the phase where that is not
     done. Returns what the report says of it: objective, set, examples, left_out, epochs, seconds, losses.
     """
@@ -44,12 +45,18 @@ def begin_with(told: Fitting, arm: str, folder: Path, model: Any, number: int, p
     losses = [point["train_loss"] for point in done.history if "train_loss" in point]
     given, seen = told.given[phase["stream"]], told.sets[phase["stream"]].info.n["train"]
     return {
-        "objective": phase["hooks"][0]["id"], "start": "source" if phase["pretrained"] else "random",
-        "set": given.info.name, "fingerprint": given.fingerprint, "examples": seen,
-        "left_out": given.info.n["train"] - seen, "epochs": done.epochs, "seconds": done.seconds, "losses": losses,
+        "objective": phase["hooks"][0]["id"],
+        "start": "source" if phase["pretrained"] else "random",
+        "set": given.info.name,
+        "fingerprint": given.fingerprint,
+        "examples": seen,
+        "left_out": given.info.n["train"] - seen,
+        "epochs": done.epochs,
+        "seconds": done.seconds,
+        "losses": losses,
         "notes": done.notes,
         "source": _packed(told, folder / SOURCE, model),
-    }  # fmt: skip
+    }
 
 
 def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, Any]:
@@ -59,25 +66,48 @@ def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, 
     return {name: value for name, value in state.items() if name not in own}
 
 
-def _train(told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any],
-           accumulation: int) -> None:  # fmt: skip
+def _train(
+    told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any], accumulation: int
+) -> None:
     """Do the phase, or go on with it; its end is in the checkpoint."""
     stream, watch, epochs = phase["stream"], told.watch, phase["epochs"]
-    watch.say(say("Pre-training on {name}", name=told.sets[stream].info.name), arm=arm, phase="pre-training", epoch=0,
-              epochs=epochs)  # fmt: skip
+    watch.say(
+        say("Pre-training on {name}", name=told.sets[stream].info.name),
+        arm=arm,
+        phase="pre-training",
+        epoch=0,
+        epochs=epochs,
+    )
 
     def on_epoch(epoch: int, seconds: float, **values: float) -> None:
         watch.now.update(epoch=epoch)
         watch.point(arm=arm, seed=0, trial=TRIAL, phase=number, epoch=epoch, seconds=seconds, **values)
 
     start = watch.done
-    loop.train(Training(
-        task=told.task, model=told.model(phase["pretrained"], 0), examples=told.examples, target=told.target,
-        phase=phase, rate=phase["rate"], epochs=epochs, patience=None, seed=0, batch_size=phase["batch_size"],
-        accumulation=accumulation, machine=told.machine, checkpoint=checkpoint, metric=told.metric,
-        minutes=told.plan["arms"][arm]["minutes"], streams={stream: _stream(told, phase)}, sets=told.sets, keep=True,
-        on_step=lambda n: watch.step(n, phase["views"]), on_epoch=on_epoch,
-    ))  # fmt: skip
+    loop.train(
+        Training(
+            task=told.task,
+            model=told.model(phase["pretrained"], 0),
+            examples=told.examples,
+            target=told.target,
+            phase=phase,
+            rate=phase["rate"],
+            epochs=epochs,
+            patience=None,
+            seed=0,
+            batch_size=phase["batch_size"],
+            accumulation=accumulation,
+            machine=told.machine,
+            checkpoint=checkpoint,
+            metric=told.metric,
+            minutes=told.plan["arms"][arm]["minutes"],
+            streams={stream: _stream(told, phase)},
+            sets=told.sets,
+            keep=True,
+            on_step=lambda n: watch.step(n, phase["views"]),
+            on_epoch=on_epoch,
+        )
+    )
     watch.finish(start + passes_once(told.plan, phase))
 
 

@@ -19,9 +19,17 @@ TOLERANCE = 1e-4  # relative to the largest output
 
 
 def pack_and_score(
-    task: Task, source: OpenSource, model: Any, labels: list[str], processor: dict[str, Any],
-    examples: Mapping[str, Any], folder: Path, kept: Mapping[str, np.ndarray] | None, device: str, batch_size: int,
-) -> tuple[dict[str, np.ndarray], float]:  # fmt: skip
+    task: Task,
+    source: OpenSource,
+    model: Any,
+    labels: list[str],
+    processor: dict[str, Any],
+    examples: Mapping[str, Any],
+    folder: Path,
+    kept: Mapping[str, np.ndarray] | None,
+    device: str,
+    batch_size: int,
+) -> tuple[dict[str, np.ndarray], float]:
     """Save the weights to ``folder/weights``, load them back, and give the reloaded model's outputs on every split; on
     all but the test set those of as many examples as the task judges after an epoch.
 

@@ -59,6 +59,12 @@ class Trained:
 
     def then(self, after: Trained) -> Trained:
         """This phase and the one that went on from it: the state is that of the later one."""
-        return replace(after, best_epoch=self.epochs + after.best_epoch, epochs=self.epochs + after.epochs,
-                       seconds=self.seconds + after.seconds, history=[*self.history, *after.history],
-                       notes=[*self.notes, *after.notes], measured={**self.measured, **after.measured})  # fmt: skip
+        return replace(
+            after,
+            best_epoch=self.epochs + after.best_epoch,
+            epochs=self.epochs + after.epochs,
+            seconds=self.seconds + after.seconds,
+            history=[*self.history, *after.history],
+            notes=[*self.notes, *after.notes],
+            measured={**self.measured, **after.measured},
+        )

@@ -35,9 +35,13 @@ def named(plan: Mapping[str, Any]) -> list[str]:
 
 
 def opened(
-    plan: Mapping[str, Any], task: Task, dataset: Dataset, sets: Mapping[str, Dataset], cache: Path,
+    plan: Mapping[str, Any],
+    task: Task,
+    dataset: Dataset,
+    sets: Mapping[str, Dataset],
+    cache: Path,
     source: OpenSource | None,
-) -> dict[str, Side]:  # fmt: skip
+) -> dict[str, Side]:
     """The side tasks of a run by name. ``sets`` are `further.apart` from its own examples; ``cache`` is that of the
     pictures.
     """
@@ -47,9 +51,14 @@ def opened(
         view = further.some_left(sets[name]) if own else dataset.with_labels(name)
         if empty := next((split for split in SPLITS if not view.info.n[split]), None):
             raise UnusableInput(
-                say("The further task {name} has no labelled example among those for {split}; it needs some in each "
-                    "split, with labels that training examples have too.", name=name, split=empty), code="side-empty",
-            )  # fmt: skip
+                say(
+                    "The further task {name} has no labelled example among those for {split}; it needs some in each "
+                    "split, with labels that training examples have too.",
+                    name=name,
+                    split=empty,
+                ),
+                code="side-empty",
+            )
         target = task.fit_target(view)
         examples = task.examples(view, plan["processor"], target, cache, source)
         found[name] = Side(view, target, examples, same_examples=not own)

@@ -51,17 +51,32 @@ class Watch:
 
     def point(self, *, arm: str, seed: int, trial: str, phase: int, epoch: int, seconds: float, **values: float):
         """One point of a curve, straight into the store."""
-        self.store.runs.add_points([
-            {"run_id": self.run_id, "arm": arm, "seed": seed, "trial": trial, "phase": phase, "epoch": epoch,
-             "seconds": round(seconds, 3), "values": values}
-        ])  # fmt: skip
+        self.store.runs.add_points(
+            [
+                {
+                    "run_id": self.run_id,
+                    "arm": arm,
+                    "seed": seed,
+                    "trial": trial,
+                    "phase": phase,
+                    "epoch": epoch,
+                    "seconds": round(seconds, 3),
+                    "values": values,
+                }
+            ]
+        )
 
     def _tell(self) -> None:
         share = min(0.99, self.done / self.total)
         self.progress(
-            share, self.sentence, **self.now, examples_per_second=self._rate(),
-            seconds_left=self._left(), device=self.device, memory=machine.peak_memory(self.plan["device"]),
-        )  # fmt: skip
+            share,
+            self.sentence,
+            **self.now,
+            examples_per_second=self._rate(),
+            seconds_left=self._left(),
+            device=self.device,
+            memory=machine.peak_memory(self.plan["device"]),
+        )
 
     def _rate(self) -> float | None:
         elapsed = time.monotonic() - self.stretch

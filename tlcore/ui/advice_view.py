@@ -70,11 +70,13 @@ def _choices(told: Advice, project: Project, dataset: Dataset) -> None:
     rows = []
     for one in told.choices:
         seconds = _seconds(project, dataset, one.strategy)
-        rows.append({
-            t("Strategy"): _title(one.strategy),
-            t("Expected accuracy"): f"**{score(one.expected)}** ({interval(one.interval)})",
-            t("About so long"): duration(seconds) if seconds else "–",
-        })  # fmt: skip
+        rows.append(
+            {
+                t("Strategy"): _title(one.strategy),
+                t("Expected accuracy"): f"**{score(one.expected)}** ({interval(one.interval)})",
+                t("About so long"): duration(seconds) if seconds else "–",
+            }
+        )
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         t(
@@ -135,39 +137,61 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
     shades = [[(i + end) / len(names), colour] for i, colour in enumerate(COLOURS.values()) for end in (0, 1)]
     figure = go.Figure(
         go.Heatmap(
-            x=MAP_SIZES, y=alike, z=[[names.index(name) for name in row] for row in advised], zmin=-0.5,
-            zmax=last + 0.5, colorscale=shades, opacity=0.35, showscale=False,
+            x=MAP_SIZES,
+            y=alike,
+            z=[[names.index(name) for name in row] for row in advised],
+            zmin=-0.5,
+            zmax=last + 0.5,
+            colorscale=shades,
+            opacity=0.35,
+            showscale=False,
             text=[[_title(name) for name in row] for row in advised],
             hovertemplate="%{text}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     points = rule.fitted(here.material)["points"]
     for name in names:
         for twin in (False, True):
             these = [p for p in points if p["best"] == name and p["scratch_better"] == twin]
             if these:
                 figure.add_scatter(
-                    x=[p["per_class"] for p in these], y=[p["similarity"] for p in these], mode="markers",
+                    x=[p["per_class"] for p in these],
+                    y=[p["similarity"] for p in these],
+                    mode="markers",
                     name=t("{strategy}; scratch better", strategy=_title(name)) if twin else _title(name),
-                    marker={"color": COLOURS[name], "size": 8, "symbol": "x" if twin else "circle",
-                            "line": {"width": 1, "color": "#444"}},
+                    marker={
+                        "color": COLOURS[name],
+                        "size": 8,
+                        "symbol": "x" if twin else "circle",
+                        "line": {"width": 1, "color": "#444"},
+                    },
                     hoverinfo="name",
-                )  # fmt: skip
+                )
     if here.similarity is not None and evidence.similarity is not None:
         low, high = evidence.similarity_interval or (evidence.similarity, evidence.similarity)
         figure.add_scatter(
-            x=[here.per_class], y=[evidence.similarity], mode="markers", name=t("Your project"),
+            x=[here.per_class],
+            y=[evidence.similarity],
+            mode="markers",
+            name=t("Your project"),
             marker={"color": "#cc79a7", "size": 16, "symbol": "diamond", "line": {"width": 2, "color": "#222"}},
-            error_y={"type": "data", "symmetric": False, "array": [high - evidence.similarity],
-                     "arrayminus": [evidence.similarity - low], "color": "#222"},
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [high - evidence.similarity],
+                "arrayminus": [evidence.similarity - low],
+                "color": "#222",
+            },
             hovertemplate=f"{number(here.per_class, 0)} · {number(evidence.similarity, 2)}<extra></extra>",
-        )  # fmt: skip
+        )
     figure.update_layout(
-        height=420, margin={"l": 8, "r": 8, "t": 30, "b": 8}, title={"text": title, "font_size": 14},
+        height=420,
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        title={"text": title, "font_size": 14},
         xaxis={"type": "log", "title": t("Training examples a class"), "tickvals": [4, 16, 64, 256, 1024]},
         yaxis={"title": t("Similarity to the source's data"), "range": [0, 1]},
         legend={"orientation": "h", "y": -0.25},
-    )  # fmt: skip
+    )
     return figure
 
 

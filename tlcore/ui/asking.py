@@ -47,9 +47,15 @@ def _knobs(kind: Kind, key: str) -> dict[str, float]:
     with st.container(horizontal=True):
         for knob in kind.knobs:
             chosen[knob.id] = st.number_input(
-                t(knob.title), knob.low, knob.high, knob.default, knob.step, key=f"knob-{knob.id}-{key}", width=200,
+                t(knob.title),
+                knob.low,
+                knob.high,
+                knob.default,
+                knob.step,
+                key=f"knob-{knob.id}-{key}",
+                width=200,
                 help=t(knob.help) if knob.help else None,
-            )  # fmt: skip
+            )
     return chosen
 
 

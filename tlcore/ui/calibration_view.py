@@ -29,13 +29,19 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _errors(told: dict[str, Any]) -> None:
-    names = {"ece": t("Expected calibration error"), "debiased": t("The same, chance taken off"),
-             "brier": t("Brier score")}  # fmt: skip
+    names = {
+        "ece": t("Expected calibration error"),
+        "debiased": t("The same, chance taken off"),
+        "brier": t("Brier score"),
+    }
     rows = [
-        {t("On test data"): title, t("Before"): _estimate(told["before"][key], key),
-         t("Calibrated"): _estimate(told["after"][key], key)}
+        {
+            t("On test data"): title,
+            t("Before"): _estimate(told["before"][key], key),
+            t("Calibrated"): _estimate(told["after"][key], key),
+        }
         for key, title in names.items()
-    ]  # fmt: skip
+    ]
     st.table(rows, border="horizontal", hide_index=True)
     change = told["change"]
     st.caption(

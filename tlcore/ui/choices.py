@@ -214,24 +214,44 @@ def _own_options(task: Task, had: dict[str, Any], key: str) -> dict[str, Any]:
     for name, (title, low, high, step) in numbers.items():
         if name in task.options:
             value = had.get(name)
-            chosen[name] = st.number_input(
-                title, low, high, None if value in (None, "auto") else value, step=step, placeholder=auto,
-                key=f"o-{name.partition('_')[0]}-{key}", help=_help(opts[name]),
-            ) or "auto"  # fmt: skip
+            chosen[name] = (
+                st.number_input(
+                    title,
+                    low,
+                    high,
+                    None if value in (None, "auto") else value,
+                    step=step,
+                    placeholder=auto,
+                    key=f"o-{name.partition('_')[0]}-{key}",
+                    help=_help(opts[name]),
+                )
+                or "auto"
+            )
     languages = {"source_language": t("Language of the sources"), "target_language": t("Language of the targets")}
     for name, title in languages.items():
         if name in task.options:
             value = had.get(name)
-            chosen[name] = st.text_input(
-                title, "" if value in (None, "auto") else value, placeholder=auto, max_chars=40,
-                key=f"o-{name.partition('_')[0]}-{key}", help=_help(opts[name]),
-            ).strip() or "auto"  # fmt: skip
+            chosen[name] = (
+                st.text_input(
+                    title,
+                    "" if value in (None, "auto") else value,
+                    placeholder=auto,
+                    max_chars=40,
+                    key=f"o-{name.partition('_')[0]}-{key}",
+                    help=_help(opts[name]),
+                ).strip()
+                or "auto"
+            )
     if "augmentation" in task.options:
         titles = {"auto": auto, "standard": t("standard"), "no-flip": t("no mirroring"), "none": t("none")}
         chosen["augmentation"] = st.selectbox(
-            t("Augmentation"), AUGMENTATIONS, key=f"o-augment-{key}", format_func=titles.__getitem__,
-            index=AUGMENTATIONS.index(had.get("augmentation", "auto")), help=_help(opts["augmentation"]),
-        )  # fmt: skip
+            t("Augmentation"),
+            AUGMENTATIONS,
+            key=f"o-augment-{key}",
+            format_func=titles.__getitem__,
+            index=AUGMENTATIONS.index(had.get("augmentation", "auto")),
+            help=_help(opts["augmentation"]),
+        )
     return chosen
 
 

@@ -38,17 +38,19 @@ def edit(task: str, rows: pd.DataFrame, file: Any, corrections: dict[str, str], 
     table = _table(part, file)
     names = part["id"].astype(str).tolist()
     if column:
-        table["label"] = [
-            shown(corrections.get(name) or was) for name, was in zip(names, part[column], strict=True)
-        ]  # fmt: skip
+        table["label"] = [shown(corrections.get(name) or was) for name, was in zip(names, part[column], strict=True)]
     table["out"] = [corrections.get(name) == "" for name in names]
     st.caption(
-        t("Click a label to change it, or tick what is to be left out. Changes are kept at once; the button below uses "
-          "them.")
+        t(
+            "Click a label to change it, or tick what is to be left out. Changes are kept at once; the button below "
+            "uses them."
+        )
         if column
-        else t("Tick what is to be left out. Ticks are kept at once; the button below uses them. What is wrong in an "
-               "example is put right in your file, in the row that is named here: upload it again then.")
-    )  # fmt: skip
+        else t(
+            "Tick what is to be left out. Ticks are kept at once; the button below uses them. What is wrong in an "
+            "example is put right in your file, in the row that is named here: upload it again then."
+        )
+    )
     edited = st.data_editor(
         table,
         key=f"editor-{key}-{place}-{page}",

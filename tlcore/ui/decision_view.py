@@ -31,19 +31,29 @@ def show(path: Path, report: dict[str, Any]) -> None:
     with st.expander(t("Where to draw the line between the two classes"), icon=":material/tune:"):
         if kept:
             st.markdown(
-                t("The bundle says “{label}” from a probability of {threshold} up.", label=plain(kept.positive),
-                  threshold=number(kept.threshold, 3))
-            )  # fmt: skip
+                t(
+                    "The bundle says “{label}” from a probability of {threshold} up.",
+                    label=plain(kept.positive),
+                    threshold=number(kept.threshold, 3),
+                )
+            )
         else:
             st.markdown(t("The bundle gives the likelier class."))
         positive = str(
             st.segmented_control(
-                t("The class that is looked for"), list(curves), default=list(curves)[-1], required=True,
-                key="decision-class", format_func=plain,
+                t("The class that is looked for"),
+                list(curves),
+                default=list(curves)[-1],
+                required=True,
+                key="decision-class",
+                format_func=plain,
             )
-        )  # fmt: skip
-        goals = {"f1": t("best F1"), "recall": t("find at least this share of them"),
-                 "cost": t("a missed one costs this many false alarms")}  # fmt: skip
+        )
+        goals = {
+            "f1": t("best F1"),
+            "recall": t("find at least this share of them"),
+            "cost": t("a missed one costs this many false alarms"),
+        }
         goal: Any = st.selectbox(t("Goal"), list(goals), format_func=goals.__getitem__, key="decision-goal", width=420)
         value = None
         if goal == "recall":
@@ -56,8 +66,15 @@ def show(path: Path, report: dict[str, Any]) -> None:
         else:
             _outcome(curves[positive], point)
         with st.container(horizontal=True):
-            if st.button(t("Keep this threshold in the bundle"), icon=":material/save:", key="decision-keep",
-                         disabled=point is None) and point:  # fmt: skip
+            if (
+                st.button(
+                    t("Keep this threshold in the bundle"),
+                    icon=":material/save:",
+                    key="decision-keep",
+                    disabled=point is None,
+                )
+                and point
+            ):
                 keep_decision(path, Decision(positive=positive, threshold=point["threshold"], goal=goal, value=value))
                 st.rerun()
             if st.button(t("Give the likelier class"), icon=":material/undo:", key="decision-drop", disabled=not kept):
@@ -69,11 +86,15 @@ def _outcome(curves: dict[str, Any], chosen: dict[str, Any]) -> None:
     """The chosen point on validation data, and what the same threshold gives on test data."""
     test = min(curves["test"], key=lambda p: abs(p["threshold"] - chosen["threshold"]))
     rows = [
-        {t("At {threshold}", threshold=number(chosen["threshold"], 3)): name, t("Precision"): score(point["precision"]),
-         t("Recall"): score(point["recall"]), "F1": score(point["f1"]),
-         "n": number(point["tp"] + point["fp"] + point["fn"] + point["tn"])}
+        {
+            t("At {threshold}", threshold=number(chosen["threshold"], 3)): name,
+            t("Precision"): score(point["precision"]),
+            t("Recall"): score(point["recall"]),
+            "F1": score(point["f1"]),
+            "n": number(point["tp"] + point["fp"] + point["fn"] + point["tn"]),
+        }
         for name, point in ((t("Validation, where it was chosen"), chosen), (t("Test"), test))
-    ]  # fmt: skip
+    ]
     st.table(rows, border="horizontal", hide_index=True)
 
 
@@ -88,19 +109,31 @@ def _labels(path: Path, report: dict[str, Any]) -> None:
         if kept is None:
             st.markdown(t("The bundle gives each label from one half up."))
         rows = [
-            {t("Label"): plain(row["label"]), t("Chosen threshold"): number(row["threshold"], 3),
-             t("Chosen for"): t("this label's F1") if row["own"] else t("micro-F1, shared"),
-             t("Validation texts with it"): number(row["n"]), t("F1 there"): score(row["f1"]),
-             t("F1 there with one half"): score(row["f1_half"])}
+            {
+                t("Label"): plain(row["label"]),
+                t("Chosen threshold"): number(row["threshold"], 3),
+                t("Chosen for"): t("this label's F1") if row["own"] else t("micro-F1, shared"),
+                t("Validation texts with it"): number(row["n"]),
+                t("F1 there"): score(row["f1"]),
+                t("F1 there with one half"): score(row["f1_half"]),
+            }
             for row in told["labels"]
-        ]  # fmt: skip
+        ]
         st.table(rows, border="horizontal", hide_index=True)
         with st.container(horizontal=True):
-            if st.button(t("Keep these thresholds in the bundle"), icon=":material/save:", key="thresholds-keep",
-                         disabled=kept is not None):  # fmt: skip
+            if st.button(
+                t("Keep these thresholds in the bundle"),
+                icon=":material/save:",
+                key="thresholds-keep",
+                disabled=kept is not None,
+            ):
                 keep_thresholds(path, [row["threshold"] for row in told["labels"]])
                 st.rerun()
-            if st.button(t("Give every label from one half up"), icon=":material/undo:", key="thresholds-drop",
-                         disabled=kept is None):  # fmt: skip
+            if st.button(
+                t("Give every label from one half up"),
+                icon=":material/undo:",
+                key="thresholds-drop",
+                disabled=kept is None,
+            ):
                 keep_thresholds(path, None)
                 st.rerun()

@@ -38,12 +38,20 @@ def figure(told: dict[str, list[list[float]]], names: tuple[str, str], title: st
     looks = (("source", charts.TRANSFER, "circle"), ("target", charts.TWIN, "diamond-open"))
     for (domain, colour, symbol), name in zip(looks, names, strict=True):
         drawn.add_scatter(
-            x=[x for x, _ in told[domain]], y=[y for _, y in told[domain]], mode="markers", name=name,
-            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75}, hoverinfo="name",
-        )  # fmt: skip
+            x=[x for x, _ in told[domain]],
+            y=[y for _, y in told[domain]],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75},
+            hoverinfo="name",
+        )
     hidden = {"visible": False}
     drawn.update_layout(
-        height=380, margin={"l": 8, "r": 8, "t": 40, "b": 8}, title={"text": title, "font_size": 14}, xaxis=hidden,
-        yaxis=hidden, legend={"orientation": "h"},
-    )  # fmt: skip
+        height=380,
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
+        title={"text": title, "font_size": 14},
+        xaxis=hidden,
+        yaxis=hidden,
+        legend={"orientation": "h"},
+    )
     return drawn

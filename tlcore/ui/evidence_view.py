@@ -161,13 +161,19 @@ def _size(size: Size, curve: LearningCurve | None) -> None:
     elif size.imbalance < 1.2:
         amount = t("{n} usable examples; the classes are about equally large.", n=size.usable)
     else:
-        amount = t("{n} usable examples; the largest class has {times} times the examples of the smallest.",
-                   n=size.usable, times=size.imbalance)  # fmt: skip
+        amount = t(
+            "{n} usable examples; the largest class has {times} times the examples of the smallest.",
+            n=size.usable,
+            times=size.imbalance,
+        )
     facts = [
         amount,
-        t("{exact} exact copies were set aside; {near} examples look almost the same as another one.",
-          exact=size.exact_duplicates, near=size.near_duplicates),
-    ]  # fmt: skip
+        t(
+            "{exact} exact copies were set aside; {near} examples look almost the same as another one.",
+            exact=size.exact_duplicates,
+            near=size.near_duplicates,
+        ),
+    ]
     st.markdown("\n".join(f"- {plain(fact)}" for fact in facts))
     if curve is None and size.per_class:
         st.caption(t("The learning curve needs at least 20 examples, and is drawn once everything was measured."))
@@ -189,21 +195,33 @@ def _curve(curve: LearningCurve, title: str) -> Any:
     import plotly.graph_objects as go
 
     def bars(points: list[Any]) -> dict[str, Any]:
-        return {"type": "data", "symmetric": False, "array": [max(0.0, p.interval[1] - p.value) for p in points],
-                "arrayminus": [max(0.0, p.value - p.interval[0]) for p in points]}  # fmt: skip
+        return {
+            "type": "data",
+            "symmetric": False,
+            "array": [max(0.0, p.interval[1] - p.value) for p in points],
+            "arrayminus": [max(0.0, p.value - p.interval[0]) for p in points],
+        }
 
     figure = go.Figure()
     n = np.geomspace(curve.points[0].n, curve.doubled.n, 60)
     fitted = np.clip(1 - (curve.fit["c"] + curve.fit["a"] * n ** -curve.fit["b"]), 0, 1)
     figure.add_scatter(x=n, y=fitted, mode="lines", name=t("fitted"), line={"color": charts.TRANSFER, "dash": "dot"})
     figure.add_scatter(
-        x=[round(p.n) for p in curve.points], y=[p.value for p in curve.points], mode="markers", name=t("measured"),
-        marker={"color": charts.TRANSFER, "size": 10}, error_y=bars(curve.points),
-    )  # fmt: skip
+        x=[round(p.n) for p in curve.points],
+        y=[p.value for p in curve.points],
+        mode="markers",
+        name=t("measured"),
+        marker={"color": charts.TRANSFER, "size": 10},
+        error_y=bars(curve.points),
+    )
     figure.add_scatter(
-        x=[curve.doubled.n], y=[curve.doubled.value], mode="markers", name=t("twice the labels, expected"),
-        marker={"color": charts.TWIN, "size": 12, "symbol": "diamond-open"}, error_y=bars([curve.doubled]),
-    )  # fmt: skip
+        x=[curve.doubled.n],
+        y=[curve.doubled.value],
+        mode="markers",
+        name=t("twice the labels, expected"),
+        marker={"color": charts.TWIN, "size": 12, "symbol": "diamond-open"},
+        error_y=bars([curve.doubled]),
+    )
     ticks = sorted({*(round(p.n) for p in curve.points), round(curve.doubled.n)})
     figure.update_layout(
         height=320,
@@ -225,9 +243,11 @@ def _similarity(evidence: Evidence) -> None:
         t(
             "Similarity of your data to what the source model knows: **{value}** (95 % interval {low} to {high}), on a "
             "scale from 0 (examples made by code) to 1 (its own kind of data).",
-            value=number(evidence.similarity, 2), low=number(low, 2), high=number(high, 2),
+            value=number(evidence.similarity, 2),
+            low=number(low, 2),
+            high=number(high, 2),
         )
-    )  # fmt: skip
+    )
     rows = [
         {
             t("Part"): t(PARTS[part.id][0]),
@@ -283,9 +303,12 @@ def _transferability(told: dict[str, Any]) -> None:
         rows.append({t("Estimate"): t(title), t("Value"): text, t("What it is"): t(what)})
     st.table(rows, border="horizontal", hide_index=True)
     st.caption(
-        t("From the features of {n} training and validation examples. A dash: the source has no head of its own, or it "
-          "was not measured yet.", n=told["n"])
-    )  # fmt: skip
+        t(
+            "From the features of {n} training and validation examples. A dash: the source has no head of its own, or "
+            "it was not measured yet.",
+            n=told["n"],
+        )
+    )
 
 
 def _noise(noise: LabelNoise, dataset: Dataset, probe: dict[str, Any] | None) -> None:
@@ -297,14 +320,19 @@ def _noise(noise: LabelNoise, dataset: Dataset, probe: dict[str, Any] | None) ->
             "{n} of {all} labels look doubtful ({share}; 95 % interval {interval}): a linear head that has not seen "
             "them would give another label. That is a reason to look, not a proof: where the classes are hard to tell "
             "apart, right labels are doubted too.",
-            n=noise.count, all=noise.examined, share=percent(noise.share), interval=interval(noise.interval),
+            n=noise.count,
+            all=noise.examined,
+            share=percent(noise.share),
+            interval=interval(noise.interval),
         )
-    )  # fmt: skip
+    )
     if probe:
         st.caption(
-            t("The head itself is right in {value} of the cases: the fewer, the less its doubt means.",
-              value=score(probe["value"]))
-        )  # fmt: skip
+            t(
+                "The head itself is right in {value} of the cases: the fewer, the less its doubt means.",
+                value=score(probe["value"]),
+            )
+        )
     import pandas as pd
 
     some = noise.suspects[:SHOWN]

@@ -13,8 +13,12 @@ from tlcore.words import say, t
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
-KINDS = {"source": ":material/hub:", "strategy": ":material/tune:", "scratch": ":material/restart_alt:",
-         "measure": ":material/straighten:"}  # fmt: skip
+KINDS = {
+    "source": ":material/hub:",
+    "strategy": ":material/tune:",
+    "scratch": ":material/restart_alt:",
+    "measure": ":material/straighten:",
+}
 ABOUT = {"evidence": say("Before training"), "training": say("In training")}
 
 
@@ -37,8 +41,9 @@ def show(project: Project, report: dict[str, Any]) -> None:
             return
         st.markdown(":gray[" + t("What to try next") + "]")
         for number, one in enumerate(told["suggestions"]):
-            if st.button(sentence(one["sentence"]), icon=KINDS.get(one["kind"], ":material/arrow_forward:"),
-                         key=f"next-{number}"):  # fmt: skip
+            if st.button(
+                sentence(one["sentence"]), icon=KINDS.get(one["kind"], ":material/arrow_forward:"), key=f"next-{number}"
+            ):
                 if one["draft"]:
                     change_draft(project, **one["draft"])
                 go("strategy")

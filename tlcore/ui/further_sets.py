@@ -68,8 +68,15 @@ def _widget(option: Option, value: Any, key: str) -> Any:
     if isinstance(option.default, bool):
         return st.toggle(title, value, key=key, help=help)
     kind = type(option.default)
-    return st.number_input(title, kind(option.low), kind(option.high), kind(value), key=key, help=help,
-                           **({} if kind is int else {"format": "%g", "step": option.high / 100}))  # fmt: skip
+    return st.number_input(
+        title,
+        kind(option.low),
+        kind(option.high),
+        kind(value),
+        key=key,
+        help=help,
+        **({} if kind is int else {"format": "%g", "step": option.high / 100}),
+    )
 
 
 def _set(project: Project, name: str, what: Sentence, *, needed: bool, either: bool = False) -> None:
@@ -102,9 +109,13 @@ def _given(project: Project, name: str, fingerprint: str) -> None:
     else:
         st.markdown(
             ":material/check_circle: "
-            + t("{name}: {n} examples ({fingerprint})", name=plain(info.name), n=number(sum(info.n.values())),
-                fingerprint=fingerprint)
-        )  # fmt: skip
+            + t(
+                "{name}: {n} examples ({fingerprint})",
+                name=plain(info.name),
+                n=number(sum(info.n.values())),
+                fingerprint=fingerprint,
+            )
+        )
         if info.set_aside:
             st.caption(t("Set aside: {n}", n=number(info.set_aside)))
     if st.button(t("Use another set"), key=f"further-drop-{name}", icon=":material/upload:"):
@@ -140,8 +151,14 @@ def _form(project: Project, name: str) -> None:
     task = find_task(str(project.draft.get("task")))
     st.caption(t(_what(name, task)))
     ways = {"file": t("A file"), "server": t("A path on the server"), "workspace": t("Data used before")}
-    way = st.segmented_control(t("Where are the examples?"), list(ways), format_func=ways.__getitem__, default="file",
-                               required=True, key=f"further-way-{name}")  # fmt: skip
+    way = st.segmented_control(
+        t("Where are the examples?"),
+        list(ways),
+        format_func=ways.__getitem__,
+        default="file",
+        required=True,
+        key=f"further-way-{name}",
+    )
     if way == "workspace":
         _used_before(project, name, task)
         return
@@ -150,8 +167,9 @@ def _form(project: Project, name: str) -> None:
         file = st.file_uploader(t("File"), key=f"further-file-{name}")
     else:
         path = st.text_input(t("Path on the server"), placeholder="/data/examples.zip", key=f"further-path-{name}")
-    if not st.button(t("Read it"), icon=":material/fact_check:", disabled=not (file or path.strip()),
-                     key=f"further-go-{name}"):  # fmt: skip
+    if not st.button(
+        t("Read it"), icon=":material/fact_check:", disabled=not (file or path.strip()), key=f"further-go-{name}"
+    ):
         return
     try:
         found = upload.keep([file], store().home / "tmp") if file else upload.server_path(path.strip())

@@ -134,8 +134,13 @@ def _of(told: dict[str, Any], name: str, total: str | None = None) -> str:
 
 
 def _phase(phase: Any) -> str:
-    names = {"extract": t("features"), "solve": t("head"), "train": t("training"), "search": t("rate search"),
-             "pre-training": t("pre-training")}  # fmt: skip
+    names = {
+        "extract": t("features"),
+        "solve": t("head"),
+        "train": t("training"),
+        "search": t("rate search"),
+        "pre-training": t("pre-training"),
+    }
     if isinstance(phase, dict):
         return read(phase)
     return names.get(str(phase), "" if phase is None else str(phase))

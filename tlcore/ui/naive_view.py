@@ -31,8 +31,12 @@ def show(report: dict[str, Any]) -> None:
         return
     rows, share = [], units.share(report)
     for one in entries:
-        row = {t("Baseline"): sentence(one["title"]), t("Score"): "–", t("Trained model minus baseline"): "–",
-               t("Beaten"): "–"}  # fmt: skip
+        row = {
+            t("Baseline"): sentence(one["title"]),
+            t("Score"): "–",
+            t("Trained model minus baseline"): "–",
+            t("Beaten"): "–",
+        }
         if one["value"] is not None:
             row |= {
                 t("Score"): f"**{units.value(one['value'], share)}** ({units.span(one['interval'], share)})",

@@ -39,22 +39,32 @@ def publish(run: Run) -> None:
         return
     st.markdown("**" + t("The pre-trained network") + "**")
     st.caption(
-        t("What was learned from {name} ({n} examples), without your labels: a source model for further runs.",
-          name=plain(told["set"]), n=number(told["examples"]))
-    )  # fmt: skip
+        t(
+            "What was learned from {name} ({n} examples), without your labels: a source model for further runs.",
+            name=plain(told["set"]),
+            n=number(told["examples"]),
+        )
+    )
     known = [m for m in store().models.all() if m.run_id == run.id and m.about.get("pre_training")]
     with st.container(horizontal=True):
         st.download_button(
-            t("Download it ({size})", size=size(path.stat().st_size)), path.read_bytes, f"{run.name}-{FILE}",
-            "application/zip", on_click="ignore", icon=":material/download:", key="pre-trained-download",
-        )  # fmt: skip
-        if not known and st.button(t("Publish the pre-trained model as a source"), icon=":material/publish:",
-                                   key="publish-pre-trained"):  # fmt: skip
+            t("Download it ({size})", size=size(path.stat().st_size)),
+            path.read_bytes,
+            f"{run.name}-{FILE}",
+            "application/zip",
+            on_click="ignore",
+            icon=":material/download:",
+            key="pre-trained-download",
+        )
+        if not known and st.button(
+            t("Publish the pre-trained model as a source"), icon=":material/publish:", key="publish-pre-trained"
+        ):
             _publish(run, path.stat().st_size)
             st.rerun()
     if known:
-        said = t("In the library as “{name}”; as a source: {ref}", name=plain(known[0].name),
-                 ref=f"`library/{known[0].id}`")  # fmt: skip
+        said = t(
+            "In the library as “{name}”; as a source: {ref}", name=plain(known[0].name), ref=f"`library/{known[0].id}`"
+        )
         st.success(said, icon=":material/local_library:")
 
 
@@ -66,8 +76,16 @@ def _publish(run: Run, size: int) -> None:
     about = {
         "pre_training": {name: told[name] for name in ABOUT},
         **{name: source.get(name) for name in ("licence", "architecture", "parameters")},
-        "source": source["id"], "bytes": size, "strategy": report["strategy"],
+        "source": source["id"],
+        "bytes": size,
+        "strategy": report["strategy"],
         "modality": (run.plan or {}).get("modality"),
-    }  # fmt: skip
-    store().models.publish(store().runs.folder(run.id) / FILE, name=t("{name}, pre-trained", name=run.name),
-                           owner=owner(), task=run.task, run_id=run.id, about=about)  # fmt: skip
+    }
+    store().models.publish(
+        store().runs.folder(run.id) / FILE,
+        name=t("{name}, pre-trained", name=run.name),
+        owner=owner(),
+        task=run.task,
+        run_id=run.id,
+        about=about,
+    )

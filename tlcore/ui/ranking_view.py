@@ -22,8 +22,11 @@ def show(project: Project, dataset: Dataset, source: str) -> None:
 
     rows = kept_ranking(store(), dataset.fingerprint, owner())
     job = store().jobs.newest("rank", {"dataset": dataset.fingerprint}, owner())
-    box = st.expander(t("Which source model suits these data?"), icon=":material/leaderboard:",
-                      expanded=len(rows) > 1 or (job is not None and jobview.live(job)))  # fmt: skip
+    box = st.expander(
+        t("Which source model suits these data?"),
+        icon=":material/leaderboard:",
+        expanded=len(rows) > 1 or (job is not None and jobview.live(job)),
+    )
     with box:
         if job is not None and jobview.live(job):
             jobview.watch(job, t("Stop ranking"), key="rank-cancel", title=t("Ranking the source models"))
@@ -58,9 +61,7 @@ def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
     for row in rows:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             if row["problem"] is not None:
-                st.markdown(
-                    f":material/block: **{plain(row['title'])}** · {sentence(row['problem'])}", width="stretch"
-                )  # fmt: skip
+                st.markdown(f":material/block: **{plain(row['title'])}** · {sentence(row['problem'])}", width="stretch")
                 continue
             place += 1
             st.markdown(f"**{place}. {plain(row['title'])}**  \n{_told(row)}", width="stretch")
@@ -70,12 +71,16 @@ def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
                 change_draft(project, source=row["id"])
                 st.rerun()
     st.caption(
-        t("In the order of the linear probe, nearest neighbours, LogME and H-score together: by how often a source "
-          "beats another. Intervals that overlap much mean that these data do not tell the sources apart.")
+        t(
+            "In the order of the linear probe, nearest neighbours, LogME and H-score together: by how often a source "
+            "beats another. Intervals that overlap much mean that these data do not tell the sources apart."
+        )
         if any(row["score"] is not None for row in rows)
-        else t("In the order of similarity: of what can be measured before training, this alone is there for a task "
-               "without classes. The pilot race, or two runs, tell more.")
-    )  # fmt: skip
+        else t(
+            "In the order of similarity: of what can be measured before training, this alone is there for a task "
+            "without classes. The pilot race, or two runs, tell more."
+        )
+    )
 
 
 def _told(row: dict[str, Any]) -> str:
@@ -84,7 +89,7 @@ def _told(row: dict[str, Any]) -> str:
     if probe:
         parts.append(
             t("linear probe {value} ({interval})", value=score(probe["value"]), interval=interval(probe["interval"]))
-        )  # fmt: skip
+        )
     if row["log_me"] is not None:
         parts.append(t("LogME {value}", value=number(row["log_me"], 3)))
     if row["similarity"] is not None:

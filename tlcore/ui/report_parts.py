@@ -43,15 +43,23 @@ PARTS = (
     Part("samples", lambda report: say("What it writes"), lambda run, report: samples_view.show(report), "samples"),
     Part("domains", lambda report: say("The two domains"), lambda run, report: domains_view.show(report), "domains"),
     Part("tasks", lambda report: say("Task by task"), lambda run, report: tasks_view.show(report), "tasks"),
-    Part("classes", lambda report: say("Classes") if report.get("confusion") else say("Labels"),
-         lambda run, report: verdicts.classes(report), "per_class"),
+    Part(
+        "classes",
+        lambda report: say("Classes") if report.get("confusion") else say("Labels"),
+        lambda run, report: verdicts.classes(report),
+        "per_class",
+    ),
     Part("errors", lambda report: say("Errors"), errors_view.show),
     Part("slices", lambda report: say("Where it is weak"), slices_view.show, "slices"),
     Part("naive", lambda report: say("Against the naive"), lambda run, report: naive_view.show(report)),
-    Part("calibration", lambda report: say("Calibration"), lambda run, report: calibration_view.show(report),
-         "calibration"),
+    Part(
+        "calibration",
+        lambda report: say("Calibration"),
+        lambda run, report: calibration_view.show(report),
+        "calibration",
+    ),
     Part("savings", lambda report: say("Label savings"), savings_view.show),
-)  # fmt: skip
+)
 
 
 def of(report: dict[str, Any]) -> dict[str, Part]:

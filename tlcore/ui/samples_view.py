@@ -22,9 +22,11 @@ def show(report: dict[str, Any]) -> None:
             for written in one["written"]:
                 st.caption(sentence(written["how"]))
                 for place, title, text in zip(
-                    st.columns(2), (t("The source model as it is"), t("The trained model")),
-                    (written["before"], written["after"]), strict=True,
-                ):  # fmt: skip
+                    st.columns(2),
+                    (t("The source model as it is"), t("The trained model")),
+                    (written["before"], written["after"]),
+                    strict=True,
+                ):
                     place.markdown(f":small[:gray[{title}]]  \n" + (_lines(text) or "–"))
             st.caption(t("What the text truly says"))
             st.markdown(_lines(one["truth"]))

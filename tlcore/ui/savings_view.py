@@ -90,9 +90,11 @@ def _measured(report: dict[str, Any], told: dict[str, Any]) -> None:
     title = t("Test score by number of labels")
     charts.show(figure(told, title, share=metric.share), "label-savings", title)
     st.caption(
-        t("Points: measured, with 95 % intervals. Lines: fitted power laws with 95 % bands; right of the dotted line "
-          "they are continued beyond what was measured.")
-    )  # fmt: skip
+        t(
+            "Points: measured, with 95 % intervals. Lines: fitted power laws with 95 % bands; right of the dotted line "
+            "they are continued beyond what was measured."
+        )
+    )
     st.table([_row(told, place, metric) for place in range(len(told["sizes"]))], border="horizontal", hide_index=True)
     st.caption(sentence(words["how"]))
 
@@ -138,27 +140,57 @@ def figure(told: dict[str, Any], title: str, *, share: bool) -> Any:
         arm, colour, dash = charts.ARMS[name]
         curve, points = told["arms"][name]["curve"], told["arms"][name]["points"]
         drawn.add_scatter(
-            x=curve["labels"] + curve["labels"][::-1], y=curve["high"] + curve["low"][::-1], fill="toself",
-            mode="lines", line={"width": 0}, fillcolor=colour, opacity=0.15, hoverinfo="skip", showlegend=False,
-        )  # fmt: skip
-        drawn.add_scatter(x=curve["labels"], y=curve["value"], mode="lines", name=t(arm),
-                          line={"color": colour, "dash": dash, "width": 2})  # fmt: skip
+            x=curve["labels"] + curve["labels"][::-1],
+            y=curve["high"] + curve["low"][::-1],
+            fill="toself",
+            mode="lines",
+            line={"width": 0},
+            fillcolor=colour,
+            opacity=0.15,
+            hoverinfo="skip",
+            showlegend=False,
+        )
         drawn.add_scatter(
-            x=[p["labels"] for p in points], y=[p["value"] for p in points], mode="markers", showlegend=False,
+            x=curve["labels"],
+            y=curve["value"],
+            mode="lines",
+            name=t(arm),
+            line={"color": colour, "dash": dash, "width": 2},
+        )
+        drawn.add_scatter(
+            x=[p["labels"] for p in points],
+            y=[p["value"] for p in points],
+            mode="markers",
+            showlegend=False,
             name=t("{arm}, measured", arm=arm),
             marker={"color": colour, "size": 10, "symbol": "circle" if name == "transfer" else "diamond-open"},
-            error_y={"type": "data", "symmetric": False, "color": colour,
-                     "array": [p["interval"][1] - p["value"] for p in points],
-                     "arrayminus": [p["value"] - p["interval"][0] for p in points]},
-        )  # fmt: skip
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "color": colour,
+                "array": [p["interval"][1] - p["value"] for p in points],
+                "arrayminus": [p["value"] - p["interval"][0] for p in points],
+            },
+        )
     equal = told["equal"]
     level = told["arms"]["transfer"]["points"][-1]["value"]
     end = equal["needed"] or told["limit"]
     drawn.add_vline(x=equal["labels"], line={"dash": "dot", "width": 1, "color": "gray"})
     drawn.add_annotation(
-        x=math.log10(end), y=level, ax=math.log10(equal["labels"]), ay=level, xref="x", yref="y", axref="x", ayref="y",
-        showarrow=True, arrowhead=2, arrowwidth=2, arrowcolor="gray", text="",
-    )  # fmt: skip
+        x=math.log10(end),
+        y=level,
+        ax=math.log10(equal["labels"]),
+        ay=level,
+        xref="x",
+        yref="y",
+        axref="x",
+        ayref="y",
+        showarrow=True,
+        arrowhead=2,
+        arrowwidth=2,
+        arrowcolor="gray",
+        text="",
+    )
     words = t("more than {n}", n=told["limit"]) if equal["needed"] is None else number(about(equal["needed"]), 0)
     drawn.add_annotation(x=math.log10(end), y=level, text=words, showarrow=False, yshift=14, xanchor="right")
     ticks = [*(p["labels"] for p in told["arms"]["twin"]["points"]), told["limit"]]
@@ -192,9 +224,13 @@ def _costs(run: Run, report: dict[str, Any]) -> None:
             t("Validation score, %"), 0.0, 100.0, round(100 * common, 1), 0.5, key=f"tts-score-{run.id}", width=220
         )
         power_draw = st.number_input(
-            t("Power of the machine, watts"), 1.0, 100_000.0, float(watts.get("value") or power.WATTS[device]),
-            key=f"tts-watts-{run.id}", width=220,
-        )  # fmt: skip
+            t("Power of the machine, watts"),
+            1.0,
+            100_000.0,
+            float(watts.get("value") or power.WATTS[device]),
+            key=f"tts-watts-{run.id}",
+            width=220,
+        )
         price = st.number_input(
             t("Price of a kWh"), 0.0, 1000.0, power.PRICE, 0.01, key=f"tts-price-{run.id}", width=220
         )
@@ -202,16 +238,22 @@ def _costs(run: Run, report: dict[str, Any]) -> None:
     titles = {"transfer": t("Transfer"), "twin": t("From scratch")}
     st.table(
         [_cost_row(titles[arm], one, power_draw, price) for arm, one in found.items()],
-        border="horizontal", hide_index=True,
-    )  # fmt: skip
-    how = {"nvml": t("read from the GPU (NVML) while the label savings were measured"),
-           "rapl": t("read from the processor (RAPL) while the label savings were measured")}  # fmt: skip
+        border="horizontal",
+        hide_index=True,
+    )
+    how = {
+        "nvml": t("read from the GPU (NVML) while the label savings were measured"),
+        "rapl": t("read from the processor (RAPL) while the label savings were measured"),
+    }
     source = how.get(str(watts.get("how"))) or t("an assumption: this machine does not tell its power")
     st.caption(
-        t("Score on validation data, mean seconds of one training over the seeds that reached it; the search of "
-          "settings is counted once, in the energy. The power is {source}; the price is an assumption. Change both to "
-          "what is true of yours.", source=source)
-    )  # fmt: skip
+        t(
+            "Score on validation data, mean seconds of one training over the seeds that reached it; the search of "
+            "settings is counted once, in the energy. The power is {source}; the price is an assumption. Change both "
+            "to what is true of yours.",
+            source=source,
+        )
+    )
 
 
 def _cost_row(title: str, one: dict[str, Any], watts: float, price: float) -> dict[str, str]:

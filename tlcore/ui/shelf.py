@@ -61,12 +61,17 @@ def _scored(task: str, about: dict[str, Any]) -> str:
     """A score that is no accuracy, by its name."""
     from tlcore import tasks
 
-    metric = next((one for known in tasks.TASKS if known.id == task for one in known.metrics
-                   if one.id == about["metric"]), None)  # fmt: skip
+    metric = next(
+        (one for known in tasks.TASKS if known.id == task for one in known.metrics if one.id == about["metric"]), None
+    )
     share = metric.share if metric else True
-    return t("{metric} {score} on {n} test examples ({interval})", metric=metric.title if metric else about["metric"],
-             score=units.value(about["value"], share), n=about.get("n_test"),
-             interval=units.span(about["interval"], share) if about.get("interval") else units.NOTHING)  # fmt: skip
+    return t(
+        "{metric} {score} on {n} test examples ({interval})",
+        metric=metric.title if metric else about["metric"],
+        score=units.value(about["value"], share),
+        n=about.get("n_test"),
+        interval=units.span(about["interval"], share) if about.get("interval") else units.NOTHING,
+    )
 
 
 def _card(model: Model) -> None:
@@ -94,8 +99,13 @@ def _card(model: Model) -> None:
             else _scored(model.task, about)
         )
     if told := about.get("pre_training"):
-        lines.append(t("A source model without a head, pre-trained on {name} ({n} examples)", name=plain(told["set"]),
-                       n=number(told["examples"])))  # fmt: skip
+        lines.append(
+            t(
+                "A source model without a head, pre-trained on {name} ({n} examples)",
+                name=plain(told["set"]),
+                n=number(told["examples"]),
+            )
+        )
     labels = [plain(short(str(label), 24)) for label in about.get("labels") or []]
     if labels:
         more = t(" and {n} more", n=len(labels) - 8) if len(labels) > 8 else ""

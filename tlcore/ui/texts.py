@@ -22,11 +22,33 @@ if TYPE_CHECKING:
 EXCERPT = 300  # characters of a text in a table
 ROWS = 25  # rows of a table at once
 # Columns that every text has, and what the columns that a task adds are called.
-NOT_SHOWN = ("id", "text", "label", "split", "group", "row", "sha256", "characters", "near", "language", "entities",
-             "turns", "ends", "spans", "answerable")  # fmt: skip
-OWN: dict[str, Sentence] = {"labels": say("Labels"), "marked": say("Entities"), "completion": say("Completion"),
-                            "document": say("Document"), "target": say("Target"), "question": say("Question"),
-                            "answer": say("Answer"), "title": say("Article")}  # fmt: skip
+NOT_SHOWN = (
+    "id",
+    "text",
+    "label",
+    "split",
+    "group",
+    "row",
+    "sha256",
+    "characters",
+    "near",
+    "language",
+    "entities",
+    "turns",
+    "ends",
+    "spans",
+    "answerable",
+)
+OWN: dict[str, Sentence] = {
+    "labels": say("Labels"),
+    "marked": say("Entities"),
+    "completion": say("Completion"),
+    "document": say("Document"),
+    "target": say("Target"),
+    "question": say("Question"),
+    "answer": say("Answer"),
+    "title": say("Article"),
+}
 
 
 class Pasted(io.BytesIO):
@@ -68,8 +90,11 @@ def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
     if way == "hub":
         return hub_name()
     first = next(reader for reader in readers if reader.example)
-    st.caption(t("Copied from a spreadsheet or a file: the first row names the columns.") if "," in first.example
-               else t(first.what))  # fmt: skip
+    st.caption(
+        t("Copied from a spreadsheet or a file: the first row names the columns.")
+        if "," in first.example
+        else t(first.what)
+    )
     pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder=f"{first.example}\n…")
     return {"files": [Pasted(pasted, first.suffixes[0])] if pasted.strip() else []}
 
@@ -127,14 +152,21 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
     if pages > 1:
         page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
     part = rows.iloc[(page - 1) * ROWS : page * ROWS]
-    told = {"label": part["label"]} if (part["label"] != "").any() else {
-        name: part[name].map(short) for name in own(rows)}  # fmt: skip
+    told = (
+        {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own(rows)}
+    )
     shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
     st.dataframe(
-        shown, hide_index=True, alt=t("Texts with their labels"),
-        column_config={"text": st.column_config.TextColumn(t("Text"), width="large"), "label": t("Label"),
-                       "row": t("Row"), **{name: t(OWN[name]) for name in told if name in OWN}},
-    )  # fmt: skip
+        shown,
+        hide_index=True,
+        alt=t("Texts with their labels"),
+        column_config={
+            "text": st.column_config.TextColumn(t("Text"), width="large"),
+            "label": t("Label"),
+            "row": t("Row"),
+            **{name: t(OWN[name]) for name in told if name in OWN},
+        },
+    )
 
 
 def own(rows: pd.DataFrame) -> list[str]:
@@ -162,27 +194,35 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
     )
     wanted = searched(key).lower()
     kept = [
-        one for one in worst
+        one
+        for one in worst
         if not wanted or wanted in " ".join(map(str, (one["text"], one["truth"], one["prediction"]))).lower()
-    ]  # fmt: skip
+    ]
     if not kept:
         st.caption(t("No error holds these words."))
         return []
-    shown = pd.DataFrame({
-        "text": [no_formula(" ".join(one["text"].split())) for one in kept],
-        "truth": [no_formula(str(one["truth"])) for one in kept],
-        "prediction": [no_formula(str(one["prediction"])) for one in kept],
-        "sure": [percent_or_dash(one[sure]) for one in kept], "row": [one["id"] for one in kept],
-    })  # fmt: skip
+    shown = pd.DataFrame(
+        {
+            "text": [no_formula(" ".join(one["text"].split())) for one in kept],
+            "truth": [no_formula(str(one["truth"])) for one in kept],
+            "prediction": [no_formula(str(one["prediction"])) for one in kept],
+            "sure": [percent_or_dash(one[sure]) for one in kept],
+            "row": [one["id"] for one in kept],
+        }
+    )
     st.dataframe(
-        shown, hide_index=True, row_height=70, alt=t("Errors of the model"),
+        shown,
+        hide_index=True,
+        row_height=70,
+        alt=t("Errors of the model"),
         column_config={
             "text": st.column_config.TextColumn(t("Text"), width=320 if graded else "large"),
             "truth": st.column_config.TextColumn(truth, width=200 if graded else None),
             "prediction": st.column_config.TextColumn(t("Prediction"), width=200 if graded else None),
-            "sure": t("Score") if graded else t("How sure"), "row": t("Row"),
+            "sure": t("Score") if graded else t("How sure"),
+            "row": t("Row"),
         },
-    )  # fmt: skip
+    )
     st.caption(
         t("Where the data are wrong, correct the example or leave it out on the Data page, and run again.")
         if graded

@@ -118,9 +118,10 @@ TABLE_OF_TEXTS = (
 BATCHES = {  # all others read texts
     "image": (say("Zip of pictures"), ["zip"]),
     "question-answering": (
-        say("Questions: a CSV, TSV or JSON lines with the columns context and question"), ["csv", "tsv", "jsonl"],
+        say("Questions: a CSV, TSV or JSON lines with the columns context and question"),
+        ["csv", "tsv", "jsonl"],
     ),
-}  # fmt: skip
+}
 
 
 def batch(run: Run) -> None:

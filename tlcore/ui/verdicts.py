@@ -135,13 +135,16 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
         epochs = [str(n) for n in cost.get("epochs") or [] if n is not None]
         lines = [
             t("Training: {time}", time=duration(cost.get("seconds"))),
-            *([t("of it once for all seeds, pre-training: {time}", time=duration(cost["seconds_once"]))]
-              if cost.get("seconds_once") else []),
+            *(
+                [t("of it once for all seeds, pre-training: {time}", time=duration(cost["seconds_once"]))]
+                if cost.get("seconds_once")
+                else []
+            ),
             t("Search of settings: {time}", time=duration(cost.get("seconds_search"))),
             t("Epochs of each seed: {epochs}", epochs=epochs) if epochs else t("No epochs: a head was solved"),
             t("Most memory: {size}", size=size(cost.get("peak_memory"))),
             t("On {device}, batches of {n}", device=plain(cost.get("device")), n=cost.get("batch_size")),
-        ]  # fmt: skip
+        ]
         st.caption("  \n".join(lines))
 
 

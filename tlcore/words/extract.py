@@ -65,9 +65,18 @@ def update(more: dict[str, str] | None = None) -> list[str]:
     """Write ``pt_BR.po`` anew, with ``more`` translations if given; returns what has none yet."""
     known = {**translations(), **(more or {})}
     who = "Transfer Learning Studio"
-    catalogue = Catalog(locale="pt_BR", project=who, version="0.1.0", msgid_bugs_address=who, fuzzy=False,
-                        last_translator=who, language_team="pt_BR", header_comment=_HEADER,
-                        creation_date=_BEGUN, revision_date=_BEGUN)  # fmt: skip
+    catalogue = Catalog(
+        locale="pt_BR",
+        project=who,
+        version="0.1.0",
+        msgid_bugs_address=who,
+        fuzzy=False,
+        last_translator=who,
+        language_team="pt_BR",
+        header_comment=_HEADER,
+        creation_date=_BEGUN,
+        revision_date=_BEGUN,
+    )
     missing = []
     for text, places in sentences().items():
         lines = [(place, 0) for place in sorted(places)]

@@ -43,8 +43,9 @@ class Classifier(Protocol):
         """One row as a file in ``folder/example``; its name."""
 
 
-def write(kind: Classifier, context: RunContext, calibration: Calibration, result: ArmResult,
-          folder: Path) -> dict[str, Any]:  # fmt: skip
+def write(
+    kind: Classifier, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path
+) -> dict[str, Any]:
     """model.onnx, labels, preprocessing and example; returns the figures of the comparison.
 
     Where the network cannot be written as ONNX there is no such file, and ``skipped`` says why.
@@ -80,22 +81,35 @@ def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
     inputs = bundle.prepared.feed([ready for _, ready in waiting])
     shares = probabilities(onnx.run(bundle.session, inputs), calibration)
     if shares.shape[1] != len(labels):
-        raise UnusableInput(say("The bundle names {labels} classes and its model gives {outputs}.",
-                                labels=len(labels), outputs=shares.shape[1]), code="bundle")  # fmt: skip
+        raise UnusableInput(
+            say(
+                "The bundle names {labels} classes and its model gives {outputs}.",
+                labels=len(labels),
+                outputs=shares.shape[1],
+            ),
+            code="bundle",
+        )
     for (name, _), row in zip(waiting, shares, strict=True):
         prediction, sure = said(row, labels, calibration)
         yield Row(name, prediction, sure, tuple(map(float, row)))
 
 
-def _example(kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration,
-             folder: Path) -> None:  # fmt: skip
+def _example(
+    kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration, folder: Path
+) -> None:
     """One test example and what the model says of it, so that an installation can be proved to work."""
     (folder / "example").mkdir()
     name = kind.example(context, row, folder)
     told = calibration.model_dump()
     shares = probabilities(logits, told)[0]
     prediction, sure = said(shares, context.target["labels"], told)
-    layout.write_json(folder / "example" / "expected.json", {
-        "input": name, "prediction": prediction, "confidence": sure,
-        "probability": [float(share) for share in shares], "tolerance": onnx.TOLERANCE,
-    })  # fmt: skip
+    layout.write_json(
+        folder / "example" / "expected.json",
+        {
+            "input": name,
+            "prediction": prediction,
+            "confidence": sure,
+            "probability": [float(share) for share in shares],
+            "tolerance": onnx.TOLERANCE,
+        },
+    )

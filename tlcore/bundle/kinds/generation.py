@@ -66,14 +66,35 @@ class Generation:
     labelled = False
     worker = True
     knobs = (
-        Knob("length", say("Length"), 1, 512, SETTINGS["length"], 1,
-             say("Tokens (parts of words) to write at most; about four letters each.")),
-        Knob("temperature", say("Temperature"), 0.0, 2.0, SETTINGS["temperature"], 0.1,
-             say("0 writes the likeliest word each time; the higher, the more varied and the less sensible.")),
-        Knob("top_p", say("Top-p"), 0.05, 1.0, SETTINGS["top_p"], 0.05,
-             say("Choose among the likeliest words that together have this share; 1: among all.")),
+        Knob(
+            "length",
+            say("Length"),
+            1,
+            512,
+            SETTINGS["length"],
+            1,
+            say("Tokens (parts of words) to write at most; about four letters each."),
+        ),
+        Knob(
+            "temperature",
+            say("Temperature"),
+            0.0,
+            2.0,
+            SETTINGS["temperature"],
+            0.1,
+            say("0 writes the likeliest word each time; the higher, the more varied and the less sensible."),
+        ),
+        Knob(
+            "top_p",
+            say("Top-p"),
+            0.05,
+            1.0,
+            SETTINGS["top_p"],
+            0.05,
+            say("Choose among the likeliest words that together have this share; 1: among all."),
+        ),
         Knob("seed", say("Seed"), 0, 1_000_000, SETTINGS["seed"], 1, say("The same seed writes the same text.")),
-    )  # fmt: skip
+    )
     confident = False
     reads = program.TEXTS
 
@@ -99,13 +120,21 @@ class Generation:
         model = context.task.load(result.weights, context.source.source, context.processor["size"]).eval()
         (folder / "example").mkdir()
         texts.KIND.example(context, {"text": prompt}, folder)
-        layout.write_json(folder / "example" / "expected.json", {
-            "input": texts.EXAMPLE, "prediction": prepared.written(model.net, prepared.one(prompt), SETTINGS),
-            "settings": SETTINGS,
-        })  # fmt: skip
-        return {"n": 0, "agrees": None, "skipped": say(
-            "A model that writes has no ONNX file: predict.py runs its weights with torch and transformers.",
-        ).model_dump()}  # fmt: skip
+        layout.write_json(
+            folder / "example" / "expected.json",
+            {
+                "input": texts.EXAMPLE,
+                "prediction": prepared.written(model.net, prepared.one(prompt), SETTINGS),
+                "settings": SETTINGS,
+            },
+        )
+        return {
+            "n": 0,
+            "agrees": None,
+            "skipped": say(
+                "A model that writes has no ONNX file: predict.py runs its weights with torch and transformers.",
+            ).model_dump(),
+        }
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         """What the model writes behind each prompt, by the bundle's settings."""
@@ -132,7 +161,7 @@ class Generation:
             "plain": "It goes on writing where the text stops.",
             "completion": "A prompt is followed by one line break, as in training; the completion begins behind it.",
             "chat": "A prompt is what a user says; `before` and `after` of `preprocessing.json` stand around it.",
-        }[context.processor["form"]]  # fmt: skip
+        }[context.processor["form"]]
         return (
             "```sh\npip install -r requirements.txt\n"
             "python predict.py --text 'how it begins' --length 64 --temperature 0.8 --top-p 0.95 --seed 0\n"

@@ -58,15 +58,16 @@ class Preprocessing(BaseModel):
         pair = (source.get("question"), source.get("context")) if isinstance(source, Mapping) else source
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
             raise UnusableInput(say("A question and a context are needed."), code="question")
-        question, context = (
-            one.replace("\x00", " ").encode("utf-8", "replace").decode().strip() for one in pair
-        )  # fmt: skip
+        question, context = (one.replace("\x00", " ").encode("utf-8", "replace").decode().strip() for one in pair)
         if not context:
             raise UnusableInput(say("Its context is empty."), code="question")
         if not question:
             raise UnusableInput(say("Its question is empty."), code="question")
-        return question, context, windows(self._tokenizer, [(question, context)], self.max_length, self.overlap,
-                                          self.question)[0]  # fmt: skip
+        return (
+            question,
+            context,
+            windows(self._tokenizer, [(question, context)], self.max_length, self.overlap, self.question)[0],
+        )
 
     def feed(self, ready: Sequence[Any]) -> Feed:
         rows = [window for _, _, every in ready for window in every]
@@ -85,8 +86,11 @@ class Questions:
     reads = program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
-        return {"kind": self.id, "max_length": processor["size"],
-                **{key: processor[key] for key in ("overlap", "question", "pad")}}  # fmt: skip
+        return {
+            "kind": self.id,
+            "max_length": processor["size"],
+            **{key: processor[key] for key in ("overlap", "question", "pad")},
+        }
 
     def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         from tlcore.sources.opening.tokens import open_tokenizer
@@ -202,8 +206,13 @@ def _export(model: Any, path: Path) -> None:
     mask[1, 4:] = 0
     kinds[:, :3] = 0
     free = {0: "n", 1: "t"}
-    onnx.export(Apart(), (ids, mask, kinds), path, {name: free for name in ("ids", "mask", "kinds")},
-                {name: free for name in OUTPUTS})  # fmt: skip
+    onnx.export(
+        Apart(),
+        (ids, mask, kinds),
+        path,
+        {name: free for name in ("ids", "mask", "kinds")},
+        {name: free for name in OUTPUTS},
+    )
 
 
 def _by_onnx(session: Any, ids: np.ndarray, mask: np.ndarray, kinds: np.ndarray) -> np.ndarray:
@@ -223,15 +232,21 @@ def _by_torch(model: Any) -> Callable[..., np.ndarray]:
     return run
 
 
-def _answers(run: Callable[..., np.ndarray], prepared: Preprocessing,
-             ready: Sequence[Any]) -> list[tuple[str, tuple[int, int], float]]:  # fmt: skip
+def _answers(
+    run: Callable[..., np.ndarray], prepared: Preprocessing, ready: Sequence[Any]
+) -> list[tuple[str, tuple[int, int], float]]:
     """(answer, its place, confidence) of each question that was made ready."""
     found = answers(run, [every for _, _, every in ready], prepared.model_dump(), prepared._answering.model_dump())
     return [(*said(one[1], *best[:3]), float(best[3])) for one, best in zip(ready, found, strict=True)]
 
 
-def _agreement(run: Callable[..., np.ndarray], torch_says: Callable[..., np.ndarray], prepared: Preprocessing,
-               ready: Sequence[Any], scored: np.ndarray) -> dict[str, Any]:  # fmt: skip
+def _agreement(
+    run: Callable[..., np.ndarray],
+    torch_says: Callable[..., np.ndarray],
+    prepared: Preprocessing,
+    ready: Sequence[Any],
+    scored: np.ndarray,
+) -> dict[str, Any]:
     """How far ONNX and torch are apart in the logits of real test questions, and whether they, and what the report was
     scored from, give the same answers.
     """
@@ -240,14 +255,20 @@ def _agreement(run: Callable[..., np.ndarray], torch_says: Callable[..., np.ndar
         given = [*prepared.feed([one]).values()]
         apart = max(apart, float(np.abs(run(*given) - torch_says(*given)).max()))
     ours, theirs = ([one[:2] for one in _answers(how, prepared, ready)] for how in (torch_says, run))
-    report = [said(one[1], int(row["start"]), int(row["end"]), bool(row["none"])) for one, row in
-              zip(ready, scored, strict=True)]  # fmt: skip
+    report = [
+        said(one[1], int(row["start"]), int(row["end"]), bool(row["none"]))
+        for one, row in zip(ready, scored, strict=True)
+    ]
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
     return {
-        "n": len(ready), "max_difference": apart, "same_class": same,
+        "n": len(ready),
+        "max_difference": apart,
+        "same_class": same,
         "same_class_report": sum(a == b for a, b in zip(theirs, report, strict=True)),
-        "tolerance": onnx.TOLERANCE, "agrees": apart <= onnx.TOLERANCE and same == len(ready), "opset": onnx.OPSET,
-    }  # fmt: skip
+        "tolerance": onnx.TOLERANCE,
+        "agrees": apart <= onnx.TOLERANCE and same == len(ready),
+        "opset": onnx.OPSET,
+    }
 
 
 def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, folder: Path) -> None:
@@ -256,9 +277,15 @@ def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, 
     with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([["context", "question"], [cell(one[1]), cell(one[0])]])
     words, _, sure = _answers(run, prepared, [one])[0]
-    layout.write_json(folder / "example" / "expected.json", {
-        "input": EXAMPLE, "prediction": words, "confidence": sure, "tolerance": onnx.TOLERANCE,
-    })  # fmt: skip
+    layout.write_json(
+        folder / "example" / "expected.json",
+        {
+            "input": EXAMPLE,
+            "prediction": words,
+            "confidence": sure,
+            "tolerance": onnx.TOLERANCE,
+        },
+    )
 
 
 def _translated(reason: str) -> Sentence:

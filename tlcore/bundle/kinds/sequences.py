@@ -72,22 +72,41 @@ class Sequences:
     things = "texts"
     weights = layout.PAIR_WEIGHTS
     needed = (
-        *layout.NEEDED, "model.safetensors", "config.json", tokens.TOKENIZER, pair_tokens.TARGET,
-    )  # fmt: skip
+        *layout.NEEDED,
+        "model.safetensors",
+        "config.json",
+        tokens.TOKENIZER,
+        pair_tokens.TARGET,
+    )
     labelled = False
     worker = True
     knobs = (
-        Knob("beams", say("Beams"), 1, 8, 1, 1, say("How many texts are followed at once, of which the likeliest is "
-                                                    "given; 1 takes the likeliest token each time.")),
-    )  # fmt: skip
+        Knob(
+            "beams",
+            say("Beams"),
+            1,
+            8,
+            1,
+            1,
+            say(
+                "How many texts are followed at once, of which the likeliest is "
+                "given; 1 takes the likeliest token each time."
+            ),
+        ),
+    )
     confident = False
     reads = program.TEXTS
     named = staticmethod(texts.KIND.named)
     done = staticmethod(texts.KIND.done)
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
-        return {"kind": "seq2seq", "max_length": processor["size"], "most": processor["target"],
-                "pad": processor["pad"], "prefix": processor["prefix"]}  # fmt: skip
+        return {
+            "kind": "seq2seq",
+            "max_length": processor["size"],
+            "most": processor["target"],
+            "pad": processor["pad"],
+            "prefix": processor["prefix"],
+        }
 
     def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         made = Preprocessing.model_validate_json(told)

@@ -93,10 +93,16 @@ class Tokens:
             facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
         (folder / "example").mkdir()
         ((found, sure),) = prepared.found(ready[:1], ours[0][:1])
-        layout.write_json(folder / "example" / "expected.json", {
-            "input": texts.KIND.example(context, rows.iloc[chosen[0]], folder),
-            "prediction": shown(ready[0][0], found), "confidence": sure, "entities": found, "tolerance": onnx.TOLERANCE,
-        })  # fmt: skip
+        layout.write_json(
+            folder / "example" / "expected.json",
+            {
+                "input": texts.KIND.example(context, rows.iloc[chosen[0]], folder),
+                "prediction": shown(ready[0][0], found),
+                "confidence": sure,
+                "entities": found,
+                "tolerance": onnx.TOLERANCE,
+            },
+        )
         return facts
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
@@ -172,16 +178,23 @@ def _by_torch(model: Any, feed: Feed) -> np.ndarray:
         return model.each(*(torch.from_numpy(value) for value in feed.values())).float().numpy()
 
 
-def _agreement(prepared: Preprocessing, ready: Sequence[Any], ours: Sequence[np.ndarray],
-               theirs: Sequence[np.ndarray]) -> dict[str, Any]:  # fmt: skip
+def _agreement(
+    prepared: Preprocessing, ready: Sequence[Any], ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
+) -> dict[str, Any]:
     """How far ONNX and torch are apart on tokens of real test texts, and on how many texts both find the same."""
     apart, same = 0.0, 0
     for part, mine, its in zip(_parts(ready), ours, theirs, strict=True):
         real = prepared.feed(part)["mask"] > 0
         apart = max(apart, float(np.abs(mine - its)[real].max()))
         same += sum(a[0] == b[0] for a, b in zip(prepared.found(part, mine), prepared.found(part, its), strict=True))
-    return {"n": len(ready), "max_difference": apart, "same_class": same, "tolerance": onnx.TOLERANCE,
-            "agrees": apart <= onnx.TOLERANCE and same == len(ready), "opset": onnx.OPSET}  # fmt: skip
+    return {
+        "n": len(ready),
+        "max_difference": apart,
+        "same_class": same,
+        "tolerance": onnx.TOLERANCE,
+        "agrees": apart <= onnx.TOLERANCE and same == len(ready),
+        "opset": onnx.OPSET,
+    }
 
 
 def _parts(ready: Sequence[Any]) -> list[Sequence[Any]]:

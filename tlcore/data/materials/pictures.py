@@ -24,8 +24,22 @@ from tlcore.words import Sentence, say
 if TYPE_CHECKING:
     from tlcore.data.trees import Tree
 
-COLUMNS = ("id", "file", "sha256", "label", "split", "group", "row", "width", "height", "bytes", "grey", "rotated",
-           "converted", "near")  # fmt: skip
+COLUMNS = (
+    "id",
+    "file",
+    "sha256",
+    "label",
+    "split",
+    "group",
+    "row",
+    "width",
+    "height",
+    "bytes",
+    "grey",
+    "rotated",
+    "converted",
+    "near",
+)
 
 
 class Pictures:
@@ -34,8 +48,9 @@ class Pictures:
     def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         return UnusableInput(
             say("{file} holds neither pictures in folders nor a table of pictures and labels.", file=file),
-            code="no-pictures", file=file,
-        )  # fmt: skip
+            code="no-pictures",
+            file=file,
+        )
 
     def nothing_usable(self, file: str) -> Sentence:
         return say("{file} holds no picture with a label.", file=file)
@@ -78,8 +93,12 @@ class Pictures:
             rows["group"] = by_pattern(group, rows["id"])
         rows = rows.reset_index(drop=True)
         findings += [
-            *said, *near_said, *task.check(rows), *check_groups(rows, group), *check_pictures(rows),
-        ]  # fmt: skip
+            *said,
+            *near_said,
+            *task.check(rows),
+            *check_groups(rows, group),
+            *check_pictures(rows),
+        ]
         return rows, aside + copies, findings
 
     def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
@@ -89,12 +108,26 @@ class Pictures:
 def _rows(kept: list[Kept]) -> pd.DataFrame:
     rows = pd.DataFrame(
         [
-            (k.raw.id, k.file, k.sha256, k.raw.label, k.raw.split, k.raw.group, k.raw.row, k.width, k.height, k.size,
-             k.grey, k.rotated, k.converted, None)
+            (
+                k.raw.id,
+                k.file,
+                k.sha256,
+                k.raw.label,
+                k.raw.split,
+                k.raw.group,
+                k.raw.row,
+                k.width,
+                k.height,
+                k.size,
+                k.grey,
+                k.rotated,
+                k.converted,
+                None,
+            )
             for k in kept
         ],
         columns=list(COLUMNS),
-    ).astype({"split": object, "group": object, "near": object, "row": "Int64"})  # fmt: skip
+    ).astype({"split": object, "group": object, "near": object, "row": "Int64"})
     rows = rows.astype({c: object for c in ("split", "group", "near")}).where(rows.notna(), None)
     rows = rows.astype({"row": "Int64", "grey": bool, "rotated": bool, "converted": bool})
     also = list(kept[0].raw.more) if kept else []

@@ -29,11 +29,20 @@ MOST = 5_000_000
 OVERLAP = 13  # words
 SAID = ("text", "target", "completion")  # columns of what an example says
 LONG = 2_000  # characters: about 500 words, more than most models read
-SCHEMA = pa.schema([
-    ("id", pa.string()), ("text", pa.string()), ("sha256", pa.string()), ("same", pa.int64()), ("label", pa.string()),
-    ("truth", pa.string()),
-    ("split", pa.string()), ("group", pa.string()), ("row", pa.int64()), ("characters", pa.int32()),
-])  # fmt: skip
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("sha256", pa.string()),
+        ("same", pa.int64()),
+        ("label", pa.string()),
+        ("truth", pa.string()),
+        ("split", pa.string()),
+        ("group", pa.string()),
+        ("row", pa.int64()),
+        ("characters", pa.int32()),
+    ]
+)
 NOT_WORDS = re.compile(r"[\W_]+")
 GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 read as something else
 WORDS = duplicates.Words(
@@ -71,8 +80,9 @@ class Texts:
     def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         return UnusableInput(
             say("{file} holds nothing that this task reads, which is: {formats}.", file=file, formats=list(wanted)),
-            code="no-texts", file=file,
-        )  # fmt: skip
+            code="no-texts",
+            file=file,
+        )
 
     def nothing_usable(self, file: str) -> Sentence:
         return say("{file} holds no text with a label.", file=file)
@@ -96,8 +106,9 @@ class Texts:
             if n > MOST:
                 raise UnusableInput(
                     say("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
-                    code="too-many-rows", file=tree.origin,
-                )  # fmt: skip
+                    code="too-many-rows",
+                    file=tree.origin,
+                )
             if n == 1:
                 schema = pa.schema([*SCHEMA, *((name, pa.string()) for name in item.more)])
             waiting.append(_row(item))
@@ -136,9 +147,15 @@ class Texts:
         rows["near"] = whole.map(dict(zip(whole[once], near, strict=True)))
         rows["language"] = languages.column(rows["text"])
         findings += [
-            *said, *near_said, *languages.findings(rows), *task.check(rows),
-            *check_groups(rows, group), *_lengths(rows), *_garbled(rows), *personal.of_rows(rows),
-        ]  # fmt: skip
+            *said,
+            *near_said,
+            *languages.findings(rows),
+            *task.check(rows),
+            *check_groups(rows, group),
+            *_lengths(rows),
+            *_garbled(rows),
+            *personal.of_rows(rows),
+        ]
         return rows, aside + copies, findings
 
     def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
@@ -183,11 +200,18 @@ def _row(item: RawText) -> dict[str, Any]:
     same = hashlib.blake2b(normalised(item.same or item.text).encode(), digest_size=8).digest()
     whole = "\x1f".join([item.text, *item.more.values()])
     return {
-        **item.more, "id": item.id, "text": item.text, "sha256": hashlib.sha256(whole.encode()).hexdigest(),
-        "same": int.from_bytes(same, "big", signed=True), "label": item.label, "truth": item.truth,
+        **item.more,
+        "id": item.id,
+        "text": item.text,
+        "sha256": hashlib.sha256(whole.encode()).hexdigest(),
+        "same": int.from_bytes(same, "big", signed=True),
+        "label": item.label,
+        "truth": item.truth,
         "split": item.split,
-        "group": item.group, "row": item.row, "characters": len(item.text),
-    }  # fmt: skip
+        "group": item.group,
+        "row": item.row,
+        "characters": len(item.text),
+    }
 
 
 def _garbled(rows: pd.DataFrame) -> list[Finding]:
@@ -196,13 +220,16 @@ def _garbled(rows: pd.DataFrame) -> list[Finding]:
         return []
     return [
         Finding(
-            level="warning", code="garbled", count=len(found), examples=found["id"].head(10).tolist(),
+            level="warning",
+            code="garbled",
+            count=len(found),
+            examples=found["id"].head(10).tolist(),
             sentence=say(
                 "Texts with signs of a wrong encoding, such as {signs}: {n}.", signs=["Ã©", "�"], n=len(found)
             ),
             fix=say("Save the table as UTF-8 and upload it again."),
         )
-    ]  # fmt: skip
+    ]
 
 
 def _lengths(rows: pd.DataFrame) -> list[Finding]:
@@ -211,13 +238,17 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
         return []
     return [
         Finding(
-            level="note", code="long-texts", count=len(long), examples=long["id"].head(10).tolist(),
+            level="note",
+            code="long-texts",
+            count=len(long),
+            examples=long["id"].head(10).tolist(),
             sentence=say(
-                "Texts longer than {limit} characters: {n}. The plan says how much of a long text is read.", limit=LONG,
+                "Texts longer than {limit} characters: {n}. The plan says how much of a long text is read.",
+                limit=LONG,
                 n=len(long),
             ),
         )
-    ]  # fmt: skip
+    ]
 
 
 MATERIAL = Texts()

@@ -23,10 +23,19 @@ COLUMNS = {
 }
 TITLES = {"messages": say("messages")}
 ROLES = {
-    "system": "system", "developer": "system", "user": "user", "human": "user", "usuário": "user", "usuario": "user",
-    "prompter": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant", "bot": "assistant",
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "usuário": "user",
+    "usuario": "user",
+    "prompter": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
     "assistente": "assistant",
-}  # fmt: skip
+}
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 MOST = 500  # messages
 
@@ -56,8 +65,9 @@ class Chats:
         return every_row(tree, SUFFIXES, {}, group, each_by(COLUMNS, TITLES, _row), least=1)
 
 
-def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],
-         split: str | None) -> RawText | Sentence:  # fmt: skip
+def _row(
+    table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str], split: str | None
+) -> RawText | Sentence:
     turns = messages(cells.get(mapped["messages"]))
     if isinstance(turns, Sentence):
         return turns
@@ -81,8 +91,11 @@ def messages(given: Any) -> list[dict[str, str]] | Sentence:
         named = str(message.get("role", message.get("from", "")) or "").strip()
         role = ROLES.get(named.lower())
         if role is None:
-            return say("Its message {place} is of the role {role}; known are system, user and assistant.", place=place,
-                       role=short(named) or "–")  # fmt: skip
+            return say(
+                "Its message {place} is of the role {role}; known are system, user and assistant.",
+                place=place,
+                role=short(named) or "–",
+            )
         content = _content(message.get("content", message.get("value")))
         if content is None:
             return say("Its message {place} has a content that is not text.", place=place)

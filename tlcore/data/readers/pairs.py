@@ -20,8 +20,25 @@ from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
 SOURCES = ("source", "src", "input", "document", "article", "original", "dialogue", "origem", "fonte", "artigo")
-TARGETS = ("target", "tgt", "trg", "output", "translation", "summary", "highlights", "reference", "ref", "abstract",
-           "tradução", "traducao", "resumo", "alvo", "destino", "sumário", "sumario")  # fmt: skip
+TARGETS = (
+    "target",
+    "tgt",
+    "trg",
+    "output",
+    "translation",
+    "summary",
+    "highlights",
+    "reference",
+    "ref",
+    "abstract",
+    "tradução",
+    "traducao",
+    "resumo",
+    "alvo",
+    "destino",
+    "sumário",
+    "sumario",
+)
 NAMES = {
     "source": (*SOURCES, "text", "texto", "sourcetext", "entrada", "content", "body"),
     "target": (*TARGETS, "targettext", "saída", "saida", "headline", "tldr"),
@@ -71,8 +88,9 @@ class Pairs:
             yield from _lines(tree, columns)
 
 
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+def _rows(
+    table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+) -> Iterator[RawText | SetAside | Finding]:
     mapped = chosen(table, {**_in_order(table, columns, group), **columns}, group, NAMES, TITLES)
     yield told(table.name, mapped)
     for number, cells, problem in table.rows():
@@ -94,8 +112,9 @@ def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> di
     return {}
 
 
-def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
-         split: str | None) -> RawText | Sentence:  # fmt: skip
+def _row(
+    table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None
+) -> RawText | Sentence:
     """One row of the table as an example, or why it cannot be one."""
     if split is None and "split" in mapped:
         said = tidy_label(cells.get(mapped["split"]))
@@ -106,8 +125,9 @@ def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
     return _pair(f"{table}:{number}", cells.get(mapped["source"]), cells.get(mapped["target"]), split, group, number)
 
 
-def _pair(id_: str, source: object, target: object, split: str | None, group: str | None,
-          number: int) -> RawText | Sentence:  # fmt: skip
+def _pair(
+    id_: str, source: object, target: object, split: str | None, group: str | None, number: int
+) -> RawText | Sentence:
     found: dict[str, str] = {}
     for side, given in (("source", source), ("target", target)):
         if isinstance(given, dict | list | tuple | bytes):
@@ -116,8 +136,12 @@ def _pair(id_: str, source: object, target: object, split: str | None, group: st
         if not found[side]:
             return say("Its {side} is empty.", side=TITLES[side])
         if len(found[side]) > MAX_CELL:
-            return say("Its {side} is longer than {limit} characters. Where that is not so, a quotation mark in it may "
-                       "never be closed.", side=TITLES[side], limit=MAX_CELL)  # fmt: skip
+            return say(
+                "Its {side} is longer than {limit} characters. Where that is not so, a quotation mark in it may "
+                "never be closed.",
+                side=TITLES[side],
+                limit=MAX_CELL,
+            )
     return RawText(id_, found["source"], "", split, group, number, more={"target": found["target"]})
 
 
@@ -151,36 +175,52 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAsid
         stems = {stem: {code: name for code, name in of.items() if code in wanted} for stem, of in stems.items()}
     if crowded := next((of for stem, of in stems.items() if len(of) > 2), None):
         raise UnusableInput(
-            say("There are more than two languages: {codes}. Say which is the source and which the target.",
-                codes=sorted(crowded)),
-            code="several-languages", file=tree.origin,
-        )  # fmt: skip
+            say(
+                "There are more than two languages: {codes}. Say which is the source and which the target.",
+                codes=sorted(crowded),
+            ),
+            code="several-languages",
+            file=tree.origin,
+        )
     pairs = {stem: of for stem, of in stems.items() if len(of) == 2}
     if not pairs:
         raise UnusableInput(
-            say("{file} holds no two text files that belong together: their names must differ only in the language or "
-                "in source and target, as train.en and train.pt. Files: {files}.", file=tree.origin,
-                files=[short(name) for name in list(tree.entries)[:10]]),
-            code="no-pairs", file=tree.origin,
-        )  # fmt: skip
+            say(
+                "{file} holds no two text files that belong together: their names must differ only in the language or "
+                "in source and target, as train.en and train.pt. Files: {files}.",
+                file=tree.origin,
+                files=[short(name) for name in list(tree.entries)[:10]],
+            ),
+            code="no-pairs",
+            file=tree.origin,
+        )
     splits = {stem: Side(stem, "").split for stem in pairs}
     if len(pairs) > 1 and "train" not in splits.values():
         raise UnusableInput(
-            say("{file} holds several pairs of files, and none is named train: {files}.", file=tree.origin,
-                files=[" + ".join(of.values()) for of in pairs.values()][:10]),
-            code="several-tables", file=tree.origin,
-        )  # fmt: skip
+            say(
+                "{file} holds several pairs of files, and none is named train: {files}.",
+                file=tree.origin,
+                files=[" + ".join(of.values()) for of in pairs.values()][:10],
+            ),
+            code="several-tables",
+            file=tree.origin,
+        )
     if len(pairs) > 1:
         pairs = {stem: of for stem, of in pairs.items() if splits[stem]}
     read = set()
     for stem, of in pairs.items():
         source, target, sure = _direction(stem, of, wanted, tree.origin)
         yield Finding(
-            level="note" if sure else "warning", code="columns", examples=[of[source], of[target]],
-            sentence=say("The lines of {source} are the source texts, those of {target} the target texts.",
-                         source=of[source], target=of[target]),
+            level="note" if sure else "warning",
+            code="columns",
+            examples=[of[source], of[target]],
+            sentence=say(
+                "The lines of {source} are the source texts, those of {target} the target texts.",
+                source=of[source],
+                target=of[target],
+            ),
             fix=None if sure else say("Where it is the other way round, name source and target under Columns."),
-        )  # fmt: skip
+        )
         yield from _aligned(tree, of[source], of[target], splits[stem] if len(pairs) > 1 else None)
         read |= set(of.values())
     for name in tree.entries:
@@ -189,8 +229,7 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAsid
     yield from strays(tree, {*read, *sides})
 
 
-def _direction(stem: tuple[str, ...], of: Mapping[str, str], wanted: list[str],
-               origin: str) -> tuple[str, str, bool]:  # fmt: skip
+def _direction(stem: tuple[str, ...], of: Mapping[str, str], wanted: list[str], origin: str) -> tuple[str, str, bool]:
     """Source and target among two codes, and whether somebody said so: the person, a name (source, en-pt), or nobody,
     and then the alphabet.
     """
@@ -216,10 +255,17 @@ def _aligned(tree: Tree, source: str, target: str, split: str | None) -> Iterato
             counts.append(sum(1 for _ in file))
     if counts[0] != counts[1]:
         raise UnusableInput(
-            say("{source} has {n} lines and {target} has {m}; line by line they must belong together.", source=source,
-                n=counts[0], target=target, m=counts[1]),
-            code="misaligned", file=source if counts[0] > counts[1] else target, row=min(counts) + 1,
-        )  # fmt: skip
+            say(
+                "{source} has {n} lines and {target} has {m}; line by line they must belong together.",
+                source=source,
+                n=counts[0],
+                target=target,
+                m=counts[1],
+            ),
+            code="misaligned",
+            file=source if counts[0] > counts[1] else target,
+            row=min(counts) + 1,
+        )
     with openers[0]() as one, openers[1]() as other:
         for number, (ours, theirs) in enumerate(zip(one, other, strict=True), start=1):
             row = _pair(f"{source}:{number}", ours, theirs, split, None, number)

@@ -55,10 +55,13 @@ class PlainText:
                 yield SetAside(file=name, reason=NOT_PLAIN)
         if n:
             yield Finding(
-                level="note", code="blocks", count=n,
-                sentence=say("The texts were read as {n} blocks of whole paragraphs; files: {files}.", n=n,
-                             files=len(names)),
-            )  # fmt: skip
+                level="note",
+                code="blocks",
+                count=n,
+                sentence=say(
+                    "The texts were read as {n} blocks of whole paragraphs; files: {files}.", n=n, files=len(names)
+                ),
+            )
 
 
 def _split(name: str) -> str | None:
@@ -85,8 +88,10 @@ def _lines(entry: Entry, name: str, aside: list[SetAside]) -> Iterator[tuple[int
     with opener(entry, LARGEST)() as file:
         for number, line in enumerate(file, start=1):
             if len(line) > LONGEST_LINE:
-                reason = say("The line is longer than {limit} characters; texts are expected in lines and paragraphs.",
-                             limit=LONGEST_LINE)  # fmt: skip
+                reason = say(
+                    "The line is longer than {limit} characters; texts are expected in lines and paragraphs.",
+                    limit=LONGEST_LINE,
+                )
                 aside.append(SetAside(file=name, row=number, reason=reason))
                 yield number, ""
             else:

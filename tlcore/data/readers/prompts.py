@@ -17,14 +17,36 @@ from tlcore.words import Sentence, say
 
 # The names of each column, best first; ``input`` is what an instruction is about.
 COLUMNS = {
-    "text": ("prompt", "instruction", "instrução", "instrucao", "query", "question", "pergunta", "input", "entrada",
-             "source"),
-    "completion": ("completion", "response", "resposta", "output", "saída", "saida", "answer", "continuation",
-                   "continuação", "continuacao", "reply", "chosen"),
+    "text": (
+        "prompt",
+        "instruction",
+        "instrução",
+        "instrucao",
+        "query",
+        "question",
+        "pergunta",
+        "input",
+        "entrada",
+        "source",
+    ),
+    "completion": (
+        "completion",
+        "response",
+        "resposta",
+        "output",
+        "saída",
+        "saida",
+        "answer",
+        "continuation",
+        "continuação",
+        "continuacao",
+        "reply",
+        "chosen",
+    ),
     "input": ("input", "entrada", "context", "contexto"),
     "split": NAMES["split"],
     "group": NAMES["group"],
-}  # fmt: skip
+}
 TITLES = {"text": say("prompt"), "completion": say("completion")}
 
 
@@ -53,8 +75,9 @@ class Prompts:
         return every_row(tree, READ, columns, group, each_by(COLUMNS, TITLES, _row))
 
 
-def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],
-         split: str | None) -> RawText | Sentence:  # fmt: skip
+def _row(
+    table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str], split: str | None
+) -> RawText | Sentence:
     given = [cells.get(mapped[role]) for role in ("text", "input", "completion") if role in mapped]
     if any(isinstance(value, dict | list | tuple | bytes) for value in given):
         return say("Its prompt or its completion is not text but a list or a record.")
@@ -69,8 +92,9 @@ def _row(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, st
     found = whose(cells, mapped, split)
     if isinstance(found, Sentence):
         return found
-    return RawText(f"{table}:{number}", prompt, "", *found, number, {"completion": completion},
-                   same=f"{prompt}\n{completion}")  # fmt: skip
+    return RawText(
+        f"{table}:{number}", prompt, "", *found, number, {"completion": completion}, same=f"{prompt}\n{completion}"
+    )
 
 
 READER = Prompts()

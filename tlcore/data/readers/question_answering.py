@@ -23,8 +23,19 @@ ARTICLES = 100  # from so many on each article stays within one split, and below
 ARTICLE = "title"
 BEGINS = 32  # characters of a context that name it
 NAMES = {
-    "context": ("context", "contexto", "passage", "passagem", "paragraph", "parágrafo", "paragrafo", "text", "texto",
-                "document", "documento"),
+    "context": (
+        "context",
+        "contexto",
+        "passage",
+        "passagem",
+        "paragraph",
+        "parágrafo",
+        "paragrafo",
+        "text",
+        "texto",
+        "document",
+        "documento",
+    ),
     "question": ("question", "pergunta", "questão", "questao", "query", "q"),
     "answer": ("answers", "answer", "resposta", "respostas", "answertext", "a"),
     "answer_start": ("answerstart", "start", "início", "inicio", "offset", "startposition"),
@@ -32,7 +43,7 @@ NAMES = {
     "split": ("split", "set", "subset", "partition", "fold"),
     "article": (ARTICLE, "título", "titulo", "article", "artigo"),
     "group": ("group", "groupid", "grupo"),
-}  # fmt: skip
+}
 TITLES = {"context": say("context"), "question": say("question"), "answer": say("answer")}
 RANKS = {"test": 0, "validation": 1, "train": 2}  # where a context is in two splits, the first of these keeps it
 YES = ("1", "true", "yes", "y", "sim", "s", "verdadeiro")
@@ -101,8 +112,9 @@ class QuestionAnswering:
         yield from strays(tree, names)
 
 
-def _found(tree: Tree, names: Mapping[str, str | None], columns: Mapping[str, str], group: str | None,
-           seen: _Seen | None) -> Iterator[Item]:  # fmt: skip
+def _found(
+    tree: Tree, names: Mapping[str, str | None], columns: Mapping[str, str], group: str | None, seen: _Seen | None
+) -> Iterator[Item]:
     """Every question of the upload with the place of its answers; ``group`` is still the person's own, if any."""
     for name, split in names.items():
         articles = squad.articles(tree.entries[name], name)
@@ -124,8 +136,9 @@ def _found(tree: Tree, names: Mapping[str, str | None], columns: Mapping[str, st
             yield SetAside(file=name, row=number, reason=made) if isinstance(made, Sentence) else made
 
 
-def _of_table(tree: Tree, name: str, columns: Mapping[str, str],
-              group: str | None) -> Iterator[tuple[int, _Row | Sentence] | Finding]:  # fmt: skip
+def _of_table(
+    tree: Tree, name: str, columns: Mapping[str, str], group: str | None
+) -> Iterator[tuple[int, _Row | Sentence] | Finding]:
     table = open_table(tree.entries[name], name, columns.get(SHEET))
     mapped = chosen(table, columns, group, NAMES, TITLES)
     if group and mapped.get("group") != group:
@@ -137,11 +150,19 @@ def _of_table(tree: Tree, name: str, columns: Mapping[str, str],
     for number, cells, problem in table.rows():
         given = {role: cells.get(column) for role, column in mapped.items()}
         marked = tidy_label(given.get("is_impossible")).lower()
-        yield number, unclosed(problem, cells) or _Row(
-            given["context"], given["question"], answer_places.listed(given["answer"], given.get("answer_start")),
-            marked in YES if marked else None, tidy_label(given.get("article")) or None,
-            tidy_label(given.get("group")) or None, own_split(cells, mapped),
-        )  # fmt: skip
+        yield (
+            number,
+            unclosed(problem, cells)
+            or _Row(
+                given["context"],
+                given["question"],
+                answer_places.listed(given["answer"], given.get("answer_start")),
+                marked in YES if marked else None,
+                tidy_label(given.get("article")) or None,
+                tidy_label(given.get("group")) or None,
+                own_split(cells, mapped),
+            ),
+        )
 
 
 def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | SetAside]:
@@ -157,8 +178,18 @@ def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | S
         answers = answer_places.listed(asked.get("answers", asked.get("answer")), None)
         if marked is False and answers == []:
             answers = say("It has no answer, and is not marked as impossible to answer.")
-        yield number, _Row(context, asked.get("question"), answers, marked if isinstance(marked, bool) else None,
-                           tidy_label(title) or None, None, None)  # fmt: skip
+        yield (
+            number,
+            _Row(
+                context,
+                asked.get("question"),
+                answers,
+                marked if isinstance(marked, bool) else None,
+                tidy_label(title) or None,
+                None,
+                None,
+            ),
+        )
 
 
 def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen | None) -> RawText | Sentence:
@@ -178,11 +209,15 @@ def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen |
             if noticed:
                 where.append(place)
     more = {
-        "question": made.question, "answer": made.context[slice(*made.spans[0])] if made.spans else "",
-        "answerable": "yes" if made.spans else "no", "spans": json.dumps(made.spans), ARTICLE: row.article or "",
-    }  # fmt: skip
-    return RawText(place, made.context, "", split or row.split, row.group, number, more,
-                   f"{made.question}\x1f{made.context}")  # fmt: skip
+        "question": made.question,
+        "answer": made.context[slice(*made.spans[0])] if made.spans else "",
+        "answerable": "yes" if made.spans else "no",
+        "spans": json.dumps(made.spans),
+        ARTICLE: row.article or "",
+    }
+    return RawText(
+        place, made.context, "", split or row.split, row.group, number, more, f"{made.question}\x1f{made.context}"
+    )
 
 
 def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | SetAside:
@@ -190,8 +225,11 @@ def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | SetAsid
     key = _key(item.text)
     if item.split and RANKS[item.split] > seen.rank[key]:
         other = next(split for split, rank in RANKS.items() if rank == seen.rank[key])
-        return SetAside(file=item.id.rpartition(":")[0], row=item.row, reason=say(
-            "Its context is in the {split} set too; there it stays.", split=other))  # fmt: skip
+        return SetAside(
+            file=item.id.rpartition(":")[0],
+            row=item.row,
+            reason=say("Its context is in the {split} set too; there it stays.", split=other),
+        )
     by_article = group == ARTICLE or len(seen.articles) >= ARTICLES
     article = item.more[ARTICLE] if by_article else ""
     unit = seen.unit[key] or article or seen.named[key]
@@ -206,16 +244,36 @@ def _named(item: RawText) -> str:
 
 def _noticed(seen: _Seen) -> Iterator[Finding]:
     for code, level, where, sentence in (
-        ("answers-moved", "warning", seen.moved, say(
-            "Questions with an answer that does not stand where the data say; the nearest place in the context where "
-            "it does stand was taken: {n}.", n=len(seen.moved))),
-        ("answers-dropped", "warning", seen.dropped, say(
-            "Questions of whose several answers some stand nowhere in the context; the others are used: {n}.",
-            n=len(seen.dropped))),
-        ("answers-several-places", "note", seen.several, say(
-            "Questions without a place of the answer, which stands in several places of the context; the first was "
-            "taken: {n}.", n=len(seen.several))),
-    ):  # fmt: skip
+        (
+            "answers-moved",
+            "warning",
+            seen.moved,
+            say(
+                "Questions with an answer that does not stand where the data say; the nearest place in the context "
+                "where it does stand was taken: {n}.",
+                n=len(seen.moved),
+            ),
+        ),
+        (
+            "answers-dropped",
+            "warning",
+            seen.dropped,
+            say(
+                "Questions of whose several answers some stand nowhere in the context; the others are used: {n}.",
+                n=len(seen.dropped),
+            ),
+        ),
+        (
+            "answers-several-places",
+            "note",
+            seen.several,
+            say(
+                "Questions without a place of the answer, which stands in several places of the context; the first was "
+                "taken: {n}.",
+                n=len(seen.several),
+            ),
+        ),
+    ):
         if where:
             yield Finding(level=level, code=code, count=len(where), examples=where[:10], sentence=sentence)
 

@@ -23,8 +23,9 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
     with opener(entry, LARGEST)() as file:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:
-        raise UnusableInput(say("The file is larger than {limit} MB.", limit=LARGEST // 1_000_000), code="table",
-                            file=name)  # fmt: skip
+        raise UnusableInput(
+            say("The file is larger than {limit} MB.", limit=LARGEST // 1_000_000), code="table", file=name
+        )
     if not text.strip():
         raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
     try:
@@ -33,9 +34,11 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
         if text.lstrip()[:1] == "{" and _is_object(text.lstrip().splitlines()[0]):
             return None  # JSON lines under the name of JSON
         raise UnusableInput(
-            say("The file {file} is damaged: it is no JSON that can be read.", file=name), code="table", file=name,
+            say("The file {file} is damaged: it is no JSON that can be read.", file=name),
+            code="table",
+            file=name,
             row=getattr(error, "lineno", None),
-        ) from None  # fmt: skip
+        ) from None
     found = told.get("data") if isinstance(told, dict) else told
     if isinstance(found, list):
         if any(isinstance(one, dict) and "paragraphs" in one for one in found):
@@ -47,10 +50,12 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
     raise UnusableInput(
         say(
             "{file} is neither SQuAD's JSON ({shape}) nor a list of records with context, question and answer.",
-            file=name, shape='{"data": [{"title": …, "paragraphs": [{"context": …, "qas": […]}]}]}',
+            file=name,
+            shape='{"data": [{"title": …, "paragraphs": [{"context": …, "qas": […]}]}]}',
         ),
-        code="json-structure", file=name,
-    )  # fmt: skip
+        code="json-structure",
+        file=name,
+    )
 
 
 def questions(found: list[Any]) -> Iterator[tuple[Any, Any, dict[str, Any]] | Sentence]:

@@ -38,8 +38,9 @@ class Repaired:
         if self.count:
             said = say(
                 "Entities whose first tag is none that begins one (I- as in IOB1, or tags that do not follow on each "
-                "other): {n}. Each was read as beginning there.", n=self.count,
-            )  # fmt: skip
+                "other): {n}. Each was read as beginning there.",
+                n=self.count,
+            )
             yield Finding(
                 level="note", code="tags-repaired", count=self.count, examples=list(self.places), sentence=said
             )
@@ -56,8 +57,9 @@ class Bad:
 def from_tags(tokens: Sequence[Any], tags: Sequence[Any]) -> tuple[str, list[Span], int] | Bad:
     """The text (tokens with blanks between them), its entities, and how many of them were repaired."""
     if len(tokens) != len(tags):
-        return Bad(say("It has {tokens} tokens and {tags} tags; each token needs one.", tokens=len(tokens),
-                       tags=len(tags)))  # fmt: skip
+        return Bad(
+            say("It has {tokens} tokens and {tags} tags; each token needs one.", tokens=len(tokens), tags=len(tags))
+        )
     if len(tokens) > MOST_TOKENS:
         return Bad(say("Its sentence has more than {most} tokens; an empty line parts sentences.", most=MOST_TOKENS))
     words: list[str] = []
@@ -103,35 +105,53 @@ def from_places(text: Any, given: Any) -> tuple[str, list[Span]] | Sentence:
     for one in given:
         read = _place(one)
         if read is None:
-            return say("An entity needs a start, an end and a label, such as {example}.",
-                       example='{"start": 0, "end": 3, "label": "person"}')  # fmt: skip
+            return say(
+                "An entity needs a start, an end and a label, such as {example}.",
+                example='{"start": 0, "end": 3, "label": "person"}',
+            )
         start, end, label, said = read
         if not 0 <= start < end <= len(whole):
-            return say("The entity {label} from {start} to {end} is outside of its text of {n} characters.",
-                       label=short(label), start=start, end=end, n=len(whole))  # fmt: skip
+            return say(
+                "The entity {label} from {start} to {end} is outside of its text of {n} characters.",
+                label=short(label),
+                start=start,
+                end=end,
+                n=len(whole),
+            )
         if said is not None and said != text[start:end]:
             return say(
                 "The entity {label} from {start} to {end} should be {said}, but there the text says {found}.",
-                label=short(label), start=start, end=end, said=short(said), found=short(text[start:end]),
-            )  # fmt: skip
+                label=short(label),
+                start=start,
+                end=end,
+                said=short(said),
+                found=short(text[start:end]),
+            )
         inside = whole[start:end]
         start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
         if start >= end or not label or len(label) > MAX_LABEL:
             return say("An entity is empty, or its label is empty or longer than {limit} characters.", limit=MAX_LABEL)
         if start not in starts or end not in ends:
-            return say("The entity {said} begins or ends in the middle of a word; entities are whole words.",
-                       said=short(whole[start:end]))  # fmt: skip
+            return say(
+                "The entity {said} begins or ends in the middle of a word; entities are whole words.",
+                said=short(whole[start:end]),
+            )
         found.append((start - before, end - before, label))
     found.sort()
     for (_, end, first), (start, _, second) in pairwise(found):
         if start < end:
-            return say("The entities {first} and {second} overlap at character {start}; only one can be learned there.",
-                       first=short(first), second=short(second), start=start)  # fmt: skip
+            return say(
+                "The entities {first} and {second} overlap at character {start}; only one can be learned there.",
+                first=short(first),
+                second=short(second),
+                start=start,
+            )
     return whole.strip(), found
 
 
-def row_of(name: str, number: int, text: str, found: Sequence[Span], split: str | None,
-           group: str | None) -> RawText | Sentence:  # fmt: skip
+def row_of(
+    name: str, number: int, text: str, found: Sequence[Span], split: str | None, group: str | None
+) -> RawText | Sentence:
     """One sentence as an example. ``entities`` are its spans as JSON, ``marked`` the same to be read."""
     if len(text) > MAX_CELL:
         return say("Its text is longer than {limit} characters.", limit=MAX_CELL)
@@ -140,8 +160,9 @@ def row_of(name: str, number: int, text: str, found: Sequence[Span], split: str 
     return RawText(f"{name}:{number}", text, "", split, group, number, more, truth=marked or "-")
 
 
-def sentence(name: str, lines: Sequence[Line], split: str | None, group: str | None,
-             repaired: Repaired) -> RawText | SetAside:  # fmt: skip
+def sentence(
+    name: str, lines: Sequence[Line], split: str | None, group: str | None, repaired: Repaired
+) -> RawText | SetAside:
     """The sentence that stands on these lines, a token each; or why it is set aside, with the line."""
     first = lines[0][0]
     for number, cells in lines:

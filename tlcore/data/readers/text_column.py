@@ -35,8 +35,9 @@ class TextColumn:
         return every_row(tree, READ, columns, group, _rows, least=1)
 
 
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+def _rows(
+    table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+) -> Iterator[RawText | SetAside | Finding]:
     given = columns if len(table.columns) > 1 else {"text": table.columns[0]}
     mapped = chosen(table, given, group, COLUMNS, TITLES)
     yield told(table.name, mapped)
@@ -48,8 +49,9 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
             yield from rows
 
 
-def rows_of(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str],
-            split: str | None) -> list[RawText] | Sentence:  # fmt: skip
+def rows_of(
+    table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str], split: str | None
+) -> list[RawText] | Sentence:
     """The blocks of one row of the table, or why it cannot be used."""
     given = cells.get(mapped["text"])
     if isinstance(given, dict | list | tuple | bytes):
@@ -60,21 +62,29 @@ def rows_of(table: str, cells: dict[str, Any], number: int, mapped: Mapping[str,
     if len(text) > MAX_CELL:
         return say(
             "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
-            "closed.", limit=MAX_CELL,
-        )  # fmt: skip
+            "closed.",
+            limit=MAX_CELL,
+        )
     found = whose(cells, mapped, split)
     if isinstance(found, Sentence):
         return found
     document = f"{table}:{number}"
     return [
-        RawText(document if place == 1 else f"{document}#{place}", block, "", *found, number,
-                {"document": document, "ends": "yes" if ends else ""})
+        RawText(
+            document if place == 1 else f"{document}#{place}",
+            block,
+            "",
+            *found,
+            number,
+            {"document": document, "ends": "yes" if ends else ""},
+        )
         for place, (_, block, ends) in enumerate(blocks(enumerate(text.split("\n"))), start=1)
-    ]  # fmt: skip
+    ]
 
 
-def whose(cells: Mapping[str, Any], mapped: Mapping[str, str],
-          split: str | None) -> tuple[str | None, str | None] | Sentence:  # fmt: skip
+def whose(
+    cells: Mapping[str, Any], mapped: Mapping[str, str], split: str | None
+) -> tuple[str | None, str | None] | Sentence:
     """Split and group of a row, or why its split is none."""
     if split is None and "split" in mapped:
         said = tidy_label(cells.get(mapped["split"]))

@@ -24,10 +24,26 @@ LONGEST_LIST = 10_000  # characters
 NAMES = {
     **text_table.NAMES,
     "label": (
-        "labels", "label", "tags", "rótulos", "rotulos", "etiquetas", "categories", "categorias", "topics", "tópicos",
-        "topicos", "genres", "gêneros", "generos", "emotions", "emoções", "classes", *text_table.NAMES["label"],
+        "labels",
+        "label",
+        "tags",
+        "rótulos",
+        "rotulos",
+        "etiquetas",
+        "categories",
+        "categorias",
+        "topics",
+        "tópicos",
+        "topicos",
+        "genres",
+        "gêneros",
+        "generos",
+        "emotions",
+        "emoções",
+        "classes",
+        *text_table.NAMES["label"],
     ),
-}  # fmt: skip
+}
 
 
 class TextLabels:
@@ -47,8 +63,9 @@ class TextLabels:
         return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+def _rows(
+    table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+) -> Iterator[RawText | SetAside | Finding]:
     name = table.name
     mapped = chosen(table, columns, group, NAMES, text_table.TITLES)
     yield told(name, mapped)
@@ -61,8 +78,9 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
         yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
-def _row(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
-         separator: str | None) -> RawText | Sentence:  # fmt: skip
+def _row(
+    table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None, separator: str | None
+) -> RawText | Sentence:
     labels = labels_of(cells.get(mapped["label"]), separator)
     if isinstance(labels, Sentence):
         return labels
@@ -121,8 +139,11 @@ def _separator(table: Table, column: str) -> str | None:
     """What stands between labels in a column: ``;`` or ``|`` where they occur (the one in more cells), ``,`` where
     neither does and the parts come back from cell to cell, as labels do and sentences do not.
     """
-    cells = [tidy_label(row.get(column)) for _, row, problem in islice(table.rows(), LOOKED_AT)
-             if problem is None and _listed(row.get(column)) is None]  # fmt: skip
+    cells = [
+        tidy_label(row.get(column))
+        for _, row, problem in islice(table.rows(), LOOKED_AT)
+        if problem is None and _listed(row.get(column)) is None
+    ]
     count = {mark: sum(mark in cell for cell in cells) for mark in ";|,"}
     if count[";"] or count["|"]:
         return ";" if count[";"] >= count["|"] else "|"

@@ -25,17 +25,60 @@ FEW = 0.5  # share of different values below which a column looks like labels
 # The names under which people know each column, best first; compared without case, blanks and underscores.
 NAMES = {
     "text": (
-        "text", "texto", "sentence", "frase", "content", "conteúdo", "conteudo", "review", "avaliação", "avaliacao",
-        "comment", "comentário", "comentario", "message", "mensagem", "tweet", "tweettext", "utterance", "document",
-        "documento", "body", "description", "descrição", "descricao", "question", "pergunta", "title", "título",
+        "text",
+        "texto",
+        "sentence",
+        "frase",
+        "content",
+        "conteúdo",
+        "conteudo",
+        "review",
+        "avaliação",
+        "avaliacao",
+        "comment",
+        "comentário",
+        "comentario",
+        "message",
+        "mensagem",
+        "tweet",
+        "tweettext",
+        "utterance",
+        "document",
+        "documento",
+        "body",
+        "description",
+        "descrição",
+        "descricao",
+        "question",
+        "pergunta",
+        "title",
+        "título",
     ),
     "label": (
-        "label", "labels", "rótulo", "rotulo", "class", "classe", "category", "categoria", "sentiment", "sentimento",
-        "polarity", "polaridade", "target", "intent", "topic", "tópico", "classname", "labelname", "labeltext", "y",
+        "label",
+        "labels",
+        "rótulo",
+        "rotulo",
+        "class",
+        "classe",
+        "category",
+        "categoria",
+        "sentiment",
+        "sentimento",
+        "polarity",
+        "polaridade",
+        "target",
+        "intent",
+        "topic",
+        "tópico",
+        "classname",
+        "labelname",
+        "labeltext",
+        "y",
     ),
     "split": ("split", "set", "subset", "partition", "fold"),
     "group": ("group", "groupid", "author", "authorid", "user", "userid", "customer", "customerid", "thread"),
-}  # fmt: skip
+}
 TITLES = {"text": say("text"), "label": say("label")}
 READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json")
 
@@ -59,8 +102,9 @@ class TextTable:
         return every_row(tree, READ, columns, group, _rows)
 
 
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+def _rows(
+    table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+) -> Iterator[RawText | SetAside | Finding]:
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
     also = further_labels(table, columns)
     yield told(table.name, mapped)
@@ -72,8 +116,14 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
             yield replace(row, more=side_labels(cells, also)) if also else row
 
 
-def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], group: str | None,
-              rows: Callable[..., Iterator[Item]], least: int = 2) -> Iterator[Item]:  # fmt: skip
+def every_row(
+    tree: Tree,
+    suffixes: Sequence[str],
+    columns: Mapping[str, str],
+    group: str | None,
+    rows: Callable[..., Iterator[Item]],
+    least: int = 2,
+) -> Iterator[Item]:
     """What ``rows(table, split, columns, group)`` gives of each table of an upload, and what `tables_of` says."""
     for item in tables_of(tree, suffixes, columns, least):
         if isinstance(item, SetAside | Finding):
@@ -82,13 +132,15 @@ def every_row(tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], g
             yield from rows(*item, columns, group)
 
 
-def each_by(names: Mapping[str, Any], needed: Mapping[str, Any], row_of: Callable[..., RawText | Sentence]) -> Callable[
-    ..., Iterator[RawText | SetAside | Finding]]:  # fmt: skip
+def each_by(
+    names: Mapping[str, Any], needed: Mapping[str, Any], row_of: Callable[..., RawText | Sentence]
+) -> Callable[..., Iterator[RawText | SetAside | Finding]]:
     """The ``rows`` of `every_row` where each row of a table is one example, or is set aside with the reason that
     ``row_of(name, cells, number, mapped, split)`` gives."""
 
-    def rows(table: Table, split: str | None, columns: Mapping[str, str],
-             group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+    def rows(
+        table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | SetAside | Finding]:
         mapped = chosen(table, columns, group, names, needed)
         yield told(table.name, mapped)
         for number, cells, problem in table.rows():
@@ -122,12 +174,15 @@ def other_sheets(table: Table) -> Iterator[Finding]:
     """Which sheet of a workbook was read, where it has several."""
     if len(table.sheets) > 1:
         yield Finding(
-            level="note", code="sheets",
+            level="note",
+            code="sheets",
             sentence=say(
                 "The workbook {file} has several sheets, and {sheet} was read. The others are: {others}.",
-                file=table.name, sheet=table.sheets[0], others=table.sheets[1:10],
+                file=table.name,
+                sheet=table.sheets[0],
+                others=table.sheets[1:10],
             ),
-        )  # fmt: skip
+        )
 
 
 def of_kind(tree: Tree, suffixes: Sequence[str]) -> list[str]:
@@ -148,10 +203,13 @@ def by_split(tree: Tree, suffixes: Sequence[str]) -> dict[str, str | None]:
         raise UnusableInput(
             say(
                 "{file} holds several tables, and none is named train: {tables}. Upload one, or name them train, "
-                "validation and test.", file=tree.origin, tables=names[:10],
+                "validation and test.",
+                file=tree.origin,
+                tables=names[:10],
             ),
-            code="several-tables", file=tree.origin,
-        )  # fmt: skip
+            code="several-tables",
+            file=tree.origin,
+        )
     return stems
 
 
@@ -169,8 +227,9 @@ def unclosed(problem: Sentence | None, cells: Mapping[str, Any]) -> Sentence | N
     return problem
 
 
-def row_of(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str],
-         split: str | None) -> RawText | Sentence:  # fmt: skip
+def row_of(
+    table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None
+) -> RawText | Sentence:
     """One row of the table as an example, or why it cannot be one."""
     given, label = cells.get(mapped["text"]), cells.get(mapped["label"])
     if isinstance(given, dict | list | tuple | bytes):
@@ -183,8 +242,9 @@ def row_of(table: str, cells: dict[str, Any], number: int, mapped: dict[str, str
     if len(text) > MAX_CELL:
         return say(
             "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
-            "closed.", limit=MAX_CELL,
-        )  # fmt: skip
+            "closed.",
+            limit=MAX_CELL,
+        )
     name = tidy_label(label)
     if problem := label_problem(name):
         return problem
@@ -200,8 +260,9 @@ def own_split(cells: Mapping[str, Any], mapped: Mapping[str, str]) -> str | Sent
     if "split" not in mapped:
         return None
     said = tidy_label(cells.get(mapped["split"]))
-    return split_name(said) or say("Its split is {split}; it must be train, validation or test.",
-                                   split=short(said) or "–")  # fmt: skip
+    return split_name(said) or say(
+        "Its split is {split}; it must be train, validation or test.", split=short(said) or "–"
+    )
 
 
 def tidy_text(value: object) -> str:

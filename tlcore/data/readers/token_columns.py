@@ -60,8 +60,9 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
     yield from repaired.told()
 
 
-def _flush(name: str, lines: list[tagged.Line], split: str | None, document: int | None,
-           repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+def _flush(
+    name: str, lines: list[tagged.Line], split: str | None, document: int | None, repaired: tagged.Repaired
+) -> Iterator[RawText | SetAside]:
     """The sentence of these lines, without a first column that counts its tokens."""
     if not lines:
         return

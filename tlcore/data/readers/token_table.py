@@ -51,8 +51,9 @@ class TokenTable:
         return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
-def _rows(table: Table, split: str | None, columns: Mapping[str, str],
-          group: str | None) -> Iterator[RawText | SetAside | Finding]:  # fmt: skip
+def _rows(
+    table: Table, split: str | None, columns: Mapping[str, str], group: str | None
+) -> Iterator[RawText | SetAside | Finding]:
     name = table.name
     mapped = _mapped(table, columns, group)
     single = "tokens" in mapped and _one_each(table, mapped["tokens"])
@@ -60,10 +61,16 @@ def _rows(table: Table, split: str | None, columns: Mapping[str, str],
         mapped.pop("sentence", None)
     elif "sentence" not in mapped:
         raise UnusableInput(
-            say("Each row of {file} holds one token, and none of its columns ({columns}) is known to tell which "
-                "sentence it is in. Say which one does.", file=name, columns=[short(c) for c in table.columns[:20]]),
-            code="columns", file=name, row=1,
-        )  # fmt: skip
+            say(
+                "Each row of {file} holds one token, and none of its columns ({columns}) is known to tell which "
+                "sentence it is in. Say which one does.",
+                file=name,
+                columns=[short(c) for c in table.columns[:20]],
+            ),
+            code="columns",
+            file=name,
+            row=1,
+        )
     yield told(name, mapped)
     repaired = tagged.Repaired()
     yield from (_by_token if single else _by_row)(table, mapped, split, repaired)
@@ -83,12 +90,15 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
             file=table.name,
             columns=[short(c) for c in table.columns[:20]],
         ),
-        code="columns", file=table.name, row=1,
-    )  # fmt: skip
+        code="columns",
+        file=table.name,
+        row=1,
+    )
 
 
-def _by_row(table: Table, mapped: dict[str, str], split: str | None,
-            repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+def _by_row(
+    table: Table, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+) -> Iterator[RawText | SetAside]:
     """Sentences from tables with one in each row."""
     for number, cells, problem in table.rows():
         row = text_table.unclosed(problem, cells) or _row(table.name, cells, number, mapped, split, repaired)
@@ -102,8 +112,9 @@ def _one_each(table: Table, column: str) -> bool:
     return len(said) == len(cells) > 1 and all(len(one) <= 1 and not "".join(one).startswith("[") for one in said)
 
 
-def _by_token(table: Table, mapped: dict[str, str], split: str | None,
-              repaired: tagged.Repaired) -> Iterator[RawText | SetAside]:  # fmt: skip
+def _by_token(
+    table: Table, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+) -> Iterator[RawText | SetAside]:
     """Sentences from tables with a token a row. A sentence ends where the column that tells it says another one; an
     empty cell there goes on with the same. One with a row that cannot be used is set aside.
     """
@@ -130,8 +141,9 @@ def _by_token(table: Table, mapped: dict[str, str], split: str | None,
         yield problem or tagged.sentence(name, lines, *where, repaired)
 
 
-def _row(name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None,
-         repaired: tagged.Repaired) -> RawText | Sentence:  # fmt: skip
+def _row(
+    name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+) -> RawText | Sentence:
     if "tokens" in mapped:
         tokens, tags = (_words(cells.get(mapped[role])) for role in ("tokens", "tags"))
         if not isinstance(tokens, list) or not isinstance(tags, list) or not tokens:

@@ -11,40 +11,150 @@ from tlcore import whole
 from tlcore.words import say
 
 N, SEED = 150, 11
-FIRST = ("Ana", "Bruno", "Clara", "David", "Elisa", "Felipe", "Grace", "Hugo", "Irene", "James", "Karina", "Lucas",
-         "Mary", "Nuno", "Olivia", "Paulo", "Ruth", "Sofia", "Tom", "Vera")  # fmt: skip
-LAST = ("Almeida", "Barros", "Carter", "Duarte", "Evans", "Ferreira", "Gomes", "Hughes", "Lima", "Miller", "Nogueira",
-        "Okafor", "Pereira", "Quinn", "Rocha", "Silveira", "Turner", "Vaz", "Walsh", "Zanetti")  # fmt: skip
-PLACES = ("Lisbon", "Porto", "São Paulo", "Recife", "Belo Horizonte", "Curitiba", "London", "Leeds", "Dublin", "Boston",
-          "Chicago", "Nairobi", "Luanda", "Maputo", "Madrid", "Berlin", "Toronto", "Santiago", "Rio de Janeiro",
-          "Cape Town", "Braga", "Évora", "Faro", "Manaus", "Salvador", "Fortaleza", "Goiânia", "Natal", "Bristol",
-          "Glasgow", "Cardiff", "Seattle", "Denver", "Austin", "Lagos", "Beira", "Praia", "Rome", "Vienna",
-          "Lima")  # fmt: skip
+FIRST = (
+    "Ana",
+    "Bruno",
+    "Clara",
+    "David",
+    "Elisa",
+    "Felipe",
+    "Grace",
+    "Hugo",
+    "Irene",
+    "James",
+    "Karina",
+    "Lucas",
+    "Mary",
+    "Nuno",
+    "Olivia",
+    "Paulo",
+    "Ruth",
+    "Sofia",
+    "Tom",
+    "Vera",
+)
+LAST = (
+    "Almeida",
+    "Barros",
+    "Carter",
+    "Duarte",
+    "Evans",
+    "Ferreira",
+    "Gomes",
+    "Hughes",
+    "Lima",
+    "Miller",
+    "Nogueira",
+    "Okafor",
+    "Pereira",
+    "Quinn",
+    "Rocha",
+    "Silveira",
+    "Turner",
+    "Vaz",
+    "Walsh",
+    "Zanetti",
+)
+PLACES = (
+    "Lisbon",
+    "Porto",
+    "São Paulo",
+    "Recife",
+    "Belo Horizonte",
+    "Curitiba",
+    "London",
+    "Leeds",
+    "Dublin",
+    "Boston",
+    "Chicago",
+    "Nairobi",
+    "Luanda",
+    "Maputo",
+    "Madrid",
+    "Berlin",
+    "Toronto",
+    "Santiago",
+    "Rio de Janeiro",
+    "Cape Town",
+    "Braga",
+    "Évora",
+    "Faro",
+    "Manaus",
+    "Salvador",
+    "Fortaleza",
+    "Goiânia",
+    "Natal",
+    "Bristol",
+    "Glasgow",
+    "Cardiff",
+    "Seattle",
+    "Denver",
+    "Austin",
+    "Lagos",
+    "Beira",
+    "Praia",
+    "Rome",
+    "Vienna",
+    "Lima",
+)
 KINDS = ("Foods", "Energia", "Bank", "Airlines", "Motors", "Saúde", "Press", "Textil", "Systems", "Museum")
-ROOTS = ("Aurora", "Horizonte", "Northfield", "Vale Verde", "Bluewater", "Atlântica", "Redwood", "Nova", "Summit",
-         "Ipê", "Oakland", "Serrana", "Ribeira", "Brightwell", "Estrela", "Ironbridge")  # fmt: skip
+ROOTS = (
+    "Aurora",
+    "Horizonte",
+    "Northfield",
+    "Vale Verde",
+    "Bluewater",
+    "Atlântica",
+    "Redwood",
+    "Nova",
+    "Summit",
+    "Ipê",
+    "Oakland",
+    "Serrana",
+    "Ribeira",
+    "Brightwell",
+    "Estrela",
+    "Ironbridge",
+)
 # {p} a person, {l} a place, {o} an organisation. English first, then Portuguese.
 SENTENCES = (
     (
-        "{p} moved to {l} last year.", "{o} opens an office in {l}.", "The mayor of {l} met {p} on Monday.",
-        "{p} now leads {o}.", "Workers of {o} in {l} went on strike.", "{p} and {p} wrote a book about {l}.",
-        "A storm closed the airport of {l} for two days.", "{o} bought a part of {o}, said {p}.",
-        "Tickets for the concert in {l} are sold out.", "“We are growing”, said {p}, head of {o}.",
-        "Nobody was hurt when the bridge near {l} was closed.", "The prize goes to {p} of {l}.",
-        "Prices rose again in May.", "The report will be published next week.", "It rained all weekend.",
+        "{p} moved to {l} last year.",
+        "{o} opens an office in {l}.",
+        "The mayor of {l} met {p} on Monday.",
+        "{p} now leads {o}.",
+        "Workers of {o} in {l} went on strike.",
+        "{p} and {p} wrote a book about {l}.",
+        "A storm closed the airport of {l} for two days.",
+        "{o} bought a part of {o}, said {p}.",
+        "Tickets for the concert in {l} are sold out.",
+        "“We are growing”, said {p}, head of {o}.",
+        "Nobody was hurt when the bridge near {l} was closed.",
+        "The prize goes to {p} of {l}.",
+        "Prices rose again in May.",
+        "The report will be published next week.",
+        "It rained all weekend.",
         "In {l}, {o} hired two hundred people.",
     ),
     (
-        "{p} mudou-se para {l} no ano passado.", "A {o} abre um escritório em {l}.",
-        "A prefeita de {l} recebeu {p} na segunda-feira.", "{p} agora dirige a {o}.",
-        "Funcionários da {o} em {l} entraram em greve.", "{p} e {p} escreveram um livro sobre {l}.",
-        "Uma tempestade fechou o aeroporto de {l} por dois dias.", "A {o} comprou uma parte da {o}, disse {p}.",
-        "Os ingressos para o show em {l} estão esgotados.", "“Estamos crescendo”, disse {p}, diretora da {o}.",
-        "Ninguém se feriu quando a ponte perto de {l} foi fechada.", "O prêmio vai para {p}, de {l}.",
-        "Os preços subiram de novo em maio.", "O relatório será publicado na próxima semana.",
-        "Choveu o fim de semana todo.", "Em {l}, a {o} contratou duzentas pessoas.",
+        "{p} mudou-se para {l} no ano passado.",
+        "A {o} abre um escritório em {l}.",
+        "A prefeita de {l} recebeu {p} na segunda-feira.",
+        "{p} agora dirige a {o}.",
+        "Funcionários da {o} em {l} entraram em greve.",
+        "{p} e {p} escreveram um livro sobre {l}.",
+        "Uma tempestade fechou o aeroporto de {l} por dois dias.",
+        "A {o} comprou uma parte da {o}, disse {p}.",
+        "Os ingressos para o show em {l} estão esgotados.",
+        "“Estamos crescendo”, disse {p}, diretora da {o}.",
+        "Ninguém se feriu quando a ponte perto de {l} foi fechada.",
+        "O prêmio vai para {p}, de {l}.",
+        "Os preços subiram de novo em maio.",
+        "O relatório será publicado na próxima semana.",
+        "Choveu o fim de semana todo.",
+        "Em {l}, a {o} contratou duzentas pessoas.",
     ),
-)  # fmt: skip
+)
 LABELS = {"p": "person", "l": "place", "o": "organisation"}
 
 
@@ -68,8 +178,9 @@ class NamesInNews:
             text, entities = _filled(str(rng.choice(SENTENCES[language])), rng)
             if rng.random() < 0.5:
                 more, others = _filled(str(rng.choice(SENTENCES[language])), rng)
-                entities += [{**one, "start": one["start"] + len(text) + 1, "end": one["end"] + len(text) + 1}
-                             for one in others]  # fmt: skip
+                entities += [
+                    {**one, "start": one["start"] + len(text) + 1, "end": one["end"] + len(text) + 1} for one in others
+                ]
                 text = f"{text} {more}"
             told = {"text": text, "entities": entities, "language": ("en", "pt")[language]}
             made.setdefault(text, json.dumps(told, ensure_ascii=False))

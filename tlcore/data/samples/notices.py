@@ -13,23 +13,45 @@ from tlcore.words import say
 
 EACH = 60  # notices of a grammar
 ENGLISH = {
-    "what": (("the lift", "Lift"), ("the printer", "Printer"), ("the coffee machine", "Coffee machine"),
-             ("the main door", "Main door"), ("the heating", "Heating"), ("the water pump", "Water pump")),
+    "what": (
+        ("the lift", "Lift"),
+        ("the printer", "Printer"),
+        ("the coffee machine", "Coffee machine"),
+        ("the main door", "Main door"),
+        ("the heating", "Heating"),
+        ("the water pump", "Water pump"),
+    ),
     "where": ("in the north wing", "on the second floor", "in the old building", "next to the entrance"),
     "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday"),
-    "course": (("first aid", "First aid"), ("spreadsheets", "Spreadsheets"), ("public speaking", "Public speaking"),
-               ("fire safety", "Fire safety"), ("beginners' Spanish", "Beginners' Spanish")),
+    "course": (
+        ("first aid", "First aid"),
+        ("spreadsheets", "Spreadsheets"),
+        ("public speaking", "Public speaking"),
+        ("fire safety", "Fire safety"),
+        ("beginners' Spanish", "Beginners' Spanish"),
+    ),
     "room": ("the library", "room twelve", "the canteen", "the large hall"),
-}  # fmt: skip
+}
 PORTUGUESE = {
-    "what": (("o elevador", "Elevador"), ("a impressora", "Impressora"), ("a máquina de café", "Máquina de café"),
-             ("a porta principal", "Porta principal"), ("o aquecimento", "Aquecimento"), ("o telefone", "Telefone")),
+    "what": (
+        ("o elevador", "Elevador"),
+        ("a impressora", "Impressora"),
+        ("a máquina de café", "Máquina de café"),
+        ("a porta principal", "Porta principal"),
+        ("o aquecimento", "Aquecimento"),
+        ("o telefone", "Telefone"),
+    ),
     "where": ("na ala norte", "no segundo andar", "no prédio antigo", "perto da entrada"),
     "day": ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira", "sexta-feira"),
-    "course": (("primeiros socorros", "Primeiros socorros"), ("planilhas", "Planilhas"), ("oratória", "Oratória"),
-               ("segurança contra incêndio", "Segurança contra incêndio"), ("espanhol", "Espanhol")),
+    "course": (
+        ("primeiros socorros", "Primeiros socorros"),
+        ("planilhas", "Planilhas"),
+        ("oratória", "Oratória"),
+        ("segurança contra incêndio", "Segurança contra incêndio"),
+        ("espanhol", "Espanhol"),
+    ),
     "room": ("na biblioteca", "na sala doze", "no refeitório", "no salão grande"),
-}  # fmt: skip
+}
 
 
 def notices() -> list[tuple[str, str]]:
@@ -48,7 +70,7 @@ def _broken_en() -> Iterator[tuple[str, str]]:
             f"Since this morning {what} {where} has been out of order. A technician has looked at it and had to order "
             f"a part. If all goes well it will be repaired on {day}. We are sorry for the trouble.",
             f"{short} out of order until {day}",
-        )  # fmt: skip
+        )
 
 
 def _course_en() -> Iterator[tuple[str, str]]:
@@ -66,7 +88,7 @@ def _broken_pt() -> Iterator[tuple[str, str]]:
             f"Desde hoje cedo {what} {where} não funciona. Um técnico já veio ver e precisou encomendar uma peça. Se "
             f"tudo correr bem, o conserto será feito na {day}. Pedimos desculpas pelo transtorno.",
             f"{short} sem funcionar até {day}",
-        )  # fmt: skip
+        )
 
 
 def _course_pt() -> Iterator[tuple[str, str]]:
@@ -87,9 +109,11 @@ class Notices:
     )
     task = "summarization"
     spec = {  # noqa: RUF012
-        "source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 6},
+        "source": "bundled/minilm-l6",
+        "strategy": "fine-tuning",
+        "budget": {"epochs": 6},
         "options": {"batch_size": 8, "learning_rate": 8e-4},
-    }  # fmt: skip
+    }
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns document and summary."""

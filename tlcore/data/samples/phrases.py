@@ -13,48 +13,95 @@ from tlcore.words import say
 
 Pair = tuple[str, str]
 PEOPLE = (
-    ("The teacher", "A professora"), ("My brother", "Meu irmão"), ("Our neighbour", "Nossa vizinha"),
-    ("The doctor", "O médico"), ("Her daughter", "A filha dela"), ("The driver", "O motorista"),
-    ("My friend", "Meu amigo"), ("The cook", "A cozinheira"),
-)  # fmt: skip
+    ("The teacher", "A professora"),
+    ("My brother", "Meu irmão"),
+    ("Our neighbour", "Nossa vizinha"),
+    ("The doctor", "O médico"),
+    ("Her daughter", "A filha dela"),
+    ("The driver", "O motorista"),
+    ("My friend", "Meu amigo"),
+    ("The cook", "A cozinheira"),
+)
 DOINGS = (
-    ("buys bread", "compra pão"), ("reads the newspaper", "lê o jornal"), ("waits for the bus", "espera o ônibus"),
-    ("drinks coffee", "toma café"), ("works at home", "trabalha em casa"), ("walks in the park", "caminha no parque"),
-    ("opens the window", "abre a janela"), ("writes a letter", "escreve uma carta"),
-)  # fmt: skip
+    ("buys bread", "compra pão"),
+    ("reads the newspaper", "lê o jornal"),
+    ("waits for the bus", "espera o ônibus"),
+    ("drinks coffee", "toma café"),
+    ("works at home", "trabalha em casa"),
+    ("walks in the park", "caminha no parque"),
+    ("opens the window", "abre a janela"),
+    ("writes a letter", "escreve uma carta"),
+)
 TIMES = (
-    ("in the morning", "de manhã"), ("every day", "todos os dias"), ("on Saturdays", "aos sábados"),
-    ("after lunch", "depois do almoço"), ("at night", "à noite"),
-)  # fmt: skip
+    ("in the morning", "de manhã"),
+    ("every day", "todos os dias"),
+    ("on Saturdays", "aos sábados"),
+    ("after lunch", "depois do almoço"),
+    ("at night", "à noite"),
+)
 # English, Portuguese with its article, and whether it is feminine.
 THINGS = (
-    ("house", "a casa", True), ("car", "o carro", False), ("street", "a rua", True), ("garden", "o jardim", False),
-    ("kitchen", "a cozinha", True), ("book", "o livro", False), ("table", "a mesa", True), ("train", "o trem", False),
-    ("city", "a cidade", True), ("coat", "o casaco", False),
-)  # fmt: skip
+    ("house", "a casa", True),
+    ("car", "o carro", False),
+    ("street", "a rua", True),
+    ("garden", "o jardim", False),
+    ("kitchen", "a cozinha", True),
+    ("book", "o livro", False),
+    ("table", "a mesa", True),
+    ("train", "o trem", False),
+    ("city", "a cidade", True),
+    ("coat", "o casaco", False),
+)
 QUALITIES = (
-    ("small", "pequeno", "pequena"), ("new", "novo", "nova"), ("old", "velho", "velha"), ("clean", "limpo", "limpa"),
-    ("beautiful", "bonito", "bonita"), ("red", "vermelho", "vermelha"), ("expensive", "caro", "cara"),
-)  # fmt: skip
+    ("small", "pequeno", "pequena"),
+    ("new", "novo", "nova"),
+    ("old", "velho", "velha"),
+    ("clean", "limpo", "limpa"),
+    ("beautiful", "bonito", "bonita"),
+    ("red", "vermelho", "vermelha"),
+    ("expensive", "caro", "cara"),
+)
 PLACES = (
-    ("the bank", "o banco"), ("the station", "a estação"), ("the hospital", "o hospital"), ("the school", "a escola"),
-    ("the museum", "o museu"), ("the library", "a biblioteca"), ("the market", "o mercado"), ("the beach", "a praia"),
-)  # fmt: skip
+    ("the bank", "o banco"),
+    ("the station", "a estação"),
+    ("the hospital", "o hospital"),
+    ("the school", "a escola"),
+    ("the museum", "o museu"),
+    ("the library", "a biblioteca"),
+    ("the market", "o mercado"),
+    ("the beach", "a praia"),
+)
 WISHES = (
-    ("a glass of water", "um copo de água"), ("a cup of tea", "uma xícara de chá"), ("two tickets", "dois bilhetes"),
-    ("a quiet room", "um quarto tranquilo"), ("the bill", "a conta"), ("some fruit", "algumas frutas"),
-    ("a sandwich", "um sanduíche"), ("a map of the city", "um mapa da cidade"),
-)  # fmt: skip
+    ("a glass of water", "um copo de água"),
+    ("a cup of tea", "uma xícara de chá"),
+    ("two tickets", "dois bilhetes"),
+    ("a quiet room", "um quarto tranquilo"),
+    ("the bill", "a conta"),
+    ("some fruit", "algumas frutas"),
+    ("a sandwich", "um sanduíche"),
+    ("a map of the city", "um mapa da cidade"),
+)
 COUNTS = (
     ("two", "dois", "duas"),
     ("three", "três", "três"),
     ("four", "quatro", "quatro"),
     ("many", "muitos", "muitas"),
 )
-MANY = (("books", "livros", False), ("apples", "maçãs", True), ("cups", "xícaras", True), ("knives", "facas", True),
-        ("letters", "cartas", True), ("plates", "pratos", False), ("flowers", "flores", True))  # fmt: skip
-WHERE = (("on the table", "na mesa"), ("in the kitchen", "na cozinha"), ("in the box", "na caixa"),
-         ("near the door", "perto da porta"))  # fmt: skip
+MANY = (
+    ("books", "livros", False),
+    ("apples", "maçãs", True),
+    ("cups", "xícaras", True),
+    ("knives", "facas", True),
+    ("letters", "cartas", True),
+    ("plates", "pratos", False),
+    ("flowers", "flores", True),
+)
+WHERE = (
+    ("on the table", "na mesa"),
+    ("in the kitchen", "na cozinha"),
+    ("in the box", "na caixa"),
+    ("near the door", "perto da porta"),
+)
 BY_HAND = (
     ("Good morning, how are you?", "Bom dia, como vai você?"),
     ("Thank you very much for your help.", "Muito obrigado pela sua ajuda."),
@@ -134,11 +181,16 @@ def _places() -> Iterator[Pair]:
 
 
 def _wishes() -> Iterator[Pair]:
-    asks = (("I would like {}, please.", "Eu gostaria de {}, por favor."),
-            ("Can you bring me {}?", "Pode me trazer {}?"), ("We need {}.", "Nós precisamos de {}."),
-            ("They asked for {}.", "Eles pediram {}."), ("She wants {} now.", "Ela quer {} agora."),
-            ("I forgot {}.", "Eu esqueci {}."), ("He brought {} for us.", "Ele trouxe {} para nós."),
-            ("Do you want {}?", "Você quer {}?"))  # fmt: skip
+    asks = (
+        ("I would like {}, please.", "Eu gostaria de {}, por favor."),
+        ("Can you bring me {}?", "Pode me trazer {}?"),
+        ("We need {}.", "Nós precisamos de {}."),
+        ("They asked for {}.", "Eles pediram {}."),
+        ("She wants {} now.", "Ela quer {} agora."),
+        ("I forgot {}.", "Eu esqueci {}."),
+        ("He brought {} for us.", "Ele trouxe {} para nós."),
+        ("Do you want {}?", "Você quer {}?"),
+    )
     for (ask, pedido), (wish, desejo) in product(asks, WISHES):
         said = pedido.format(desejo).replace("de a conta", "da conta")
         yield ask.format(wish), said
@@ -158,9 +210,11 @@ class Phrases:
     )
     task = "translation"
     spec = {  # noqa: RUF012
-        "source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 12},
+        "source": "bundled/minilm-l6",
+        "strategy": "fine-tuning",
+        "budget": {"epochs": 12},
         "options": {"batch_size": 16, "learning_rate": 8e-4},
-    }  # fmt: skip
+    }
 
     def write(self, folder: Path) -> Path:
         """A CSV with the columns source and target."""

@@ -13,30 +13,51 @@ from tlcore.words import say
 EACH, SEED = 90, 2026
 # English, Portuguese, whether the Portuguese word is feminine.
 THINGS = (
-    ("teapot", "bule", False), ("blanket", "manta", True), ("lamp", "luminária", True), ("notebook", "caderno", False),
-    ("backpack", "mochila", True), ("mug", "caneca", True), ("vase", "vaso", False), ("cushion", "almofada", True),
-    ("basket", "cesto", False), ("candle", "vela", True), ("apron", "avental", False), ("tray", "bandeja", True),
-)  # fmt: skip
+    ("teapot", "bule", False),
+    ("blanket", "manta", True),
+    ("lamp", "luminária", True),
+    ("notebook", "caderno", False),
+    ("backpack", "mochila", True),
+    ("mug", "caneca", True),
+    ("vase", "vaso", False),
+    ("cushion", "almofada", True),
+    ("basket", "cesto", False),
+    ("candle", "vela", True),
+    ("apron", "avental", False),
+    ("tray", "bandeja", True),
+)
 MADE_OF = (
-    ("stoneware", "cerâmica"), ("wool", "lã"), ("linen", "linho"), ("oak", "carvalho"),
-    ("recycled glass", "vidro reciclado"), ("bamboo", "bambu"), ("cotton", "algodão"), ("brass", "latão"),
-)  # fmt: skip
+    ("stoneware", "cerâmica"),
+    ("wool", "lã"),
+    ("linen", "linho"),
+    ("oak", "carvalho"),
+    ("recycled glass", "vidro reciclado"),
+    ("bamboo", "bambu"),
+    ("cotton", "algodão"),
+    ("brass", "latão"),
+)
 COLOURS = (
-    ("sand", "areia"), ("moss green", "verde-musgo"), ("navy blue", "azul-marinho"), ("brick red", "vermelho-tijolo"),
-    ("charcoal", "carvão"), ("ivory", "marfim"),
-)  # fmt: skip
+    ("sand", "areia"),
+    ("moss green", "verde-musgo"),
+    ("navy blue", "azul-marinho"),
+    ("brick red", "vermelho-tijolo"),
+    ("charcoal", "carvão"),
+    ("ivory", "marfim"),
+)
 GOOD_FOR = (
-    ("slow breakfasts", "cafés da manhã sem pressa"), ("small flats", "apartamentos pequenos"),
-    ("rainy evenings", "noites de chuva"), ("a long journey", "uma longa viagem"),
+    ("slow breakfasts", "cafés da manhã sem pressa"),
+    ("small flats", "apartamentos pequenos"),
+    ("rainy evenings", "noites de chuva"),
+    ("a long journey", "uma longa viagem"),
     ("a friend's birthday", "o aniversário de um amigo"),
     ("a busy desk", "uma mesa cheia"),
-)  # fmt: skip
+)
 CARE = (
     ("Wash it by hand in lukewarm water.", "Lave à mão com água morna."),
     ("Wipe it with a damp cloth.", "Limpe com um pano úmido."),
     ("Keep it away from direct sunlight.", "Mantenha longe da luz direta do sol."),
     ("Machine wash at thirty degrees.", "Lave à máquina a trinta graus."),
-)  # fmt: skip
+)
 ENGLISH = (
     "This {thing} is made of {stuff} and comes in {colour}. It is {size} centimetres wide and just right for {use}. "
     "{care}",
@@ -84,8 +105,13 @@ def _rows() -> list[dict[str, str]]:
         stuff, colour, use, care = (
             these[rng.integers(len(these))][language] for these in (MADE_OF, COLOURS, GOOD_FOR, CARE)
         )
-        facts = {"thing": (english, portuguese)[language], "stuff": stuff, "colour": colour, "use": use,
-                 "size": int(rng.integers(8, 60))}  # fmt: skip
+        facts = {
+            "thing": (english, portuguese)[language],
+            "stuff": stuff,
+            "colour": colour,
+            "use": use,
+            "size": int(rng.integers(8, 60)),
+        }
         shape = (ENGLISH, PORTUGUESE)[language][rng.integers(3)]
         prompt = PROMPTS[language].format(**facts)
         text = shape.format(care=care, **facts, **{word: ends[feminine] for word, ends in ENDINGS.items()})

@@ -20,8 +20,9 @@ class Pictures:
     def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[RawRow | SetAside]:
         names = [name for name in sorted(tree.entries) if is_picture_name(name)]
         if not names:
-            raise UnusableInput(say("{file} holds no pictures.", file=tree.origin), code="no-pictures",
-                                file=tree.origin)  # fmt: skip
+            raise UnusableInput(
+                say("{file} holds no pictures.", file=tree.origin), code="no-pictures", file=tree.origin
+            )
         for name in sorted(tree.entries):
             if is_picture_name(name):
                 yield RawRow(name, tree.entries[name], "")

@@ -28,8 +28,11 @@ class Texts:
     def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAside | Finding]:
         names = [tree.table] if tree.table else sorted(tree.entries)
         if not any(suffix(name) in self.suffixes for name in names):
-            raise UnusableInput(say("{file} holds no table of texts and no text file.", file=tree.origin),
-                                code="no-texts", file=tree.origin)  # fmt: skip
+            raise UnusableInput(
+                say("{file} holds no table of texts and no text file.", file=tree.origin),
+                code="no-texts",
+                file=tree.origin,
+            )
         for name in names:
             if suffix(name) in READ:
                 yield from _of_table(tree, name, columns)
@@ -65,8 +68,13 @@ def _row(name: str, number: int, given: Any) -> RawText | SetAside:
     if not text:
         return aside(say("It has no text."))
     if len(text) > MAX_CELL:
-        return aside(say("Its text is longer than {limit} characters. Where that is not so, a quotation mark in it "
-                         "may never be closed.", limit=MAX_CELL))  # fmt: skip
+        return aside(
+            say(
+                "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it "
+                "may never be closed.",
+                limit=MAX_CELL,
+            )
+        )
     return RawText(f"{name}:{number}", text, "", row=number)
 
 

@@ -72,8 +72,12 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     (out / "picture.jpg").write_bytes(gradcam.jpeg(shown))
     if warm is not None:
         (out / "gradcam.jpg").write_bytes(gradcam.jpeg(warm))
-    told |= {"picture": "picture.jpg", "gradcam": None if warm is None else "gradcam.jpg",
-             "id": job.input["id"], "truth": rows["label"].iloc[0]}  # fmt: skip
+    told |= {
+        "picture": "picture.jpg",
+        "gradcam": None if warm is None else "gradcam.jpg",
+        "id": job.input["id"],
+        "truth": rows["label"].iloc[0],
+    }
     (out / "explanation.json").write_text(json.dumps(told, ensure_ascii=False))
     return told
 
@@ -81,8 +85,13 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
 def _source(told: dict[str, Any]) -> SourceModel:
     """The source as the report names it: the trained weights are opened without it being here any more."""
     return SourceModel(
-        id=told["id"], title=told["title"], hub_id=told["hub_id"], revision=told["revision"],
-        architecture=told["architecture"], parameters=told["parameters"],
-        source_task=Sentence.model_validate(told["task"]), source_data=Sentence.model_validate(told["data"]),
+        id=told["id"],
+        title=told["title"],
+        hub_id=told["hub_id"],
+        revision=told["revision"],
+        architecture=told["architecture"],
+        parameters=told["parameters"],
+        source_task=Sentence.model_validate(told["task"]),
+        source_data=Sentence.model_validate(told["data"]),
         licence=told["licence"],
-    )  # fmt: skip
+    )

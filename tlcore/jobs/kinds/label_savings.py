@@ -58,15 +58,22 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     progress(0.98, say("Fitting the learning curves"))
     found = label_savings.analyse(curves.run.task, curves.run.target, measured["transfer"], measured["twin"])
     found |= {
-        "format": label_savings.FORMAT, "run": run.id, "metric": report["metric"], "seeds": seeds,
+        "format": label_savings.FORMAT,
+        "run": run.id,
+        "metric": report["metric"],
+        "seeds": seeds,
         "share": curves.run.metric.share,
-        "n_train": sizes[-1], "n_validation": report["dataset"]["n"]["validation"], "n_test": report["n_test"],
-        "recipe": {name: {"strategy": plan["arms"][name]["strategy"], "learning_rate": curves.rate(name)}
-                   for name in ARMS},
+        "n_train": sizes[-1],
+        "n_validation": report["dataset"]["n"]["validation"],
+        "n_test": report["n_test"],
+        "recipe": {
+            name: {"strategy": plan["arms"][name]["strategy"], "learning_rate": curves.rate(name)} for name in ARMS
+        },
         "seconds": round(curves.seconds, 1),
-        "watts": {"value": meter.watts, "how": meter.how}, "device": plan["device"],
+        "watts": {"value": meter.watts, "how": meter.how},
+        "device": plan["device"],
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
     found["sentences"] = {name: one.model_dump() for name, one in label_savings.sentences(found).items()}
     found = plain(found)
     _tell(store, run, found)
@@ -79,14 +86,20 @@ def usable(run: Run | None) -> dict[str, Any]:
         raise UnusableInput(say("This run has no report yet, so its label savings cannot be measured."), code="run")
     if run.report.get("baseline") is None:
         raise UnusableInput(
-            say("This run has no from-scratch twin, so there is nothing to save labels against. Start it again with "
-                "the twin."), code="no-twin",
-        )  # fmt: skip
+            say(
+                "This run has no from-scratch twin, so there is nothing to save labels against. Start it again with "
+                "the twin."
+            ),
+            code="no-twin",
+        )
     if run.report["seeds"] < 2:
         raise UnusableInput(
-            say("This run has one seed, which does not tell how much a seed moves the curves. Start it again with two "
-                "or more."), code="one-seed",
-        )  # fmt: skip
+            say(
+                "This run has one seed, which does not tell how much a seed moves the curves. Start it again with two "
+                "or more."
+            ),
+            code="one-seed",
+        )
     planned_sizes(run.report)
     return run.report
 
@@ -99,9 +112,13 @@ def planned_sizes(report: dict[str, Any], count: int = SIZES) -> list[int]:
     sizes = subsets.sizes(n, len(report.get("labels") or []), count)
     if len(sizes) < FEWEST:
         raise UnusableInput(
-            say("With {n} training examples of {classes} classes there is no room for a learning curve.", n=n,
-                classes=len(report.get("labels") or [])), code="too-few-labels",
-        )  # fmt: skip
+            say(
+                "With {n} training examples of {classes} classes there is no room for a learning curve.",
+                n=n,
+                classes=len(report.get("labels") or []),
+            ),
+            code="too-few-labels",
+        )
     return sizes
 
 
@@ -138,12 +155,23 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
     dataset = Dataset.open(store, run.dataset)
     source = sources.open_source(spec.source, store, progress=lambda share, words, **more: progress(None, words))
     if source.digest != plan["source_digest"]:
-        raise UnusableInput(say("The source model has changed since this run; its curves would be of another model."),
-                            code="source-changed")  # fmt: skip
+        raise UnusableInput(
+            say("The source model has changed since this run; its curves would be of another model."),
+            code="source-changed",
+        )
     target = json.loads((folder / "target.json").read_text())
     watch = Tally(progress)
-    told = Fitting(tasks.find(spec.task), dataset, source, target, plan, folder, store.home / "cache",
-                       watch, further.named(plan, store))  # type: ignore[arg-type]  # fmt: skip
+    told = Fitting(
+        tasks.find(spec.task),
+        dataset,
+        source,
+        target,
+        plan,
+        folder,
+        store.home / "cache",
+        watch,
+        further.named(plan, store),
+    )  # type: ignore[arg-type]
     curves = _Curves(told, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
     curves.plans |= {n: recipe(spec, plan, n, rates, told.metric) for n in sizes[:-1]}
@@ -157,16 +185,22 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
     """
     options, budget, task = spec.options, spec.budget, tasks.find(spec.task)
     context = PlanContext(
-        n_train=n, size=plan.get("side", plan["processor"]["size"]), parameters=plan["parameters"],
+        n_train=n,
+        size=plan.get("side", plan["processor"]["size"]),
+        parameters=plan["parameters"],
         device=plan["device"],
         epochs=None if budget.epochs == "auto" else budget.epochs,
-        batch_size=None if options.batch_size == "auto" else options.batch_size, learning_rate=None,
-        rate=task.rate, solves=task.solves, fresh=task.fresh,
+        batch_size=None if options.batch_size == "auto" else options.batch_size,
+        learning_rate=None,
+        rate=task.rate,
+        solves=task.solves,
+        fresh=task.fresh,
         ready=plan.get("modality") in task.ready,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
         sides=tuple(name for name in sides.named(plan) if name not in plan.get("sets", {})),
-        modality=plan.get("modality", "image"), labelled=task.labelled,
-    )  # fmt: skip
+        modality=plan.get("modality", "image"),
+        labelled=task.labelled,
+    )
     made = make_plan(spec, plan["strategy"], context, plan["processor"], metric)
     for name, rate in rates.items():
         made["arms"][name] |= {"rates": [] if rate is None else [rate], "trial_epochs": 0}
@@ -184,8 +218,15 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
         folder, results = told.folder / "savings" / f"n-{n:05}", []
         taken = [subsets.take(order, n) for order in orders]
         for seed, rows in enumerate(taken):
-            curves.watch.begin(say("Training with {n} labels: {arm}, seed {seed} of {seeds}", n=n,
-                                   arm=arm_in_words(told.plan, name), seed=seed + 1, seeds=seeds))  # fmt: skip
+            curves.watch.begin(
+                say(
+                    "Training with {n} labels: {arm}, seed {seed} of {seeds}",
+                    n=n,
+                    arm=arm_in_words(told.plan, name),
+                    seed=seed + 1,
+                    seeds=seeds,
+                )
+            )
             done = folder / "arms" / name / f"seed-{seed}"
             if not (done / "result.json").exists():
                 if features is None:
@@ -202,12 +243,25 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
     return Measured(np.array([*labels, float(len(train))]), records)
 
 
-def _one(curves: _Curves, name: str, n: int, rows: np.ndarray, ids: list[str], folder: Path, seed: int,
-         features: dict[str, np.ndarray]) -> None:  # fmt: skip
+def _one(
+    curves: _Curves,
+    name: str,
+    n: int,
+    rows: np.ndarray,
+    ids: list[str],
+    folder: Path,
+    seed: int,
+    features: dict[str, np.ndarray],
+) -> None:
     """Train one arm on one part. Frozen features are the whole's, the part's rows taken."""
     told = curves.run
-    own = replace(told, dataset=told.dataset.with_train(ids), plan={**curves.plans[n], "n_train": len(rows)},
-                  folder=folder, before=told.folder)  # fmt: skip
+    own = replace(
+        told,
+        dataset=told.dataset.with_train(ids),
+        plan={**curves.plans[n], "n_train": len(rows)},
+        folder=folder,
+        before=told.folder,
+    )
     kept = {**features, "train": features["train"][rows]} if features else {}
     fit.again(own, name, seed, curves.rate(name), kept)
 

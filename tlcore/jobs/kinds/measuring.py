@@ -44,8 +44,11 @@ def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any
     if (own := asked.get("source")) and own not in refs:
         refs.insert(0, own)
     rows = ranking.rank(dataset, task, refs, store, _options(asked), progress)
-    return {"dataset": dataset.fingerprint, "ranked": sum(row["problem"] is None for row in rows),
-            "failed": sum(row["problem"] is not None for row in rows)}  # fmt: skip
+    return {
+        "dataset": dataset.fingerprint,
+        "ranked": sum(row["problem"] is None for row in rows),
+        "failed": sum(row["problem"] is not None for row in rows),
+    }
 
 
 def _options(asked: dict[str, Any]) -> Options:

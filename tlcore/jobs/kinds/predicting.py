@@ -29,8 +29,11 @@ def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     bundle = Bundle.open(bundle_path(store, job.input))
     path = folder / job.input["path"]
     inputs = list(bundle.found_in([path])) if path.is_dir() else bundle.found_in([path])
-    return {"file": "predictions.csv", "set_aside_file": "set_aside.csv",
-            **write(bundle, inputs, folder / "predictions.csv", folder / "set_aside.csv", progress)}  # fmt: skip
+    return {
+        "file": "predictions.csv",
+        "set_aside_file": "set_aside.csv",
+        **write(bundle, inputs, folder / "predictions.csv", folder / "set_aside.csv", progress),
+    }
 
 
 def ask(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:
@@ -42,11 +45,16 @@ def ask(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]
     progress(None, say("Opening the model"))
     bundle = Bundle.open(bundle_path(store, job.input))
     bundle.choose(job.input.get("settings") or {})
-    return {"rows": [
-        {"prediction": row.prediction, "confidence": row.confidence,
-         "reason": row.reason.model_dump() if row.reason else None}
-        for row in bundle.predict(job.input["inputs"])
-    ]}  # fmt: skip
+    return {
+        "rows": [
+            {
+                "prediction": row.prediction,
+                "confidence": row.confidence,
+                "reason": row.reason.model_dump() if row.reason else None,
+            }
+            for row in bundle.predict(job.input["inputs"])
+        ]
+    }
 
 
 def bundle_path(store: Store, asked: dict[str, Any]) -> Path:
@@ -62,8 +70,9 @@ def bundle_path(store: Store, asked: dict[str, Any]) -> Path:
     return path
 
 
-def write(bundle: Bundle, inputs: Any, output: Path, set_aside: Path,
-          progress: Callable[..., None] | None = None) -> dict[str, Any]:  # fmt: skip
+def write(
+    bundle: Bundle, inputs: Any, output: Path, set_aside: Path, progress: Callable[..., None] | None = None
+) -> dict[str, Any]:
     """Predict ``inputs`` (as ``found_in`` gives them) into two CSV files, in bounded memory. Returns the counts."""
     total = len(inputs) if isinstance(inputs, list) else None
     counts: dict[str, int] = {}

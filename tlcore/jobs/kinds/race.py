@@ -53,8 +53,9 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     runners, in_turn = [], turns.turns(task, dataset)
     for strategy in race.candidates(task, base.data, asked["scratch"], source.source):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
-        each = [Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
-                for one in in_turn]  # type: ignore[arg-type]  # fmt: skip
+        each = [
+            Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally) for one in in_turn
+        ]  # type: ignore[arg-type]
         for told in each:  # and never the test set
             judged = scoring.judged(task, told.examples["validation"], "validation")
             told.examples = {"train": told.examples["train"], "validation": judged}
@@ -62,11 +63,18 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     found = _race(runners, tally)
     metric = runners[0].told.metric
     found |= {
-        "version": race.VERSION, "dataset": dataset.fingerprint, "source": base.source, "metric": metric.id,
-        "metric_title": metric.title.model_dump(), "share": metric.share,
-        "n_own": len(runners[0].told.examples["validation"]), "turns": len(in_turn), "restarts": True, "asked": asked,
+        "version": race.VERSION,
+        "dataset": dataset.fingerprint,
+        "source": base.source,
+        "metric": metric.id,
+        "metric_title": metric.title.model_dump(),
+        "share": metric.share,
+        "n_own": len(runners[0].told.examples["validation"]),
+        "turns": len(in_turn),
+        "restarts": True,
+        "asked": asked,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
     found["sentences"] = {name: one.model_dump() for name, one in race.sentences(found).items()}
     result.parent.mkdir(parents=True, exist_ok=True)
     whole.write(result, json.dumps(plain(found), indent=1, ensure_ascii=False))
@@ -193,8 +201,14 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         )
         scores = {}
         for one in left:
-            tally.begin(say("Rung {rung} of {rungs}: {strategy}", rung=rung + 1, rungs=len(race.SHARES),
-                            strategy=find(one.strategy).title))  # fmt: skip
+            tally.begin(
+                say(
+                    "Rung {rung} of {rungs}: {strategy}",
+                    rung=rung + 1,
+                    rungs=len(race.SHARES),
+                    strategy=find(one.strategy).title,
+                )
+            )
             scores[one.strategy], took = one.run(rung)
             tally.end(one.work(rung))
             seconds += took
@@ -209,8 +223,13 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
             left = [one for one in left if one.strategy in on]
     if len(left) > 1 and left[0].others:
         for one in left:
-            tally.begin(say("{turns} more validation sets in turn: {strategy}", turns=len(one.others),
-                            strategy=find(one.strategy).title))  # fmt: skip
+            tally.begin(
+                say(
+                    "{turns} more validation sets in turn: {strategy}",
+                    turns=len(one.others),
+                    strategy=find(one.strategy).title,
+                )
+            )
             scores[one.strategy], took = one.in_turns(scores[one.strategy])
             tally.end(one.work_in_turns())
             seconds += took
@@ -219,16 +238,28 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         near = _near(left, scores)
     final = sorted(scores, key=lambda name: scores[name].order, reverse=True)
     close = [name for name in final[1:] if near[name]]
-    return {"candidates": list(rows.values()), "winner": final[0], "clear": not close,
-            "runner_up": close[0] if close else None, "seconds": round(seconds, 2),
-            "n_validation": len(scores[final[0]].records), "errors": _errors(left, scores)}  # fmt: skip
+    return {
+        "candidates": list(rows.values()),
+        "winner": final[0],
+        "clear": not close,
+        "runner_up": close[0] if close else None,
+        "seconds": round(seconds, 2),
+        "n_validation": len(scores[final[0]].records),
+        "errors": _errors(left, scores),
+    }
 
 
 def _row(one: _Runner, score: _Score, rung: int, took: float) -> dict[str, Any]:
     told = one.told
     estimate = statistics.intervals(told.task, [score.records], told.target, draws=DRAWS)[told.metric.id]
-    return {"epochs": one.rungs[rung] if one.rungs != [0] else None, "rate": score.rate, "score": score.score,
-            "interval": list(estimate.interval), "loss": score.loss, "seconds": round(took, 3)}  # fmt: skip
+    return {
+        "epochs": one.rungs[rung] if one.rungs != [0] else None,
+        "rate": score.rate,
+        "score": score.score,
+        "interval": list(estimate.interval),
+        "loss": score.loss,
+        "seconds": round(took, 3),
+    }
 
 
 def _near(left: list[_Runner], scores: Mapping[str, _Score]) -> dict[str, bool]:

@@ -21,11 +21,17 @@ def take_set(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     through ``progress``.
     """
     asked = job.input
-    dataset = further.read_set(asked["set"], asked["path"], task=tasks.find(asked["task"]), store=store,
-                               owner=job.owner, columns=asked.get("columns"), progress=progress)  # fmt: skip
+    dataset = further.read_set(
+        asked["set"],
+        asked["path"],
+        task=tasks.find(asked["task"]),
+        store=store,
+        owner=job.owner,
+        columns=asked.get("columns"),
+        progress=progress,
+    )
     info = dataset.info
-    return {"fingerprint": info.fingerprint, "name": info.name, "n": sum(info.n.values()),
-            "set_aside": info.set_aside}  # fmt: skip
+    return {"fingerprint": info.fingerprint, "name": info.name, "n": sum(info.n.values()), "set_aside": info.set_aside}
 
 
 def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:

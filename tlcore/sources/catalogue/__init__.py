@@ -18,7 +18,19 @@ from tlcore.sources.catalogue import (
 )
 
 FAMILIES = (
-    bundled, mobilenet, efficientnet, resnet, convnext, vit, dino, siglip, medical, satellite, text, seq2seq, causal,
-)  # fmt: skip
+    bundled,
+    mobilenet,
+    efficientnet,
+    resnet,
+    convnext,
+    vit,
+    dino,
+    siglip,
+    medical,
+    satellite,
+    text,
+    seq2seq,
+    causal,
+)
 
 CATALOGUE = by_id([entry for family in FAMILIES for entry in family.ENTRIES])

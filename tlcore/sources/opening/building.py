@@ -25,9 +25,19 @@ class ModelFolder(Protocol):
 
 # What a library raises on a config that does not belong to the weights, or that describes nothing.
 BUILD_ERRORS = (
-    RuntimeError, TypeError, ValueError, AssertionError, KeyError, AttributeError, IndexError, MemoryError,
-    OSError, ArithmeticError, NotImplementedError, ImportError,
-)  # fmt: skip
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AssertionError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    MemoryError,
+    OSError,
+    ArithmeticError,
+    NotImplementedError,
+    ImportError,
+)
 SLACK = 60_000_000  # weights that a file may lack: a head for many classes, a pooler
 
 
@@ -94,12 +104,23 @@ def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
     if any(word in reason for word in ("SafetensorError", "HeaderTooLarge", "incomplete")):
         reason = "model.safetensors is damaged"
     return UnusableInput(
-        say("model.safetensors does not fit the architecture {name} that config.json names: {reason}",
-            name=architecture, reason=reason[:300]), code="source-mismatch", file=files.WEIGHTS)  # fmt: skip
+        say(
+            "model.safetensors does not fit the architecture {name} that config.json names: {reason}",
+            name=architecture,
+            reason=reason[:300],
+        ),
+        code="source-mismatch",
+        file=files.WEIGHTS,
+    )
 
 
 def no_linear_head(architecture: str) -> UnusableInput:
     """A network that a new head cannot be fitted to."""
     return UnusableInput(
-        say("The network {name} does not end in one linear layer, which the studio needs to fit a new head.",
-            name=architecture), code="source-head", file=files.CONFIG)  # fmt: skip
+        say(
+            "The network {name} does not end in one linear layer, which the studio needs to fit a new head.",
+            name=architecture,
+        ),
+        code="source-head",
+        file=files.CONFIG,
+    )

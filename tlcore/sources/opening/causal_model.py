@@ -39,8 +39,9 @@ class CausalModel(nn.Module):
         """Logits (B, T, V) of the token that follows each of ``ids`` (B, T)."""
         return self.net(input_ids=ids, attention_mask=mask, use_cache=False).logits
 
-    def weighed(self, ids: torch.Tensor, mask: torch.Tensor,
-                labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:  # fmt: skip
+    def weighed(
+        self, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of each place to be scored: its loss in nats (N,), whether the likeliest token was right (N,), and its row.
 
         ``labels`` (B, T) are the ids where a token is scored given those before it, -100 elsewhere. Logits are made for
@@ -102,8 +103,11 @@ class CausalModel(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         config: dict[str, Any] = self.net.config.to_dict()
         config.pop("_name_or_path", None)
-        config |= {"architectures": [type(self.net).__name__], "dtype": "float32",
-                   "studio_max_length": int(preprocess["max_length"])}  # fmt: skip
+        config |= {
+            "architectures": [type(self.net).__name__],
+            "dtype": "float32",
+            "studio_max_length": int(preprocess["max_length"]),
+        }
         told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
         (folder / "config.json").write_text(told, encoding="utf-8")
         save_file(_once(self.net), folder / "model.safetensors", metadata={"format": "pt"})

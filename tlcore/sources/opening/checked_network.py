@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
 
 def network(
-    opened: ModelFolder, auto: Any, pretrained: bool, seed: int, *,
-    may_lack: Callable[[str], bool] = lambda key: "pooler" in key, without: Collection[str] = (),
-    changes: Mapping[str, Any] | None = None, tokenizers: Callable[[Any], None] | None = None,
-) -> Any:  # fmt: skip
+    opened: ModelFolder,
+    auto: Any,
+    pretrained: bool,
+    seed: int,
+    *,
+    may_lack: Callable[[str], bool] = lambda key: "pooler" in key,
+    without: Collection[str] = (),
+    changes: Mapping[str, Any] | None = None,
+    tokenizers: Callable[[Any], None] | None = None,
+) -> Any:
     """The folder's network as a class ``auto`` of transformers builds it, ``without`` some keys of its config and with
     ``changes`` of it.
 
@@ -45,9 +51,15 @@ def network(
             if pretrained:
                 with quietly():
                     made, info = auto.from_pretrained(
-                        opened.folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-                        trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
-                    )  # fmt: skip
+                        opened.folder,
+                        config=config,
+                        dtype=torch.float32,
+                        use_safetensors=True,
+                        local_files_only=True,
+                        trust_remote_code=False,
+                        ignore_mismatched_sizes=True,
+                        output_loading_info=True,
+                    )
             else:
                 made = auto.from_config(config, dtype=torch.float32)
             if tokenizers:
@@ -69,10 +81,14 @@ def check_sizes(config: dict[str, Any], largest: Mapping[str, int]) -> None:
         value = config.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most):
             raise UnusableInput(
-                say("config.json says {name} = {value}, which no text network can have.", name=name,
-                    value=str(value)[:40]),
-                code="source-config", file=files.CONFIG,
-            )  # fmt: skip
+                say(
+                    "config.json says {name} = {value}, which no text network can have.",
+                    name=name,
+                    value=str(value)[:40],
+                ),
+                code="source-config",
+                file=files.CONFIG,
+            )
 
 
 def check_vocabulary(told: str, have: int) -> None:
@@ -80,7 +96,11 @@ def check_vocabulary(told: str, have: int) -> None:
     wanted = tokens.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
     if wanted > have:
         raise UnusableInput(
-            say("The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
-                wanted=wanted, have=have),
-            code="source-tokenizer", file=tokens.TOKENIZER,
-        )  # fmt: skip
+            say(
+                "The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
+                wanted=wanted,
+                have=have,
+            ),
+            code="source-tokenizer",
+            file=tokens.TOKENIZER,
+        )

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 KINDS = frozenset(
     {"gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "smollm3", "gpt_neox"}
 )
-LARGEST = {**from_text.LARGEST, "max_position_embeddings": 2_000_000, "n_positions": 131_072, "n_embd": 8_192,
-           "n_layer": 96, "n_head": 256, "n_inner": 65_536, "num_key_value_heads": 256, "head_dim": 1_024}  # fmt: skip
+LARGEST = {
+    **from_text.LARGEST,
+    "max_position_embeddings": 2_000_000,
+    "n_positions": 131_072,
+    "n_embd": 8_192,
+    "n_layer": 96,
+    "n_head": 256,
+    "n_inner": 65_536,
+    "num_key_value_heads": 256,
+    "head_dim": 1_024,
+}
 
 
 def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -25,10 +34,15 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     positions = config.get("max_position_embeddings") or config.get("n_positions")
     bos, eos = (_first(config.get(name)) for name in ("bos_token_id", "eos_token_id"))
     return {
-        "modality": "causal", "input_size": tokens.longest(folder, {**config, "max_position_embeddings": positions}),
-        "resizable": True, "multiple": 1, "pad": eos or 0, "bos": eos if bos is None else bos, "end": eos,
+        "modality": "causal",
+        "input_size": tokens.longest(folder, {**config, "max_position_embeddings": positions}),
+        "resizable": True,
+        "multiple": 1,
+        "pad": eos or 0,
+        "bos": eos if bos is None else bos,
+        "end": eos,
         "folder": str(folder),
-    }  # fmt: skip
+    }
 
 
 def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> CausalModel:

@@ -15,15 +15,43 @@ if TYPE_CHECKING:
     from tlcore.sources.opening.seq2seq_model import Seq2SeqModel
 
 KINDS = frozenset({"t5", "mt5", "marian", "bart", "m2m_100", WARM})
-LARGEST = {**from_text.LARGEST, "d_model": 8_192, "d_ff": 65_536, "d_kv": 1_024, "num_layers": 96, "num_heads": 256,
-           "num_decoder_layers": 96, "encoder_layers": 96, "decoder_layers": 96, "encoder_ffn_dim": 65_536,
-           "decoder_ffn_dim": 65_536, "encoder_attention_heads": 256, "decoder_attention_heads": 256}  # fmt: skip
+LARGEST = {
+    **from_text.LARGEST,
+    "d_model": 8_192,
+    "d_ff": 65_536,
+    "d_kv": 1_024,
+    "num_layers": 96,
+    "num_heads": 256,
+    "num_decoder_layers": 96,
+    "encoder_layers": 96,
+    "decoder_layers": 96,
+    "encoder_ffn_dim": 65_536,
+    "decoder_ffn_dim": 65_536,
+    "encoder_attention_heads": 256,
+    "decoder_attention_heads": 256,
+}
 LAYERS = 3  # of a fresh decoder
 POSITIONS = 512  # that a fresh decoder knows
 # Settings of generation that old configs carry; the studio has its own, and no hidden ones.
-GENERATION = ("num_beams", "min_length", "max_length", "no_repeat_ngram_size", "length_penalty", "early_stopping",
-              "bad_words_ids", "task_specific_params", "forced_bos_token_id", "forced_eos_token_id", "prefix",
-              "num_return_sequences", "do_sample", "top_k", "top_p", "temperature", "repetition_penalty")  # fmt: skip
+GENERATION = (
+    "num_beams",
+    "min_length",
+    "max_length",
+    "no_repeat_ngram_size",
+    "length_penalty",
+    "early_stopping",
+    "bad_words_ids",
+    "task_specific_params",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "prefix",
+    "num_return_sequences",
+    "do_sample",
+    "top_k",
+    "top_p",
+    "temperature",
+    "repetition_penalty",
+)
 
 
 def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -43,10 +71,13 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     if config.get("model_type") == WARM:
         pad = config.get("studio_source_pad")
     return {
-        "modality": "seq2seq", "input_size": tokens.longest(folder, {**parts[0], **config}), "resizable": True,
-        "multiple": 1, "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0,
+        "modality": "seq2seq",
+        "input_size": tokens.longest(folder, {**parts[0], **config}),
+        "resizable": True,
+        "multiple": 1,
+        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0,
         "folder": str(folder),
-    }  # fmt: skip
+    }
 
 
 def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> Seq2SeqModel:
@@ -68,8 +99,15 @@ def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: 
         pair = pair_tokens.read(opened.folder, opened.config, _any_languages(opened))
         _vocabularies(made, pair)
 
-    net = network(opened, AutoModelForSeq2SeqLM, pretrained, seed, without=GENERATION, tokenizers=tokenizers,
-                  changes={name: _inner(opened.config[name]) for name in inner})  # fmt: skip
+    net = network(
+        opened,
+        AutoModelForSeq2SeqLM,
+        pretrained,
+        seed,
+        without=GENERATION,
+        tokenizers=tokenizers,
+        changes={name: _inner(opened.config[name]) for name in inner},
+    )
     return Seq2SeqModel(net, pair, opened.config, opened.folder, size, int(opened.preprocess["pad"]))
 
 
@@ -87,13 +125,22 @@ def on_encoder(opened: ModelFolder, vocabulary: str, pretrained: bool, size: int
     width, heads = encoder.config.hidden_size, getattr(encoder.config, "num_attention_heads", 0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        decoder = BertLMHeadModel(BertConfig(
-            vocab_size=written.get_vocab_size(with_added_tokens=True), hidden_size=width, num_hidden_layers=LAYERS,
-            num_attention_heads=heads if heads and width % heads == 0 else max(1, width // 64),
-            intermediate_size=4 * width, max_position_embeddings=POSITIONS, type_vocab_size=1, is_decoder=True,
-            add_cross_attention=True, pad_token_id=written.token_to_id(pair_tokens.PAD),
-            bos_token_id=written.token_to_id(pair_tokens.START), eos_token_id=written.token_to_id(pair_tokens.END),
-        ))  # fmt: skip
+        decoder = BertLMHeadModel(
+            BertConfig(
+                vocab_size=written.get_vocab_size(with_added_tokens=True),
+                hidden_size=width,
+                num_hidden_layers=LAYERS,
+                num_attention_heads=heads if heads and width % heads == 0 else max(1, width // 64),
+                intermediate_size=4 * width,
+                max_position_embeddings=POSITIONS,
+                type_vocab_size=1,
+                is_decoder=True,
+                add_cross_attention=True,
+                pad_token_id=written.token_to_id(pair_tokens.PAD),
+                bos_token_id=written.token_to_id(pair_tokens.START),
+                eos_token_id=written.token_to_id(pair_tokens.END),
+            )
+        )
         config = EncoderDecoderConfig.from_encoder_decoder_configs(encoder.config, decoder.config)
         config.pad_token_id = decoder.config.pad_token_id
         config.decoder_start_token_id = decoder.config.bos_token_id

@@ -29,8 +29,7 @@ def build(opened: ModelFolder, pretrained: bool, size: int, seed: int) -> SpanMo
     def may_lack(key: str) -> bool:
         return not own and key.partition(".")[0] in (*HEADS, "head")
 
-    net = network(opened, AutoModelForQuestionAnswering, pretrained, seed, may_lack=may_lack,
-                  changes={"num_labels": 2})  # fmt: skip
+    net = network(opened, AutoModelForQuestionAnswering, pretrained, seed, may_lack=may_lack, changes={"num_labels": 2})
     model = SpanModel(net, opened.config, opened.folder, size)
     if not own:
         with torch.random.fork_rng(devices=[]):

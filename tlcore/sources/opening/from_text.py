@@ -14,13 +14,33 @@ if TYPE_CHECKING:
     from tlcore.sources.opening.building import ModelFolder
     from tlcore.sources.opening.text_model import TextModel
 
-KINDS = frozenset({
-    "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "deberta", "deberta-v2", "modernbert", "electra",
-    "albert", "mpnet",
-})  # fmt: skip
-LARGEST = {"hidden_size": 8_192, "dim": 8_192, "num_hidden_layers": 96, "n_layers": 96, "intermediate_size": 65_536,
-           "hidden_dim": 65_536, "vocab_size": 1_000_000, "max_position_embeddings": 131_072,
-           "num_attention_heads": 256, "n_heads": 256}  # fmt: skip
+KINDS = frozenset(
+    {
+        "bert",
+        "roberta",
+        "xlm-roberta",
+        "camembert",
+        "distilbert",
+        "deberta",
+        "deberta-v2",
+        "modernbert",
+        "electra",
+        "albert",
+        "mpnet",
+    }
+)
+LARGEST = {
+    "hidden_size": 8_192,
+    "dim": 8_192,
+    "num_hidden_layers": 96,
+    "n_layers": 96,
+    "intermediate_size": 65_536,
+    "hidden_dim": 65_536,
+    "vocab_size": 1_000_000,
+    "max_position_embeddings": 131_072,
+    "num_attention_heads": 256,
+    "n_heads": 256,
+}
 
 
 def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -28,9 +48,13 @@ def preprocess(folder: Path, config: dict[str, Any]) -> dict[str, Any]:
     check_sizes(config, LARGEST)
     pad = config.get("pad_token_id")
     return {
-        "modality": "text", "input_size": tokens.longest(folder, config), "resizable": True, "multiple": 1,
-        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0, "folder": str(folder),
-    }  # fmt: skip
+        "modality": "text",
+        "input_size": tokens.longest(folder, config),
+        "resizable": True,
+        "multiple": 1,
+        "pad": pad if isinstance(pad, int) and not isinstance(pad, bool) and pad >= 0 else 0,
+        "folder": str(folder),
+    }
 
 
 def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: int, seed: int) -> TextModel:

@@ -135,9 +135,15 @@ def _load(folder: Path, config: Any) -> tuple[Any, Any]:
 
     with quietly():
         return AutoModelForImageClassification.from_pretrained(
-            folder, config=config, dtype=torch.float32, use_safetensors=True, local_files_only=True,
-            trust_remote_code=False, ignore_mismatched_sizes=True, output_loading_info=True,
-        )  # fmt: skip
+            folder,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
 
 
 def plain(config: dict[str, Any]) -> dict[str, Any]:

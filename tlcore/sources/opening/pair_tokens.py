@@ -64,10 +64,16 @@ def vocabulary(texts: Iterable[str]) -> str:
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     made.decoder = decoders.ByteLevel()
-    made.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=WORDS, min_frequency=2, special_tokens=[PAD, START, END], show_progress=False,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-    ))  # fmt: skip
+    made.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=WORDS,
+            min_frequency=2,
+            special_tokens=[PAD, START, END],
+            show_progress=False,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        ),
+    )
     made.post_processor = processors.TemplateProcessing(single=f"$A {END}", special_tokens=[(END, 2)])
     return made.to_str()
 
@@ -83,10 +89,14 @@ def _marian(folder: Path, name: str) -> str:
     missing = [one for one in MARIAN if not (folder / one).is_file()]
     if missing:
         raise UnusableInput(
-            say("The tokenizer of a Marian model lies in {files}; {missing} is missing.", files=list(MARIAN),
-                missing=missing),
-            code="source-tokenizer", file=missing[0],
-        )  # fmt: skip
+            say(
+                "The tokenizer of a Marian model lies in {files}; {missing} is missing.",
+                files=list(MARIAN),
+                missing=missing,
+            ),
+            code="source-tokenizer",
+            file=missing[0],
+        )
     from sentencepiece import sentencepiece_model_pb2
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -119,9 +129,11 @@ def _marian(folder: Path, name: str) -> str:
 def _of_bytes(folder: Path) -> bool:
     """Whether it is a ByT5, whose tokenizer is no file: bytes are its tokens."""
     names = (tokens.TOKENIZER, "spiece.model")
-    return not any((folder / name).is_file() for name in names) and (folder / "tokenizer_config.json").is_file() and (
-        "ByT5" in (folder / "tokenizer_config.json").read_text(encoding="utf-8", errors="replace")[:100_000]
-    )  # fmt: skip
+    return (
+        not any((folder / name).is_file() for name in names)
+        and (folder / "tokenizer_config.json").is_file()
+        and ("ByT5" in (folder / "tokenizer_config.json").read_text(encoding="utf-8", errors="replace")[:100_000])
+    )
 
 
 def _byte_tokenizer(size: int) -> str:
@@ -153,10 +165,12 @@ def _in_language(told: str, code: str | None) -> str:
     end = made.token_to_id("</s>")
     if place is None or end is None:
         raise UnusableInput(
-            say("This source model knows many languages and must be told which two: give source_language and "
-                "target_language as it writes them, such as eng_Latn and por_Latn."),
+            say(
+                "This source model knows many languages and must be told which two: give source_language and "
+                "target_language as it writes them, such as eng_Latn and por_Latn."
+            ),
             code="source-language",
-        )  # fmt: skip
+        )
     made.post_processor = processors.TemplateProcessing(
         single=f"{code} $A </s>", special_tokens=[(str(code), place), ("</s>", end)]
     )

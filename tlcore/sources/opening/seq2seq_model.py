@@ -40,10 +40,14 @@ class Seq2SeqModel(nn.Module):
         start = _token(told, "decoder_start_token_id")
         self.start = self.target_pad if start is None else start
         net.generation_config = GenerationConfig(
-            pad_token_id=self.target_pad, eos_token_id=self.end, decoder_start_token_id=self.start, num_beams=1,
-            do_sample=False, forced_bos_token_id=pair_tokens.first(pair[1]),
+            pad_token_id=self.target_pad,
+            eos_token_id=self.end,
+            decoder_start_token_id=self.start,
+            num_beams=1,
+            do_sample=False,
+            forced_bos_token_id=pair_tokens.first(pair[1]),
             bad_words_ids=[[self.target_pad]] if config.get("model_type") == "marian" else None,
-        )  # fmt: skip
+        )
         self._parts: list[Part] | None = None
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -56,8 +60,9 @@ class Seq2SeqModel(nn.Module):
         before[:, 1:] = labels[:, :-1].masked_fill(labels[:, :-1] == IGNORED, self.target_pad)
         return self.net(input_ids=ids, attention_mask=mask, decoder_input_ids=before, use_cache=False).logits
 
-    def write(self, ids: torch.Tensor, mask: torch.Tensor, most: int, beams: int = 1,
-              first: int | None = None) -> torch.Tensor:  # fmt: skip
+    def write(
+        self, ids: torch.Tensor, mask: torch.Tensor, most: int, beams: int = 1, first: int | None = None
+    ) -> torch.Tensor:
         """Token ids (B, most) of what the network writes, `IGNORED` behind its end: the likeliest token each time, or
         the likeliest of ``beams`` texts. ``first`` is the token that every text begins with, where there is one.
         """
@@ -105,15 +110,26 @@ class Seq2SeqModel(nn.Module):
             self.net.save_pretrained(folder, max_shard_size="100GB")
         told = json.loads((folder / files.CONFIG).read_text(encoding="utf-8"))
         told.pop("_name_or_path", None)
-        told |= {"dtype": "float32", "studio_max_length": int(preprocess["max_length"]), "studio_source_pad": self.pad,
-                 "eos_token_id": self.end}  # fmt: skip
+        told |= {
+            "dtype": "float32",
+            "studio_max_length": int(preprocess["max_length"]),
+            "studio_source_pad": self.pad,
+            "eos_token_id": self.end,
+        }
         (folder / files.CONFIG).write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
         for name, one in zip((tokens.TOKENIZER, pair_tokens.TARGET), pair, strict=True):
             (folder / name).write_text(one, encoding="utf-8")
-        (folder / "tokenizer_config.json").write_text(json.dumps({
-            "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": int(preprocess["max_length"]),
-            "pad_token": tokens.open_tokenizer(self.pair[0], 8).id_to_token(self.pad),
-        }, indent=2), encoding="utf-8")  # fmt: skip
+        (folder / "tokenizer_config.json").write_text(
+            json.dumps(
+                {
+                    "tokenizer_class": "PreTrainedTokenizerFast",
+                    "model_max_length": int(preprocess["max_length"]),
+                    "pad_token": tokens.open_tokenizer(self.pair[0], 8).id_to_token(self.pad),
+                },
+                indent=2,
+            ),
+            encoding="utf-8",
+        )
 
 
 def _token(config: Any, name: str) -> int | None:

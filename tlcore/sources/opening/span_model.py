@@ -80,9 +80,11 @@ class SpanModel(nn.Module):
         for left_out in ("_name_or_path", "id2label", "label2id"):
             config.pop(left_out, None)
         config |= {
-            "architectures": [type(self.net).__name__], "dtype": "float32", "studio_no_answer": self.no_answer,
+            "architectures": [type(self.net).__name__],
+            "dtype": "float32",
+            "studio_no_answer": self.no_answer,
             "studio_max_length": int(preprocess["max_length"]),
-        }  # fmt: skip
+        }
         told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
         (folder / "config.json").write_text(told, encoding="utf-8")
         save_file(untied(self.net), folder / "model.safetensors", metadata={"format": "pt"})

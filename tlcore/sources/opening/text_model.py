@@ -109,9 +109,10 @@ class TextModel(nn.Module):
             "architectures": [type(self.net.encoder).__name__],
             "id2label": {str(i): label for i, label in enumerate(labels)},
             "label2id": {label: i for i, label in enumerate(labels)},
-            "dtype": "float32", "studio_pooling": preprocess.get("pooling", "mean"),
+            "dtype": "float32",
+            "studio_pooling": preprocess.get("pooling", "mean"),
             "studio_max_length": int(preprocess["max_length"]),
-        }  # fmt: skip
+        }
         told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
         (folder / "config.json").write_text(told, encoding="utf-8")
         weights = untied(self.net.encoder)

@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
 TOKENIZER = "tokenizer.json"
 # What a folder may hold of a tokenizer; the first alone is enough, the others are for transformers' own use.
-FILES = (TOKENIZER, "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
-         "sentencepiece.bpe.model", "spiece.model", "spm.model", "sentence_bert_config.json",
-         "chat_template.jinja")  # fmt: skip
+FILES = (
+    TOKENIZER,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
+    "sentence_bert_config.json",
+    "chat_template.jinja",
+)
 OLDER = FILES[3:9]
 LARGEST = 100_000_000  # bytes of tokenizer.json
 
@@ -38,10 +48,12 @@ def read(folder: Path) -> str:
         raise UnusableInput(
             say(
                 "There is no tokenizer.json in {folder}. A text model's folder holds config.json, model.safetensors "
-                "and tokenizer.json.", folder=folder.name,
+                "and tokenizer.json.",
+                folder=folder.name,
             ),
-            code="source-tokenizer", file=TOKENIZER,
-        )  # fmt: skip
+            code="source-tokenizer",
+            file=TOKENIZER,
+        )
     from transformers import AutoTokenizer
 
     try:
@@ -115,5 +127,6 @@ def _whole(value: Any) -> int | None:
 def unusable() -> UnusableInput:
     return UnusableInput(
         say("The tokenizer of this model cannot be read. Save the model again with transformers, or choose another."),
-        code="source-tokenizer", file=TOKENIZER,
-    )  # fmt: skip
+        code="source-tokenizer",
+        file=TOKENIZER,
+    )

@@ -34,9 +34,12 @@ class AdaBn:
         self.examples = needed(told, "unlabelled")
         if self.needed and not layers(told.model):
             raise UnusableInput(
-                say("This network has no batch norm, whose statistics AdaBN would replace. Choose another method or "
-                    "source model."), code="strategy-refused",
-            )  # fmt: skip
+                say(
+                    "This network has no batch norm, whose statistics AdaBN would replace. Choose another method or "
+                    "source model."
+                ),
+                code="strategy-refused",
+            )
 
     def judge(self, model: Any, seen: dict[str, float], at: At) -> None:
         found = layers(model)

@@ -41,8 +41,9 @@ class Domains:
         self.told, self.device = told, device
         self.examples = needed(told, "unlabelled")
         if getattr(told.model, "head", None) is None:
-            raise UnusableInput(say("Domain adaptation needs a network that ends in a linear head."),
-                                code="strategy-refused")  # fmt: skip
+            raise UnusableInput(
+                say("Domain adaptation needs a network that ends in a linear head."), code="strategy-refused"
+            )
         self.width, self.classes = told.model.head.in_features, told.model.head.out_features
         self._inputs: list[Any] = []
         self._hook = told.model.head.register_forward_pre_hook(self._look)

@@ -42,9 +42,12 @@ class Lora:
         names = fitting(model)
         if not names:
             raise UnusableInput(
-                say("This network has no attention with linear layers in it, which LoRA needs; it is made for "
-                    "transformers. Choose fine-tuning or another source model."), code="strategy-refused",
-            )  # fmt: skip
+                say(
+                    "This network has no attention with linear layers in it, which LoRA needs; it is made for "
+                    "transformers. Choose fine-tuning or another source model."
+                ),
+                code="strategy-refused",
+            )
         self.told, self.device = told, device
         self.total = sum(parameter.numel() for parameter in model.parameters())
         wanted = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
@@ -69,10 +72,22 @@ class Lora:
         merge(model)
 
         share = 100 * self.trained / self.total
-        note = say("LoRA trained {n} weights, {percent} % of the network's {total}, head included; they were merged "
-                   "into the network.", n=self.trained, percent=round(share, 2), total=self.total)  # fmt: skip
-        return Ended([note], {"trained": self.trained, "total": self.total, "share": share / 100,
-                              "merge_difference": apart(before, self._outputs(model))})  # fmt: skip
+        note = say(
+            "LoRA trained {n} weights, {percent} % of the network's {total}, head included; they were merged "
+            "into the network.",
+            n=self.trained,
+            percent=round(share, 2),
+            total=self.total,
+        )
+        return Ended(
+            [note],
+            {
+                "trained": self.trained,
+                "total": self.total,
+                "share": share / 100,
+                "merge_difference": apart(before, self._outputs(model)),
+            },
+        )
 
     def _outputs(self, model: Any) -> Any:
 
@@ -88,10 +103,11 @@ def fitting(model: Any) -> list[str]:
     from transformers.pytorch_utils import Conv1D
 
     return [
-        name for name, module in model.named_modules()
-        if type(module) in (nn.Linear, Conv1D) and any("attn" in part or "attention" in part
-                                                       for part in name.lower().split("."))
-    ]  # fmt: skip
+        name
+        for name, module in model.named_modules()
+        if type(module) in (nn.Linear, Conv1D)
+        and any("attn" in part or "attention" in part for part in name.lower().split("."))
+    ]
 
 
 def write(model: Any, others: list[str], folder: Path) -> None:
@@ -115,8 +131,10 @@ def write(model: Any, others: list[str], folder: Path) -> None:
     inside = {f"base_model.model.{name.removeprefix(below)}": tensor for name, tensor in found.items()}
     config.target_modules = sorted(name.removeprefix(below) for name in adapted)  # each: peft shortens long lists
     config.inference_mode = True
-    config.save_pretrained(str(folder), auto_mapping_dict={
-        "base_model_class": type(base).__name__, "parent_library": type(base).__module__})  # fmt: skip
+    config.save_pretrained(
+        str(folder),
+        auto_mapping_dict={"base_model_class": type(base).__name__, "parent_library": type(base).__module__},
+    )
     save_file({name: _plain(tensor) for name, tensor in inside.items()}, folder / "adapter_model.safetensors")
     if others:
         state = model.state_dict()

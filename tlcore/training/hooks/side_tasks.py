@@ -38,8 +38,9 @@ class SideTasks:
         from torch import nn
 
         if getattr(told.model, "head", None) is None:
-            raise UnusableInput(say("Multi-task learning needs a network that ends in a linear head."),
-                                code="strategy-refused")  # fmt: skip
+            raise UnusableInput(
+                say("Multi-task learning needs a network that ends in a linear head."), code="strategy-refused"
+            )
         self.told, self.device = told, device
         self.sides: list[Side] = [told.sides[name] for name in self.names]
         width = told.model.head.in_features
@@ -51,8 +52,9 @@ class SideTasks:
         self.labels = [_beside(told.examples["train"], side) for side in self.sides]
         self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
         self._inputs: list[torch.Tensor] = []
-        self._look = told.model.head.register_forward_pre_hook(lambda _, given: self._inputs.__setitem__(
-            slice(None), [given[0].flatten(1)]))  # fmt: skip
+        self._look = told.model.head.register_forward_pre_hook(
+            lambda _, given: self._inputs.__setitem__(slice(None), [given[0].flatten(1)])
+        )
 
     def parameters(self) -> list[torch.nn.Parameter]:
         return [*self.heads.parameters(), *self.weighting.parameters()]

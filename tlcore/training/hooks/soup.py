@@ -58,11 +58,17 @@ class Soup:
             model.load_state_dict(before)
         told = {"epochs": len(states), "kept": kept, "before": best[0], "after": now[0]}
         if kept:
-            note = say("The weights are the average of the {n} best epochs, which is better on validation data than "
-                       "the best epoch alone.", n=len(states))  # fmt: skip
+            note = say(
+                "The weights are the average of the {n} best epochs, which is better on validation data than "
+                "the best epoch alone.",
+                n=len(states),
+            )
         else:
-            note = say("The average of the {n} best epochs was no better on validation data than the best epoch, "
-                       "which was kept.", n=len(states))  # fmt: skip
+            note = say(
+                "The average of the {n} best epochs was no better on validation data than the best epoch, "
+                "which was kept.",
+                n=len(states),
+            )
         return Ended([note], told, now if kept else None)
 
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 def needed(told: Training, name: str) -> Any:
     """The examples of a stream. Raises RunFailed where the run has none of that name."""
     if name not in told.streams or not len(told.streams[name]):
-        raise RunFailed(say("This strategy needs a second set of examples ({name}), which is not there.", name=name),
-                        code="no-stream")  # fmt: skip
+        raise RunFailed(
+            say("This strategy needs a second set of examples ({name}), which is not there.", name=name),
+            code="no-stream",
+        )
     return told.streams[name]
 
 

@@ -59,10 +59,11 @@ class TargetChoice:
     def end(self, model: Any) -> Ended:
         after = self._apart(model, self._look(model, self.target, TOLD_APART)[0])
         n = min(TOLD_APART, len(self.target), len(self.told.examples["train"]))
-        chosen = say("The learning rate and the epoch were chosen without target labels: by the score on the source "
-                     "domain's validation data plus the information in the answers on the target domain.")  # fmt: skip
-        return Ended([chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after,
-                                       "n": n})  # fmt: skip
+        chosen = say(
+            "The learning rate and the epoch were chosen without target labels: by the score on the source "
+            "domain's validation data plus the information in the answers on the target domain."
+        )
+        return Ended([chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after, "n": n})
 
     def _apart(self, model: Any, target: np.ndarray) -> float:
         source, _ = self._look(model, self.told.examples["train"], TOLD_APART)

@@ -61,11 +61,12 @@ def render() -> None:
         )
     )
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "Two curves of score against labels; the horizontal distance between them is the number of labels saved."
         ),
-    )  # fmt: skip
+    )
     st.caption(
         t(
             "A sketch, not a measurement. Read it sideways: go right from the transfer curve until you meet "

@@ -17,11 +17,14 @@ def drawing() -> str:
     many_different = t("many and different: fine-tune everything, and look closely at the twin")
     across, up = t("examples of your own: few … many"), t("similarity of source and target: low … high")
     return svg(
-        720, 330,
+        720,
+        330,
         axes(60, 40, 640, 250, across, up),
-        box(80, 55, 290, 105, few_similar, GREEN), box(395, 55, 290, 105, many_similar, BLUE),
-        box(80, 175, 290, 105, few_different, ORANGE), box(395, 175, 290, 105, many_different, PURPLE),
-    )  # fmt: skip
+        box(80, 55, 290, 105, few_similar, GREEN),
+        box(395, 55, 290, 105, many_similar, BLUE),
+        box(80, 175, 290, 105, few_different, ORANGE),
+        box(395, 175, 290, 105, many_different, PURPLE),
+    )
 
 
 def render() -> None:
@@ -35,11 +38,10 @@ def render() -> None:
     )
     st.subheader(t("What decides: similarity and size"))
     st.image(
-        drawing(), width="stretch",
-        alt=t(
-            "Four fields by the number of examples and by similarity, each with the strategy to try first."
-        ),
-    )  # fmt: skip
+        drawing(),
+        width="stretch",
+        alt=t("Four fields by the number of examples and by similarity, each with the strategy to try first."),
+    )
     st.markdown(
         t(
             "**Similarity** is about what a picture is made of, more than about what it is called. Photos of "

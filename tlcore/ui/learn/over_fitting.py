@@ -39,12 +39,13 @@ def render() -> None:
         )
     )
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "The training loss keeps falling while the validation loss falls, turns, and rises; the state at "
             "the turn is kept."
         ),
-    )  # fmt: skip
+    )
     st.caption(t("A sketch, not a measurement. Your own curves are on the pages Train and Compare."))
     st.subheader(t("How to see it"))
     st.markdown(

@@ -12,7 +12,8 @@ from tlcore.words import say, t
 def drawing() -> str:
     """The source model above, the target model below; the body moves over and the head is new."""
     return svg(
-        720, 280,
+        720,
+        280,
         lines(10, 24, t("Source model: trained on the source task"), anchor="start", bold=True, size=15),
         box(10, 42, 100, 60, t("very many pictures"), ORANGE),
         arrow(114, 72, 146, 72),
@@ -31,17 +32,18 @@ def drawing() -> str:
         box(520, 182, 190, 60, t("a new head: your classes"), GREEN),
         lines(315, 262, t("dashed outline: can be frozen"), size=13),
         lines(615, 262, t("always trained"), size=13),
-    )  # fmt: skip
+    )
 
 
 def render() -> None:
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "The body of the source model is carried over to your model; its head is replaced by a new one "
             "for your classes."
         ),
-    )  # fmt: skip
+    )
     st.markdown(
         t(
             "**Source model.** A network that somebody has trained already, with its weights: the numbers "

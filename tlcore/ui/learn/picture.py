@@ -87,9 +87,11 @@ def line(points: list[tuple[float, float]], colour: str, *, dashed: bool = False
 def axes(x: float, y: float, w: float, h: float, across: str, up: str) -> str:
     """Two arrows from the lower left corner (x, y + h), and what they mean."""
     return (
-        arrow(x, y + h, x + w, y + h) + arrow(x, y + h, x, y)
-        + lines(x + w / 2, y + h + 18, across, size=13) + lines(x, y - 10, up, size=13, anchor="start")
-    )  # fmt: skip
+        arrow(x, y + h, x + w, y + h)
+        + arrow(x, y + h, x, y)
+        + lines(x + w / 2, y + h + 18, across, size=13)
+        + lines(x, y - 10, up, size=13, anchor="start")
+    )
 
 
 def interval(y: float, low: float, high: float, middle: float, colour: str) -> str:

@@ -38,12 +38,13 @@ def render() -> None:
         )
     )
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "For each strategy, which of the three blocks of the body are frozen and which are trained; the "
             "head always is."
         ),
-    )  # fmt: skip
+    )
     st.subheader(t("Feature extraction"))
     st.markdown(
         t(

@@ -69,9 +69,11 @@ def render() -> None:
     st.markdown(
         t(
             "With **{n}** test pictures and 90 of 100 right, the score lies between **{low} %** and **{high} %**.",
-            n=n, low=number(100 * low, 1), high=number(100 * high, 1),
+            n=n,
+            low=number(100 * low, 1),
+            high=number(100 * high, 1),
         )
-    )  # fmt: skip
+    )
     st.caption(
         t(
             "Wilson's interval for a share (1927). The report draws its intervals by resampling your test "
@@ -80,12 +82,13 @@ def render() -> None:
     )
     st.subheader(t("The verdict"))
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "Three intervals: right of zero, transfer helps; across zero, no clear difference; left of zero, "
             "negative transfer."
         ),
-    )  # fmt: skip
+    )
     st.markdown(
         t(
             "Both arms are scored on the same pictures, so the difference is taken picture by picture, and "

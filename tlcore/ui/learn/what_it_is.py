@@ -12,7 +12,8 @@ from tlcore.words import say, t
 def drawing() -> str:
     """Two roads to a model: from nothing, and from a model that has already learned to see."""
     return svg(
-        720, 250,
+        720,
+        250,
         lines(10, 20, t("From scratch"), anchor="start", bold=True, size=15),
         box(10, 36, 170, 74, t("your few labelled pictures"), ORANGE),
         arrow(184, 73, 256, 73),
@@ -25,7 +26,7 @@ def drawing() -> str:
         box(260, 160, 200, 74, t("a model that has already seen very many pictures"), GREEN),
         arrow(464, 197, 536, 197),
         box(540, 160, 170, 74, t("sees in general, and knows your classes"), PURPLE),
-    )  # fmt: skip
+    )
 
 
 def render() -> None:
@@ -45,12 +46,13 @@ def render() -> None:
         )
     )
     st.image(
-        drawing(), width="stretch",
+        drawing(),
+        width="stretch",
         alt=t(
             "Two roads: from scratch, a model begins with random numbers; by transfer, it begins with what "
             "it learned before."
         ),
-    )  # fmt: skip
+    )
     st.subheader(t("Why it works"))
     st.markdown(
         t(
