@@ -3,6 +3,9 @@
 The English sentence is the message id (gettext's custom): code writes ``t("Source")`` or, where the sentence is kept
 for later (a finding, a failure, a verdict), ``say("{n} pictures cannot be read", n=3)``. Babel extracts both;
 ``pt_BR.po`` holds the translations and a test fails on a missing one. Numbers inside a sentence follow the language.
+
+What is stored keeps what it says: a Sentence is written to JSON with its translations, and sentences of earlier
+releases stay in ``pt_BR.po`` as obsolete entries, for reports that were stored without.
 """
 
 from __future__ import annotations
@@ -15,22 +18,35 @@ from typing import Any
 
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 LANGUAGES = {"en": "English", "pt_BR": "Português (Brasil)"}
 _language: Callable[[], str] = lambda: "en"  # noqa: E731
 
 
 class Sentence(BaseModel):
-    """A sentence not yet put into a language: the English text with ``{placeholders}`` and what fills them."""
+    """A sentence not yet put into a language: the English text with ``{placeholders}`` and what fills them.
+
+    ``translations`` are the texts by language as they were when it was stored; they win over the catalogue.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     params: dict[str, Any] = Field(default_factory=dict)
+    translations: dict[str, str] = Field(default_factory=dict)
 
     def __str__(self) -> str:
         return _fill(self.text, self.params, "en")
+
+    @model_serializer
+    def _with_translations(self) -> dict[str, Any]:
+        found = {lang: text for lang in LANGUAGES if (text := _catalogue(lang).get(self.text))} | self.translations
+        return {"text": self.text, "params": self.params} | ({"translations": found} if found else {})
+
+    def template(self, lang: str) -> str:
+        """The text with its placeholders in a language; English where there is no translation."""
+        return self.translations.get(lang) or _catalogue(lang).get(self.text, self.text)
 
 
 def say(text: str, /, **params: Any) -> Sentence:
@@ -40,12 +56,10 @@ def say(text: str, /, **params: Any) -> Sentence:
 
 def t(sentence: Sentence | str, /, **params: Any) -> str:
     """The sentence in the current language, its numbers written as that language writes them."""
-    if isinstance(sentence, Sentence):
-        text, params = sentence.text, {**sentence.params, **params}
-    else:
-        text = sentence
+    if not isinstance(sentence, Sentence):
+        sentence = Sentence(text=sentence)
     lang = language()
-    return _fill(_catalogue(lang).get(text, text), params, lang)
+    return _fill(sentence.template(lang), {**sentence.params, **params}, lang)
 
 
 def read(value: Any) -> str:
@@ -93,10 +107,10 @@ def _fill(text: str, params: dict[str, Any], lang: str) -> str:
 
 
 def _shown(value: Any, lang: str) -> str:
-    if isinstance(value, dict) and set(value) == {"text", "params"}:
+    if isinstance(value, dict) and {"text", "params"} <= set(value):
         value = Sentence.model_validate(value)
     if isinstance(value, Sentence):
-        return _fill(_catalogue(lang).get(value.text, value.text), value.params, lang)
+        return _fill(value.template(lang), value.params, lang)
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, int | float):
@@ -115,4 +129,6 @@ def _catalogue(lang: str) -> dict[str, str]:
     from babel.messages.pofile import read_po
 
     with path.open("rb") as file:
-        return {m.id: m.string for m in read_po(file) if m.id and m.string and isinstance(m.id, str)}
+        catalogue = read_po(file)
+    every = (*catalogue.obsolete.values(), *catalogue)
+    return {m.id: m.string for m in every if m.id and m.string and isinstance(m.id, str)}

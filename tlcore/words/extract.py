@@ -1,7 +1,8 @@
 """Bring ``pt_BR.po`` up to date with the sentences in the code: ``python -m tlcore.words.extract``.
 
 Sentences are the first argument of ``t(…)`` and ``say(…)`` in Python files and templates, and the help of
-each field of the Spec. Translations that are there are kept, new sentences come in empty, unused ones go.
+each field of the Spec. Translations that are there are kept, new sentences come in empty. One that is no longer in the
+code stays as an obsolete entry (``#~``): reports of earlier releases may hold it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
@@ -54,11 +55,13 @@ def _field_help(path: Path) -> Iterator[str]:
 
 
 def translations() -> dict[str, str]:
-    """What is translated now."""
+    """Every translation in ``pt_BR.po``, those of obsolete entries too."""
     if not PO.exists():
         return {}
     with PO.open("rb") as file:
-        return {m.id: m.string for m in read_po(file) if m.id and m.string and isinstance(m.id, str)}
+        catalogue = read_po(file)
+    every = (*catalogue.obsolete.values(), *catalogue)
+    return {m.id: m.string for m in every if m.id and m.string and isinstance(m.id, str)}
 
 
 def update(more: dict[str, str] | None = None) -> list[str]:
@@ -77,15 +80,17 @@ def update(more: dict[str, str] | None = None) -> list[str]:
         creation_date=_BEGUN,
         revision_date=_BEGUN,
     )
-    missing = []
-    for text, places in sentences().items():
+    missing, current = [], sentences()
+    for text in sorted(set(known) - set(current)):
+        catalogue.obsolete[text] = Message(text, known[text])
+    for text, places in current.items():
         lines = [(place, 0) for place in sorted(places)]
         message = catalogue.add(text, known.get(text, ""), locations=lines)
         message.flags.clear()  # "95 % interval" is no format string
         if text not in known:
             missing.append(text)
     with PO.open("wb") as file:
-        write_po(file, catalogue, width=110, sort_output=True, include_lineno=False, ignore_obsolete=True)
+        write_po(file, catalogue, width=110, sort_output=True, include_lineno=False)
     return missing
 
 
