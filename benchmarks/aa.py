@@ -19,8 +19,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tlcore.evaluation.records import Records
 from tlcore.report import statistics
-from tlcore.tasks.contract import Records
 from tlcore.tasks.image_classification import ImageClassification
 
 TASK = ImageClassification()

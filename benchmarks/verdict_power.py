@@ -21,8 +21,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import beta, multivariate_normal, norm
 
+from tlcore.evaluation.records import Metric, Records
 from tlcore.report import statistics
-from tlcore.tasks.contract import Metric, Records
 from tlcore.words import say
 
 SIZES, DIFFERENCES, SEEDS = (100, 300, 1000), (0.04, 0.08, 0.12), 3

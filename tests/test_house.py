@@ -42,6 +42,7 @@ ROOMS = (
     "store",
     "data",
     "sources",
+    "evaluation",
     "tasks",
     "training",
     "strategies",
@@ -131,7 +132,6 @@ def test_files_that_the_docs_name_are_there():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for named in re.findall(r"`([\w/]+/[\w/*]+\.(?:py|md|json|po))`", page.read_text(encoding="utf-8")):
             assert any(list(folder.glob(named)) for folder in folders), f"{page.name}: there is no {named}"
-
 
 
 def test_there_is_something_to_count():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tlcore.errors import UnusableInput
+from tlcore.evaluation.records import Metric, Records
 from tlcore.guidance.power_law import crosses, falling, fit
 from tlcore.report.label_savings import Measured, analyse, sentences
-from tlcore.tasks.contract import Metric, Records
 from tlcore.words import say
 
 SIZES = np.array([20.0, 40, 80, 160, 320])

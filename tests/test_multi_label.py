@@ -18,6 +18,7 @@ from tlcore import data, tasks
 from tlcore.data.confirming import confirm
 from tlcore.data.staging import stage
 from tlcore.errors import UnusableInput
+from tlcore.evaluation.records import Records
 from tlcore.plan import make_plan
 from tlcore.sources.opening import open_folder
 from tlcore.spec import Spec
@@ -25,7 +26,6 @@ from tlcore.spec_parts import Data, Options, Split
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks import scoring
-from tlcore.tasks.contract import Records
 from tlcore.training.fitting import Fitting
 from tlcore.words import Sentence, t
 

@@ -15,13 +15,13 @@ from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
 from tlcore import guidance, tasks
 from tlcore.data.dataset import Dataset
+from tlcore.evaluation.records import Metric, Records
 from tlcore.guidance import race
 from tlcore.jobs.foreground import run_here
 from tlcore.jobs.kinds import race as race_job
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, FAILED, SUCCEEDED
-from tlcore.tasks.contract import Metric, Records
 from tlcore.training.tally import Tally
 from tlcore.words import say
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from tlcore.evaluation.records import Metric
 from tlcore.report import power, time_to_score
-from tlcore.tasks.contract import Metric
 from tlcore.words import say
 
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tlcore.evaluation.records import Metric, Records
 from tlcore.report import statistics
-from tlcore.tasks.contract import Metric, Records
 from tlcore.tasks.image_classification import ImageClassification
 from tlcore.words import say
 

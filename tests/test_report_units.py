@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tlcore.evaluation import score_text
+from tlcore.evaluation.records import Metric
 from tlcore.report import naive, telling, units
-from tlcore.tasks.contract import Metric
 from tlcore.words import follow, say
 
 PERPLEXITY = Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1)
@@ -60,16 +61,16 @@ def test_the_naive_is_told_the_right_way_round(value, beaten, says):
 
 
 def test_numbers_and_their_differences_in_both_languages():
-    assert units.value(0.1234, True) == "12.3 %"
-    assert [units.value(x, False) for x in (0.01234, 1.234, 12.34, 1234.5)] == ["0.012", "1.23", "12.3", "1,234"]
-    assert units.apart(0.0123, True) == "+1.2 points"
-    assert units.apart(-2.345, False) == "-2.34"
-    assert units.apart_span([-0.5, 12.25], False) == "-0.50 to 12.2"
-    assert units.value(None, True) == "–"
+    assert score_text.value(0.1234, True) == "12.3 %"
+    assert [score_text.value(x, False) for x in (0.01234, 1.234, 12.34, 1234.5)] == ["0.012", "1.23", "12.3", "1,234"]
+    assert score_text.apart(0.0123, True) == "+1.2 points"
+    assert score_text.apart(-2.345, False) == "-2.34"
+    assert score_text.apart_span([-0.5, 12.25], False) == "-0.50 to 12.2"
+    assert score_text.value(None, True) == "–"
     follow(lambda: "pt_BR")
     try:
-        assert units.value(12.34, False) == "12,3"
-        assert units.apart(0.0123, True) == "+1,2 pontos"
+        assert score_text.value(12.34, False) == "12,3"
+        assert score_text.apart(0.0123, True) == "+1,2 pontos"
     finally:
         follow(lambda: "en")
 
@@ -99,8 +100,8 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
     import numpy as np
 
     from tlcore import tasks
+    from tlcore.evaluation.records import Records
     from tlcore.report import explanation, statistics
-    from tlcore.tasks.contract import Records
 
     task = tasks.find("text-generation")
 

@@ -8,10 +8,10 @@ import pytest
 
 from tlcore import tasks
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo
+from tlcore.evaluation.records import Records
 from tlcore.guidance import race, turns
 from tlcore.jobs.foreground import run_here
 from tlcore.spec import from_dict
-from tlcore.tasks.contract import Records
 from tlcore.words import say
 
 TASK = tasks.find("image-classification")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tlcore.evaluation.records import Metric
 from tlcore.spec import Spec
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, Strategy, resolved
-from tlcore.tasks.contract import Metric
 from tlcore.training.work import epochs_of
 
 VERSION = 1

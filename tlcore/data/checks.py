@@ -8,17 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 import pandas as pd
 
 from tlcore.data.dataset import SPLITS
-from tlcore.data.findings import Finding, SetAside
+from tlcore.data.findings import NEEDED, SHOWN, Finding, named
 from tlcore.words import say
 
-NEEDED = 3  # one each for train, validation and test
 FEW = 10
 IMBALANCE = 10
 MANY_CLASSES = 1_000
 MOST_CLASSES = 5_000
-SHOWN = 10
-NOT_A_PICTURE = say("It is not a picture.")
-NOT_A_TABLE = say("It is not a table of texts.")
 
 
 def check_classes(rows: pd.DataFrame) -> list[Finding]:
@@ -154,29 +150,6 @@ def _alike(counts: pd.Series) -> Iterator[Finding]:
         )
 
 
-def left_out(aside: Iterable[SetAside]) -> list[Finding]:
-    """One finding a reason, with the files it names; files that never meant to be examples are only noted."""
-    by_reason: dict[str, list[SetAside]] = defaultdict(list)
-    for item in aside:
-        by_reason[item.reason.text].append(item)
-    return [
-        Finding(
-            level="note" if reason in (NOT_A_PICTURE.text, NOT_A_TABLE.text) else "warning",
-            code="set-aside",
-            count=len(items),
-            examples=[_place(item) for item in items[:SHOWN]],
-            sentence=say(
-                "Files or rows set aside: {n}. {reason}",
-                n=len(items),
-                reason=items[0].reason
-                if len({str(i.reason) for i in items}) == 1
-                else say("For example: {reason}", reason=items[0].reason),
-            ),
-        )
-        for reason, items in by_reason.items()
-    ]
-
-
 def look_alikes(counts: Mapping[str, int]) -> list[list[str]]:
     """Labels that differ only by case, blanks, hyphens or underscores; in each list the most frequent one
     first.
@@ -200,18 +173,3 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
     if missing:
         return _not_in_train(len(missing), missing, missing[:SHOWN])
     return None
-
-
-def named(counts: pd.Series) -> list[str]:
-    """Labels with their counts, the first few."""
-    named = [f"{label} ({n})" for label, n in list(counts.items())[:SHOWN]]
-    return [*named, "…"] if len(counts) > SHOWN else named
-
-
-def first(values: Iterable[object]) -> list[str]:
-    """The first few as text; groups of one begin with a mark of their own, which is left out."""
-    return [str(v).lstrip("\x00") for v in list(values)[:SHOWN]]
-
-
-def _place(item: SetAside) -> str:
-    return item.file if item.row is None else f"{item.file} ({item.row})"

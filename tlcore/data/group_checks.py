@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tlcore.data.checks import NEEDED, first, named
-from tlcore.data.findings import Finding
+from tlcore.data.findings import NEEDED, Finding, first, named
 from tlcore.words import say
 
 

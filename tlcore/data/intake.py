@@ -20,8 +20,8 @@ from PIL import Image
 
 from tlcore import whole
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawRow
 from tlcore.data.pictures import broken, open_header, to_rgb
-from tlcore.data.readers.contract import RawRow
 from tlcore.errors import UnusableInput
 from tlcore.words import say
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tlcore.data.checks import MANY_CLASSES, MOST_CLASSES, NEEDED, SHOWN, look_alikes
-from tlcore.data.findings import Finding
+from tlcore.data.checks import MANY_CLASSES, MOST_CLASSES, look_alikes
+from tlcore.data.findings import NEEDED, SHOWN, Finding
 from tlcore.words import say
 
 if TYPE_CHECKING:

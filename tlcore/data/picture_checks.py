@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tlcore.data.checks import first
-from tlcore.data.findings import Finding
+from tlcore.data.findings import Finding, first
 from tlcore.words import Sentence, say
 
 SMALL_SIDE = 32

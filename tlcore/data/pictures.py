@@ -16,34 +16,6 @@ from tlcore.words import Sentence, say
 MAX_PIXELS = 100_000_000
 # Only formats whose decoders run inside Pillow or pillow_heif; EPS, for one, would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM", "TGA", "ICO")
-SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".mpo",
-        ".jp2",
-        ".j2k",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".tga",
-        ".ico",
-    )
-)
 
 
 class UnusablePicture(UnusableInput, ValueError):

@@ -15,9 +15,37 @@ from pathlib import Path
 
 from tlcore.data.archives import LIMITS, Archive, clean, junk
 from tlcore.data.findings import SetAside
-from tlcore.data.pictures import SUFFIXES
 from tlcore.errors import UnusableInput
 from tlcore.words import say
+
+SUFFIXES = frozenset(
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".mpo",
+        ".jp2",
+        ".j2k",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".tga",
+        ".ico",
+    )
+)
 
 TABLES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm"})
 MAX_FILE = 100_000_000

@@ -16,7 +16,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
-    from tlcore.tasks.contract import Records, Task
+    from tlcore.evaluation.records import Records
+    from tlcore.tasks.contract import Task
 
 ENOUGH = 100  # validation examples: two models that disagree on 20 % of them differ with a standard error of 4.5 points
 MOST = 3  # turns, the dataset's own validation set among them: each is one more training of each strategy
@@ -60,7 +61,7 @@ def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Datas
 
 def together(records: list[Records]) -> Records:
     """The records of all turns as those of one validation set."""
-    from tlcore.tasks.contract import Records
+    from tlcore.evaluation.records import Records
 
     return Records(
         ids=[name for one in records for name in one.ids],

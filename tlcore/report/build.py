@@ -28,8 +28,9 @@ from tlcore.words import Sentence, say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.evaluation.records import Metric, Records
     from tlcore.report.context import RunContext
-    from tlcore.tasks.contract import Metric, Records, Task
+    from tlcore.tasks.contract import Task
     from tlcore.training.result import ArmResult
 
 FORMAT = 1
@@ -171,7 +172,7 @@ def versions() -> dict[str, str]:
 def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:
     """What there is to say of the packed model class by class; its probabilities are the calibrated ones."""
     task, target, labels = context.task, context.target, context.target["labels"]
-    calibrated, records = calibration.build(task, packed, examples, target)
+    calibrated, records = calibration.build(task, packed.outputs, examples, target)
     of_validation = packed.outputs("validation").astype(np.float64) / calibrated["temperature"]
     validation = task.evaluate(of_validation, examples["validation"], target)
     write_predictions(context.folder / "predictions.csv", records, labels, context.dataset)

@@ -7,6 +7,7 @@ no answer, only how sure the model says it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,7 @@ from tlcore.report import statistics
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Records, Task
-    from tlcore.training.result import ArmResult
+    from tlcore.evaluation.records import Records, Scorer
 
 BINS = 15
 DRAWS = 1000
@@ -131,14 +131,17 @@ def describe(before: Records, after: Records, *, draws: int = DRAWS, seed: int =
     return out | {"change": {"value": change, "interval": [float(low) - moved, float(high) - moved]}}
 
 
-def build(task: Task, packed: ArmResult, examples: Any, target: dict[str, Any]) -> tuple[dict[str, Any], Records]:
+def build(
+    task: Scorer, outputs: Callable[[str], np.ndarray], examples: Any, target: dict[str, Any]
+) -> tuple[dict[str, Any], Records]:
     """The report's ``calibration`` and the packed model's test records with calibrated probabilities.
 
-    ``examples`` by split; a task whose records have probabilities has outputs that are logits.
+    ``outputs(split)`` are the model's, ``examples`` are by split; a task whose records have probabilities has
+    outputs that are logits.
     """
-    fitted, reason = temperature(packed.outputs("validation"), examples["validation"].labels)
-    before = task.evaluate(packed.outputs("test"), examples["test"], target)
-    after = task.evaluate(packed.outputs("test").astype(np.float64) / fitted, examples["test"], target)
+    fitted, reason = temperature(outputs("validation"), examples["validation"].labels)
+    before = task.evaluate(outputs("test"), examples["test"], target)
+    after = task.evaluate(outputs("test").astype(np.float64) / fitted, examples["test"], target)
     found = describe(before, after)
     return {
         "temperature": fitted,

@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
-    from tlcore.tasks.contract import Records
+    from tlcore.evaluation.records import Records
 
 MOST_CONFUSED = 10
 EXCERPT = 600  # characters of a text that are shown

@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tlcore.evaluation import score_text
 from tlcore.report import units
 from tlcore.words import number, read, t
 
@@ -143,8 +144,8 @@ def _table(head: list[str], rows: list[list[str]]) -> Markup:
 
 
 def _score(value: float, interval: list[float], share: bool = True) -> str:
-    return f"{units.value(value, share)} ({units.span(interval, share)})"
+    return f"{score_text.value(value, share)} ({score_text.span(interval, share)})"
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return f"{units.apart(difference['value'], share)} ({units.apart_span(difference['interval'], share)})"
+    return f"{score_text.apart(difference['value'], share)} ({score_text.apart_span(difference['interval'], share)})"

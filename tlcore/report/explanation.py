@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import guidance
-from tlcore.report import units
+from tlcore.evaluation import score_text
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.evaluation.records import Metric
     from tlcore.guidance import Evidence
     from tlcore.report.context import RunContext
-    from tlcore.tasks.contract import Metric
 
 LOW = 0.5  # similarity (0-1) below which the source's data count as far away
 APART = 0.05  # share: scores further apart than this are called different
@@ -121,7 +121,7 @@ def training_signs(
     found: list[tuple[str, Sentence]] = []
     ours, its = report["gap"].get("transfer"), report["gap"].get("twin")
     metric = _metric(report)
-    if ours and its and units.usual(metric):
+    if ours and its and score_text.usual(metric):
         if ours["train"] < its["train"] - APART:
             told = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
             found.append(
@@ -244,7 +244,7 @@ def suggestions(
             None,
             say("What does best here takes no training of yours: {reference}.", reference=best["title"]),
         )
-    elif report["strategy"] != "scratch" and not units.usual(_metric(report)):
+    elif report["strategy"] != "scratch" and not score_text.usual(_metric(report)):
         add(
             "scratch", "scratch", say("Train from scratch and keep that model: here it did better."), strategy="scratch"
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import words
+from tlcore.evaluation import score_text
 from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units
 from tlcore.report.curves import series
 from tlcore.report.heading import heading
@@ -52,10 +53,10 @@ def render(
         "number": _number,
         "read": read,
         "duration": _duration,
-        "score": units.value,
-        "span": units.span,
-        "apart": units.apart,
-        "apart_span": units.apart_span,
+        "score": score_text.value,
+        "span": score_text.span,
+        "apart": score_text.apart,
+        "apart_span": score_text.apart_span,
     }
     with _in_language(language):
         return environment.get_template("report.html.j2").render(

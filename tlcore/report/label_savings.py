@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.evaluation import score_text
+from tlcore.evaluation.records import Metric, Records, Scorer
 from tlcore.guidance.power_law import PowerLaw, crosses, falling, fit
-from tlcore.report import statistics, units
-from tlcore.tasks.contract import Metric, Records, Task
+from tlcore.report import statistics
 from tlcore.words import Sentence, say
 
 FORMAT = 1
@@ -46,7 +47,7 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 
 def analyse(
-    task: Task, target: dict[str, Any], transfer: Measured, twin: Measured, *, draws: int = DRAWS, seed: int = 0
+    task: Scorer, target: dict[str, Any], transfer: Measured, twin: Measured, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Any]:
     """Points, curves and savings as JSON; see docs/report.md. The last size is all the labels there are.
 
@@ -100,7 +101,7 @@ class _Curve:
 
 
 def _errors(
-    task: Task, metric: Metric, target: dict[str, Any], arms: Sequence[Measured], draws: int, rng: np.random.Generator
+    task: Scorer, metric: Metric, target: dict[str, Any], arms: Sequence[Measured], draws: int, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each arm the errors on drawn units (sizes, seeds, draws) and as they are (sizes, seeds)."""
     first = arms[0].records[0][0]
@@ -166,7 +167,7 @@ def _nested(drawn: np.ndarray, found: np.ndarray, freedom: int, rng: np.random.G
     return mean + deviation * sqrt(seeds / (seeds - 1)) * statistics._t_975(freedom) / 1.96
 
 
-def _arm(task: Task, target: dict[str, Any], metric: Metric, measured: Measured, curve: _Curve) -> dict[str, Any]:
+def _arm(task: Scorer, target: dict[str, Any], metric: Metric, measured: Measured, curve: _Curve) -> dict[str, Any]:
     points = []
     for labels, records in zip(measured.labels, measured.records, strict=True):
         estimate = statistics.intervals(task, records, target, draws=DRAWS)[metric.id]
@@ -248,7 +249,7 @@ def sentences(told: dict[str, Any]) -> dict[str, Sentence]:
         )
     if told["arms"]["twin"]["fit"]["poor"] and equal["reading"] in ("extrapolated", "beyond"):
         share, off = told["share"], told["arms"]["twin"]["fit"]["off"]
-        amount = units.rounded(off, share)
+        amount = score_text.rounded(off, share)
         out["caution"] = say(
             "The fitted from-scratch curve misses what was measured by up to {amount}: a continuation of it says "
             "little.",

@@ -22,9 +22,10 @@ from tlcore.report import statistics
 from tlcore.report.scored import on_test
 
 if TYPE_CHECKING:
+    from tlcore.evaluation.records import Metric, Records
     from tlcore.store import Store
     from tlcore.store.tables import Run
-    from tlcore.tasks.contract import Metric, Records, Task
+    from tlcore.tasks.contract import Task
 
 
 @dataclass

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import statistics, units
+from tlcore.evaluation import score_text
+from tlcore.report import statistics
 from tlcore.words import Sentence, say
 
 TWIN = say("training from scratch")
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Metric, Naive, Records, Task
+    from tlcore.evaluation.records import Metric, Naive, Records
+    from tlcore.tasks.contract import Task
 
 
 def compare(
@@ -84,7 +86,7 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
     closest = hardest(entries)
     if closest is None:
         return None
-    if not units.usual(metric):
+    if not score_text.usual(metric):
         return _in_its_units(closest, metric)
     value = round(100 * closest["difference"]["value"], 1)
     low, high = (round(100 * end, 1) for end in closest["difference"]["interval"])
@@ -127,13 +129,13 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
 def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
     """The same where the metric is no share, or where less of it is better."""
     difference = closest["difference"]
-    low, high = (units.rounded(end, metric.share) for end in difference["interval"])
+    low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
     told = {
         "title": closest["title"],
-        "score": units.rounded(closest["value"], metric.share),
+        "score": score_text.rounded(closest["value"], metric.share),
         "metric": metric.title,
-        "amount": units.amount(difference["value"], metric),
-        "way": units.way(difference["value"], metric),
+        "amount": score_text.amount(difference["value"], metric),
+        "way": score_text.way(difference["value"], metric),
         "low": low,
         "high": high,
     }

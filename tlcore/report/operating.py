@@ -16,11 +16,11 @@ from tlcore.tasks.thresholds import FEWEST, curve, thresholds
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Metric, Records, Task
+    from tlcore.evaluation.records import Metric, Records, Scorer
 
 
 def beside_half(
-    task: Task, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int, target: dict[str, Any]
+    task: Scorer, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int, target: dict[str, Any]
 ) -> dict[str, Any]:
     """The report's ``thresholds``: those of `of_labels`, and what one half for all would give on the test set instead:
     metrics, intervals and the difference of the headline metric, on the same bootstrap draws.

@@ -14,7 +14,7 @@ from tlcore.report.classes import excerpt
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
-    from tlcore.tasks.contract import Records
+    from tlcore.evaluation.records import Records
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

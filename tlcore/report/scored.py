@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Records, Task
+    from tlcore.evaluation.records import Records
+    from tlcore.tasks.contract import Task
 
 
 def on_test(

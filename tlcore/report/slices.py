@@ -23,8 +23,9 @@ from tlcore.words import Sentence, say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.evaluation.records import Records
     from tlcore.report.context import RunContext
-    from tlcore.tasks.contract import Records, Task
+    from tlcore.tasks.contract import Task
     from tlcore.training.result import ArmResult
 
 FEWEST = 10  # units in a part that is listed, and outside of it: a part that is nearly all tells nothing

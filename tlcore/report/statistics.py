@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tlcore.tasks.contract import Metric, Records, Task
+from tlcore.evaluation.records import Metric, Records, Scorer
 from tlcore.words import Sentence, say
 
 Verdict = Literal["transfer-helps", "no-clear-difference", "negative-transfer"]
@@ -76,14 +76,14 @@ def unit_weights(unit: np.ndarray, draws: int, rng: np.random.Generator) -> Iter
         yield counts[:, inverse].astype(np.float64)
 
 
-def scores(task: Task, records: Sequence[Records], target: dict) -> dict[str, np.ndarray]:
+def scores(task: Scorer, records: Sequence[Records], target: dict) -> dict[str, np.ndarray]:
     """Each metric of each seed, (seeds,), without resampling."""
     found = [task.aggregate(one, np.ones((1, len(one))), target) for one in records]
     return {metric.id: np.array([float(f[metric.id][0]) for f in found]) for metric in task.metrics}
 
 
 def intervals(
-    task: Task, records: Sequence[Records], target: dict, *, draws: int = DRAWS, seed: int = 0
+    task: Scorer, records: Sequence[Records], target: dict, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Estimate]:
     """The mean over seeds of each metric, with the interval for another test set and other seeds.
 
@@ -107,7 +107,7 @@ def intervals(
 
 
 def difference(
-    task: Task,
+    task: Scorer,
     transfer: Sequence[Records],
     twin: Sequence[Records],
     target: dict,
@@ -202,7 +202,7 @@ def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
 
 
 def _drawn(
-    task: Task, arms: Sequence[Sequence[Records]], target: dict, draws: int, rng: np.random.Generator
+    task: Scorer, arms: Sequence[Sequence[Records]], target: dict, draws: int, rng: np.random.Generator
 ) -> list[dict[str, np.ndarray]]:
     """For each arm each metric as (seeds, draws): the same drawn units for every arm and seed."""
     first = arms[0][0]

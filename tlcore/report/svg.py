@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup, escape
 
-from tlcore.report import units
+from tlcore.evaluation import score_text
 from tlcore.report.curves import ARMS, Series
 from tlcore.words import number, percent, t
 
@@ -85,7 +85,7 @@ def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title:
 
 
 def said(value: float, share: bool) -> str:
-    return percent(value) if share else number(value, units.digits(value))
+    return percent(value) if share else number(value, score_text.digits(value))
 
 
 def scatter(told: dict[str, list[list[float]]], names: tuple[str, str], *, title: str) -> Markup:

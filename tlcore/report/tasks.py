@@ -14,8 +14,8 @@ from tlcore.training import sides
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
+    from tlcore.evaluation.records import Records
     from tlcore.report.context import RunContext
-    from tlcore.tasks.contract import Records
 
 TARGET = say("the target task")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.report import calibration, domains, naive, operating, statistics, tasks, units
+from tlcore.evaluation import score_text
+from tlcore.report import calibration, domains, naive, operating, statistics, tasks
 from tlcore.report.heading import simpler
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Metric, Task
+    from tlcore.evaluation.records import Metric
+    from tlcore.tasks.contract import Task
 
 
 def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
@@ -56,7 +58,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             "When the transfer run was done, after {seconds} seconds of training, the twin stood at a {metric} of "
             "{value} on validation data.",
             seconds=round(stood["seconds"], 1),
-            value=units.rounded(stood["validation"], False),
+            value=score_text.rounded(stood["validation"], False),
             metric=metric.title,
         )
     elif stood and stood["validation"] is not None:
@@ -81,8 +83,8 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             "training.",
             times=longer["times"],
             epochs=longer["epochs"],
-            ordinary=units.rounded(longer["ordinary"], False),
-            longer=units.rounded(longer["longer"], False),
+            ordinary=score_text.rounded(longer["ordinary"], False),
+            longer=score_text.rounded(longer["longer"], False),
             metric=metric.title,
         )
     elif longer and longer["ordinary"] is not None:
@@ -105,12 +107,12 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
 
     found = report["plainer"]
     value = found["difference"]["value"]
-    low, high = (units.rounded(end, metric.share) for end in found["difference"]["interval"])
+    low, high = (score_text.rounded(end, metric.share) for end in found["difference"]["interval"])
     told = {
         "strategy": find(report["strategy"]).title,
         "plainer": Sentence.model_validate(found["title"]),
         "metric": metric.title,
-        "amount": units.amount(value, metric),
+        "amount": score_text.amount(value, metric),
         "low": low,
         "high": high,
         "n": report["n_test"],
@@ -118,7 +120,7 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     }
     match found["verdict"]:
         case None:
-            told["way"] = units.way(value, metric)
+            told["way"] = score_text.way(value, metric)
             return say(
                 "One seed does not tell what {strategy} brings: {metric} is {amount} {way} than with "
                 "“{plainer}” (95 % interval of the improvement {low} to {high}; n = {n} test examples).",
@@ -154,7 +156,7 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     """The verdict in one sentence with its n."""
     if report["difference"] is None:
         return say("There is no from-scratch twin to compare with, so there is no verdict.")
-    if not units.usual(metric):
+    if not score_text.usual(metric):
         return _in_its_units(report, metric)
     low, high = (round(100 * end, 1) for end in report["difference"]["interval"])
     value = round(100 * report["difference"]["value"], 1)
@@ -229,11 +231,11 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
 def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
     """The verdict where the metric is no share, or where less of it is better: how far apart, and which way."""
     difference = report["difference"]
-    low, high = (units.rounded(end, metric.share) for end in difference["interval"])
+    low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
     told = {
         "metric": metric.title,
-        "amount": units.amount(difference["value"], metric),
-        "way": units.way(difference["value"], metric),
+        "amount": score_text.amount(difference["value"], metric),
+        "way": score_text.way(difference["value"], metric),
         "low": low,
         "high": high,
         "n": report["n_test"],

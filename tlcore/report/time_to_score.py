@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tlcore.tasks.contract import Metric
+    from tlcore.evaluation.records import Metric
 
 KEYS = (("transfer", "transfer"), ("twin", "baseline"))
 

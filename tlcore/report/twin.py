@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tlcore.tasks.contract import Metric
+    from tlcore.evaluation.records import Metric
     from tlcore.training.result import ArmResult
 
 

@@ -1,17 +1,10 @@
-"""Scores and their differences as a person reads them: shares in per cent and points, others in their own units."""
+"""What a report's scores are: shares or not, and what its differences are from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tlcore.words import Sentence, number, percent, read, say, t
-
-if TYPE_CHECKING:
-    from tlcore.tasks.contract import Metric
-
-NOTHING = "–"
-LOWER, HIGHER = say("lower"), say("higher")
+from tlcore.words import read, say, t
 
 
 def shares(report: dict[str, Any]) -> dict[str, bool]:
@@ -38,57 +31,3 @@ def difference(report: dict[str, Any]) -> str:
 def reference(report: dict[str, Any]) -> str:
     """What the verdict of a report compares with."""
     return read((report.get("reference") or {}).get("title") or say("training from scratch").model_dump())
-
-
-def value(score: float | None, share: bool) -> str:
-    if score is None:
-        return NOTHING
-    return percent(score) if share else number(score, digits(score))
-
-
-def span(pair: Sequence[float], share: bool) -> str:
-    """An interval of scores."""
-    return t("{low} to {high}", low=value(pair[0], share), high=value(pair[1], share))
-
-
-def apart(difference: float | None, share: bool) -> str:
-    """A difference with its sign, in points where it is one of shares."""
-    if difference is None:
-        return NOTHING
-    sign = "+" if difference > 0 else ""
-    if share:
-        return t("{points} points", points=sign + number(100 * difference, 1))
-    return sign + number(difference, digits(difference))
-
-
-def apart_span(pair: Sequence[float], share: bool) -> str:
-    """An interval of differences."""
-    low, high = (number(100 * end, 1) if share else number(end, digits(end)) for end in pair)
-    return t("{low} to {high}", low=low, high=high)
-
-
-def digits(score: float) -> int:
-    """Decimals of a score that is no share: three digits count, or as many as stand before the point."""
-    size = abs(score)
-    return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
-
-
-def rounded(score: float, share: bool) -> float:
-    """A score, or the amount of a difference, for a sentence: shares in per cent."""
-    return round(100 * score, 1) if share else round(score, digits(score))
-
-
-def way(difference: float, metric: Metric) -> Sentence:
-    """``lower`` or ``higher``: where a score lies whose difference, above 0 where it is better, is this."""
-    return HIGHER if (difference > 0) == metric.higher_is_better else LOWER
-
-
-def amount(difference: float, metric: Metric) -> Sentence | float:
-    """The size of a difference in a sentence: points of a share, else the metric's own units."""
-    size = abs(rounded(difference, metric.share))
-    return say("{points} points", points=size) if metric.share else size
-
-
-def usual(metric: Metric) -> bool:
-    """Whether the metric is a share of which more is better, as most are: then points are above or below."""
-    return metric.share and metric.higher_is_better

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.tasks.contract import Records
+from tlcore.evaluation.records import Records
 
 ARTICLES = {"en": ("a", "an", "the"), "pt": ("a", "an", "the", "o", "os", "as", "um", "uma", "uns", "umas")}
 PUNCTUATION = str.maketrans("", "", string.punctuation)

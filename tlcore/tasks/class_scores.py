@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.tasks.contract import Records
+from tlcore.evaluation.records import Records
 
 
 def evaluate(outputs: np.ndarray, examples: Any) -> Records:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.words import Sentence
 
 if TYPE_CHECKING:
@@ -20,49 +20,6 @@ if TYPE_CHECKING:
     from tlcore.sources.opening.part import Part
     from tlcore.sources.source_model import SourceModel
     from tlcore.spec_parts import Options, Split
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A score. Differences are always taken so that above 0 means transfer is better.
-
-    ``smallest`` is the smallest difference of interest, in the metric's own units; no score lies below ``least``;
-    ``across`` says whether models that cut texts into other tokens can be compared by it.
-    """
-
-    id: str
-    title: Sentence
-    higher_is_better: bool = True
-    share: bool = True
-    smallest: float = 0.01
-    least: float | None = None
-    across: bool = True
-
-
-@dataclass
-class Records:
-    """Per-unit statistics of one model on one split: all that a metric or a bootstrap needs.
-
-    ``columns`` are arrays of length n; ``unit`` names the unit of resampling of each row (picture, patient, …);
-    rows that share a unit are resampled together.
-    """
-
-    ids: Sequence[str]
-    unit: np.ndarray
-    columns: dict[str, np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-
-@dataclass
-class Naive:
-    """What takes one line and no training of a network, on the test set; ``reason`` where it cannot answer."""
-
-    id: str
-    title: Sentence
-    records: Records | None
-    reason: Sentence | None = None
 
 
 class Task(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tlcore.data.readers.tagged import Span
-from tlcore.tasks.contract import Records
+from tlcore.evaluation.records import Records
 from tlcore.tasks.label_sets import counted
 
 

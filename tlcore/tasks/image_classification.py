@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.sources.opening.part import Part
 from tlcore.tasks import class_scores, modality
-from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.tasks.picture_examples import Canvases, PictureExamples
 from tlcore.words import Sentence, say
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tlcore.evaluation.records import Records
 from tlcore.tasks import thresholds
-from tlcore.tasks.contract import Records
 
 THRESHOLD = 0.5
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.data.readers.text_labels import BETWEEN
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.tasks import label_sets
-from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.tasks.text_classification import TextClassification
 from tlcore.words import say
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import machine
+from tlcore.evaluation.records import Naive
 from tlcore.tasks import answer_scores, scoring
-from tlcore.tasks.contract import Naive
 from tlcore.words import say
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tlcore.data.readers.tagged import Span
 from tlcore.data.spans import pieces
+from tlcore.evaluation.records import Naive
 from tlcore.tasks import entity_scores
-from tlcore.tasks.contract import Naive
 from tlcore.words import say
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import machine
+from tlcore.evaluation.records import Naive
 from tlcore.tasks import scoring
 from tlcore.tasks.causal_examples import OUTPUT
-from tlcore.tasks.contract import Naive
 from tlcore.tasks.n_grams import Counted
 from tlcore.words import say
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import machine
+from tlcore.evaluation.records import Naive
 from tlcore.tasks import scoring
-from tlcore.tasks.contract import Naive
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

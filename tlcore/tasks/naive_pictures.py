@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import machine
+from tlcore.evaluation.records import Naive, Records
 from tlcore.tasks import class_scores, scoring
-from tlcore.tasks.contract import Naive, Records
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

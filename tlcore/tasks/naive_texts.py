@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tlcore.evaluation.records import Naive
 from tlcore.tasks import class_scores
-from tlcore.tasks.contract import Naive
 from tlcore.words import say
 
 if TYPE_CHECKING:

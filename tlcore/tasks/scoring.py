@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from tlcore.tasks.contract import Metric, Task
+    from tlcore.evaluation.records import Metric
+    from tlcore.tasks.contract import Task
 
 
 STRETCH = 50  # batches among which examples change places

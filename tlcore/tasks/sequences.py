@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.evaluation.records import Naive, Records
 from tlcore.sources.opening.part import Part
 from tlcore.tasks import modality, text_lengths
-from tlcore.tasks.contract import Naive, Records
 from tlcore.tasks.pair_scores import Scoring
 from tlcore.words import Sentence, say
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.sources.opening.part import Part
 from tlcore.tasks import class_scores, modality, text_lengths
-from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.errors import UnusableInput
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.sources.opening.part import Part
 from tlcore.tasks import modality, text_lengths
 from tlcore.tasks.causal_examples import OUTPUT
-from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from tlcore.data.readers.tagged import spans_of
 from tlcore.data.spans import shown
+from tlcore.evaluation.records import Metric, Naive, Records
 from tlcore.tasks import entity_scores
-from tlcore.tasks.contract import Metric, Naive, Records
 from tlcore.tasks.text_classification import MOST_TOKENS, TextClassification
 from tlcore.words import say
 

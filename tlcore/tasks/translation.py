@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tlcore.evaluation.records import Metric
 from tlcore.tasks import naive_pairs, pair_checks, pair_scores
-from tlcore.tasks.contract import Metric
 from tlcore.tasks.sequences import Sequences
 from tlcore.words import say
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore import machine
 from tlcore.data import further
-from tlcore.tasks.contract import Metric, Task
+from tlcore.evaluation.records import Metric
+from tlcore.tasks.contract import Task
 from tlcore.training import sides
 from tlcore.training.sides import Side
 from tlcore.training.watch import Watch

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tlcore.evaluation.records import Metric
 from tlcore.tasks import scoring
-from tlcore.tasks.contract import Metric, Task
+from tlcore.tasks.contract import Task
 from tlcore.training.checkpoint import Checkpoint
 
 

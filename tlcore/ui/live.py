@@ -18,8 +18,8 @@ from tlcore.words import number, read, t
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.evaluation.records import Metric
     from tlcore.store.tables import Job, Project, Run
-    from tlcore.tasks.contract import Metric
 
 LOOK, CURVES = 1.0, 3.0  # seconds between two looks at a living run, and two drawings of its curves
 

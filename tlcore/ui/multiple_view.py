@@ -8,7 +8,7 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.errors import StudioError
-from tlcore.report import units
+from tlcore.evaluation import score_text
 from tlcore.ui.state import store
 from tlcore.ui.text import plain, sentence
 from tlcore.words import number, t
@@ -90,7 +90,8 @@ def _row(first: dict[str, str], one: dict[str, Any], verdict: str | None, share:
     told = verdict or (t("No verdict: one seed") if one["seeds"] < 2 else t("No clear difference"))
     return {
         **first,
-        t("Difference"): f"**{units.apart(one['value'], share)}** ({units.apart_span(one['interval'], share)})",
+        t("Difference"): f"**{score_text.apart(one['value'], share)}** "
+        f"({score_text.apart_span(one['interval'], share)})",
         t("p, adjusted"): number(one["adjusted"], 3),
         t("Verdict"): told,
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from tlcore.evaluation import score_text
 from tlcore.report import units
 from tlcore.ui.text import sentence
 from tlcore.words import t
@@ -39,7 +40,7 @@ def show(report: dict[str, Any]) -> None:
         }
         if one["value"] is not None:
             row |= {
-                t("Score"): f"**{units.value(one['value'], share)}** ({units.span(one['interval'], share)})",
+                t("Score"): f"**{score_text.value(one['value'], share)}** ({score_text.span(one['interval'], share)})",
                 t("Trained model minus baseline"): _apart(one["difference"], share),
                 t("Beaten"): t("yes") if one["beaten"] else ":red[" + t("not clearly") + "]",
             }
@@ -60,4 +61,6 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return f"**{units.apart(difference['value'], share)}** ({units.apart_span(difference['interval'], share)})"
+    return (
+        f"**{score_text.apart(difference['value'], share)}** ({score_text.apart_span(difference['interval'], share)})"
+    )

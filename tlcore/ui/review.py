@@ -145,8 +145,8 @@ def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> No
     """One click for classes that are too small to be split: their examples are left out."""
     if not staged.labels:
         return
-    from tlcore.data.checks import NEEDED
     from tlcore.data.corrections import corrected
+    from tlcore.data.findings import NEEDED
 
     labels = corrected(staged.rows, corrections).set_index("id")["label"]
     counts = labels.value_counts()

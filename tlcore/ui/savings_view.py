@@ -19,8 +19,8 @@ from tlcore.ui.text import duration, interval, score, sentence
 from tlcore.words import number, t
 
 if TYPE_CHECKING:
+    from tlcore.evaluation.records import Metric
     from tlcore.store.tables import Job, Run
-    from tlcore.tasks.contract import Metric
 
 KIND = "label-savings"
 

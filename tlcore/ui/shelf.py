@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.report import units
+from tlcore.evaluation import score_text
 from tlcore.ui.state import change_draft, go, owner, store
 from tlcore.ui.state import project as open_project
 from tlcore.ui.text import interval, plain, score, short, size, when
@@ -68,9 +68,9 @@ def _scored(task: str, about: dict[str, Any]) -> str:
     return t(
         "{metric} {score} on {n} test examples ({interval})",
         metric=metric.title if metric else about["metric"],
-        score=units.value(about["value"], share),
+        score=score_text.value(about["value"], share),
         n=about.get("n_test"),
-        interval=units.span(about["interval"], share) if about.get("interval") else units.NOTHING,
+        interval=score_text.span(about["interval"], share) if about.get("interval") else score_text.NOTHING,
     )
 
 

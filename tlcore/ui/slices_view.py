@@ -8,6 +8,7 @@ import streamlit as st
 
 from tlcore.data.dataset import Dataset
 from tlcore.errors import UnusableInput
+from tlcore.evaluation import score_text
 from tlcore.report import units
 from tlcore.ui import texts
 from tlcore.ui.pictures import gallery
@@ -65,8 +66,9 @@ def _row(row: dict[str, Any], share: bool) -> dict[str, str]:
         t("Part"): plain(short(read(row["name"]), 44)),
         t("Kind"): kinds[row["kind"]],
         "n": number(row["n"]),
-        t("Score"): f"**{units.value(row['score'], share)}** ({units.span(row['interval'], share)})",
-        t("Against all"): f"{units.apart(apart['value'], share)} ({units.apart_span(apart['interval'], share)})",
+        t("Score"): f"**{score_text.value(row['score'], share)}** ({score_text.span(row['interval'], share)})",
+        t("Against all"): f"{score_text.apart(apart['value'], share)} "
+        f"({score_text.apart_span(apart['interval'], share)})",
         t("p, adjusted"): number(row["adjusted"], 3),
         t("Weak"): ":red[" + t("yes") + "]" if row["weak"] else "–",
     }

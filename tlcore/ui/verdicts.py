@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.evaluation import score_text
 from tlcore.report import units
 from tlcore.report.heading import NONE, WORDS, heading
 from tlcore.store.tables import SUCCEEDED
@@ -111,9 +112,9 @@ def _what_was_run(report: dict[str, Any]) -> str:
 
 
 def _cell(arm: dict[str, Any], metric: str, share: bool) -> str:
-    value = units.value(arm["metrics"].get(metric), share)
+    value = score_text.value(arm["metrics"].get(metric), share)
     pair = (arm.get("intervals") or {}).get(metric)
-    return f"**{value}** ({units.span(pair, share)})" if pair else f"**{value}**"
+    return f"**{value}** ({score_text.span(pair, share)})" if pair else f"**{value}**"
 
 
 def _difference(difference: dict[str, Any], metric: str, share: bool) -> str:
@@ -121,8 +122,8 @@ def _difference(difference: dict[str, Any], metric: str, share: bool) -> str:
     pair = (difference.get("intervals") or {}).get(metric)
     if value is None:
         return "–"
-    text = units.apart(value, share)
-    return f"**{text}** ({units.apart_span(pair, share)})" if pair else f"**{text}**"
+    text = score_text.apart(value, share)
+    return f"**{text}** ({score_text.apart_span(pair, share)})" if pair else f"**{text}**"
 
 
 def _count(value: float) -> str:
@@ -207,9 +208,9 @@ def gap(report: dict[str, Any]) -> None:
             rows.append(
                 {
                     t("Arm"): title,
-                    t("On training data"): units.value(told["train"], share),
-                    t("On validation data"): units.value(told["validation"], share),
-                    t("Gap"): units.apart(told["gap"], share),
+                    t("On training data"): score_text.value(told["train"], share),
+                    t("On validation data"): score_text.value(told["validation"], share),
+                    t("Gap"): score_text.apart(told["gap"], share),
                 }
             )
     if rows:
@@ -358,7 +359,7 @@ def _styled(table: Any, plainly: list[bool]) -> Any:
     told = table.style.format({"n_test": _count}, na_rep="–")
     for share in (True, False):
         rows = [place for place, plain_ in enumerate(plainly) if plain_ != share]
-        for columns, shown in ((["transfer", "baseline"], units.value), (["difference"], units.apart)):
+        for columns, shown in ((["transfer", "baseline"], score_text.value), (["difference"], score_text.apart)):
             told = told.format(functools.partial(shown, share=share), na_rep="–", subset=pd.IndexSlice[rows, columns])
     return told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,9 +14,44 @@ from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.data.trees import Tree
+    from tlcore.data.trees import Entry, Tree
 
 Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises Cancelled where asked to stop
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One example as the upload has it. ``id`` is its name in the upload; the picture is an entry, or
+    bytes.
+    """
+
+    id: str
+    picture: Entry | bytes
+    label: str
+    split: str | None = None  # train | validation | test, as the person gave it
+    group: str | None = None
+    row: int | None = None  # as a spreadsheet counts: the header is row 1
+    more: dict[str, str] = field(default_factory=dict)  # further columns of labels
+
+
+@dataclass(frozen=True, slots=True)
+class RawText:
+    """One text as the upload has it. ``id`` is its table and row.
+
+    ``label`` is '' where the task has no classes; ``more`` are the other columns of the example (question, target …),
+    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None;
+    ``truth`` is what two of the same must agree on, as a person reads it, the label where it is None.
+    """
+
+    id: str
+    text: str
+    label: str
+    split: str | None = None  # train | validation | test, as the person gave it
+    group: str | None = None
+    row: int | None = None  # as a spreadsheet counts: the header is row 1
+    more: dict[str, str] = field(default_factory=dict)
+    same: str | None = None
+    truth: str | None = None
 
 
 class Material(Protocol):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tlcore.data import checks, duplicates
-from tlcore.data.findings import Finding, SetAside
+from tlcore.data import duplicates
+from tlcore.data.findings import Finding, SetAside, left_out
 from tlcore.data.group_checks import check_groups
 from tlcore.data.groups import by_pattern
 from tlcore.data.intake import Kept, take_in
-from tlcore.data.materials.contract import Progress, in_a_split
+from tlcore.data.materials.contract import Progress, RawRow, in_a_split
 from tlcore.data.picture_checks import check_pictures
-from tlcore.data.readers.contract import RawRow
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
@@ -83,7 +82,7 @@ class Pictures:
         hashes = np.array([k.hash for k in taken], dtype=np.uint64)
         thumbs = np.frombuffer(b"".join(k.thumb for k in taken), dtype=np.uint8)
         thumbs = thumbs.reshape(len(taken), -1 if taken else 1)
-        findings = checks.left_out(aside)
+        findings = left_out(aside)
         stay, aside = in_a_split(rows, aside)
         rows, hashes, thumbs = rows[stay], hashes[stay.to_numpy()], thumbs[stay.to_numpy()]
         stay, copies, said = duplicates.exact(rows)

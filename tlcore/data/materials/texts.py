@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
-from tlcore.data import checks, duplicates, languages, near_texts, personal
-from tlcore.data.findings import Finding, SetAside
+from tlcore.data import duplicates, languages, near_texts, personal
+from tlcore.data.findings import Finding, SetAside, left_out
 from tlcore.data.group_checks import check_groups
 from tlcore.data.groups import by_pattern
-from tlcore.data.materials.contract import Progress, in_a_split
-from tlcore.data.readers.contract import RawText
+from tlcore.data.materials.contract import Progress, RawText, in_a_split
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 
@@ -126,7 +125,7 @@ class Texts:
     def check(
         self, taken: pd.DataFrame, aside: list[SetAside], group: str | None, task: Any
     ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
-        findings = checks.left_out(aside)
+        findings = left_out(aside)
         rows = taken.astype({"row": "Int64"})
         stay, aside = in_a_split(rows, aside)
         rows = rows[stay]

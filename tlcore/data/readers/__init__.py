@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tlcore.data.materials.contract import RawRow, RawText
 from tlcore.data.readers import (
     chats,
     hub,
@@ -17,7 +18,7 @@ from tlcore.data.readers import (
     token_columns,
     token_table,
 )
-from tlcore.data.readers.contract import RawRow, RawText, Reader
+from tlcore.data.readers.contract import Reader
 from tlcore.registry import by_id
 
 READERS: tuple[Reader, ...] = (

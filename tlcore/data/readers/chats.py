@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.columns import chosen, short
-from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_column import whose
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, by_split, each_by, every_row, of_kind, tidy_text
 from tlcore.data.tables import open_table

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawRow, RawText
 from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.data.trees import Entry, Tree
+    from tlcore.data.trees import Tree
 
 SPLIT_NAMES = {
     "train": "train",
@@ -25,41 +25,6 @@ SPLIT_NAMES = {
     "testing": "test",
 }
 MAX_LABEL = 200
-
-
-@dataclass(frozen=True, slots=True)
-class RawRow:
-    """One example as the upload has it. ``id`` is its name in the upload; the picture is an entry, or
-    bytes.
-    """
-
-    id: str
-    picture: Entry | bytes
-    label: str
-    split: str | None = None  # train | validation | test, as the person gave it
-    group: str | None = None
-    row: int | None = None  # as a spreadsheet counts: the header is row 1
-    more: dict[str, str] = field(default_factory=dict)  # further columns of labels
-
-
-@dataclass(frozen=True, slots=True)
-class RawText:
-    """One text as the upload has it. ``id`` is its table and row.
-
-    ``label`` is '' where the task has no classes; ``more`` are the other columns of the example (question, target …),
-    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None;
-    ``truth`` is what two of the same must agree on, as a person reads it, the label where it is None.
-    """
-
-    id: str
-    text: str
-    label: str
-    split: str | None = None  # train | validation | test, as the person gave it
-    group: str | None = None
-    row: int | None = None  # as a spreadsheet counts: the header is row 1
-    more: dict[str, str] = field(default_factory=dict)
-    same: str | None = None
-    truth: str | None = None
 
 
 class Reader(Protocol):

@@ -8,7 +8,8 @@ from typing import Any
 from tlcore.data import hub
 from tlcore.data.archives import LIMITS
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.materials.contract import RawRow
+from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.readers.image_table import NAMES
 from tlcore.data.trees import Tree
 from tlcore.words import Sentence, say

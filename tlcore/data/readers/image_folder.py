@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from tlcore.data.checks import NOT_A_PICTURE
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.findings import NOT_A_PICTURE, Finding, SetAside
+from tlcore.data.materials.contract import RawRow
+from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree, is_picture_name, suffix
 from tlcore.errors import UnusableInput

@@ -12,8 +12,9 @@ from typing import Any
 
 from tlcore.data.archives import clean, outside
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawRow
 from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
-from tlcore.data.readers.contract import RawRow, label_problem, split_name, tidy_label
+from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, is_picture_name
 from tlcore.errors import UnusableInput

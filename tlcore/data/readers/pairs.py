@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
-from tlcore.data.pictures import SUFFIXES
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.columns import SHEET, chosen, short, told
-from tlcore.data.readers.contract import RawText, split_name, tidy_label
+from tlcore.data.readers.contract import split_name, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL, READ, every_row, of_kind, strays, tidy_text, unclosed
 from tlcore.data.tables import MAX_TEXT, Table
 from tlcore.data.text_files import opener
-from tlcore.data.trees import Tree, suffix
+from tlcore.data.trees import SUFFIXES, Tree, suffix
 from tlcore.errors import UnusableInput
 from tlcore.words import Sentence, say
 

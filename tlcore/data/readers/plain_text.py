@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.blocks import blocks
-from tlcore.data.readers.contract import RawText, split_name
+from tlcore.data.readers.contract import split_name
 from tlcore.data.readers.text_table import of_kind, tidy_text
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Entry, Tree

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers import answer_places, squad
 from tlcore.data.readers.columns import SHEET, chosen, short, told
-from tlcore.data.readers.contract import RawText, tidy_label
+from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_table import by_split, of_kind, other_sheets, own_split, strays, unclosed
 from tlcore.data.tables import open_table
 from tlcore.data.trees import Tree

@@ -10,8 +10,9 @@ from itertools import pairwise
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.columns import short
-from tlcore.data.readers.contract import MAX_LABEL, RawText, tidy_label
+from tlcore.data.readers.contract import MAX_LABEL, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL
 from tlcore.data.spans import pieces, shown
 from tlcore.words import Sentence, say

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.blocks import blocks
 from tlcore.data.readers.columns import chosen, short, told
-from tlcore.data.readers.contract import RawText, split_name, tidy_label
+from tlcore.data.readers.contract import split_name, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, every_row, of_kind, tidy_text, unclosed
 from tlcore.data.tables import Table
 from tlcore.data.trees import Tree

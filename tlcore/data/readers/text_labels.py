@@ -10,9 +10,10 @@ from itertools import islice
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers import text_table
 from tlcore.data.readers.columns import chosen, short, told
-from tlcore.data.readers.contract import RawText, label_problem, tidy_label
+from tlcore.data.readers.contract import label_problem, tidy_label
 from tlcore.data.tables import Table
 from tlcore.data.trees import Tree
 from tlcore.words import Sentence, say

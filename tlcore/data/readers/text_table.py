@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from tlcore.data import hub
-from tlcore.data.checks import NOT_A_TABLE
-from tlcore.data.findings import Finding, SetAside
+from tlcore.data.findings import NOT_A_TABLE, Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
-from tlcore.data.readers.contract import RawText, label_problem, split_name, tidy_label
+from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables import Table, open_table
 from tlcore.data.trees import Tree, suffix
 from tlcore.errors import UnusableInput

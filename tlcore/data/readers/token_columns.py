@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers import tagged, text_table
-from tlcore.data.readers.contract import RawText
 from tlcore.data.tables import MAX_TEXT
 from tlcore.data.text_files import opener
 from tlcore.data.trees import Tree

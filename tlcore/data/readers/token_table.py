@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 from tlcore.data.findings import Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers import tagged, text_table
 from tlcore.data.readers.columns import chosen, short, told
-from tlcore.data.readers.contract import RawText, tidy_label
+from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_labels import as_list
 from tlcore.data.sheets import SUFFIXES
 from tlcore.data.tables import Table

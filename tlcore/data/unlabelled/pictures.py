@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tlcore.data.checks import NOT_A_PICTURE
-from tlcore.data.findings import SetAside
-from tlcore.data.readers.contract import RawRow
+from tlcore.data.findings import NOT_A_PICTURE, SetAside
+from tlcore.data.materials.contract import RawRow
 from tlcore.data.trees import Tree, is_picture_name
 from tlcore.errors import UnusableInput
 from tlcore.words import say

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.data.checks import NOT_A_TABLE
-from tlcore.data.findings import Finding, SetAside
+from tlcore.data.findings import NOT_A_TABLE, Finding, SetAside
+from tlcore.data.materials.contract import RawText
 from tlcore.data.readers.columns import chosen, told
-from tlcore.data.readers.contract import RawText
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, tidy_text, unclosed
 from tlcore.data.tables import open_table
 from tlcore.data.text_files import opener

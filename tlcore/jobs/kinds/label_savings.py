@@ -34,9 +34,9 @@ from tlcore.training.work import arm_in_words
 from tlcore.words import LANGUAGES, say
 
 if TYPE_CHECKING:
+    from tlcore.evaluation.records import Metric
     from tlcore.store import Store
     from tlcore.store.tables import Job, Run
-    from tlcore.tasks.contract import Metric
 
 ARMS = ("transfer", "twin")
 SIZES, SEEDS = 5, 3

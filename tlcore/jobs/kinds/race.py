@@ -31,9 +31,9 @@ from tlcore.training.work import epochs_of
 from tlcore.words import say
 
 if TYPE_CHECKING:
+    from tlcore.evaluation.records import Records
     from tlcore.store import Store
     from tlcore.store.tables import Job
-    from tlcore.tasks.contract import Records
 
 DRAWS = 1000
 
