@@ -27,8 +27,10 @@ worker: install ## Start one more worker on the same workspace
 test: $(VENV)/.installed-dev ## Run the tests (PYTEST_ARGS="tests/test_words.py -x" for some of them)
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
-lint: $(VENV)/.installed-dev ## Check the code
+lint: $(VENV)/.installed-dev ## Check the code: ruff, its formatter, and the types (the count of errors may only fall)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPY=$(BIN)/mypy .ci/types
 
 format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff check --fix .
