@@ -36,8 +36,8 @@ format: $(VENV)/.installed-dev ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-words: $(VENV)/.installed-dev ## Bring tlcore/words/pt_BR.po up to date with the sentences in the code
-	$(BIN)/python -m tlcore.words.extract
+words: $(VENV)/.installed-dev ## Bring tlcore/core/i18n/pt_BR.po up to date with the sentences in the code
+	$(BIN)/python -m tlcore.core.i18n.extract
 
 bench: install ## List the benchmarks and how each is run
 	@for f in benchmarks/*.py; do echo "$(BIN)/python $$f"; sed -n '1s/^"""/    /p' $$f; done

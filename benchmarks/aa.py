@@ -2,7 +2,7 @@
 
 Small convnets are really trained on scikit-learn's digits, many seeds in each of many settings (amount of training
 data, size of the test set, which digits, label noise); each setting's seeds are shuffled into disjoint pairs of arms of
-three seeds, and every pair is put to `tlcore.report.statistics.difference`. Both arms being one recipe, every verdict
+three seeds, and every pair is put to `tlcore.evaluation.statistics.difference`. Both arms being one recipe, every verdict
 other than "no clear difference" is false. Beside it: what one seed, and a bootstrap over the test set alone, would
 have claimed, and the power where the arms truly differ.
 
@@ -19,9 +19,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from tlcore.evaluation import statistics
 from tlcore.evaluation.records import Records
-from tlcore.report import statistics
-from tlcore.tasks.image_classification import ImageClassification
+from tlcore.tasks.image_classification.task import ImageClassification
 
 TASK = ImageClassification()
 TRAIN_SIZES = (60, 120, 250, 500)

@@ -52,9 +52,9 @@ def main() -> None:
     asked = parser.parse_args()
 
     from tlcore import tasks
-    from tlcore.data.confirming import confirm
+    from tlcore.core.spec_parts import Split
+    from tlcore.data.confirm import confirm
     from tlcore.data.staging import stage
-    from tlcore.spec_parts import Split
     from tlcore.store import Store
 
     with tempfile.TemporaryDirectory() as temporary:

@@ -20,7 +20,8 @@ import pandas as pd
 import yaml
 
 from tlcore import tasks
-from tlcore.report import multiple, statistics
+from tlcore.evaluation import statistics
+from tlcore.report import several_runs
 from tlcore.store import Store
 
 TASK, TWINNED = "sentiment-analysis", "fine-tuning"
@@ -72,7 +73,7 @@ def report(folder: Path, labels: str, strategy: str, told: argparse.Namespace) -
 def apart(store: Store, found: dict, twinned: dict) -> str:
     """The difference from the twin that the other run trained on the same data, and the verdict."""
     task, runs = tasks.find(TASK), [store.runs.get(one["run"]) for one in (found, twinned)]
-    ours, theirs = (multiple.scored(store, run) for run in runs)
+    ours, theirs = (several_runs.scored(store, run) for run in runs)
     assert ours.dataset == theirs.dataset
     told = statistics.difference(task, ours.transfer, theirs.twin, ours.target)
     one = told.estimates[told.headline]

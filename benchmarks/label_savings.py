@@ -78,7 +78,7 @@ def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> d
         kept.write_text(tlcore("run", str(folder / "spec.yaml"), *workspace)["run"])
     sizes = ["--sizes", str(told.sizes), "--seeds", str(told.seeds)]
     found = tlcore("savings", kept.read_text(), *sizes, *workspace)
-    from tlcore.words import Sentence
+    from tlcore.core.i18n import Sentence
 
     return {
         **found,

@@ -21,7 +21,8 @@ import pandas as pd
 import yaml
 
 from tlcore import tasks
-from tlcore.report import multiple, statistics
+from tlcore.evaluation import statistics
+from tlcore.report import several_runs
 from tlcore.store import Store
 
 TASK = "text-classification"
@@ -85,7 +86,7 @@ def main() -> None:
         ids = {strategy: run(folder, strategy, told) for strategy in ("lora", "fine-tuning")}
         store = Store.open(told.work / "home")
         runs = {strategy: store.runs.get(id) for strategy, id in ids.items()}
-        both = {strategy: multiple.scored(store, one) for strategy, one in runs.items()}
+        both = {strategy: several_runs.scored(store, one) for strategy, one in runs.items()}
         apart = statistics.difference(task, both["lora"].transfer, both["fine-tuning"].transfer, both["lora"].target)
         apart = apart.estimates[task.metrics[0].id]
         results = sorted((store.runs.folder(ids["lora"]) / "arms/transfer").glob("seed-*/result.json"))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from tlcore.words import Sentence
+from tlcore.core.i18n import Sentence
 
 
 def table(assets: Path, folder: Path) -> Path:

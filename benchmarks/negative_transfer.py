@@ -104,7 +104,7 @@ def show(advice: dict, report: dict) -> None:
 
 
 def _words(sentence: dict) -> str:
-    from tlcore.words import Sentence
+    from tlcore.core.i18n import Sentence
 
     return str(Sentence.model_validate(sentence))
 

@@ -42,11 +42,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: TID251
 from websockets.asyncio.client import connect
 
 from tlcore import tasks
-from tlcore.data.confirming import confirm
+from tlcore.core.spec_parts import Split
+from tlcore.data.confirm import confirm
 from tlcore.data.samples import find
 from tlcore.data.staging import stage
 from tlcore.spec import from_dict
-from tlcore.spec_parts import Split
 from tlcore.store import Store
 from tlcore.store.store import LOCAL_OWNER
 

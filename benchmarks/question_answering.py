@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.jobs.foreground import run_here
+from tlcore.core.i18n import Sentence
+from tlcore.execution.foreground import run_here
 from tlcore.spec import from_dict
 from tlcore.store import Store
-from tlcore.words import Sentence
 
 
 def main() -> None:

@@ -22,12 +22,13 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from tlcore import data, machine, tasks
-from tlcore.sources import open_source
-from tlcore.spec_parts import Data, Options
+from tlcore import data, tasks
+from tlcore.core import machine
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models import open_source
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
-from tlcore.tasks import scoring
+from tlcore.tasks.shared import inference
 from tlcore.training import features, loop
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.phase import Training
@@ -102,7 +103,7 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
 
     def ours(turn: int) -> float:
         model = TASK.model(source, target, True, size=processor["size"], seed=0)
-        few = {**examples, "validation": scoring.First(examples["validation"], 1)}  # the bare loop judges nothing
+        few = {**examples, "validation": inference.First(examples["validation"], 1)}  # the bare loop judges nothing
         told = Training(
             task=TASK,
             model=model,

@@ -24,12 +24,13 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from tlcore import data, machine, tasks
-from tlcore.sources import open_source
-from tlcore.spec_parts import Data, Options
+from tlcore import data, tasks
+from tlcore.core import machine
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models import open_source
 from tlcore.store import Store
 from tlcore.strategies.contract import PlanContext, train_phase
-from tlcore.tasks import augmentation
+from tlcore.tasks.shared import augmentation
 from tlcore.training import features, loop
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.phase import Training

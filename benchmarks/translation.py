@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.bundle import Bundle
-from tlcore.jobs.foreground import run_here
+from tlcore.execution.foreground import run_here
 from tlcore.spec import from_dict
 from tlcore.store import Store
 

@@ -1,6 +1,6 @@
 """Does the verdict keep its word? Power at true differences of 4, 8 and 12 points, and false verdicts at none.
 
-Per-unit records are simulated and put to `tlcore.report.statistics.difference` with the 2,000 draws of a report;
+Per-unit records are simulated and put to `tlcore.evaluation.statistics.difference` with the 2,000 draws of a report;
 only macro-F1, which plays no part in the verdict, is left out. A test unit has an ease of its own, an arm a leaning of
 its own on each unit, a seed a chance of its own; they are weighed so that two models of different arms disagree on a
 fifth of the units (discordance 0.2), and two seeds of one arm on the share stated. Besides, each seed's accuracy has a
@@ -21,9 +21,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import beta, multivariate_normal, norm
 
+from tlcore.core.i18n import say
+from tlcore.evaluation import statistics
 from tlcore.evaluation.records import Metric, Records
-from tlcore.report import statistics
-from tlcore.words import say
 
 SIZES, DIFFERENCES, SEEDS = (100, 300, 1000), (0.04, 0.08, 0.12), 3
 ACCURACY, DISCORDANCE = 0.75, 0.2

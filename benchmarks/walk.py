@@ -22,9 +22,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tlcore import words
+from tlcore.core import i18n
+from tlcore.core.i18n import t
 from tlcore.data.samples import SAMPLES
-from tlcore.words import t
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--shots", type=Path)
     parser.add_argument("--wide", type=int, default=1280)
     told = parser.parse_args()
-    words.follow(lambda: "pt_BR" if told.language == "pt-BR" else "en")
+    i18n.follow(lambda: "pt_BR" if told.language == "pt-BR" else "en")
     if told.shots:
         told.shots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

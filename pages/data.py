@@ -2,12 +2,12 @@
 
 import streamlit as st
 
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
-from tlcore.errors import UnusableInput
-from tlcore.ui import dataset_view, guard, review, upload, walk
+from tlcore.ui import dataset_view, guard, upload_review, upload_view, walk
+from tlcore.ui.formatting import sentence
 from tlcore.ui.state import CHECK, change_draft, store
-from tlcore.ui.text import sentence
-from tlcore.words import t
 
 guard("data")
 
@@ -33,6 +33,6 @@ if fingerprint:
         change_draft(project, data=None, corrections=None)
         st.rerun()
 elif job is not None:
-    review.show(project, job)
+    upload_review.show(project, job)
 else:
-    upload.form(project)
+    upload_view.form(project)

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from tlcore.core.i18n import t
 from tlcore.ui import guard, walk
 from tlcore.ui.learn import CHAPTERS, find
-from tlcore.words import t
 
 guard("learn")
 

@@ -1,9 +1,9 @@
 """Library: models that everybody on this server shares."""
 
-from tlcore.ui import guard, shelf, walk
-from tlcore.words import t
+from tlcore.core.i18n import t
+from tlcore.ui import guard, library_view, walk
 
 guard("library")
 
 walk.heading(t("Library"), t("Models that people on this server have published: download them, or transfer from them."))
-shelf.show()
+library_view.show()

@@ -2,22 +2,22 @@
 
 import streamlit as st
 
-from tlcore.ui import guard, live, servers, walk
+from tlcore.core.i18n import t
+from tlcore.ui import guard, run_view, server_view, walk
+from tlcore.ui.formatting import plain
 from tlcore.ui.state import store
-from tlcore.ui.text import plain
-from tlcore.words import t
 
 guard("server")
 
 walk.heading(t("Server"), t("Who works here, what waits, and what is installed."))
 st.subheader(t("Workers"), anchor=False)
-servers.show_workers()
+server_view.show_workers()
 st.subheader(t("Queue"), anchor=False)
-live.queue()
+run_view.queue()
 st.subheader(t("Machine"), anchor=False)
-servers.figures()
+server_view.figures()
 st.caption(t("Workspace: {folder}", folder=plain(store().home)))
 st.subheader(t("Hub"), anchor=False)
-servers.hub()
+server_view.hub()
 st.subheader(t("Versions"), anchor=False)
-servers.versions()
+server_view.versions()

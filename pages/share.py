@@ -2,16 +2,16 @@
 
 import streamlit as st
 
+from tlcore.core.i18n import t
 from tlcore.store.tables import SUCCEEDED
-from tlcore.ui import decision_view, guard, live, pretrained_view, tryout, walk
+from tlcore.ui import guard, pretrained_view, run_view, share_view, threshold_view, walk
 from tlcore.ui.state import store
-from tlcore.words import t
 
 guard("share")
 
 walk.heading(t("Share"), t("Try the model, take it away, or give it to everybody on this server."))
 project = walk.need_project()
-picked = live.pick_run(project, key="share", only=(SUCCEEDED,))
+picked = run_view.pick_run(project, key="share", only=(SUCCEEDED,))
 if picked is None:
     st.info(t("This project has no finished run yet."), icon=":material/info:")
     walk.forward("train", t("Go to Train"))
@@ -21,13 +21,13 @@ run, job = picked
 path = store().runs.folder(run.id) / "bundle.zip"
 
 st.subheader(t("Try it"), anchor=False)
-tryout.try_it(path, run.id, run.task)
+share_view.try_it(path, run.id, run.task)
 st.subheader(t("Take it away"), anchor=False)
-tryout.bundle(path, run.name)
-decision_view.show(path, run.report or {})
+share_view.bundle(path, run.name)
+threshold_view.show(path, run.report or {})
 st.subheader(t("Predict many"), anchor=False)
-tryout.batch(run)
+share_view.batch(run)
 st.subheader(t("Publish"), anchor=False)
-tryout.publish(run, path)
+share_view.publish(run, path)
 pretrained_view.publish(run)
 walk.forward("library", t("See the library"), "secondary")

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from tlcore.ui import catalogue, guard, learn_link, walk
-from tlcore.words import t
+from tlcore.core.i18n import t
+from tlcore.ui import guard, learn_link, source_view, walk
 
 guard("source")
 
@@ -11,16 +11,16 @@ walk.heading(t("Source"), t("What is to be learned, and the model that has alrea
 project = walk.need_project()
 
 st.subheader(t("Task"), anchor=False)
-task = catalogue.choose_task(project)
+task = source_view.choose_task(project)
 if task is None:
     st.caption(t("Choose a task to see the models that can serve it."))
     st.stop()
 
 st.subheader(t("Source model"), anchor=False)
 learn_link("parts", t("What is a source model?"))
-catalogue.choose_source(project, task)
+source_view.choose_source(project, task)
 own = st.expander(t("Use a model of your own"), icon=":material/upload:", key="own-model", on_change="rerun")
 if own.open:
     with own:
-        catalogue.own_model(project)
+        source_view.own_model(project)
 walk.forward("data", t("Next: the data"))

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from tlcore.ui import guard, learn_link, projects
-from tlcore.words import t
+from tlcore.core.i18n import t
+from tlcore.ui import guard, learn_link, projects_view
 
 guard("start")
 
@@ -17,9 +17,9 @@ st.markdown(
 learn_link("what-it-is", t("What is transfer learning?"))
 
 st.header(t("Your projects"), anchor=False)
-projects.new_project()
-projects.cards()
+projects_view.new_project()
+projects_view.cards()
 
 st.header(t("Try a sample"), anchor=False)
 st.caption(t("Small, bundled, and ready: from a click to a verdict in a few minutes, without internet."))
-projects.samples()
+projects_view.samples()

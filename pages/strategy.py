@@ -2,13 +2,23 @@
 
 import streamlit as st
 
+from tlcore.core.errors import StudioError
+from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
-from tlcore.errors import StudioError
-from tlcore.ui import advice_view, choices, evidence_view, further_sets, guard, learn_link, race_view, texts, walk
+from tlcore.ui import (
+    advice_view,
+    auxiliary_datasets_view,
+    evidence_view,
+    guard,
+    learn_link,
+    pilot_view,
+    strategy_view,
+    text_view,
+    walk,
+)
+from tlcore.ui.formatting import sentence
 from tlcore.ui.state import draft_spec, source_of, store
 from tlcore.ui.state import project as open_project
-from tlcore.ui.text import sentence
-from tlcore.words import t
 
 guard("strategy")
 
@@ -22,17 +32,17 @@ except StudioError as error:
     st.error(sentence(error.sentence), icon=":material/error:")
     st.stop()
 
-texts.language_warning(source_of(project.draft), dataset.rows)
+text_view.language_warning(source_of(project.draft), dataset.rows)
 advised = advice_view.show(project, dataset).strategy
 evidence_view.show(project, dataset)
 learn_link("strategies", t("The strategies explained"))
-further_sets.show(project, choices.choose(project, advised))
+auxiliary_datasets_view.show(project, strategy_view.choose(project, advised))
 project = open_project() or project
 
 st.subheader(t("Options"), anchor=False)
 st.caption(t("Empty fields are left to the studio."))
-choices.sample_note(project)
-choices.options(project)
+strategy_view.sample_note(project)
+strategy_view.options(project)
 
 project = open_project() or project
 try:
@@ -42,11 +52,11 @@ except StudioError as error:
     st.stop()
 
 st.subheader(t("Pilot race"), anchor=False)
-race_view.show(project, spec, dataset)
+pilot_view.show(project, spec, dataset)
 
 st.subheader(t("The plan"), anchor=False)
-ready = choices.plan(spec, dataset)
+ready = strategy_view.plan(spec, dataset)
 learn_link("verdict", t("Why a twin from scratch?"))
-choices.start(project, ready)
+strategy_view.start(project, ready)
 with st.expander(t("The spec as YAML, and the command line"), icon=":material/code:"):
-    choices.as_text(spec)
+    strategy_view.as_text(spec)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from tlcore.words import t
+from tlcore.core.i18n import t
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 1000  # Playwright's milliseconds

@@ -85,7 +85,7 @@ def tiny_source(tmp_path_factory) -> Path:
 def dataset(photos, store):
     """The photos as a dataset of the workspace."""
     from tlcore import data, tasks
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
 
     return data.read(Data(path=str(photos)), task=tasks.find("image-classification"), store=store, owner="local")
 

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from tlcore.errors import UnusableInput
-from tlcore.words import say
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
 
 KINDS = tuple(
     (name, f"tests.job_kinds:{name.replace('-', '_')}")

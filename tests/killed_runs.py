@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tlcore import flow
-from tlcore.jobs import child, process
-from tlcore.jobs.worker import Child, Worker
+from tlcore.execution import child, processes
+from tlcore.execution.worker import Child, Worker
 from tlcore.store import Store
 from tlcore.training.hooks import mean_teacher
-from tlcore.training.watch import Watch
+from tlcore.training.run_progress import Watch
 
 KINDS = (("run", "tests.killed_runs:run"),)
 
@@ -96,7 +96,7 @@ class Forking(Worker):
                 os.dup2(file.fileno(), 2)
             told = [job.id, "--attempt", str(job.attempt), "--workspace", str(self._store.home), "--parent", str(me)]
             os._exit(child.main([*told, "--kinds", self._kinds]))
-        return Child(job, Forked(pid), process.started(pid) or 0.0)  # type: ignore[arg-type]
+        return Child(job, Forked(pid), processes.started(pid) or 0.0)  # type: ignore[arg-type]
 
 
 def main() -> None:

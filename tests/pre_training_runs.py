@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tlcore import flow, sources
+from tlcore import flow, models
 from tlcore.spec import from_dict
-from tlcore.training.fitting import Fitting
-from tlcore.training.watch import Watch
+from tlcore.training.context import Fitting
+from tlcore.training.run_progress import Watch
 
 
 def prepared(task, dataset, further, source, store, *, stream="unlabelled", seeds=1, epochs=2, rate=1e-3, **options):
@@ -23,7 +23,7 @@ def prepared(task, dataset, further, source, store, *, stream="unlabelled", seed
             "strategy_options": options,
         }
     )
-    opened, sets = sources.open_source(spec.source, store), {stream: further}
+    opened, sets = models.open_source(spec.source, store), {stream: further}
     plan = flow.plan_for(spec, task, dataset, opened, sets=sets)
     run = store.runs.create(spec, "local")
     watch = Watch(lambda *told, **more: None, store, run.id, plan)

@@ -16,14 +16,14 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from tlcore import tasks
+from tlcore.core.i18n import say
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.models.loading import OpenSource, open_folder
+from tlcore.models.source_model import SourceModel
 from tlcore.report.context import RunContext
-from tlcore.sources.opening import OpenSource, open_folder
-from tlcore.sources.source_model import SourceModel
 from tlcore.spec import Spec
 from tlcore.store import Store
 from tlcore.training.result import ArmResult
-from tlcore.words import say
 
 LABELS = ["disc", "=square", "triangle"]
 PROCESSOR = {

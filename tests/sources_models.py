@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlcore.sources.source_model import SourceModel
+from tlcore.models.source_model import SourceModel
 
 TIMM = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_vit3")
 TRANSFORMERS = ("vit", "dinov2", "resnet", "siglip", "mobilenet_v1")

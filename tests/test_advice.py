@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlcore import words
-from tlcore.guidance import advise, rule
+from tlcore.core import i18n
+from tlcore.guidance import advice_rule, advise
+from tlcore.guidance.advice_rule import BASE, Expected, Raced, Situation
 from tlcore.guidance.evidence import Evidence
-from tlcore.guidance.rule import BASE, Expected, Raced, Situation
 
 RULE = {
     "mean_similarity": 0.5,
@@ -34,7 +34,7 @@ RULE = {
 @pytest.fixture
 def known(monkeypatch):
     """The advice by a rule that is written down here."""
-    monkeypatch.setattr(rule, "fitted", lambda material="image": RULE)
+    monkeypatch.setattr(advice_rule, "fitted", lambda material="image": RULE)
 
 
 def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
@@ -54,7 +54,7 @@ def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
 
 
 def test_the_expectation_is_the_linear_model_written_down(known):
-    found = rule.expect(Situation.of(evidence(per_class=64, probe=0.7, similarity=0.7)))
+    found = advice_rule.expect(Situation.of(evidence(per_class=64, probe=0.7, similarity=0.7)))
     headroom = 0.3 / 0.75
     gain = -0.04 + 0.03 * 1 + 0.2 * headroom - 0.1 * 0.2
     deviation = np.sqrt(0.02**2 + 0.001 * (1 + 1 + headroom**2 + headroom**2 + 0.2**2))
@@ -68,20 +68,20 @@ def test_the_expectation_is_the_linear_model_written_down(known):
 
 
 def test_the_best_is_the_highest_and_the_cheaper_of_equals(known):
-    assert rule.best(rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))) == "fine-tuning"
-    assert rule.best(rule.expect(Situation.of(evidence(per_class=8, probe=0.9)))) == BASE
+    assert advice_rule.best(advice_rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))) == "fine-tuning"
+    assert advice_rule.best(advice_rule.expect(Situation.of(evidence(per_class=8, probe=0.9)))) == BASE
     equal = {name: Expected(name, 0.8, (0.7, 0.9), 0.0, 0.1) for name in (BASE, "fine-tuning", "scratch")}
-    assert rule.best(equal) == BASE
+    assert advice_rule.best(equal) == BASE
 
 
 def test_scratch_is_never_advised_and_its_chance_is_told(known):
-    expected = rule.expect(Situation.of(evidence(per_class=2048, probe=0.9)))
-    strategy = rule.best(expected)
+    expected = advice_rule.expect(Situation.of(evidence(per_class=2048, probe=0.9)))
+    strategy = advice_rule.best(expected)
     assert expected["scratch"].gain > expected[strategy].gain
     assert strategy != "scratch"
     rng = np.random.default_rng(0)
     drawn = [rng.normal(expected[s].gain, expected[s].gain_deviation, 200_000) for s in (strategy, "scratch")]
-    assert rule.risk(expected, strategy) == pytest.approx(np.mean(drawn[1] > drawn[0]), abs=0.005)
+    assert advice_rule.risk(expected, strategy) == pytest.approx(np.mean(drawn[1] > drawn[0]), abs=0.005)
 
 
 def raced(scores, n, error=None, dropped=()):
@@ -95,7 +95,7 @@ def test_a_race_moves_the_expectation_by_its_precision():
         BASE: Expected(BASE, 0.7, (0.6, 0.8), 0.0, 0.0),
         "fine-tuning": Expected("fine-tuning", 0.6, (0.5, 0.7), -0.1, 0.05),
     }
-    joined, strategy = rule.join(prior, raced({BASE: 0.6, "fine-tuning": 0.7}, 80), RULE)
+    joined, strategy = advice_rule.join(prior, raced({BASE: 0.6, "fine-tuning": 0.7}, 80), RULE)
     # The posterior of a normal mean: a grid over the gain, prior times likelihood.
     gain = np.linspace(-1, 1, 20_001)
     weight = np.exp(-0.5 * ((gain + 0.1) / 0.05) ** 2 - 0.5 * (0.1 - gain) ** 2 / (0.2 / 80))
@@ -106,7 +106,7 @@ def test_a_race_moves_the_expectation_by_its_precision():
     assert joined["fine-tuning"].value == pytest.approx(0.7 + mean, abs=1e-4)
     assert strategy == BASE
     one = raced({"fine-tuning": 0.9}, 80)
-    assert rule.join(prior, one, RULE) == (prior, BASE), "without another one there is no difference to join"
+    assert advice_rule.join(prior, one, RULE) == (prior, BASE), "without another one there is no difference to join"
 
 
 def test_three_strategies_are_joined_together():
@@ -124,7 +124,7 @@ def test_three_strategies_are_joined_together():
             "linear-probe-then-fine-tune": {"fine-tuning": 0.4},
         },
     }
-    joined, _ = rule.join(prior, raced(scores, 60), told)
+    joined, _ = advice_rule.join(prior, raced(scores, 60), told)
     rng = np.random.default_rng(0)
     cov = np.array([[0.08**2, 0.4 * 0.08 * 0.05], [0.4 * 0.08 * 0.05, 0.05**2]])
     drawn = rng.multivariate_normal([0.0, 0.04], cov, 400_000)
@@ -143,7 +143,7 @@ def test_the_advice_changes_only_beyond_one_standard_error():
     }
     found = {}
     for score in (0.66, 0.9):
-        joined, found[score] = rule.join(prior, raced({BASE: 0.6, "fine-tuning": score}, 50), RULE)
+        joined, found[score] = advice_rule.join(prior, raced({BASE: 0.6, "fine-tuning": score}, 50), RULE)
         lead = joined["fine-tuning"].gain
         assert lead > 0, "it leads in both cases"
         assert (lead > joined["fine-tuning"].gain_deviation) == (found[score] == "fine-tuning")
@@ -159,10 +159,10 @@ def test_few_examples_that_agree_do_not_make_two_models_the_same():
 
 
 def test_who_fell_behind_in_the_race_is_not_expected_to_lead(known):
-    expected = rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))
-    assert rule.best(expected) == "fine-tuning"
+    expected = advice_rule.expect(Situation.of(evidence(per_class=64, probe=0.6)))
+    assert advice_rule.best(expected) == "fine-tuning"
     scores = {BASE: 0.7, "linear-probe-then-fine-tune": 0.7}
-    joined, strategy = rule.join(expected, raced(scores, 50, dropped=("fine-tuning",)), RULE)
+    joined, strategy = advice_rule.join(expected, raced(scores, 50, dropped=("fine-tuning",)), RULE)
     assert strategy in scores
     assert joined["fine-tuning"].gain <= max(joined[name].gain for name in scores)
 
@@ -170,11 +170,11 @@ def test_who_fell_behind_in_the_race_is_not_expected_to_lead(known):
 def test_the_map_agrees_with_the_advice(known):
     here = Situation.of(evidence(probe=0.7))
     sizes, alike = [4.0, 32.0, 256.0], [0.1, 0.5, 0.9]
-    for similarity, row in zip(alike, rule.regions(here, sizes, alike), strict=True):
+    for similarity, row in zip(alike, advice_rule.regions(here, sizes, alike), strict=True):
         for n, said in zip(sizes, row, strict=True):
             one = Situation(n, here.probe, here.probe_interval, here.classes, similarity)
-            assert said == rule.best(rule.expect(one))
-    assert len({name for row in rule.regions(here, sizes, alike) for name in row}) > 1
+            assert said == advice_rule.best(advice_rule.expect(one))
+    assert len({name for row in advice_rule.regions(here, sizes, alike) for name in row}) > 1
 
 
 def test_advice_before_anything_is_measured_rests_on_counts():
@@ -242,26 +242,26 @@ def test_a_race_can_turn_the_advice(known):
     told = advise(here, race=race)
     assert told.strategy == BASE
     assert told.raced
-    told = " ".join(words._shown(reason, "pt_BR") for reason in told.reasons)
+    told = " ".join(i18n._shown(reason, "pt_BR") for reason in told.reasons)
     assert "Extração de características 90 %" in told, "each strategy by its name in the reader's language"
 
 
 def test_each_material_has_a_rule_and_another_takes_no_similarity():
     texts = Situation.of(evidence(material="text"))
     assert (texts.material, texts.similarity) == ("text", 0.5)
-    assert rule.expect(texts) != rule.expect(Situation.of(evidence())), "each by its own rule"
+    assert advice_rule.expect(texts) != advice_rule.expect(Situation.of(evidence())), "each by its own rule"
     sounds = Situation.of(evidence(material="sound"))
     assert (sounds.material, sounds.similarity) == ("image", None), "its scale of similarity is another one"
     assert "of texts" in str(advise(evidence(material="text")).reasons[1])
 
 
-@pytest.mark.parametrize("material", rule.FITTED_ON)
+@pytest.mark.parametrize("material", advice_rule.FITTED_ON)
 def test_the_rule_that_is_shipped_can_be_used(material):
-    shipped = rule.fitted(material)
+    shipped = advice_rule.fitted(material)
     assert shipped["sets"] >= 5
     assert {"fine-tuning", "linear-probe-then-fine-tune", "scratch"} <= set(shipped["strategies"])
     for one in shipped["strategies"].values():
         covariance = np.array(one["covariance"])
-        assert covariance.shape == (len(rule.NAMES),) * 2
+        assert covariance.shape == (len(advice_rule.NAMES),) * 2
         assert np.linalg.eigvalsh(covariance).min() >= -1e-6
-        assert len(one["weights"]) == len(rule.NAMES)
+        assert len(one["weights"]) == len(advice_rule.NAMES)

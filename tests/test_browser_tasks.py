@@ -26,14 +26,14 @@ from browsing import (
     use_folder,
 )
 
-from tlcore import words
-from tlcore.bundle import kinds
+from tlcore.bundle import predictors
+from tlcore.core import i18n
+from tlcore.core.i18n import t
 from tlcore.data.samples import SAMPLES
 from tlcore.report.heading import heading
 from tlcore.strategies import STRATEGIES, find
 from tlcore.tasks import TASKS
 from tlcore.tasks import find as find_task
-from tlcore.words import t
 
 EXAMPLES, SEEDS = 40, 2
 OTHERS = [task for task in TASKS if task.material != "image"]  # test_browser_walk walks with pictures
@@ -52,7 +52,7 @@ def models(tmp_path_factory):
 def walked(request, browser, monkeypatch):
     """A task, and a tab in its language, which is this test's own too."""
     locale = LOCALES[request.param.id]
-    monkeypatch.setattr(words, "_language", lambda: words.match(locale))
+    monkeypatch.setattr(i18n, "_language", lambda: i18n.match(locale))
     with tab(browser, locale) as page:
         yield request.param, page
 
@@ -134,7 +134,7 @@ def ask(page, task, example: Path) -> None:
     for place, text in enumerate(asked):
         areas.nth(place).fill(text)
         areas.nth(place).press("Control+Enter")
-    if kinds.find(task.bundle).worker:
+    if predictors.find(task.bundle).worker:
         click(page, t("Ask the model"))
     answer = page.locator("p")  # what was asked stands with its answer, perhaps with labels between its words
     for word in asked[-1].split()[:6]:

@@ -9,10 +9,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from tlcore.bundle.calibrated import Calibration, Decision, keep_decision
+from tlcore.bundle.calibration import Calibration, Decision, keep_decision
 from tlcore.bundle.open import Bundle
-from tlcore.bundle.standalone import answer, probabilities
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.runtime.predict_images import answer, probabilities
 
 
 @pytest.fixture

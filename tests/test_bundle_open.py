@@ -19,9 +19,9 @@ from report_run import finished
 from tlcore import bundle, report
 from tlcore.bundle import Bundle, predictions_csv, set_aside_csv
 from tlcore.bundle.open import found_in
-from tlcore.errors import UnusableInput
-from tlcore.jobs.kinds.predicting import predict
-from tlcore.words import t
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.execution.job_kinds.predict import predict
 
 
 @pytest.fixture(scope="module")
@@ -245,9 +245,9 @@ def test_inputs_are_found_with_their_names(tmp_path):
 
 def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeypatch):
     """What the pages ask of the worker for kinds that need torch; here one that does not."""
-    from tlcore.bundle.kinds import Knob, find
-    from tlcore.jobs.kinds.predicting import ask
-    from tlcore.words import say
+    from tlcore.bundle.predictors import Knob, find
+    from tlcore.core.i18n import say
+    from tlcore.execution.job_kinds.predict import ask
 
     job = store.jobs.submit("ask", "local", {"bundle": str(path), "inputs": [str(path), "nothing.png"]})
     told = ask(store, job, lambda *a, **k: None)
@@ -266,7 +266,7 @@ def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeyp
 
 
 def test_a_table_to_predict_is_read_as_strictly_as_one_to_train_on(tmp_path):
-    from tlcore.bundle.kinds import find
+    from tlcore.bundle.predictors import find
 
     (tmp_path / "t.csv").write_text('text\nI love it, but it broke\n"I love it, but it broke"\ngood\n')
     (tmp_path / "open.csv").write_text("text,note\ngood,a\n" + '"' + "never closed " * 6_000_000)

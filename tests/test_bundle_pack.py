@@ -16,10 +16,11 @@ from PIL import Image
 from report_run import PROCESSOR, finished
 
 from tlcore import bundle, report, tasks
-from tlcore.bundle import adapter, card, layout, program
-from tlcore.bundle.kinds import KINDS
+from tlcore.bundle import layout, lora_adapter, predict_program
+from tlcore.bundle import model_card as card
 from tlcore.bundle.pack import sha256, write_zip
-from tlcore.errors import UnusableInput
+from tlcore.bundle.predictors import KINDS
+from tlcore.core.errors import UnusableInput
 
 SITE = Path(np.__file__).parents[1]
 # What predict.py may use: onnxruntime, numpy, Pillow, and what onnxruntime itself needs.
@@ -151,7 +152,7 @@ def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_pat
 
 def test_without_onnx_the_bundle_says_so_and_its_torch_gives_the_same(packed, tmp_path, monkeypatch):
     from tlcore.bundle import Bundle
-    from tlcore.bundle.kinds.pictures import Pictures
+    from tlcore.bundle.predictors.images import Pictures
 
     context, _, _ = packed
 
@@ -191,7 +192,7 @@ def test_what_predict_py_imports_is_in_the_requirements(kind):
     import re
 
     imported = set(re.findall(r"^ *(?:import|from) (\w+)", kind.predict_py(), re.MULTILINE)) - sys.stdlib_module_names
-    by_onnx, by_torch = (program.requirements(kind.reads, library) for library in (None, "transformers"))
+    by_onnx, by_torch = (predict_program.requirements(kind.reads, library) for library in (None, "transformers"))
     assert imported - {"torch", "transformers", "safetensors"} <= set(re.findall(r"^\w+", by_onnx, re.MULTILINE))
     assert imported - {"onnxruntime"} <= set(re.findall(r"^\w+", by_torch, re.MULTILINE))
     assert "transformers>=5" in by_torch
@@ -200,7 +201,7 @@ def test_what_predict_py_imports_is_in_the_requirements(kind):
 def test_a_temperature_reaches_every_prediction(packed, clean, tmp_path, monkeypatch):
     """Report, example, predict.py and the studio give the same confidences, and they are not the raw ones."""
     from tlcore.bundle import Bundle
-    from tlcore.report import calibration
+    from tlcore.evaluation import calibration
 
     context, _, _ = packed
     monkeypatch.setattr(calibration, "temperature", lambda logits, truth: (2.5, None))
@@ -293,8 +294,8 @@ def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
         "merged": 9000,
         "head": True,
     }
-    assert 'BertModel.from_pretrained("owner/name")' in adapter.section(told)
-    own = adapter.section({**told, "base": None})
+    assert 'BertModel.from_pretrained("owner/name")' in lora_adapter.section(told)
+    own = lora_adapter.section({**told, "base": None})
     assert "(Name)" in own
     assert "```" not in own
 
@@ -308,11 +309,11 @@ def test_the_same_content_gives_the_same_zip(packed, tmp_path):
 
 def test_predict_py_prepares_pictures_as_training_does(tmp_path):
     """Every odd kind of picture, through the written predict.py and through the studio's own reader."""
-    from tlcore.data.pictures import open_picture
-    from tlcore.tasks.picture_canvas import canvas
+    from tlcore.runtime.image_canvas import canvas
+    from tlcore.runtime.images import open_picture
 
     own: dict = {"__name__": "predict", "__file__": str(tmp_path / "predict.py")}
-    exec(compile(program.predict_py(), "predict.py", "exec"), own)
+    exec(compile(predict_program.predict_py(), "predict.py", "exec"), own)
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 256, (50, 80), dtype=np.uint8)
     colour = rng.integers(0, 256, (50, 80, 4), dtype=np.uint8)

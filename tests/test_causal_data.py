@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from tlcore import data, tasks
-from tlcore.data.readers.blocks import MOST, blocks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.readers.text_blocks import MOST, blocks
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data, Split
 
 TASK = tasks.find("text-generation")
 

@@ -8,8 +8,8 @@ import causal_models
 import pytest
 from sources_models import source as nameless
 
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import open_folder
+from tlcore.core.errors import UnusableInput
+from tlcore.models.loading import open_folder
 
 
 def opened(folder):
@@ -56,7 +56,7 @@ def test_every_architecture_is_opened_grouped_weighed_saved_and_loaded_back(tmp_
 def test_the_gradient_is_transformers_own_and_what_is_frozen_keeps_still(tmp_path, monkeypatch):
     import torch
 
-    from tlcore.sources.opening import causal_model
+    from tlcore.models.adapters import causal_model
 
     monkeypatch.setattr(causal_model, "AT_ONCE", 3)  # several pieces, each made again for the gradient
     model = opened(causal_models.write_model(tmp_path / "m")).build(None, True)
@@ -163,7 +163,7 @@ def test_entries_of_the_catalogue_have_the_size_of_their_architecture():
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from tlcore.sources.catalogue import causal
+    from tlcore.models.catalogue import causal
 
     for entry in causal.ENTRIES[1:]:
         told = PUBLISHED[entry.id.removesuffix("-Instruct")]

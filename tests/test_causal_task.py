@@ -16,13 +16,13 @@ import yaml
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import open_folder
-from tlcore.spec_parts import Data, Options
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models.loading import open_folder
 from tlcore.strategies import STRATEGIES, serving
-from tlcore.tasks import scoring
-from tlcore.tasks.n_grams import Counted
-from tlcore.training.fitting import Fitting
+from tlcore.tasks.shared import inference
+from tlcore.tasks.text_generation.n_grams import Counted
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("text-generation")
 WORDS = [
@@ -183,8 +183,8 @@ def test_scores_are_transformers_own_loss_on_the_same_texts(tmp_path, store, lla
     source = opened(llama)
     _, examples = examples_of(dataset, source)
     model = source.build(None, True).eval()
-    out = scoring.outputs(TASK, model, examples["test"], 3, "cpu")
-    found = scoring.metrics(TASK, out, examples["test"], {})
+    out = inference.outputs(TASK, model, examples["test"], 3, "cpu")
+    found = inference.metrics(TASK, out, examples["test"], {})
     plain = AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32).eval()
     nats = tokens = hits = characters = 0
     for text in dataset.split("test")["text"]:
@@ -242,7 +242,7 @@ def test_a_run_that_was_killed_ends_at_the_very_same_weights(tmp_path, store, ll
     from tlcore.plan import make_plan
     from tlcore.strategies.contract import PlanContext
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     dataset = made(tmp_path, store, [{"prompt": line[:9], "completion": line[9:]} for line in lines(60)])
     source = opened(llama)
@@ -395,11 +395,11 @@ def test_the_bundle_writes_without_the_studio_and_in_plain_transformers(finished
 
 
 def test_the_bundle_is_a_source_again(finished, tmp_path):
-    from tlcore.sources import local
+    from tlcore.models import local_folders
 
     _, report = finished
-    local.extract(__import__("pathlib").Path(report["bundle"]), tmp_path)
-    assert local.from_folder(tmp_path, "x", "x").modality == "causal"
+    local_folders.extract(__import__("pathlib").Path(report["bundle"]), tmp_path)
+    assert local_folders.from_folder(tmp_path, "x", "x").modality == "causal"
     assert opened(tmp_path).build(None, True)
 
 
@@ -408,7 +408,7 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
     """A few steps on Shakespeare bring the perplexity of the bundled model down on test blocks never seen."""
     import torch
 
-    from tlcore.sources import open_source
+    from tlcore.models import open_source
 
     text = (assets / "data" / "tiny_shakespeare" / "train.txt").read_text()[:60_000]
     (tmp_path / "play.txt").write_text(text)
@@ -418,8 +418,8 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
     model = source.build(None, True)
 
     def perplexity():
-        out = scoring.outputs(TASK, model, examples["test"], 16, "cpu")
-        return scoring.metrics(TASK, out, examples["test"], {})["perplexity"]
+        out = inference.outputs(TASK, model, examples["test"], 16, "cpu")
+        return inference.metrics(TASK, out, examples["test"], {})["perplexity"]
 
     before = perplexity()
     model.train()
@@ -434,7 +434,7 @@ def test_the_bundled_writer_learns_a_play(assets, store, tmp_path):
 
 def test_lora_is_advised_for_large_models(store, tmp_path):
     from tlcore.guidance import about, advise, kept_advice, measure
-    from tlcore.sources import find
+    from tlcore.models import find
 
     dataset = made(tmp_path, store, [{"prompt": line[:9], "completion": line[9:]} for line in lines(30)])
     found = measure(dataset)

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from tlcore.cli import main
+from tlcore.cli.main import main
 
 
 @pytest.fixture(autouse=True)

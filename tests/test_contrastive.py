@@ -10,17 +10,17 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, strategies, tasks
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import open_folder
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Options
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import scoring
+from tlcore.tasks.shared import inference
 from tlcore.training import features, fit
-from tlcore.training.fitting import Fitting
+from tlcore.training.context import Fitting
 from tlcore.training.hooks import At
 from tlcore.training.hooks.contrastive import Contrastive
-from tlcore.training.tally import Tally
+from tlcore.training.job_progress import Tally
 
 TASK = tasks.find("text-classification")
 ID = "contrastive-then-head"
@@ -81,7 +81,7 @@ def test_tuning_draws_the_classes_apart_and_the_head_fits_the_new_features(fitti
     told = fitting("run", epochs=60)
     result = fit.again(told, "transfer", 0, 1e-2)
     model = open_folder(result.weights, told.source.source).build(None, True)
-    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     tuned, _ = features.extract(TASK, model, told.examples, None, "x", device="cpu", batch_size=8)
     still, _ = features.extract(TASK, told.model(True, 0), told.examples, None, "x", device="cpu", batch_size=8)

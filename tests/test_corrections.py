@@ -8,12 +8,12 @@ import pytest
 import text_models
 
 from tlcore import data, tasks
-from tlcore.data.confirming import confirm, relabel
-from tlcore.data.corrections import corrected, read_corrections
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.confirm import confirm, relabel
+from tlcore.data.label_corrections import corrected, read_corrections
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data, Split
-from tlcore.ui import corrections
+from tlcore.ui import label_corrections
 
 TASK = "multi-label-text-classification"
 ROWS = [
@@ -110,9 +110,9 @@ def table(monkeypatch):
 
     monkeypatch.setattr(st, "caption", lambda text: seen.setdefault("caption", text))
     monkeypatch.setattr(
-        corrections, "class_picker", lambda labels, key, title=None: seen.setdefault("labels", labels)[-1]
+        label_corrections, "class_picker", lambda labels, key, title=None: seen.setdefault("labels", labels)[-1]
     )
-    monkeypatch.setattr(corrections.texts, "searched", lambda key: "")
+    monkeypatch.setattr(label_corrections.text_view, "searched", lambda key: "")
     return edits
 
 
@@ -126,13 +126,15 @@ def test_sets_are_changed_in_the_table(tmp_path, table):
         return frame
 
     seen = table(change)
-    told = corrections.edit(TASK, rows, None, {"t.csv:99": "bad"}, key="k")
+    told = label_corrections.edit(TASK, rows, None, {"t.csv:99": "bad"}, key="k")
     assert seen["labels"] == ["", "bad", "good"]
     names = seen["frame"]["file"].tolist()
     assert told == {"t.csv:99": "bad", names[0]: "bad", names[1]: "-", names[2]: ""}
     assert seen["how"]["column_config"]["label"]["type_config"]["options"][0]["value"] == "bad"
     table(lambda frame: frame)
-    assert corrections.edit(TASK, rows, None, told, key="k") == told, "what was changed stays and is shown changed"
+    assert label_corrections.edit(TASK, rows, None, told, key="k") == told, (
+        "what was changed stays and is shown changed"
+    )
 
     def back(frame):
         frame.at[0, "label"] = rows.set_index("id").at[names[0], "labels"].split("; ")
@@ -140,15 +142,15 @@ def test_sets_are_changed_in_the_table(tmp_path, table):
         return frame
 
     table(back)
-    assert corrections.edit(TASK, rows, None, told, key="k") == {"t.csv:99": "bad", names[1]: "-"}
+    assert label_corrections.edit(TASK, rows, None, told, key="k") == {"t.csv:99": "bad", names[1]: "-"}
 
 
 def test_pairs_are_ticked_to_be_left_out(tmp_path, table):
     rows = staged(tmp_path, pair_models.pairs(20), "translation", "source,target").rows
     seen = table(lambda frame: frame.assign(out=[True] + [False] * (len(frame) - 1)))
-    told = corrections.edit("translation", rows, None, {}, key="k")
+    told = label_corrections.edit("translation", rows, None, {}, key="k")
     assert told == {rows["id"].iloc[0]: ""}
     assert list(seen["frame"]) == ["text", "target", "file", "out"]
     assert "put right in your file" in seen["caption"]
-    assert corrections.title("translation") == "Leave examples out"
-    assert corrections.title(TASK) == "Correct labels"
+    assert label_corrections.title("translation") == "Leave examples out"
+    assert label_corrections.title(TASK) == "Correct labels"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hostile.build import classes, picture, with_entry, zipped
 
-from tlcore.data.archives import Archive, Limits, clean, extract, junk, need_room, outside
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.uploads.archives import Archive, Limits, clean, extract, junk, need_room, outside
 
 
 def listing(folder):

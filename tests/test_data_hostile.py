@@ -10,9 +10,9 @@ import pytest
 from hostile.uploads import CASES
 
 from tlcore import spec, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
 from tlcore.data.staging import Staged, stage
-from tlcore.errors import UnusableInput
-from tlcore.words import t
 
 TASK = tasks.find("image-classification")
 

@@ -12,7 +12,7 @@ import pytest
 from hostile.build import picture, png_header
 from PIL import Image
 
-from tlcore.data.pictures import UnusablePicture, open_picture, to_rgb
+from tlcore.runtime.images import UnusablePicture, open_picture, to_rgb
 
 
 def encoded(image: Image.Image, kind: str, **save) -> bytes:

@@ -12,11 +12,11 @@ import pytest
 from hostile.build import classes, folder, listed, picture, table, zipped
 
 from tlcore import tasks
-from tlcore.data.groups import by_pattern
+from tlcore.core.errors import UnusableInput
 from tlcore.data.readers import READERS
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
+from tlcore.modalities.groups import by_pattern
 
 TASK = tasks.find("image-classification")
 

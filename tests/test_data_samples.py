@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from tlcore import tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data
 from tlcore.data.samples import SAMPLES, find
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)

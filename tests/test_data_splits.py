@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tlcore.core.spec_parts import Split
 from tlcore.data import splits
 from tlcore.data.splits import divide, stratified
-from tlcore.spec_parts import Split
 
 SPLIT = Split()
 

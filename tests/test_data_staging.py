@@ -12,15 +12,15 @@ from hostile.build import classes, folder, picture, zipped
 from PIL import Image
 
 from tlcore import data, tasks
-from tlcore.data.confirming import confirm, relabel
-from tlcore.data.corrections import corrected, read_corrections
-from tlcore.data.csv_out import safe_csv
-from tlcore.data.duplicates import clusters
+from tlcore.core.errors import Cancelled, UnusableInput
+from tlcore.core.i18n import say
+from tlcore.core.safe_csv import safe_csv
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.confirm import confirm, relabel
+from tlcore.data.label_corrections import corrected, read_corrections
 from tlcore.data.staging import Staged, stage
-from tlcore.errors import Cancelled, UnusableInput
-from tlcore.jobs.kinds.uploads import check_upload
-from tlcore.spec_parts import Data, Split
-from tlcore.words import say
+from tlcore.execution.job_kinds.ingest import check_upload
+from tlcore.modalities.duplicates import clusters
 
 TASK = tasks.find("image-classification")
 
@@ -196,7 +196,7 @@ def test_a_crash_while_placing_leaves_no_dataset(tmp_path, store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tlcore.data.confirming._link", full)
+    monkeypatch.setattr("tlcore.data.confirm._link", full)
     with pytest.raises(OSError, match="No space"):
         make(found, store)
     assert list((store.home / "datasets").iterdir()) == []
@@ -322,8 +322,8 @@ def test_formulas_are_guarded_in_csv():
 
 def test_a_carriage_return_begins_no_row():
     """Nothing that is handed out has one outside of quotation marks, behind which a formula would stand alone."""
-    from tlcore.bundle.standalone import cell, uncell
     from tlcore.report.predictions import table
+    from tlcore.runtime.predict_images import cell, uncell
 
     text = "hello\r=1+1"
     for told in (safe_csv(pd.DataFrame({"file": [text]})), table(["file"], [[text]]), table(["file"], [[cell(text)]])):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tlcore.data import subsets
+from tlcore.data import nested_subsets
 
 
 def rows(counts, group=None):
@@ -18,11 +18,11 @@ def rows(counts, group=None):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_parts_are_nested_and_stratified(seed):
     frame = rows({"a": 200, "b": 60, "c": 12})
-    order = subsets.nested(frame, seed)
+    order = nested_subsets.nested(frame, seed)
     assert sorted(np.concatenate(order)) == list(range(272))
     before: set[int] = set()
-    for n in subsets.sizes(272, 3):
-        part = subsets.take(order, n)
+    for n in nested_subsets.sizes(272, 3):
+        part = nested_subsets.take(order, n)
         assert len(part) == n
         assert before <= set(part)
         before = set(part)
@@ -37,7 +37,7 @@ def test_parts_depend_on_the_seed_and_not_on_the_order_of_the_rows():
     shuffled = frame.sample(frac=1, random_state=4).reset_index(drop=True)
 
     def part(f, seed):
-        return set(f["id"].iloc[subsets.take(subsets.nested(f, seed), 20)])
+        return set(f["id"].iloc[nested_subsets.take(nested_subsets.nested(f, seed), 20)])
 
     assert part(frame, 0) == part(shuffled, 0)
     assert part(frame, 0) != part(frame, 1)
@@ -45,19 +45,19 @@ def test_parts_depend_on_the_seed_and_not_on_the_order_of_the_rows():
 
 def test_groups_are_never_torn_apart():
     frame = rows({"a": 60, "b": 60}, lambda f: [f"patient-{i // 6}" for i in range(len(f))])
-    order = subsets.nested(frame, 0)
+    order = nested_subsets.nested(frame, 0)
     for n in (12, 30, 61):
         inside = np.zeros(120, bool)
-        inside[subsets.take(order, n)] = True
+        inside[nested_subsets.take(order, n)] = True
         assert frame.assign(inside=inside).groupby("group")["inside"].nunique().max() == 1
         assert abs(inside.sum() - n) <= 3
 
 
 def test_sizes_grow_by_the_same_factor_and_end_at_the_whole():
-    sizes = subsets.sizes(320, 2)
+    sizes = nested_subsets.sizes(320, 2)
     assert sizes == [20, 40, 80, 160, 320]
-    assert subsets.sizes(1000, 100)[0] == 200, "two of each class at least"
-    assert len(subsets.sizes(5, 3)) == 1
+    assert nested_subsets.sizes(1000, 100)[0] == 200, "two of each class at least"
+    assert len(nested_subsets.sizes(5, 3)) == 1
 
 
 def test_a_view_trains_on_its_part_alone(dataset):

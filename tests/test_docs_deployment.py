@@ -105,9 +105,9 @@ def test_the_worker_health_check_tells_a_dead_workspace_from_a_living_one(tmp_pa
     alone = subprocess.run([sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60)
     assert alone.returncode == 1, alone.stderr.decode()[-500:]
 
-    from tlcore.jobs import presence
+    from tlcore.execution import heartbeat
 
-    presence.note(tmp_path, presence.describe({"train": 1, "quick": 1}))
+    heartbeat.note(tmp_path, heartbeat.describe({"train": 1, "quick": 1}))
     beside = subprocess.run([sys.executable, "-c", command[3]], cwd=ROOT, env=env, capture_output=True, timeout=60)
     assert beside.returncode == 0, beside.stderr.decode()[-500:]
 

@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tlcore.core.i18n import LANGUAGES, follow, t
 from tlcore.ui.learn import CHAPTERS, find, glossary
 from tlcore.ui.learn.verdict import wilson
-from tlcore.words import LANGUAGES, follow, t
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = "{http://www.w3.org/2000/svg}"

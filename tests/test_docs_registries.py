@@ -56,7 +56,7 @@ def test_every_option_of_a_strategy_is_documented_with_the_sentence_that_the_pag
 
 def rows_of_sources() -> list[str]:
     """The rows of the table in docs/sources.md, as the catalogue has them."""
-    from tlcore.sources.catalogue import CATALOGUE
+    from tlcore.models.catalogue import CATALOGUE
 
     def row(source) -> str:
         millions = f"{source.parameters / 1e6:.1f}" if source.parameters else "?"
@@ -94,7 +94,7 @@ def test_every_verdict_is_documented():
 
 def test_every_verb_is_documented_and_exists():
     """The table of verbs is the command line's own list."""
-    from tlcore.cli import _parser
+    from tlcore.cli.main import _parser
 
     verbs = next(action.choices for action in _parser()._actions if isinstance(action.choices, dict))
     assert first_column(doc("cli.md")) == set(verbs)
@@ -102,8 +102,8 @@ def test_every_verb_is_documented_and_exists():
 
 def test_the_spec_in_the_docs_has_every_field_and_its_default():
     """Every field of the Spec stands in docs/cli.md, and what the file says it is if left out is true."""
+    from tlcore.core.spec_parts import Data
     from tlcore.spec import Spec, from_yaml
-    from tlcore.spec_parts import Data
 
     blocks = re.findall(r"```yaml\n(.*?)```", doc("cli.md"), re.DOTALL)
     full = yaml.safe_load(blocks[1])

@@ -11,11 +11,21 @@ import torch
 
 from tests.test_training_hooks import with_hooks
 from tests.test_training_loop import same, source, state, told  # noqa: F401
+from tlcore.core.i18n import read
 from tlcore.strategies import find
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
-from tlcore.training.hooks import adabn, cdan, coral, dan, dann, domains, mcc, mean_teacher, target_choice
-from tlcore.words import read
+from tlcore.training.hooks import (
+    adabn,
+    cdan,
+    coral,
+    dan,
+    dann,
+    domain_batches,
+    mcc,
+    mean_teacher,
+    unsupervised_selection,
+)
 
 METHODS = [name for name, _ in find("domain-adaptation").options[0].choices]
 
@@ -82,7 +92,7 @@ def test_mcc_is_the_papers_confusion_written_out(rows):
 
 def test_dann_turns_the_gradient_round_and_is_the_cross_entropy_of_the_domains(rows):
     features = torch.from_numpy(rows[0]).float().requires_grad_()
-    out = domains.reversed_gradient(features, 0.3)
+    out = domain_batches.reversed_gradient(features, 0.3)
     assert torch.allclose(out, features)
     out.square().sum().backward()
     assert torch.allclose(features.grad, -0.3 * 2 * features.detach(), atol=1e-6)
@@ -92,8 +102,8 @@ def test_dann_turns_the_gradient_round_and_is_the_cross_entropy_of_the_domains(r
         + np.mean([-math.log(1 - 1 / (1 + math.exp(-v))) for v in target])
     )
     assert float(dann.told_apart(*tensors([source, target]))) == pytest.approx(expected, rel=1e-5)
-    assert domains.ramp(0) == 0
-    assert domains.ramp(0.5) == pytest.approx((1 - math.exp(-5)) / (1 + math.exp(-5)))
+    assert domain_batches.ramp(0) == 0
+    assert domain_batches.ramp(0.5) == pytest.approx((1 - math.exp(-5)) / (1 + math.exp(-5)))
 
 
 def test_cdan_sees_products_and_weighs_by_how_sure_an_answer_is(rows):
@@ -128,22 +138,24 @@ def test_a_mean_teacher_counts_where_it_is_sure_and_follows_the_student():
 
 def test_the_information_of_answers_and_the_density_of_their_neighbourhoods():
     sure = np.eye(4).repeat(5, axis=0) * 100
-    assert target_choice.information(sure) == pytest.approx(1.0)
-    assert target_choice.information(np.zeros((8, 4))) == pytest.approx(0.0)
-    assert target_choice.information(np.tile([100.0, 0, 0, 0], (8, 1))) == pytest.approx(0.0), "one class for all"
+    assert unsupervised_selection.information(sure) == pytest.approx(1.0)
+    assert unsupervised_selection.information(np.zeros((8, 4))) == pytest.approx(0.0)
+    assert unsupervised_selection.information(np.tile([100.0, 0, 0, 0], (8, 1))) == pytest.approx(0.0), (
+        "one class for all"
+    )
     logits = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]))
     mean = [0.4, 0.5, 0.1]
     each = [-sum(p * math.log(p) for p in row) for row in ([0.7, 0.2, 0.1], [0.1, 0.8, 0.1])]
     expected = (-sum(p * math.log(p) for p in mean) - sum(each) / 2) / math.log(3)
-    assert target_choice.information(logits) == pytest.approx(expected)
-    assert target_choice.density(sure) == pytest.approx(math.log(4), rel=1e-3), "four equal neighbours each"
+    assert unsupervised_selection.information(logits) == pytest.approx(expected)
+    assert unsupervised_selection.density(sure) == pytest.approx(math.log(4), rel=1e-3), "four equal neighbours each"
 
 
 def test_the_proxy_distance_is_two_for_domains_apart_and_near_zero_for_the_same():
     rng = np.random.default_rng(0)
     one, other = rng.normal(size=(400, 20)), rng.normal(size=(400, 20))
-    assert domains.proxy_a(one, other) < 0.4
-    assert domains.proxy_a(one, other + 5) == pytest.approx(2.0)
+    assert domain_batches.proxy_a(one, other) < 0.4
+    assert domain_batches.proxy_a(one, other + 5) == pytest.approx(2.0)
 
 
 def test_adabn_takes_the_mean_statistics_of_target_batches(told, tmp_path):
@@ -236,7 +248,7 @@ def target(tmp_path):
 
 
 def run_of(store, photos, tiny_source, target, *, baseline="none", seeds=1, **data):
-    from tlcore.jobs.foreground import run_here
+    from tlcore.execution.foreground import run_here
     from tlcore.spec import from_dict
 
     spec = from_dict(
@@ -298,7 +310,7 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
 
 
 def test_the_plainer_arm_says_what_adapting_brought(store, photos, tiny_source, target):
-    from tlcore.training.work import work_of
+    from tlcore.training.workload import work_of
 
     run = run_of(store, photos, tiny_source, target, extra=str(target[1]), baseline="scratch", seeds=2)
     told = run.report["plainer"]

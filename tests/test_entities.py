@@ -14,15 +14,15 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.data.spans import entities, pieces, shown, words_of
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import open_folder
+from tlcore.runtime.text_spans import entities, pieces, shown, words_of
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import scoring
-from tlcore.training.fitting import Fitting
+from tlcore.tasks.shared import inference
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("token-classification")
 ROWS = text_models.tagged(60)
@@ -136,7 +136,7 @@ def test_a_dictionary_finds_what_it_knows(bert, texts):
     assert TASK.aggregate(found["none"], ones, target)["entity-f1"][0] == 0
     assert 0.4 < TASK.aggregate(found["dictionary"], ones, target)["entity-f1"][0] < 1
 
-    from tlcore.tasks.naive_entities import _matched
+    from tlcore.tasks.token_classification.baselines import _matched
 
     known = {("ana",): "person", ("ana", "lima", "&", "co"): "firm"}
     assert _matched("ANA met Ana Lima & Co.", known) == [(0, 3, "person"), (8, 21, "firm")]
@@ -145,7 +145,7 @@ def test_a_dictionary_finds_what_it_knows(bert, texts):
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     if reason := next(one for one in STRATEGIES if one.id == strategy).refuse(TASK, None):
         pytest.skip(str(reason))
@@ -168,7 +168,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-2)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
     kept = result.outputs("test")
     assert (again["tags"] == kept["tags"]).all()
     assert np.abs(again["sure"] - kept["sure"]).max() < 1e-3

@@ -9,11 +9,11 @@ import pytest
 import text_models
 
 from tlcore import data, tasks
-from tlcore.data.readers.tagged import from_tags, spans_of
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Data
+from tlcore.data.readers.entity_tags import from_tags, spans_of
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data
-from tlcore.words import t
 
 TASK = tasks.find("token-classification")
 ROWS = text_models.tagged(60)

@@ -8,8 +8,8 @@ import pytest
 import text_models
 from text_pages import opened, project_with_run, said, tables
 
-from tlcore.ui.entities import marked
-from tlcore.words import read
+from tlcore.core.i18n import read
+from tlcore.ui.try_entities import marked
 
 TASK = "token-classification"
 

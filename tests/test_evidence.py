@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from sources_models import TIMM, TRANSFORMERS, source, write
 
-from tlcore import flow, guidance, sources, tasks
-from tlcore.guidance import keeping, looking, measuring, probe, size
+from tlcore import flow, guidance, models, tasks
+from tlcore.core.spec_parts import Options
+from tlcore.guidance import data_size as size
+from tlcore.guidance import evidence_cache, feature_pass, linear_probe, measurement
 from tlcore.spec import from_dict
-from tlcore.spec_parts import Options
 from tlcore.training import features
 
 TASK = tasks.find("image-classification")
 
 
 def opened(store, folder):
-    return sources.open_source(str(folder), store)
+    return models.open_source(str(folder), store)
 
 
 def processor(dataset, source, side=32):
@@ -50,7 +51,7 @@ def test_evidence_has_every_part_and_comes_back_from_disk(measured, dataset, sto
     assert evidence.source["id"] == told.source.id
     assert "3 classes" in str(evidence.relevance)
 
-    monkeypatch.setattr(looking, "look", lambda *a, **k: pytest.fail("measured twice"))
+    monkeypatch.setattr(feature_pass, "look", lambda *a, **k: pytest.fail("measured twice"))
     again = guidance.measure_with(dataset, TASK, told, processor(dataset, told), cache)
     assert again.model_dump_json() == evidence.model_dump_json()
     assert guidance.kept(store, dataset.fingerprint, told.source.id) == again
@@ -73,7 +74,7 @@ def test_test_data_are_not_looked_at(measured, dataset, store, tiny_source):
 
 def test_a_newer_version_measures_anew(measured, dataset, store, monkeypatch):
     _, told, _ = measured
-    monkeypatch.setattr(keeping, "VERSION", keeping.VERSION + 1)
+    monkeypatch.setattr(evidence_cache, "VERSION", evidence_cache.VERSION + 1)
     assert guidance.kept(store, dataset.fingerprint, told.source.id) is None
 
 
@@ -139,7 +140,7 @@ def test_the_source_heads_logits_come_from_cached_features(name, tmp_path):
     """Features to measure with are those to train with, and the head on them is the network's own output."""
     import torch
 
-    from tlcore.sources.opening import open_folder
+    from tlcore.models.loading import open_folder
 
     told = open_folder(write(name, tmp_path / name), source(name))
     target = {"labels": ["a", "b", "c"]}
@@ -163,8 +164,8 @@ def test_doubtful_labels_are_those_that_were_exchanged():
     given = labels.copy()
     given[wrong] = (labels[wrong] + 1) % 3
     units = np.arange(120)
-    fold = probe.folds(given, units)
-    predicted = probe.cross_validate(probe.coordinates(x), given, fold, 3, 12)
+    fold = linear_probe.folds(given, units)
+    predicted = linear_probe.cross_validate(linear_probe.coordinates(x), given, fold, 3, 12)
     told = size.label_noise(predicted, given, ["a", "b", "c"], [str(i) for i in range(120)], ["f"] * 120, units)
     found = {int(one.id) for one in told.suspects}
     assert found >= set(wrong.tolist())
@@ -280,7 +281,7 @@ def test_advise_on_the_command_line(dataset, store, tiny_source, photos):
 
 
 def test_jobs_measure(dataset, store, tiny_source):
-    from tlcore.jobs.foreground import run_here
+    from tlcore.execution.foreground import run_here
 
     said = []
     asked = {"dataset": dataset.fingerprint, "source": str(tiny_source), "options": {"image_size": 32}}
@@ -294,12 +295,12 @@ def test_jobs_measure(dataset, store, tiny_source):
 
 
 def test_measuring_is_cancelled_at_the_next_batch(dataset, store, tiny_source):
-    from tlcore.errors import Cancelled
-    from tlcore.words import say
+    from tlcore.core.errors import Cancelled
+    from tlcore.core.i18n import say
 
     def stop(share, sentence=None, **more):
         raise Cancelled(say("Stopped."), code="cancelled")
 
     told = opened(store, tiny_source)
     with pytest.raises(Cancelled):
-        measuring.measure_with(dataset, TASK, told, processor(dataset, told), store.home / "cache", stop)
+        measurement.measure_with(dataset, TASK, told, processor(dataset, told), store.home / "cache", stop)

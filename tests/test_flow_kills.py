@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tlcore.jobs.foreground import run_here
+from tlcore.execution.foreground import run_here
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import FAILED, RUNNING, SUCCEEDED
@@ -38,7 +38,7 @@ def spec(photos, tiny_source):
 
 def start_worker(store: Store) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home)],
+        [sys.executable, "-m", "tlcore.execution.worker", "--workspace", str(store.home)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -9,13 +9,13 @@ import pytest
 
 from tests.conftest import draw, write_photos
 from tlcore import data, flow, tasks
-from tlcore.data import further
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.core.spec_parts import Data
+from tlcore.data import auxiliary
 from tlcore.spec import Spec, from_dict
-from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES, find
 from tlcore.strategies.contract import missing, resolved
-from tlcore.words import say
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
 
@@ -35,7 +35,7 @@ def heap(tmp_path):
 
 
 def read(source, task, store, **more):
-    return further.read_set("unlabelled", str(source), task=task, store=store, owner="local", **more)
+    return auxiliary.read_set("unlabelled", str(source), task=task, store=store, owner="local", **more)
 
 
 def test_pictures_need_no_folders_and_no_labels(heap, store):
@@ -44,7 +44,7 @@ def test_pictures_need_no_folders_and_no_labels(heap, store):
     assert set(found.rows["label"]) == {""}
     assert found.file(found.rows["file"][0]).exists()
     assert {one.file for one in found.set_aside()} >= {"broken.jpg", "notes.txt"}
-    assert further.read_set("unlabelled", found.fingerprint, task=PICTURES, store=store, owner="local").rows.equals(
+    assert auxiliary.read_set("unlabelled", found.fingerprint, task=PICTURES, store=store, owner="local").rows.equals(
         found.rows
     )
 
@@ -101,7 +101,7 @@ def test_a_set_without_labels_cannot_be_learned_from(heap, store):
 
 
 def test_a_labelled_second_set_is_read_as_any_other(photos, store):
-    found = further.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
+    found = auxiliary.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
     assert found.info.labels == ["across", "dots", "down"]
 
 
@@ -113,21 +113,21 @@ class _Needy(type(find("fine-tuning"))):
 
 
 def test_what_is_missing_is_said_and_what_is_given_is_named_in_the_plan(heap, dataset, store, tiny_source, monkeypatch):
-    from tlcore import sources, strategies
+    from tlcore import models, strategies
 
     told = {"task": "image-classification", "strategy": "fine-tuning", "source": str(tiny_source)}
     spec = from_dict({**told, "data": {"dataset": dataset.fingerprint}})
     needy = _Needy()
     monkeypatch.setattr(strategies, "_BY_ID", {**strategies._BY_ID, "fine-tuning": needy})
     assert "Examples of the target domain" in str(missing(needy, spec.data))
-    source = sources.open_source(spec.source, store)
+    source = models.open_source(spec.source, store)
     with pytest.raises(UnusableInput, match=r"data\.unlabelled"):
         flow.plan_for(spec, PICTURES, dataset, source)
     spec = from_dict({**told, "data": {"dataset": dataset.fingerprint, "unlabelled": str(heap)}})
     sets = flow.further_sets(spec, PICTURES, store.home / "no-plan", store, "local", lambda *told, **more: None)
     plan = flow.plan_for(spec, PICTURES, dataset, source, sets=sets)
     assert plan["sets"]["unlabelled"]["n"] == 5
-    assert further.named(plan, store)["unlabelled"].fingerprint == sets["unlabelled"].fingerprint
+    assert auxiliary.named(plan, store)["unlabelled"].fingerprint == sets["unlabelled"].fingerprint
 
 
 def test_paths_of_further_sets_count_from_the_spec(tmp_path):
@@ -174,13 +174,13 @@ def test_a_second_set_becomes_the_test_set_without_what_was_seen(photos, dataset
     """Whatever its split was; examples that were learned from, and labels that are not learned, are left out."""
     other = write_photos(tmp_path / "other", 6, side=40)
     (other / "dots").rename(other / "waves")
-    extra = further.read_set("extra", str(other), task=PICTURES, store=store, owner="local")
+    extra = auxiliary.read_set("extra", str(other), task=PICTURES, store=store, owner="local")
     few = tmp_path / "few"
     shutil.copytree(other / "across", few)
     for file in sorted(few.iterdir())[2:]:
         file.unlink()
     seen = read(few, PICTURES, store)
-    joined = further.tested_on(dataset, extra, seen, PICTURES, store, "local")
+    joined = auxiliary.tested_on(dataset, extra, seen, PICTURES, store, "local")
     assert joined.info.n == {**dataset.info.n, "test": 4 + 6}
     assert set(joined.split("test")["label"]) == {"across", "down"}
     assert not set(joined.split("test")["sha256"]) & set(seen.rows["sha256"])
@@ -190,4 +190,4 @@ def test_a_second_set_becomes_the_test_set_without_what_was_seen(photos, dataset
     assert joined.info.name == "patterns → other"
     everything = read(other, PICTURES, store)
     with pytest.raises(UnusableInput, match="No example of other"):
-        further.tested_on(dataset, extra, everything, PICTURES, store, "local")
+        auxiliary.tested_on(dataset, extra, everything, PICTURES, store, "local")

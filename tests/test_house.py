@@ -28,20 +28,16 @@ HEAVY = {
     "peft",
 }
 # Only imported inside functions, by modules that need a network.
-HEAVY_ALLOWED = {f"tlcore/sources/opening/{name}_model.py" for name in ("causal", "image", "seq2seq", "span", "text")}
-HEAVY_ALLOWED |= {"tlcore/sources/opening/masked_head.py"}
+HEAVY_ALLOWED = {f"tlcore/models/adapters/{name}_model.py" for name in ("causal", "image", "seq2seq", "span", "text")}
+HEAVY_ALLOWED |= {"tlcore/models/adapters/masked_head.py"}
 # From the ground up: a room imports from those before it alone, also inside of functions and for annotations.
 ROOMS = (
-    "words",
-    "errors",
-    "registry",
-    "whole",
-    "strict_json",
-    "machine",
-    "spec_parts",
+    "core",
+    "runtime",
+    "modalities",
     "store",
     "data",
-    "sources",
+    "models",
     "evaluation",
     "tasks",
     "training",
@@ -52,8 +48,7 @@ ROOMS = (
     "report",
     "bundle",
     "flow",
-    "jobs",
-    "serve",
+    "execution",
     "ui",
     "cli",
 )
@@ -190,8 +185,10 @@ def test_ids_are_file_names():
     from tlcore.tasks import TASKS
     from tlcore.ui.learn import CHAPTERS
 
-    for thing in (*TASKS, *STRATEGIES):
-        assert type(thing).__module__.rsplit(".", 1)[1] == thing.id.replace("-", "_")
+    for task in TASKS:
+        assert type(task).__module__.split(".")[-2:] == [task.id.replace("-", "_"), "task"]
+    for strategy in STRATEGIES:
+        assert type(strategy).__module__.rsplit(".", 1)[1] == strategy.id.replace("-", "_")
     for chapter in CHAPTERS:
         assert chapter.render.__module__.rsplit(".", 1)[1] == chapter.id.replace("-", "_")
     folder = {path.stem for path in (ROOT / "tlcore" / "data" / "samples").glob("*.py")}
@@ -200,7 +197,7 @@ def test_ids_are_file_names():
 
 
 def test_registries_refuse_duplicates():
-    from tlcore.registry import by_id
+    from tlcore.core.registry import by_id
     from tlcore.strategies import STRATEGIES
 
     with pytest.raises(ValueError, match=STRATEGIES[0].id):
@@ -221,7 +218,7 @@ def test_nothing_large_or_foreign_is_in_the_repository():
     weights = {".safetensors", ".onnx", ".pt", ".pth", ".bin", ".ckpt", ".pkl"}
     for path in tracked():
         size = path.stat().st_size
-        if path.suffix == ".safetensors" and "tlcore/sources/bundled/" in name(path):
+        if path.suffix == ".safetensors" and "tlcore/models/bundled/" in name(path):
             assert size <= 8 * 2**20, "a bundled source model is at most 8 MB"
         else:
             assert path.suffix not in weights, name(path)

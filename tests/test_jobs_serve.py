@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.errors import UnusableInput
-from tlcore.jobs import process
-from tlcore.jobs.presence import workers_alive
-from tlcore.serve import address, serve
+from tlcore.cli.serve import address, serve
+from tlcore.core.errors import UnusableInput
+from tlcore.execution import processes
+from tlcore.execution.heartbeat import workers_alive
 from tlcore.store import Store
-from tlcore.store.incoming import arrived, arriving, open_door
+from tlcore.store.upload_tokens import arrived, arriving, open_door
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,7 +43,7 @@ def studio(tmp_path_factory):
     """``(serve's process, its port, the store)``."""
     home, port = tmp_path_factory.mktemp("home"), free_port()
     environment = {key: value for key, value in os.environ.items() if key != "TLCORE_DATABASE_URL"}
-    code = "import sys\nfrom tlcore.serve import serve\nsys.exit(serve(sys.argv[1], int(sys.argv[2])))\n"
+    code = "import sys\nfrom tlcore.cli.serve import serve\nsys.exit(serve(sys.argv[1], int(sys.argv[2])))\n"
     one = subprocess.Popen(
         [sys.executable, "-c", code, str(home), str(port)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
@@ -132,11 +132,11 @@ def test_a_taken_port_is_said(studio, tmp_path):
 def test_the_end_of_serve_is_the_end_of_both(studio):
     one, port, store = studio
     wait_for(lambda: workers_alive(store))
-    parts = [(p.pid, process.started(p.pid)) for p in web_processes(one)]
+    parts = [(p.pid, processes.started(p.pid)) for p in web_processes(one)]
     assert len(parts) == 2
     one.send_signal(signal.SIGTERM)
     assert one.wait(timeout=60) == 0
-    assert not any(process.lives(*part) for part in parts)
+    assert not any(processes.lives(*part) for part in parts)
     assert workers_alive(store) == []
     with pytest.raises(OSError, match="refused"):
         ask(port, "GET", "/healthz")

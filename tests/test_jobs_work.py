@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.jobs import failures, kinds, lease, process
-from tlcore.jobs.foreground import run_here
-from tlcore.jobs.reconcile import Reconcile
+from tlcore.core.i18n import read
+from tlcore.execution import failures, job_kinds, lease, processes
+from tlcore.execution.foreground import run_here
+from tlcore.execution.reconcile import Reconcile
 from tlcore.store import Store
-from tlcore.words import read
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -50,7 +50,7 @@ def test_work_in_the_foreground_ends_with_its_output_and_tells_its_progress(stor
     assert job.progress["share"] == 0.8
     assert job.progress["sentence"] == {"text": "Step {n} of {steps}", "params": {"n": 4, "steps": 5}}
     assert job.started <= job.finished
-    assert (job.pid, job.worker) == (os.getpid(), process.name())
+    assert (job.pid, job.worker) == (os.getpid(), processes.name())
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_output_that_json_cannot_hold_does_not_lose_the_run(store):
 def test_ctrl_c_cancels(store):
     job = store.jobs.submit("count", "local", {"steps": 1000, "sleep": 0.02})
     code = (
-        "import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
+        "import sys\nfrom tlcore.store import Store\nfrom tlcore.execution.foreground import run_here\n"
         "print(run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3]).state)\n"
     )
     terminal = subprocess.Popen(
@@ -111,7 +111,7 @@ def test_ctrl_c_cancels(store):
 def test_a_killed_foreground_run_goes_on_in_the_next(store):
     job = store.jobs.submit("count", "local", {"steps": 60, "sleep": 0.02})
     code = (
-        "import sys\nfrom tlcore.store import Store\nfrom tlcore.jobs.foreground import run_here\n"
+        "import sys\nfrom tlcore.store import Store\nfrom tlcore.execution.foreground import run_here\n"
         "run_here(Store.open(sys.argv[1]), sys.argv[2], kinds=sys.argv[3])\n"
     )
     terminal = subprocess.Popen([sys.executable, "-c", code, str(store.home), job.id, TABLE], cwd=ROOT)
@@ -129,12 +129,12 @@ def test_a_killed_foreground_run_goes_on_in_the_next(store):
 
 def test_a_job_that_a_worker_holds_is_watched_and_its_progress_told(store):
     job = store.jobs.submit("count", "local", {"steps": 3})
-    assert store.jobs.take(job.id, process.name())
+    assert store.jobs.take(job.id, processes.name())
     store.jobs.beat(
         job.id,
         1,
         pid=os.getpid(),
-        pid_started=process.started(os.getpid()),
+        pid_started=processes.started(os.getpid()),
         progress={"share": 0.5, "sentence": None, "at": 1.0, "epoch": 2},
     )
     told = []
@@ -164,17 +164,17 @@ def test_a_lease_that_is_lost_is_noticed_and_nothing_more_is_written(store):
 
 
 def test_reconcile_leaves_living_jobs_alone_and_hands_on_dead_ones(store):
-    me, mine = process.name(), process.started(os.getpid())
+    me, mine = processes.name(), processes.started(os.getpid())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    dead = f"{process.host()}:{gone.pid}:1.0"
+    dead = f"{processes.host()}:{gone.pid}:1.0"
     ids = {}
     for name, worker, pid, since in [
         ("alive", me, os.getpid(), mine),
         ("claimed a moment ago", me, None, None),
         ("child of a living worker gone", me, gone.pid, 1.0),
         ("worker dead", dead, None, None),
-        ("pid used again by another process", f"{process.host()}:{os.getpid()}:1.0", None, None),
+        ("pid used again by another process", f"{processes.host()}:{os.getpid()}:1.0", None, None),
         ("of another host", "elsewhere-12345678:1:1.0", 1, 1.0),
     ]:
         ids[name] = store.jobs.submit("count", "local", {}).id
@@ -186,7 +186,7 @@ def test_reconcile_leaves_living_jobs_alone_and_hands_on_dead_ones(store):
 
 
 def test_a_silent_job_of_another_host_is_handed_on_after_its_lease(store, monkeypatch):
-    from tlcore.jobs.reconcile import Reconcile
+    from tlcore.execution.reconcile import Reconcile
 
     monkeypatch.setenv("TLCORE_LEASE", "1")
     silent, beating = (store.jobs.submit("count", "local", {}).id for _ in range(2))
@@ -202,17 +202,17 @@ def test_a_silent_job_of_another_host_is_handed_on_after_its_lease(store, monkey
 
 def test_a_zombie_counts_as_gone_and_a_name_can_be_read_back():
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    since = process.started(child.pid)
-    assert process.lives(child.pid, since)
-    assert not process.lives(child.pid, since + 1)
+    since = processes.started(child.pid)
+    assert processes.lives(child.pid, since)
+    assert not processes.lives(child.pid, since + 1)
     child.stdin.close()
-    wait_for(lambda: not process.lives(child.pid, since))
+    wait_for(lambda: not processes.lives(child.pid, since))
     child.wait()
-    assert process.parse(process.name()) == (process.host(), os.getpid(), process.started(os.getpid()))
+    assert processes.parse(processes.name()) == (processes.host(), os.getpid(), processes.started(os.getpid()))
 
 
 def test_every_kind_is_named_once():
-    for table in (KINDS, kinds.KINDS):
+    for table in (KINDS, job_kinds.KINDS):
         assert len(dict(table)) == len(table)
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.jobs import process
-from tlcore.jobs.presence import workers_alive
-from tlcore.jobs.worker import Worker
+from tlcore.core.i18n import read
+from tlcore.execution import processes
+from tlcore.execution.heartbeat import workers_alive
+from tlcore.execution.worker import Worker
 from tlcore.store import Store
 from tlcore.store.tables import TERMINAL
-from tlcore.words import read
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -52,7 +52,7 @@ def worker(store, **more):
 @contextmanager
 def worker_process(store):
     """A worker in a process of its own, as `tlcore worker` starts it."""
-    command = [sys.executable, "-m", "tlcore.jobs.worker", "--workspace", str(store.home), "--kinds", TABLE]
+    command = [sys.executable, "-m", "tlcore.execution.worker", "--workspace", str(store.home), "--kinds", TABLE]
     one = subprocess.Popen(command, cwd=ROOT)
     try:
         yield one
@@ -137,7 +137,7 @@ def test_a_child_dies_with_its_worker_and_the_next_worker_goes_on(store, monkeyp
         held = store.jobs.get(job)
         first.kill()
         first.wait()
-        wait_for(lambda: not process.lives(held.pid, held.pid_started), 20)
+        wait_for(lambda: not processes.lives(held.pid, held.pid_started), 20)
     assert store.jobs.get(job).state == "running"
     kept = steps_done(store, job)
     with worker(store):
@@ -152,13 +152,13 @@ def test_a_child_that_outlived_its_worker_is_ended_before_the_job_is_handed_on(s
     job = store.jobs.submit("count", "local", {"steps": 40, "sleep": 0.1}, lane="train").id
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    assert store.jobs.take(job, f"{process.host()}:{gone.pid}:1.0")
+    assert store.jobs.take(job, f"{processes.host()}:{gone.pid}:1.0")
     # Without --parent the kernel does not end it: the way an orphan comes about where there is no such signal.
     orphan = subprocess.Popen(
         [
             sys.executable,
             "-m",
-            "tlcore.jobs.child",
+            "tlcore.execution.child",
             job,
             "--attempt",
             "1",
@@ -188,7 +188,7 @@ def test_a_child_of_an_earlier_attempt_does_not_start(store):
         [
             sys.executable,
             "-m",
-            "tlcore.jobs.child",
+            "tlcore.execution.child",
             job,
             "--attempt",
             "1",
@@ -214,7 +214,7 @@ def test_a_child_that_loses_its_job_ends_at_once_with_what_it_started(store):
         [
             sys.executable,
             "-m",
-            "tlcore.jobs.child",
+            "tlcore.execution.child",
             job,
             "--attempt",
             "1",
@@ -229,11 +229,11 @@ def test_a_child_that_loses_its_job_ends_at_once_with_what_it_started(store):
     file = store.jobs.folder(job) / "grandchild"
     wait_for(lambda: file.exists() and file.read_text())
     grandchild = int(file.read_text())
-    since = process.started(grandchild)
+    since = processes.started(grandchild)
     store.jobs.interrupt(job, 1)
     store.jobs.take(job, "two:1:1.0")
     child.wait(timeout=20)
-    wait_for(lambda: not process.lives(grandchild, since), 20)
+    wait_for(lambda: not processes.lives(grandchild, since), 20)
     assert store.jobs.get(job).state == "running"
 
 
@@ -243,9 +243,9 @@ def test_what_a_killed_child_had_started_is_ended_too(store):
         file = store.jobs.folder(job) / "grandchild"
         wait_for(lambda: file.exists() and file.read_text())
         grandchild = int(file.read_text())
-        since = process.started(grandchild)
+        since = processes.started(grandchild)
         os.kill(store.jobs.get(job).pid, signal.SIGKILL)
-        wait_for(lambda: not process.lives(grandchild, since), 20)
+        wait_for(lambda: not processes.lives(grandchild, since), 20)
         store.jobs.cancel(job)
 
 
@@ -261,7 +261,7 @@ def test_cancel_reaches_queued_running_and_deaf_children(store):
         assert store.jobs.get(queued).state == "cancelled"
         assert ended(store, running, 20).state == "cancelled"
         assert ended(store, deaf, 20).state == "cancelled"
-        assert not process.lives(held.pid, held.pid_started)
+        assert not processes.lives(held.pid, held.pid_started)
     assert not (store.jobs.folder(queued) / "attempts.txt").exists()
     assert {store.jobs.get(job).attempt for job in (running, deaf)} == {1}
 
@@ -281,7 +281,7 @@ def test_a_stopped_worker_hands_its_jobs_back(store):
         assert [one.pid for one in workers_alive(store)] == [first.pid]
         first.send_signal(signal.SIGTERM)
         assert first.wait(timeout=30) == 0
-    assert not process.lives(held.pid, held.pid_started)
+    assert not processes.lives(held.pid, held.pid_started)
     assert store.jobs.get(job).state == "interrupted"
     assert store.jobs.get(job).fruitless == 0
     assert workers_alive(store) == []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.evaluation.label_savings import Measured, analyse, sentences
+from tlcore.evaluation.power_law import crosses, falling, fit
 from tlcore.evaluation.records import Metric, Records
-from tlcore.guidance.power_law import crosses, falling, fit
-from tlcore.report.label_savings import Measured, analyse, sentences
-from tlcore.words import say
 
 SIZES = np.array([20.0, 40, 80, 160, 320])
 

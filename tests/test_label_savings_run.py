@@ -13,12 +13,12 @@ import time
 import numpy as np
 import pytest
 
-from tlcore.cli import main
+from tlcore.cli.main import main
+from tlcore.core.errors import UnusableInput
 from tlcore.data.dataset import Dataset
-from tlcore.errors import UnusableInput
-from tlcore.jobs.foreground import run_here
-from tlcore.jobs.kinds import label_savings as label_savings_job
-from tlcore.report import label_savings
+from tlcore.evaluation import label_savings
+from tlcore.execution.foreground import run_here
+from tlcore.execution.job_kinds import label_savings as label_savings_job
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, SUCCEEDED

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from tlcore import tasks
-from tlcore.bundle.calibrated import Calibration, keep_thresholds
+from tlcore.bundle.calibration import Calibration, keep_thresholds
 from tlcore.bundle.open import Bundle
-from tlcore.bundle.standalone import said
-from tlcore.errors import UnusableInput
-from tlcore.report import operating
-from tlcore.report.scored import on_test
-from tlcore.tasks import thresholds
+from tlcore.core.errors import UnusableInput
+from tlcore.evaluation import operating_points, thresholds
+from tlcore.runtime.predict_images import said
+from tlcore.tasks.shared.test_records import on_test
 
 TASK = tasks.find("multi-label-text-classification")
 LABELS = ["common", "half", "rare"]
@@ -115,7 +114,7 @@ def test_the_report_says_how_they_were_chosen(own, words):
         "half": {"metrics": {"macro-f1": 0.4}},
         "difference": {"value": 0.1, "interval": [-0.02, 0.22]},
     }
-    text = str(operating.sentence(told, {"metrics": {"macro-f1": 0.5}}, TASK.metrics[0]))
+    text = str(operating_points.sentence(told, {"metrics": {"macro-f1": 0.5}}, TASK.metrics[0]))
     assert words in text
     if None in own:
         return

@@ -9,12 +9,12 @@ import pytest
 import text_models
 from text_pages import opened, said
 
-from tlcore import data, flow, sources, tasks
-from tlcore.guidance import about, advise, kept_advice, measure, measuring, race
-from tlcore.guidance.rule import BASE
-from tlcore.jobs.foreground import run_here
+from tlcore import data, flow, models, tasks
+from tlcore.core.spec_parts import Budget, Data
+from tlcore.execution.foreground import run_here
+from tlcore.guidance import about, advise, kept_advice, measure, measurement, pilot
+from tlcore.guidance.advice_rule import BASE
 from tlcore.spec import Spec
-from tlcore.spec_parts import Budget, Data
 from tlcore.store import Store
 
 NLLB, OPUS = "facebook/nllb-200-distilled-600M", "Helsinki-NLP/opus-mt-en-de"
@@ -43,7 +43,7 @@ def test_who_changes_nothing_trains_adapters_of_a_large_model(tmp_path, store):
     asked = spec(made, NLLB)
     assert asked.strategy == "auto"
     for how in (None, lambda: kept_advice(store, made, NLLB)):
-        plan = flow.preview(asked, made, sources.find(NLLB, store), how)
+        plan = flow.preview(asked, made, models.find(NLLB, store), how)
         assert (plan["strategy"], plan["requested_strategy"]) == ("lora", "auto")
         (phase,) = plan["arms"]["transfer"]["phases"]
         assert phase["trainable"] == "nothing", "its own decoder has adapters, and is not trained whole"
@@ -83,40 +83,40 @@ def test_on_the_strategy_page_it_is_chosen_already(tmp_path, monkeypatch):
 def test_it_stands_for_whatever_gradients_would_train(task, store):
     """A head that is solved stays: it looks at every example once and takes the least memory of all."""
     found = tasks.find(task)
-    source = replace(sources.find(ENCODER, store), modality=found.reads[0], parameters=560_000_000)
-    among = measuring.among(found, source)
+    source = replace(models.find(ENCODER, store), modality=found.reads[0], parameters=560_000_000)
+    among = measurement.among(found, source)
     assert "lora" in among
     assert (BASE in among) == found.solves
-    assert "lora" not in measuring.among(found, replace(source, parameters=278_000_000))
-    assert "lora" not in measuring.among(found, replace(source, architecture="resnet50", modality="image"))
+    assert "lora" not in measurement.among(found, replace(source, parameters=278_000_000))
+    assert "lora" not in measurement.among(found, replace(source, architecture="resnet50", modality="image"))
 
 
 @pytest.mark.parametrize(("n", "expected"), [(20, BASE), (100, "lora"), (1200, "lora")])
 def test_classes_by_counts(tmp_path, store, n, expected):
     made = texts(tmp_path, store, n)
-    source = replace(sources.find(ENCODER, store), parameters=560_000_000)
+    source = replace(models.find(ENCODER, store), parameters=560_000_000)
     assert advise(about(measure(made), tasks.find("text-classification"), source)).strategy == expected
 
 
 def test_a_folder_tells_its_size_without_being_opened(tmp_path, store, monkeypatch):
     folder = pair_models.write_model(tmp_path / "t5", "t5")
-    seen = sources.known(str(folder), store)
-    assert (seen.modality, seen.parameters) == ("seq2seq", sources.open_source(str(folder), store).source.parameters)
+    seen = models.known(str(folder), store)
+    assert (seen.modality, seen.parameters) == ("seq2seq", models.open_source(str(folder), store).source.parameters)
     made = pairs(tmp_path, store)
     assert kept_advice(store, made, str(folder)).strategy == "fine-tuning"
-    monkeypatch.setattr(measuring, "LARGE", seen.parameters - 1)
+    monkeypatch.setattr(measurement, "LARGE", seen.parameters - 1)
     assert kept_advice(store, made, str(folder)).strategy == "lora"
 
 
 def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monkeypatch):
     """What `tlcore run` does of a Spec without a strategy, on a network that counts as large here."""
     from tlcore.training import fit
-    from tlcore.training.fitting import Fitting
-    from tlcore.training.tally import Tally
+    from tlcore.training.context import Fitting
+    from tlcore.training.job_progress import Tally
 
-    monkeypatch.setattr(measuring, "LARGE", 1_000)
+    monkeypatch.setattr(measurement, "LARGE", 1_000)
     folder, made = pair_models.write_model(tmp_path / "t5", "t5"), pairs(tmp_path, store)
-    task, source = tasks.find("translation"), sources.open_source(str(folder), store)
+    task, source = tasks.find("translation"), models.open_source(str(folder), store)
     asked = Spec(
         task=task.id,
         data=Data(dataset=made.fingerprint),
@@ -149,18 +149,18 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
 
 def test_a_race_trains_adapters_where_all_layers_of_a_large_model_would_be_trained(tmp_path, store, monkeypatch):
     folder, made = text_models.write_model(tmp_path / "bert"), texts(tmp_path, store, 60)
-    task, source = tasks.find("text-classification"), sources.known(str(folder), store)
-    assert set(race.candidates(task, source=source)) == set(race.candidates(task)) != {BASE, "lora"}
+    task, source = tasks.find("text-classification"), models.known(str(folder), store)
+    assert set(pilot.candidates(task, source=source)) == set(pilot.candidates(task)) != {BASE, "lora"}
     before = kept_advice(store, made, str(folder))
-    monkeypatch.setattr(measuring, "LARGE", 1_000)
-    assert race.candidates(task, source=source) == [BASE, "lora"]
-    assert race.candidates(tasks.find("translation"), source=sources.find(NLLB, store)) == ["lora"]
-    assert "scratch" in race.candidates(task, source=source, scratch=True)
+    monkeypatch.setattr(measurement, "LARGE", 1_000)
+    assert pilot.candidates(task, source=source) == [BASE, "lora"]
+    assert pilot.candidates(tasks.find("translation"), source=models.find(NLLB, store)) == ["lora"]
+    assert "scratch" in pilot.candidates(task, source=source, scratch=True)
     told = spec(made, str(folder)).model_copy(update={"budget": Budget(epochs=1)})
-    asked = race.request(told, made.fingerprint)
+    asked = pilot.request(told, made.fingerprint)
     job = run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
     assert job.state == "succeeded", job.error
-    found = race.kept(store, asked)
+    found = pilot.kept(store, asked)
     assert {one["strategy"] for one in found["candidates"]} == {BASE, "lora"}
     assert all(0 <= one["rungs"][-1]["score"] <= 1 for one in found["candidates"])
     after = kept_advice(store, made, str(folder))

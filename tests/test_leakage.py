@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import text_models
 
-from tlcore import data, tasks
-from tlcore.data import further, materials
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data
+from tlcore import data, modalities, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data
+from tlcore.data import auxiliary
 
 PICTURES = tasks.find("image-classification")
-TEXTS = materials.of(tasks.find("text-classification"))
+TEXTS = modalities.of(tasks.find("text-classification"))
 LONG = " ".join(f"word{n}" for n in range(40))
 
 
@@ -26,22 +26,22 @@ def texts(*said, **columns):
 
 
 def test_a_second_labelled_set_loses_what_the_run_is_scored_on(photos, dataset, store):
-    extra = further.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
+    extra = auxiliary.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
     turned = extra.without(extra.rows["id"][extra.rows["split"] == "test"])  # so that its split is not the run's
     turned = turned.with_validation(dataset.split("train")["id"].head(6))
-    left = further.apart(turned, dataset, PICTURES)
+    left = auxiliary.apart(turned, dataset, PICTURES)
     judged = set(dataset.rows[dataset.rows["split"] != "train"]["sha256"])
     assert judged & set(turned.split("train")["sha256"])
     assert not judged & set(left.split("train")["sha256"])
     assert not set(dataset.split("train")["sha256"]) & set(left.split("validation")["sha256"])
     assert left.info.n["train"] > 0
     assert (left.rows["id"] == extra.rows["id"]).all(), "what is kept by position serves the view as well"
-    assert further.apart(left, dataset, PICTURES).fingerprint == left.fingerprint
+    assert auxiliary.apart(left, dataset, PICTURES).fingerprint == left.fingerprint
 
 
 def test_a_set_of_which_nothing_is_left_is_refused(dataset):
     with pytest.raises(UnusableInput, match="Nothing is left of patterns to learn from"):
-        further.some_left(dataset.without(dataset.rows["id"]))
+        auxiliary.some_left(dataset.without(dataset.rows["id"]))
 
 
 @pytest.mark.parametrize("columns", [{}, {"labels": "x"}, {"entities": "[]"}, {"target": "Guten Tag"}])
@@ -86,8 +86,10 @@ def test_unlabelled_texts_lose_those_that_the_run_is_scored_on(task, store, tmp_
     else:
         (tmp_path / "t.txt").write_text("\n".join(said))
     dataset = read(tmp_path / ("t.csv" if labels else "t.txt"), task, store)
-    every = further.read_set("unlabelled", str(tmp_path / "all.txt"), task=tasks.find(task), store=store, owner="local")
-    left = further.apart(every, dataset, tasks.find(task)).split("train")
+    every = auxiliary.read_set(
+        "unlabelled", str(tmp_path / "all.txt"), task=tasks.find(task), store=store, owner="local"
+    )
+    left = auxiliary.apart(every, dataset, tasks.find(task)).split("train")
     judged = dataset.rows[dataset.rows["split"] != "train"]
     assert 0 < len(left) < len(every.rows)
     plain = [" ".join(text.split()) for text in judged["text"].str.lower()]

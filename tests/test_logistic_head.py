@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlcore.tasks.logistic_head import logistic_head
+from tlcore.models.logistic_head import logistic_head
 
 
 def problem(n, d, classes, seed=0, scale=1.0):

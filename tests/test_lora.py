@@ -14,7 +14,7 @@ from sources_models import source as nameless
 
 from tlcore.bundle import layout
 from tlcore.bundle.open import Bundle
-from tlcore.sources.opening import open_folder
+from tlcore.models.loading import open_folder
 from tlcore.training.hooks import lora
 from tlcore.training.pack import apart
 
@@ -183,7 +183,7 @@ def test_under_five_per_cent_of_a_network_of_minilm_size_is_trained(tmp_path):
 
 
 def test_networks_without_attention_have_nothing_to_adapt(tiny_source):
-    from tlcore.errors import UnusableInput
+    from tlcore.core.errors import UnusableInput
 
     model = open_folder(tiny_source, nameless("tests/image")).build(3, True)
     assert lora.fitting(model) == []

@@ -15,19 +15,19 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.data.confirming import confirm
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, t
+from tlcore.core.spec_parts import Data, Options, Split
+from tlcore.data.confirm import confirm
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
 from tlcore.evaluation.records import Records
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import open_folder
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Options, Split
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import scoring
-from tlcore.training.fitting import Fitting
-from tlcore.words import Sentence, t
+from tlcore.tasks.shared import inference
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("multi-label-text-classification")
 
@@ -236,7 +236,7 @@ def test_scores_are_those_of_scikit_learn():
 def test_a_solved_head_is_a_logistic_regression_for_each_label():
     from sklearn.linear_model import LogisticRegression
 
-    from tlcore.tasks.logistic_head import logistic_heads
+    from tlcore.models.logistic_head import logistic_heads
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 5)).astype(np.float32)
@@ -257,7 +257,7 @@ def test_a_solved_head_is_a_logistic_regression_for_each_label():
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     source = open_folder(bert, nameless("tests/text"))
     if reason := next(one for one in STRATEGIES if one.id == strategy).refuse(TASK, None):
@@ -279,7 +279,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     told.folder.mkdir()
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["macro-f1"] <= 1
 

@@ -12,16 +12,16 @@ import pytest
 import torch
 
 from tests.conftest import draw
-from tlcore import data, flow, sources, tasks
+from tlcore import data, flow, models, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data
 from tlcore.data.dataset import SIDE
-from tlcore.errors import UnusableInput
 from tlcore.spec import from_dict
-from tlcore.spec_parts import Data
 from tlcore.strategies import find
-from tlcore.training import fit, loop, sides
-from tlcore.training.fitting import Fitting
-from tlcore.training.hooks.weighting import GradNorm, Uncertainty, Uniform, step
-from tlcore.training.watch import Watch
+from tlcore.training import auxiliary_tasks, fit, loop
+from tlcore.training.context import Fitting
+from tlcore.training.hooks.task_weighting import GradNorm, Uncertainty, Uniform, step
+from tlcore.training.run_progress import Watch
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
 
@@ -160,14 +160,14 @@ def test_without_a_second_task_it_says_what_to_do(table, store, tiny_source):
     plain = plain.model_copy(update={"data": plain.data.model_copy(update={"columns": {}})})
     dataset = data.read(plain.data, task=PICTURES, store=store, owner="local")
     with pytest.raises(UnusableInput, match="needs a second task"):
-        flow.plan_for(plain, PICTURES, dataset, sources.open_source(str(tiny_source), store))
+        flow.plan_for(plain, PICTURES, dataset, models.open_source(str(tiny_source), store))
     assert "one class an example" in str(find("multi-task-learning").refuse(tasks.find("translation"), None))
 
 
 def fitting(told, store, **options):
     """The run of a Spec, ready to be trained."""
     dataset = data.read(told.data, task=PICTURES, store=store, owner="local")
-    source = sources.open_source(told.source, store)
+    source = models.open_source(told.source, store)
     told = told.model_copy(update={"strategy_options": options, "baseline": "none", "seeds": 1})
     plan = flow.plan_for(told, PICTURES, dataset, source)
     made = store.runs.create(told, "local")
@@ -220,7 +220,7 @@ def test_a_label_that_no_training_example_has_counts_for_nothing(table, store):
     dataset.rows[f"{SIDE}shade"] = dataset.rows[f"{SIDE}shade"].mask(dataset.rows["split"].eq("validation"), "")
     plan = {"arms": {"transfer": {"phases": [{"hooks": [{"id": "side-tasks", "sides": ["shade"]}]}]}}}
     with pytest.raises(UnusableInput, match="shade has no labelled example among those for validation"):
-        sides.opened(plan, PICTURES, dataset, {}, None, None)
+        auxiliary_tasks.opened(plan, PICTURES, dataset, {}, None, None)
 
 
 def test_the_side_task_is_really_learned(table, store, tiny_source):

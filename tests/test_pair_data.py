@@ -12,10 +12,10 @@ import pytest
 import text_models
 
 from tlcore import data, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Data
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data
-from tlcore.words import t
 
 TASK = tasks.find("translation")
 PAIRS = pair_models.pairs(24)
@@ -72,7 +72,7 @@ def test_a_dataset_of_the_hub_gives_pairs(tmp_path, monkeypatch):
     import datasets
 
     rows = datasets.Dataset.from_dict({"document": [one for one, _ in PAIRS], "summary": [two for _, two in PAIRS]})
-    monkeypatch.setattr("tlcore.data.hub.load", lambda tree: {"train": rows})
+    monkeypatch.setattr("tlcore.data.hub_datasets.load", lambda tree: {"train": rows})
     assert found_pairs(staged("hf://owner/name", tmp_path, task=tasks.find("summarization"))) == sorted(PAIRS)
 
 

@@ -17,9 +17,9 @@ import text_models
 import yaml
 from streamlit.testing.v1 import AppTest
 
-from tlcore import data, sources, tasks
+from tlcore import data, models, tasks
+from tlcore.core.spec_parts import Data, Options
 from tlcore.spec import from_dict
-from tlcore.spec_parts import Data, Options
 
 ROOT = Path(__file__).resolve().parents[1]
 TASK = tasks.find("translation")
@@ -92,7 +92,7 @@ def test_the_score_is_sacrebleus_of_the_answers_that_are_listed(finished):
 
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_path):
     from tlcore.bundle import Bundle
-    from tlcore.jobs.kinds.predicting import ask
+    from tlcore.execution.job_kinds.predict import ask
 
     folder, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:
@@ -131,7 +131,7 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
 def test_the_bundle_is_a_source_that_is_told_as_it_is(finished, table, store, tmp_path):
     _, report = finished
     spec = {"name": "again", "task": "translation", "data": {"path": str(table)}, "source": report["bundle"]}
-    source = sources.open_source(from_dict(spec).source, store)
+    source = models.open_source(from_dict(spec).source, store)
     assert source.modality == "seq2seq"
     made = data.read(Data(path=str(table)), task=TASK, store=store, owner="local")
     processor, target = TASK.processor(source.preprocess, Options(), made, "cpu"), TASK.fit_target(made)
@@ -182,7 +182,7 @@ def test_every_page_stands(project, page, locale):
 
 
 def test_the_page_asks_the_worker_and_shows_its_answers(project, finished):
-    from tlcore.jobs.foreground import run_here
+    from tlcore.execution.foreground import run_here
 
     store, made = project
     at = opened("share", made)

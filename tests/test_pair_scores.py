@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from tlcore.tasks import pair_scores
-from tlcore.tasks.naive_pairs import lead
+from tlcore.tasks.shared import pair_scores
+from tlcore.tasks.shared.pair_baselines import lead
 
 WORDS = ("o", "homem", "corre", "no", "parque", "com", "a", "mulher", ",", "e", "dois", "cães", "!", "ação", "é", ".")
 

@@ -12,15 +12,17 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models import pair_tokenization
+from tlcore.models.adapters import transformers_seq2seq
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import from_seq2seq, open_folder, pair_tokens
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Options
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import scoring
-from tlcore.training.fitting import Fitting
+from tlcore.tasks.shared import inference
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("translation")
 TARGETS = [target for _, target in pair_models.pairs(60)]
@@ -67,7 +69,7 @@ def test_every_architecture_is_opened_grouped_saved_and_loaded_back(tmp_path, ki
         model = source.build(None, True).eval()
     else:
         source = opened(text_models.write_model(tmp_path / "model", kind))
-        model = from_seq2seq.on_encoder(source, pair_tokens.vocabulary(TARGETS), True, 16, 1).eval()
+        model = transformers_seq2seq.on_encoder(source, pair_tokenization.vocabulary(TARGETS), True, 16, 1).eval()
     assert source.modality == ("seq2seq" if kind in pair_models.KINDS else "text")
     parts = model.parts()
     held = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
@@ -98,7 +100,7 @@ def test_every_architecture_is_opened_grouped_saved_and_loaded_back(tmp_path, ki
 
 
 def source_model(source, seed):
-    return TASK.model(source, {"vocabulary": pair_tokens.vocabulary(TARGETS)}, False, size=16, seed=seed)
+    return TASK.model(source, {"vocabulary": pair_tokenization.vocabulary(TARGETS)}, False, size=16, seed=seed)
 
 
 def test_a_step_is_the_same_with_and_without_the_cache(folders):
@@ -123,8 +125,8 @@ def test_a_step_is_the_same_with_and_without_the_cache(folders):
 def test_a_vocabulary_writes_everything_and_is_the_same_each_time():
     from tokenizers import Tokenizer
 
-    told = pair_tokens.vocabulary(TARGETS)
-    assert told == pair_tokens.vocabulary(TARGETS)
+    told = pair_tokenization.vocabulary(TARGETS)
+    assert told == pair_tokenization.vocabulary(TARGETS)
     made = Tokenizer.from_str(told)
     for text in ("o prato foi bom", "Ação! 日本 €", "x"):
         ids = made.encode(text).ids
@@ -155,7 +157,7 @@ def test_marians_two_sides_are_those_of_sentencepiece(tmp_path):
     (tmp_path / "vocab.json").write_text(json.dumps({name: place for place, name in enumerate(names)}))
     (tmp_path / "tokenizer_config.json").write_text("{}")
     slow = MarianTokenizer.from_pretrained(tmp_path)
-    source, target = map(Tokenizer.from_str, pair_tokens.read(tmp_path, {"model_type": "marian"}, (None, None)))
+    source, target = map(Tokenizer.from_str, pair_tokenization.read(tmp_path, {"model_type": "marian"}, (None, None)))
     for ours, theirs in [*pair_models.pairs(40, 1), ("The  food!", "½ ação")]:
         assert source.encode(ours).ids == slow(ours).input_ids
         assert target.encode(theirs).ids == slow(text_target=theirs).input_ids
@@ -163,7 +165,7 @@ def test_marians_two_sides_are_those_of_sentencepiece(tmp_path):
         assert target.decode(target.encode(theirs).ids).strip() == read
     (tmp_path / "target.spm").unlink()
     with pytest.raises(UnusableInput, match=r"target\.spm"):
-        pair_tokens.read(tmp_path, {"model_type": "marian"}, (None, None))
+        pair_tokenization.read(tmp_path, {"model_type": "marian"}, (None, None))
 
 
 def test_byt5_needs_no_file_of_a_tokenizer(tmp_path):
@@ -171,7 +173,9 @@ def test_byt5_needs_no_file_of_a_tokenizer(tmp_path):
     from transformers import ByT5Tokenizer
 
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "ByT5Tokenizer"}')
-    made = Tokenizer.from_str(pair_tokens.read(tmp_path, {"model_type": "t5", "vocab_size": 384}, (None, None))[0])
+    made = Tokenizer.from_str(
+        pair_tokenization.read(tmp_path, {"model_type": "t5", "vocab_size": 384}, (None, None))[0]
+    )
     for text in ("Olá, ação! ½", "  two  blanks"):
         assert made.encode(text).ids == ByT5Tokenizer()(text).input_ids
         assert made.decode(made.encode(text).ids) == text
@@ -202,10 +206,10 @@ def test_models_of_many_languages_and_of_many_duties_are_told_which(folders, pai
             "translation_en_to_pt": {"prefix": "to pt: "},
         },
     }
-    assert pair_tokens.prefix(told, "summarization", (None, None)) == "summarize: "
-    assert pair_tokens.prefix(told, "translation", ("en", "pt")) == "to pt: "
-    assert pair_tokens.prefix(told, "translation", (None, None)) == ""
-    assert pair_tokens.prefix({"model_type": "marian"}, "translation", (None, "por")) == ">>por<< "
+    assert pair_tokenization.prefix(told, "summarization", (None, None)) == "summarize: "
+    assert pair_tokenization.prefix(told, "translation", ("en", "pt")) == "to pt: "
+    assert pair_tokenization.prefix(told, "translation", (None, None)) == ""
+    assert pair_tokenization.prefix({"model_type": "marian"}, "translation", (None, "por")) == ">>por<< "
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folders):
@@ -235,7 +239,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folders):
 
 
 def fitting(source, pairs, store, tmp_path, strategy, epochs=1):
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     processor = TASK.processor(source.preprocess, Options(), pairs, "cpu")
     context = PlanContext(pairs.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 1e-3, TASK.rate, False)
@@ -258,7 +262,7 @@ def test_every_strategy_trains(strategy, kind, folders, pairs, tmp_path, store):
     told = fitting(source, pairs, store, tmp_path / "run", strategy)
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again, before = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu"), result.outputs("test")
+    again, before = inference.outputs(TASK, model, told.examples["test"], 3, "cpu"), result.outputs("test")
     assert np.allclose(again["loss"], before["loss"], rtol=1e-3)
     assert (again["ids"] == before["ids"]).mean() > 0.99
     assert 0 <= result.validation["chrf"] <= 1
@@ -277,7 +281,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, 
 
     source = opened(folders["bert"])
     whole = fit.again(fitting(source, pairs, store, tmp_path / "whole", "fine-tuning", 3), "transfer", 0, 1e-3)
-    real, calls = scoring.score, []
+    real, calls = inference.score, []
 
     def dies(*args):
         calls.append(1)
@@ -285,11 +289,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, 
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(scoring, "score", dies)
+    monkeypatch.setattr(inference, "score", dies)
     told = fitting(source, pairs, store, tmp_path / "killed", "fine-tuning", 3)
     with pytest.raises(KeyboardInterrupt):
         fit.again(told, "transfer", 0, 1e-3)
-    monkeypatch.setattr(scoring, "score", real)
+    monkeypatch.setattr(inference, "score", real)
     resumed = fit.again(told, "transfer", 0, 1e-3)
     ours, theirs = (load_file(one.weights / "model.safetensors") for one in (whole, resumed))
     assert all((ours[name] == theirs[name]).all() for name in ours)

@@ -7,14 +7,14 @@ import json
 import pytest
 
 from tlcore import tasks
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Data
 from tlcore.plan import make_plan
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.strategies.words import phases_in_words
-from tlcore.training.work import epochs_of, guess_seconds, work_of
-from tlcore.words import t
+from tlcore.strategies.phase_text import phases_in_words
+from tlcore.training.workload import epochs_of, guess_seconds, work_of
 
 METRIC = tasks.find("image-classification").metrics[0]
 

@@ -10,16 +10,16 @@ from sources_models import source as nameless
 from sources_models import write
 
 from tests.conftest import draw, write_photos
-from tlcore import data, sources, tasks
-from tlcore.data import further
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import bodies, open_folder
-from tlcore.spec_parts import Data
+from tlcore import data, models, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data
+from tlcore.data import auxiliary
+from tlcore.models.loading import backbones, open_folder
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, missing, resolved
-from tlcore.training import fit, loop, once
-from tlcore.training.fitting import Fitting
-from tlcore.training.work import epochs_of, work_of
+from tlcore.training import fit, loop, shared_phases
+from tlcore.training.context import Fitting
+from tlcore.training.workload import epochs_of, work_of
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
 STRATEGY = find("pre-training-then-fine-tuning")
@@ -32,7 +32,7 @@ def heap(tmp_path, store):
     folder.mkdir()
     for at in range(40):
         draw(("across", "down", "dots")[at % 3], 5_000 + at).save(folder / f"{at}.png")
-    return further.read_set("unlabelled", str(folder), task=PICTURES, store=store, owner="local")
+    return auxiliary.read_set("unlabelled", str(folder), task=PICTURES, store=store, owner="local")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def texts(tmp_path, store):
     text_models.write_table(tmp_path / "t.csv", rows[:40])
     (tmp_path / "u.txt").write_text("\n".join(text for text, _ in rows[40:]))
     labelled = data.read(Data(path=str(tmp_path / "t.csv")), task=TEXTS, store=store, owner="local")
-    bare = further.read_set("unlabelled", str(tmp_path / "u.txt"), task=TEXTS, store=store, owner="local")
+    bare = auxiliary.read_set("unlabelled", str(tmp_path / "u.txt"), task=TEXTS, store=store, owner="local")
     return labelled, bare
 
 
@@ -91,7 +91,7 @@ def test_pictures_are_pre_trained_once_for_all_seeds_and_trials(dataset, heap, t
 
 def test_its_curve_is_kept_apart_and_its_seconds_are_counted_once(dataset, heap, tiny_source, store):
     from tlcore.report.build import _arm, _cost
-    from tlcore.report.pre_training import in_words, points_of, series
+    from tlcore.report.pre_training_text import in_words, points_of, series
 
     told = prepared(PICTURES, dataset, heap, tiny_source, store, seeds=2)
     results = fit.fit(told)["transfer"]
@@ -127,7 +127,7 @@ def test_texts_learn_to_guess_hidden_words(texts, bert, store, monkeypatch):
 
 def test_the_labels_of_a_second_set_are_learned_with_a_head_of_their_own(dataset, tiny_source, store, tmp_path):
     photos = write_photos(tmp_path / "other", 12, kinds=("down", "dots"), side=40)
-    second = further.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
+    second = auxiliary.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
     told = prepared(PICTURES, dataset, second, tiny_source, store, stream="extra", epochs=4)
     result = fit.fit(told)["transfer"][0]
     assert result.shared["objective"] == "supervised"
@@ -190,7 +190,7 @@ def test_a_kill_inside_or_after_it_changes_nothing(
 
 def test_what_the_run_is_judged_by_is_left_out(dataset, photos, tiny_source, store):
     """The further set holds all pictures of the run itself: only those that it may learn from are taken."""
-    whole = further.read_set("unlabelled", str(photos), task=PICTURES, store=store, owner="local")
+    whole = auxiliary.read_set("unlabelled", str(photos), task=PICTURES, store=store, owner="local")
     told = prepared(PICTURES, dataset, whole, tiny_source, store)
     judged = set(dataset.rows[dataset.rows["split"] != "train"]["sha256"])
     assert not set(told.sets["unlabelled"].split("train")["sha256"]) & judged
@@ -216,7 +216,7 @@ def test_a_body_without_its_head_is_a_source_model(kind, tmp_path):
     pixels = torch.rand(2, 3, model.input_size, model.input_size)
     with torch.no_grad():
         features = model.features(pixels)
-    bodies.save(model, tmp_path / "body", told)
+    backbones.save(model, tmp_path / "body", told)
     again = open_folder(tmp_path / "body", nameless())
     other = again.build(5, True, seed=2).eval()
     with torch.no_grad():
@@ -231,17 +231,17 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
     told = prepared(TEXTS, labelled, bare, bert, store)
     result = fit.fit(told)["transfer"][0]
     assert result.shared["source"]
-    folder = told.folder / "arms" / "transfer" / once.SOURCE
+    folder = told.folder / "arms" / "transfer" / shared_phases.SOURCE
     write_zip(tmp_path / "pre-trained.zip", folder)
     about = {"pre_training": {"set": "heap", "examples": 50}, "licence": "mit"}
     model = store.models.publish(
         tmp_path / "pre-trained.zip", name="mine", owner="local", task=TEXTS.id, run_id=None, about=about
     )
-    found = sources.find(f"library/{model.id}", store)
+    found = models.find(f"library/{model.id}", store)
     assert "50 examples" in str(found.source_task)
     assert TEXTS.id in {task.id for task in tasks.served_by(found)}
     for ref in (str(folder), str(tmp_path / "pre-trained.zip"), f"library/{model.id}"):
-        opened = sources.open_source(ref, store)
+        opened = models.open_source(ref, store)
         network = TEXTS.model(opened, {"labels": ["a", "b", "c"]}, True, seed=0)
         table = network.net.encoder.get_input_embeddings().weight
         kept = torch.load(told.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
@@ -345,7 +345,7 @@ def test_a_whole_run_tells_of_it_and_leaves_a_source_with_a_card(photos, tiny_so
     import json
 
     from tlcore import flow
-    from tlcore.bundle.pretrained import FILE
+    from tlcore.bundle.pretrained_source import FILE
     from tlcore.spec import from_dict
 
     folder = tmp_path / "heap"
@@ -379,6 +379,6 @@ def test_a_whole_run_tells_of_it_and_leaves_a_source_with_a_card(photos, tiny_so
     card = (home / "arms" / "transfer" / "pre-trained" / "README.md").read_text()
     assert "SimCLR" in card
     assert report["pre_training"]["fingerprint"] in card
-    opened = sources.open_source(str(home / FILE), store)
+    opened = models.open_source(str(home / FILE), store)
     assert opened.build(4, True).head.out_features == 4
     assert opened.source.architecture == "test_resnet"

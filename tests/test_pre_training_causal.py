@@ -10,11 +10,11 @@ import torch
 from pre_training_runs import prepared
 from text_models import sentences
 
-from tlcore import data, sources, tasks
-from tlcore.data import further
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data
-from tlcore.training import fit, loop, once
+from tlcore import data, models, tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data
+from tlcore.data import auxiliary
+from tlcore.training import fit, loop, shared_phases
 
 TASK = tasks.find("text-generation")
 
@@ -26,7 +26,7 @@ def case(tmp_path, store):
     (tmp_path / "p.jsonl").write_text("\n".join(rows))
     (tmp_path / "u.txt").write_text("\n".join(text for text, _ in sentences(60, seed=7)))
     labelled = data.read(Data(path=str(tmp_path / "p.jsonl")), task=TASK, store=store, owner="local")
-    bare = further.read_set("unlabelled", str(tmp_path / "u.txt"), task=TASK, store=store, owner="local")
+    bare = auxiliary.read_set("unlabelled", str(tmp_path / "u.txt"), task=TASK, store=store, owner="local")
     return TASK, labelled, bare, causal_models.write_model(tmp_path / "writer")
 
 
@@ -45,14 +45,14 @@ def test_a_network_that_writes_goes_on_with_the_texts_and_is_kept_whole(case, st
     assert seen[0][0]["hooks"] == [{"id": "causal"}]
     assert result.shared["losses"][-1] < result.shared["losses"][0]
     assert result.shared["source"]
-    opened = sources.open_source(str(told.folder / "arms" / "transfer" / once.SOURCE), store)
+    opened = models.open_source(str(told.folder / "arms" / "transfer" / shared_phases.SOURCE), store)
     network = TASK.model(opened, told.target, True)
     assert all(torch.equal(value, seen[0][1][name]) for name, value in network.state_dict().items())
 
 
 def test_its_loss_is_that_of_transformers_on_the_same_texts(case, store):
     from tlcore.training.hooks import At
-    from tlcore.training.hooks.causal import Causal
+    from tlcore.training.hooks.causal_language_modelling import Causal
 
     told = prepared(*case, store)
     hook, model = Causal(), told.model(True, 0).eval()

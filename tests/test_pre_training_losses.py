@@ -10,13 +10,13 @@ import text_models
 import torch
 from sources_models import source as nameless
 
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import open_folder
-from tlcore.sources.opening.masked_head import MaskedHead
-from tlcore.tasks import augmentation
-from tlcore.tasks.masked_texts import MaskedTexts
+from tlcore.core.errors import UnusableInput
+from tlcore.models.adapters.masked_head import MaskedHead
+from tlcore.models.loading import open_folder
+from tlcore.tasks.shared import augmentation
+from tlcore.tasks.shared.masked_texts import MaskedTexts
 from tlcore.training.hooks import At
-from tlcore.training.hooks.masked import Masked
+from tlcore.training.hooks.masked_language_modelling import Masked
 from tlcore.training.hooks.simclr import nt_xent
 
 PAD, HIDDEN, SPECIAL = 0, 4, {0, 1, 2, 3, 4}  # of the tests' tokenizer

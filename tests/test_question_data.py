@@ -15,13 +15,13 @@ import pytest
 import text_models
 
 from tlcore import data, tasks
-from tlcore.data.confirming import confirm
-from tlcore.data.readers import answer_places
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.confirm import confirm
+from tlcore.data.readers import answer_positions
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data, Split
-from tlcore.tasks import answer_scores, naive_answers
-from tlcore.words import t
+from tlcore.tasks.question_answering import answer_scores, baselines
 
 TASK = tasks.find("question-answering")
 ROWS = text_models.questions(30)
@@ -365,20 +365,20 @@ def test_metrics_are_weighted_means():
 
 def test_naive_answers():
     train = Questions([("q", "a b", "Paris"), ("q", "c d", "paris."), ("q", "e f", "Rome"), ("q", "g h", "")])
-    assert naive_answers.constant(train) == "paris"
+    assert baselines.constant(train) == "paris"
     none = Questions([("q", "a", ""), ("q", "b", ""), ("q", "c", "c")])
-    assert naive_answers.constant(none) == ""
+    assert baselines.constant(none) == ""
     context = "The mill opened in 1903. The river Tamm freezes in winter. Bread is sold on Fridays."
-    found = naive_answers.look("When does the river Tamm freeze?", context, naive_answers.weights(train))
+    found = baselines.look("When does the river Tamm freeze?", context, baselines.weights(train))
     assert "freezes" in found[2]
-    assert naive_answers.pick(found, 3, 0.0) in ("freezes in winter",)
-    assert naive_answers.pick(found, 3, 0.99) == ""
+    assert baselines.pick(found, 3, 0.0) in ("freezes in winter",)
+    assert baselines.pick(found, 3, 0.99) == ""
 
 
 def test_occurrences():
-    assert answer_places.occurrences("a.b a.b axb", "a.b") == [(0, 3), (4, 7)]
-    assert answer_places.occurrences("New\n York", "new york") == [(0, 9)]
-    assert answer_places.occurrences("x", "y") == []
+    assert answer_positions.occurrences("a.b a.b axb", "a.b") == [(0, 3), (4, 7)]
+    assert answer_positions.occurrences("New\n York", "new york") == [(0, 9)]
+    assert answer_positions.occurrences("x", "y") == []
 
 
 @pytest.mark.assets

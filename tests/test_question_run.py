@@ -13,7 +13,7 @@ import pytest
 import text_models
 from test_question_tasks import TASK, bert, opened, table  # noqa: F401
 
-from tlcore.tasks.answer_spans import best_answer, said
+from tlcore.runtime.answer_spans import best_answer, said
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,19 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models.adapters import transformers_spans
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import from_spans, open_folder
+from tlcore.runtime.answer_spans import best_answer, said, windows
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Options
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import question_answering, scoring
-from tlcore.tasks.answer_spans import best_answer, said, windows
-from tlcore.tasks.question_examples import located
-from tlcore.training.fitting import Fitting
+from tlcore.tasks.question_answering import task
+from tlcore.tasks.question_answering.examples import located
+from tlcore.tasks.shared import inference
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("question-answering")
 
@@ -63,8 +65,8 @@ def test_every_architecture_is_opened_saved_and_loaded_by_transformers(tmp_path,
     from transformers import AutoModelForQuestionAnswering
 
     source = opened(text_models.write_model(tmp_path / "model", kind))
-    assert not from_spans.has_head(source)
-    model = from_spans.build(source, True, 32, 1).eval()
+    assert not transformers_spans.has_head(source)
+    model = transformers_spans.build(source, True, 32, 1).eval()
     names = [name for part in model.parts() for name in (*part.parameters, *part.buffers)]
     held = [name for name, _ in (*model.named_parameters(), *model.named_buffers())]
     assert sorted(names) == sorted(held), "each parameter and buffer is in exactly one part"
@@ -78,8 +80,8 @@ def test_every_architecture_is_opened_saved_and_loaded_by_transformers(tmp_path,
     model.no_answer = 1.25
     model.save(tmp_path / "saved", [], {"max_length": 32})
     again = opened(tmp_path / "saved")
-    assert from_spans.has_head(again)
-    back = from_spans.build(again, True, 32, 2).eval()
+    assert transformers_spans.has_head(again)
+    back = transformers_spans.build(again, True, 32, 2).eval()
     assert back.no_answer == 1.25
     theirs = AutoModelForQuestionAnswering.from_pretrained(tmp_path / "saved").eval()
     types = {"token_type_ids": given[2]} if model.takes_kinds else {}
@@ -88,14 +90,14 @@ def test_every_architecture_is_opened_saved_and_loaded_by_transformers(tmp_path,
         its = theirs(input_ids=given[0], attention_mask=given[1], **types)
     assert torch.allclose(its.start_logits, out[..., 0], atol=1e-5)
     assert torch.allclose(its.end_logits, out[..., 1], atol=1e-5)
-    fresh, same = (dict(from_spans.build(source, False, 32, 3).named_parameters()) for _ in range(2))
+    fresh, same = (dict(transformers_spans.build(source, False, 32, 3).named_parameters()) for _ in range(2))
     assert all(torch.equal(fresh[name], value) for name, value in same.items())
 
 
 def test_a_packed_model_is_a_source_for_other_tasks(tmp_path, bert):
     import torch
 
-    model = from_spans.build(opened(bert), True, 32, 0)
+    model = transformers_spans.build(opened(bert), True, 32, 0)
     model.save(tmp_path / "saved", [], {"max_length": 32})
     encoder = opened(tmp_path / "saved").build(3, True, seed=0).eval()
     first = next(model.net.parameters())
@@ -111,7 +113,7 @@ def test_damaged_weights_are_refused(tmp_path, bert):
     told = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**told, "num_hidden_layers": 3}))
     with pytest.raises(UnusableInput, match="missing keys"):
-        from_spans.build(opened(folder), True, 32, 0)
+        transformers_spans.build(opened(folder), True, 32, 0)
 
 
 ODD = [
@@ -217,7 +219,7 @@ def test_the_line_for_no_answer_is_the_best_there_is():
         languages = ["en"] * 40
         ids, groups = list(range(40)), np.arange(40)
 
-    out = np.zeros(40, question_answering.OUTPUT)
+    out = np.zeros(40, task.OUTPUT)
     out["end"] = 4
     out["start"][::5], out["end"][::5] = 5, 8
     out["best"], out["null"] = rng.normal(0, 3, 40).round(), rng.normal(0, 3, 40).round()
@@ -227,10 +229,10 @@ def test_the_line_for_no_answer_is_the_best_there_is():
         tried["none"] = out["null"] - out["best"] > line
         return TASK.evaluate(tried, Some, {}).columns["f1"].mean()
 
-    found = question_answering.threshold(out, Some)
+    found = task.threshold(out, Some)
     assert mean(found) == pytest.approx(max(mean(line) for line in np.arange(-15, 15, 0.25)))
     Some.truths = [["good"]] * 40
-    assert question_answering.threshold(out, Some) == 0.0
+    assert task.threshold(out, Some) == 0.0
 
 
 def test_training_sees_one_window_a_question_and_evaluation_all(questions, bert):
@@ -253,7 +255,7 @@ def test_training_sees_one_window_a_question_and_evaluation_all(questions, bert)
             at = whole["places"][row]
             words = train.contexts[chunk[place]][at[first, 0] : at[last, 1]]
             assert words == train.truths[chunk[place]][0]
-    order = scoring.arranged(train, np.arange(len(train)))
+    order = inference.arranged(train, np.arange(len(train)))
     lengths = train.held.lengths(train.rows[order])
     assert (np.diff(lengths) <= 0).all()
 
@@ -277,14 +279,14 @@ def test_how_much_is_read_at_once(questions, bert, tmp_path):
     kept = TASK.examples(questions, auto, {}, cache, source)["test"].held.of(0)
     assert (kept[0][2] == first[0][2]).all()
     with pytest.raises(ValueError, match="without a source model"):
-        scoring.arranged(TASK.examples(questions, auto, {}, None)["train"], np.arange(3))
+        inference.arranged(TASK.examples(questions, auto, {}, None)["train"], np.arange(3))
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in serving(TASK) if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
     """A few steps of each; afterwards the packed weights give the outputs that were scored."""
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), questions, "cpu")
@@ -307,13 +309,15 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
     result = fit.again(told, "transfer", 0, 3e-3)
     model = TASK.load(result.weights, source.source)
     kept = result.outputs("test")
-    again = scoring.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
     assert (again["start"] == kept["start"]).all()
     assert (again["none"] == kept["none"]).all()
     assert np.abs(again["best"] - kept["best"]).max() < 1e-3
     assert 0 <= result.validation["f1"] <= 1
     frozen = strategy == "feature-extraction"
-    before, after = (dict(m.net.bert.named_parameters()) for m in (from_spans.build(source, True, 32, 0), model))
+    before, after = (
+        dict(m.net.bert.named_parameters()) for m in (transformers_spans.build(source, True, 32, 0), model)
+    )
     moved = any(not np.array_equal(before[n].detach(), value.detach()) for n, value in after.items())
     assert moved != frozen
 
@@ -321,7 +325,7 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
 def test_it_learns_what_can_be_learned(tmp_path, store):
     """A training of some seconds beats every naive answer on questions that a word tells."""
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     folder = text_models.write_model(tmp_path / "bert")
     rows = [one for one in text_models.questions(300) if one["question"] == "was it bad"]

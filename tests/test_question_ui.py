@@ -82,7 +82,7 @@ def test_answers_are_shown_in_their_places(project, home):
 
 
 def test_the_place_of_an_answer_in_a_long_context():
-    from tlcore.ui.answers import marked
+    from tlcore.ui.try_questions import marked
 
     context = "a" * 1000 + " *lovely* " + "b" * 1000
     start = context.index("lovely")

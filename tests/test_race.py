@@ -14,16 +14,16 @@ import pytest
 from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
 from tlcore import guidance, tasks
+from tlcore.core.i18n import say
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation.records import Metric, Records
-from tlcore.guidance import race
-from tlcore.jobs.foreground import run_here
-from tlcore.jobs.kinds import race as race_job
+from tlcore.execution.foreground import run_here
+from tlcore.execution.job_kinds import pilot as race_job
+from tlcore.guidance import pilot
 from tlcore.spec import from_dict
 from tlcore.store import Store
 from tlcore.store.tables import CANCELLED, FAILED, SUCCEEDED
-from tlcore.training.tally import Tally
-from tlcore.words import say
+from tlcore.training.job_progress import Tally
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -34,16 +34,16 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def test_the_better_half_goes_on_and_who_is_near():
     scores = {"a": (0.9, -0.1), "b": (0.9, -0.2), "c": (0.8, -0.1), "d": (0.7, -0.1), "e": (0.6, 0.0)}
     far = dict.fromkeys(scores, False)
-    assert race.survivors(scores, far) == ["a", "b", "c"]
-    assert race.survivors(scores, {**far, "e": True}) == ["a", "b", "c", "e"]
-    assert race.survivors({"a": (0.5, -1.0), "b": (0.5, -0.5)}, far) == ["b"], "the loss breaks ties"
+    assert pilot.survivors(scores, far) == ["a", "b", "c"]
+    assert pilot.survivors(scores, {**far, "e": True}) == ["a", "b", "c", "e"]
+    assert pilot.survivors({"a": (0.5, -1.0), "b": (0.5, -0.5)}, far) == ["b"], "the loss breaks ties"
 
 
 def test_rungs_grow_by_three_and_end_at_the_whole():
-    assert race.rungs(36) == [4, 12, 36]
-    assert race.rungs(8) == [3, 3, 8]
-    assert race.rungs(2) == [2, 2, 2]
-    assert race.rungs(0) == [0]
+    assert pilot.rungs(36) == [4, 12, 36]
+    assert pilot.rungs(8) == [3, 3, 8]
+    assert pilot.rungs(2) == [2, 2, 2]
+    assert pilot.rungs(0) == [0]
 
 
 class Right:
@@ -148,7 +148,7 @@ def asked_for(dataset, source, **changes):
             **changes,
         }
     )
-    return race.request(spec, dataset.fingerprint)
+    return pilot.request(spec, dataset.fingerprint)
 
 
 def scores_of(told):
@@ -174,11 +174,11 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     assert done.state == SUCCEEDED, done.error
     assert "test" not in looked
     assert not list((store.home / "cache" / "features").glob("*-test*")), "test data are not even embedded"
-    told = race.kept(store, asked)
+    told = pilot.kept(store, asked)
     assert done.output["winner"] == told["winner"]
-    assert {one["strategy"] for one in told["candidates"]} == set(race.candidates(tasks.find("image-classification")))
-    assert "scratch" not in race.candidates(tasks.find("image-classification"))
-    assert "scratch" in race.candidates(tasks.find("image-classification"), scratch=True)
+    assert {one["strategy"] for one in told["candidates"]} == set(pilot.candidates(tasks.find("image-classification")))
+    assert "scratch" not in pilot.candidates(tasks.find("image-classification"))
+    assert "scratch" in pilot.candidates(tasks.find("image-classification"), scratch=True)
     assert told["n_own"] == len(dataset.split("validation"))
     assert any("Rung 1 of 3" in one for one in sentences)
     for one in told["candidates"]:
@@ -187,7 +187,7 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     assert guidance.kept_race(store, dataset.fingerprint, str(tiny_source)) == told
     assert guidance.kept_race(store, dataset.fingerprint, "bundled/other") is None
     other = {**asked, "spec": {**asked["spec"], "budget": {"epochs": 5}}}
-    assert race.kept(store, other) is None, "other options are another race"
+    assert pilot.kept(store, other) is None, "other options are another race"
     assert [path.suffix for path in (store.home / "cache" / "races").iterdir()] == [".json"]
 
 
@@ -195,8 +195,8 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
     """Feature extraction in the race, against the same head fitted here from the kept features."""
     asked = asked_for(dataset, tiny_source)
     run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
-    told = next(one for one in race.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
-    from tlcore.tasks.logistic_head import logistic_head
+    told = next(one for one in pilot.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
+    from tlcore.models.logistic_head import logistic_head
 
     features = {
         name: np.load(next((store.home / "cache" / "features").glob(f"*-{name}.npz")))["features"]
@@ -213,9 +213,9 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
 def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     asked = asked_for(dataset, tiny_source)
     run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
-    expected = race.kept(store, asked)
-    race.path(store, asked).unlink()
-    working = race.path(store, asked).with_suffix("")
+    expected = pilot.kept(store, asked)
+    pilot.path(store, asked).unlink()
+    working = pilot.path(store, asked).with_suffix("")
     command = [
         sys.executable,
         "-m",
@@ -235,7 +235,7 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     child = [
         sys.executable,
         "-c",
-        f"from tlcore.store import Store; from tlcore.jobs.foreground import run_here; "
+        f"from tlcore.store import Store; from tlcore.execution.foreground import run_here; "
         f"run_here(Store.open({str(store.home)!r}), {job.id!r})",
     ]
     process = subprocess.Popen(child, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -246,9 +246,9 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     process.wait()
     kept = len(list(working.glob("*/*/done.json")))
     assert kept >= 3
-    assert not race.path(store, asked).exists()
+    assert not pilot.path(store, asked).exists()
     assert run_here(store, job.id).state == SUCCEEDED
-    again = race.kept(store, asked)
+    again = pilot.kept(store, asked)
     assert scores_of(again) == scores_of(expected)
     assert again["winner"] == expected["winner"]
     done = subprocess.run([*command, "--help"], env=environment, capture_output=True, text=True, cwd=ROOT, timeout=60)
@@ -301,7 +301,7 @@ def result(asked) -> dict:
         "metric_title": say("accuracy").model_dump(),
         "asked": asked,
     }
-    told["sentences"] = {name: one.model_dump() for name, one in race.sentences(told).items()}
+    told["sentences"] = {name: one.model_dump() for name, one in pilot.sentences(told).items()}
     return told
 
 
@@ -310,7 +310,7 @@ def draft_request(filled):  # noqa: F811
     opened("strategy", project=filled.project).run()
     draft = filled.store.projects.get(filled.project, "local").draft
     names = ("task", "data", "source", "options", "budget")
-    return race.request(from_dict({key: draft[key] for key in names if key in draft}), filled.fingerprint)
+    return pilot.request(from_dict({key: draft[key] for key in names if key in draft}), filled.fingerprint)
 
 
 def test_page_offers_runs_fails_and_goes_on(filled):  # noqa: F811
@@ -349,7 +349,7 @@ def test_page_lets_nobody_stop_or_restart_the_race_of_another(filled):  # noqa: 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 def test_page_shows_the_winner_and_takes_it(filled, locale):  # noqa: F811
     asked = draft_request(filled)
-    path = race.path(filled.store, asked)
+    path = pilot.path(filled.store, asked)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result(asked)))
     at = opened("strategy", locale, project=filled.project)

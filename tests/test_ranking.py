@@ -9,10 +9,10 @@ import pytest
 from sources_models import write_timm
 
 from tlcore import guidance, tasks
-from tlcore.guidance import measuring as evidence_module
+from tlcore.core.spec_parts import Options
+from tlcore.guidance import measurement as evidence_module
 from tlcore.guidance.ranking import ESTIMATES, scores
-from tlcore.sources import uploads
-from tlcore.spec_parts import Options
+from tlcore.models import uploads
 
 TASK = tasks.find("image-classification")
 SMALL = Options(image_size=32)
@@ -56,24 +56,24 @@ def test_what_was_measured_is_not_measured_again_and_grows_thorough(dataset, sto
     quick = guidance.kept(store, dataset.fingerprint, folders[0])
     assert not quick.thorough
     assert quick.size.learning_curve is None
-    from tlcore import sources
-    from tlcore.guidance import looking
+    from tlcore import models
+    from tlcore.guidance import feature_pass
     from tlcore.training import features
 
-    told = sources.open_source(folders[0], store)
+    told = models.open_source(folders[0], store)
     how = TASK.processor(told.preprocess, SMALL, dataset, "cpu")
     monkeypatch.setattr(features, "_pass", lambda *a, **k: pytest.fail("the backbone ran twice"))
     full = evidence_module.measure_with(dataset, TASK, told, how, store.home / "cache")
     assert full.thorough
     assert full.size.learning_curve is not None
     assert full.transferability["probe"] == quick.transferability["probe"]
-    monkeypatch.setattr(looking, "look", lambda *a, **k: pytest.fail("looked twice"))
+    monkeypatch.setattr(feature_pass, "look", lambda *a, **k: pytest.fail("looked twice"))
     guidance.rank(dataset, TASK, folders, store, SMALL)
     assert guidance.kept(store, dataset.fingerprint, folders[0]).thorough, "a ranking takes nothing away"
 
 
 def test_pictures_are_decoded_once_for_sources_that_see_them_alike(dataset, store, folders, tmp_path, monkeypatch):
-    from tlcore.tasks.picture_examples import Canvases
+    from tlcore.tasks.shared.image_examples import Canvases
 
     decoded = []
     real = Canvases._decode
@@ -105,7 +105,7 @@ def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
 
 
 def test_jobs_rank(dataset, store, folders):
-    from tlcore.jobs.foreground import run_here
+    from tlcore.execution.foreground import run_here
 
     job = store.jobs.submit(
         "rank",

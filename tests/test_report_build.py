@@ -13,17 +13,17 @@ import pytest
 from report_run import PROCESSOR, finished
 
 from tlcore import tasks
+from tlcore.core.i18n import Sentence, read, say
+from tlcore.core.strict_json import plain
+from tlcore.models.loading import load
 from tlcore.report import build, html
 from tlcore.report.build import best_seed
 from tlcore.report.context import RunContext
 from tlcore.report.heading import heading
+from tlcore.report.narrative import verdict_sentence
 from tlcore.report.predictions import table
-from tlcore.report.telling import verdict_sentence
-from tlcore.report.twin import stood_at
-from tlcore.sources.opening import load
-from tlcore.strict_json import plain
-from tlcore.tasks import gradcam
-from tlcore.words import Sentence, read, say
+from tlcore.report.scratch_baseline import stood_at
+from tlcore.tasks.image_classification import gradcam
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_the_page_stands_alone(context, report, language):
 
 
 def test_a_page_in_another_language_leaves_the_process_as_it_was(context, report):
-    from tlcore import words
+    from tlcore.core import i18n as words
 
     before = words.language()
     page = html.render(report, context.store.runs.points(context.run_id), "pt_BR")
@@ -225,7 +225,7 @@ def test_grad_cam_differs_by_class_and_falls_on_the_picture(library):
     assert sum(told["probability"].values()) == pytest.approx(1, abs=1e-4)
     scores = result.outputs("test")[0]
     assert told["prediction"] == labels[int(scores.argmax())]
-    from tlcore.tasks.picture_canvas import pixels
+    from tlcore.runtime.image_canvas import pixels
 
     x = pixels(gradcam.view_of(path, PROCESSOR)[None], 64, PROCESSOR["mean"], PROCESSOR["std"])[0]
     maps = [gradcam.heat(model, x, label) for label in range(3)]
@@ -234,8 +234,8 @@ def test_grad_cam_differs_by_class_and_falls_on_the_picture(library):
 
 
 def test_explaining_a_picture_is_a_job(context, report):
-    from tlcore.errors import UnusableInput
-    from tlcore.jobs.kinds.explaining import explain
+    from tlcore.core.errors import UnusableInput
+    from tlcore.execution.job_kinds.explain import explain
 
     store = context.store
     store.runs.set(context.run_id, report=report)

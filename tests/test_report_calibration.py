@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tlcore.report import calibration, multiple, operating, slices, statistics
-from tlcore.tasks import thresholds
-from tlcore.tasks.image_classification import ImageClassification
+from tlcore.evaluation import calibration, operating_points, statistics, thresholds
+from tlcore.report import several_runs, slices
+from tlcore.tasks.image_classification.task import ImageClassification
 
 TASK = ImageClassification()
 
@@ -115,14 +115,14 @@ def test_operating_points_by_hand():
     assert thresholds.choose(curve, "recall", 1.0)["threshold"] == 0.25
     assert thresholds.choose(curve, "cost", 10)["threshold"] == 0.25  # a false alarm is cheap
     assert thresholds.choose(curve, "cost", 0.1)["fp"] == 0
-    assert operating.build(["a", "b", "c"], (shares, truth), (shares, truth)) is None
+    assert operating_points.build(["a", "b", "c"], (shares, truth), (shares, truth)) is None
 
 
 def test_holm_by_hand():
     """Holm 1979: 0.01 x 4, 0.02 x 3 = 0.06, 0.03 x 2 = 0.06, 0.04 x 1 raised to 0.06."""
-    assert multiple.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
-    assert multiple.holm([0.9, 0.8]) == [1.0, 1.0]
-    assert multiple.holm([]) == []
+    assert several_runs.holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert several_runs.holm([0.9, 0.8]) == [1.0, 1.0]
+    assert several_runs.holm([]) == []
 
 
 def simulated(rng, accuracy, n=400, seeds=3):
@@ -144,18 +144,18 @@ def test_p_values_agree_with_the_intervals():
 def test_many_runs_are_judged_together():
     rng = np.random.default_rng(5)
     runs = [
-        multiple.Scored(str(i), "data", simulated(rng, 0.9 if i == 0 else 0.7), simulated(rng, 0.7), {})
+        several_runs.Scored(str(i), "data", simulated(rng, 0.9 if i == 0 else 0.7), simulated(rng, 0.7), {})
         for i in range(3)
     ]
-    other = multiple.Scored("elsewhere", "other data", simulated(rng, 0.9), simulated(rng, 0.5), {})
-    told = multiple.compare(TASK, [*runs, other])
+    other = several_runs.Scored("elsewhere", "other data", simulated(rng, 0.9), simulated(rng, 0.5), {})
+    told = several_runs.compare(TASK, [*runs, other])
     assert [one["verdict"] for one in told["twins"]] == ["transfer-helps", None, None, "transfer-helps"]
     assert [(one["run"], one["other"]) for one in told["pairs"]] == [("0", "1"), ("0", "2"), ("1", "2")]
     assert [one["verdict"] for one in told["pairs"]] == ["run", "run", None]
     for family in (told["twins"], told["pairs"]):
-        assert [one["adjusted"] for one in family] == pytest.approx(multiple.holm([one["p"] for one in family]))
-    single = multiple.Scored("one", "data", simulated(rng, 0.9)[:1], simulated(rng, 0.5)[:1], {})
-    assert multiple.compare(TASK, [single])["twins"][0]["verdict"] is None
+        assert [one["adjusted"] for one in family] == pytest.approx(several_runs.holm([one["p"] for one in family]))
+    single = several_runs.Scored("one", "data", simulated(rng, 0.9)[:1], simulated(rng, 0.5)[:1], {})
+    assert several_runs.compare(TASK, [single])["twins"][0]["verdict"] is None
 
 
 def test_a_weak_part_is_found_and_a_sound_one_is_not():
@@ -184,7 +184,7 @@ def test_a_weak_part_is_found_and_a_sound_one_is_not():
     assert found[0]["name"]["params"]["value"] == "old"
     assert found[0]["score"] == pytest.approx(right[place == 0].mean())
     assert found[0]["difference"]["value"] == pytest.approx(right[place == 0].mean() - right.mean())
-    assert [row["adjusted"] for row in found] == pytest.approx(multiple.holm([row["p"] for row in found]))
+    assert [row["adjusted"] for row in found] == pytest.approx(several_runs.holm([row["p"] for row in found]))
 
 
 def test_a_part_of_few_units_is_none():

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from tlcore.core.i18n import say
+from tlcore.evaluation import time_to_score
 from tlcore.evaluation.records import Metric
-from tlcore.report import power, time_to_score
-from tlcore.words import say
+from tlcore.report import energy
 
 
 def test_time_to_a_score_by_hand():
@@ -51,26 +52,26 @@ def test_time_to_a_score_by_hand():
 
 
 def test_energy_by_hand():
-    assert power.energy(7200, 500, 0.3) == {"kwh": pytest.approx(1.0), "cost": pytest.approx(0.3)}
+    assert energy.energy(7200, 500, 0.3) == {"kwh": pytest.approx(1.0), "cost": pytest.approx(0.3)}
 
 
 def test_watts_are_read_where_the_machine_tells_and_not_made_up(monkeypatch, tmp_path):
-    with power.Meter("cpu") as meter:
+    with energy.Meter("cpu") as meter:
         pass
     assert meter.watts is None
-    monkeypatch.setattr(power, "RAPL", str(tmp_path / "pkg"))
+    monkeypatch.setattr(energy, "RAPL", str(tmp_path / "pkg"))
     (tmp_path / "pkg").mkdir()
     counter = tmp_path / "pkg" / "energy_uj"
     counter.write_text("1000000")
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(power, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    with power.Meter("cpu") as meter:
+    monkeypatch.setattr(energy, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    with energy.Meter("cpu") as meter:
         clock.now += 1.1
         counter.write_text("111000000")
     assert meter.how == "rapl"
     assert meter.watts == pytest.approx(110 / 1.1)
     counter.write_text("5")
-    with power.Meter("cpu") as meter:
+    with energy.Meter("cpu") as meter:
         clock.now += 1.1
         counter.write_text("1")
     assert meter.watts is None, "a counter that wrapped around"
@@ -84,11 +85,11 @@ def test_the_watts_of_a_gpu_are_the_mean_of_what_nvml_tells(monkeypatch):
         nvmlDeviceGetPowerUsage=lambda handle: next(readings),
     )
     monkeypatch.setitem(sys.modules, "pynvml", board)
-    monkeypatch.setattr(power, "EVERY", 0.01)
-    with power.Meter("cuda") as meter:
+    monkeypatch.setattr(energy, "EVERY", 0.01)
+    with energy.Meter("cuda") as meter:
         time.sleep(0.3)
     assert (meter.how, meter.watts) == ("nvml", pytest.approx(200.0))
     monkeypatch.setitem(sys.modules, "pynvml", None)  # the package is not there
-    with power.Meter("cuda") as meter:
+    with energy.Meter("cuda") as meter:
         time.sleep(0.05)
     assert meter.watts is None

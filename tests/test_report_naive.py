@@ -11,18 +11,18 @@ import pytest
 from report_run import PROCESSOR, finished
 
 from tlcore import tasks
+from tlcore.core.i18n import read
+from tlcore.core.spec_parts import Data
 from tlcore.guidance import Evidence
 from tlcore.plan import make_plan
-from tlcore.report import build, explanation, naive
+from tlcore.report import baselines, build, explanation
 from tlcore.report.context import RunContext
-from tlcore.report.telling import sentences
-from tlcore.report.twin import twin_budget
+from tlcore.report.narrative import sentences
+from tlcore.report.scratch_baseline import twin_budget
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import naive_pictures
-from tlcore.training.work import epochs_of
-from tlcore.words import read
+from tlcore.tasks.image_classification import baselines as naive_pictures
+from tlcore.training.workload import epochs_of
 
 METRIC = tasks.find("image-classification").metrics[0]
 
@@ -133,10 +133,10 @@ def test_the_sentence_names_the_hardest_one(value, low, said):
         }
 
     entries = [one("easy", 0.5, 0.4), one("hard", value, low), {"difference": None, "beaten": None}]
-    told = str(naive.sentence(entries, METRIC))
+    told = str(baselines.sentence(entries, METRIC))
     assert said in told
     assert "hard" in told
-    assert naive.sentence([], METRIC) is None
+    assert baselines.sentence([], METRIC) is None
 
 
 def negative(report, **changes):

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tlcore.core.i18n import say
+from tlcore.evaluation import statistics
 from tlcore.evaluation.records import Metric, Records
-from tlcore.report import statistics
-from tlcore.tasks.image_classification import ImageClassification
-from tlcore.words import say
+from tlcore.tasks.image_classification.task import ImageClassification
 
 TASK = ImageClassification()
 

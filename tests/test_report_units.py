@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tlcore.core.i18n import follow, say
 from tlcore.evaluation import score_text
 from tlcore.evaluation.records import Metric
-from tlcore.report import naive, telling, units
-from tlcore.words import follow, say
+from tlcore.report import baselines, narrative, score_units
 
 PERPLEXITY = Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1)
 ERRORS = Metric("errors", say("perplexity"), higher_is_better=False)
@@ -29,7 +29,7 @@ def report(value: float, verdict: str | None) -> dict:
 @pytest.mark.parametrize("value", [3.25, -3.25])
 def test_a_worse_perplexity_never_reads_as_above(verdict, value):
     """A difference above 0 means better: of a perplexity, lower."""
-    told = str(telling.verdict_sentence(report(value, verdict), PERPLEXITY))
+    told = str(narrative.verdict_sentence(report(value, verdict), PERPLEXITY))
     assert ("3.25 lower than" if value > 0 else "3.25 higher than") in told
     for word in ("points", "above", "below", "%-", "twin"):
         assert word not in told
@@ -37,9 +37,9 @@ def test_a_worse_perplexity_never_reads_as_above(verdict, value):
 
 
 def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
-    assert "3.2 points lower" in str(telling.verdict_sentence(report(0.032, "transfer-helps"), ERRORS))
-    assert "0.8 points higher" in str(telling.verdict_sentence(report(-0.008, "no-clear-difference"), ERRORS))
-    assert "3.25 higher" in str(telling.verdict_sentence(report(3.25, "transfer-helps"), BITS))
+    assert "3.2 points lower" in str(narrative.verdict_sentence(report(0.032, "transfer-helps"), ERRORS))
+    assert "0.8 points higher" in str(narrative.verdict_sentence(report(-0.008, "no-clear-difference"), ERRORS))
+    assert "3.25 higher" in str(narrative.verdict_sentence(report(3.25, "transfer-helps"), BITS))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_naive_is_told_the_right_way_round(value, beaten, says):
         "beaten": beaten,
         "difference": {"value": value, "interval": [value - 1, value + 1]},
     }
-    assert says in str(naive.sentence([entry], PERPLEXITY))
+    assert says in str(baselines.sentence([entry], PERPLEXITY))
 
 
 def test_numbers_and_their_differences_in_both_languages():
@@ -79,7 +79,7 @@ def test_the_twin_is_told_without_per_cent():
     from tlcore import tasks
 
     task = tasks.find("text-generation")
-    found = telling.sentences(
+    found = narrative.sentences(
         {
             **report(3.0, "transfer-helps"),
             "packed": {"value": 20.0, "interval": [18, 22]},
@@ -100,8 +100,9 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
     import numpy as np
 
     from tlcore import tasks
+    from tlcore.evaluation import statistics
     from tlcore.evaluation.records import Records
-    from tlcore.report import explanation, statistics
+    from tlcore.report import explanation
 
     task = tasks.find("text-generation")
 
@@ -126,6 +127,6 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
 
 
 def test_a_difference_says_from_what_where_it_is_not_from_the_twin_beside_it():
-    assert units.difference(report(1, None)) == "Difference from the source model as it is"
-    assert units.difference({"reference": {"id": "twin", "title": naive.TWIN.model_dump()}}) == "Difference"
-    assert units.difference({}) == "Difference"
+    assert score_units.difference(report(1, None)) == "Difference from the source model as it is"
+    assert score_units.difference({"reference": {"id": "twin", "title": baselines.TWIN.model_dump()}}) == "Difference"
+    assert score_units.difference({}) == "Difference"

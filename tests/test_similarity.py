@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlcore.guidance import similarity as s
-from tlcore.tasks.far_pictures import far_pictures
+from tlcore.tasks.image_classification.out_of_distribution import far_pictures
 from tlcore.training.features import Moments
 
 

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from sources_models import source
 
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import open_folder
+from tlcore.core.errors import UnusableInput
+from tlcore.models.loading import open_folder
 
 pytestmark = pytest.mark.assets
 MODELS = (

@@ -8,12 +8,12 @@ from dataclasses import asdict
 import pytest
 
 from tlcore import tasks
-from tlcore.errors import UnusableInput
-from tlcore.registry import by_id
-from tlcore.sources import Availability, availability, describe, find, open_source, sources_for
-from tlcore.sources.catalogue import CATALOGUE, FAMILIES
-from tlcore.sources.source_model import DOMAINS
-from tlcore.words import Sentence
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence
+from tlcore.core.registry import by_id
+from tlcore.models import Availability, availability, describe, find, open_source, sources_for
+from tlcore.models.catalogue import CATALOGUE, FAMILIES
+from tlcore.models.source_model import DOMAINS
 
 TIMM = [entry for entry in CATALOGUE.values() if entry.id.startswith("timm/")]
 # timm's name of the network of an entry that is not timm's own, or transformers' config of it.

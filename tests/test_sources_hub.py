@@ -18,9 +18,9 @@ from urllib.parse import urlparse
 import pytest
 from sources_models import write_timm
 
-from tlcore.errors import Cancelled, UnusableInput
-from tlcore.sources import Availability, availability, find, hub, open_source
-from tlcore.words import say
+from tlcore.core.errors import Cancelled, UnusableInput
+from tlcore.core.i18n import say
+from tlcore.models import Availability, availability, find, hub, open_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "garden/test-resnet"
@@ -294,7 +294,7 @@ def test_offline_means_not_asking(server, monkeypatch, store):
 def test_a_fresh_process_without_a_hub_is_quick(tmp_path):
     """Imports included, and through a proxy that does not exist."""
     code = (
-        "import time; from tlcore.sources.hub import reachable; t = time.monotonic(); "
+        "import time; from tlcore.models.hub import reachable; t = time.monotonic(); "
         "print(reachable(), time.monotonic() - t)"
     )
     env = {k: v for k, v in os.environ.items() if k not in ("HF_HUB_OFFLINE", "HF_ENDPOINT")}

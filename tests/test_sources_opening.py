@@ -11,8 +11,8 @@ import pytest
 import torch
 from sources_models import TIMM, TRANSFORMERS, source, write, write_timm
 
-from tlcore.errors import UnusableInput
-from tlcore.sources.opening import OpenSource, open_folder
+from tlcore.core.errors import UnusableInput
+from tlcore.models.loading import OpenSource, open_folder
 
 FAMILIES = TIMM + TRANSFORMERS
 
@@ -241,7 +241,7 @@ def test_half_precision_is_opened_in_single(tmp_path):
 
 def test_importing_sources_is_light():
     heavy = "('torch', 'timm', 'transformers', 'huggingface_hub', 'safetensors')"
-    code = f"import sys, tlcore.sources, tlcore.sources.opening; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tlcore.models, tlcore.models.loading; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1]
     )
@@ -251,7 +251,7 @@ def test_importing_sources_is_light():
 def test_the_size_that_is_chosen_can_be_built(opened, dataset):
     """DINOv2's patches of 14 pixels do not divide the usual sizes."""
     from tlcore import tasks
-    from tlcore.spec_parts import Options
+    from tlcore.core.spec_parts import Options
 
     task = tasks.find("image-classification")
     for name in ("dinov2", "vit", "test_vit3", "test_resnet"):

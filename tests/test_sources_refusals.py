@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sources_models import source, write_timm, write_transformers
 
-from tlcore.errors import UnusableInput
-from tlcore.sources import find, open_source, sources_for, uploads
-from tlcore.sources.opening import open_folder
+from tlcore.core.errors import UnusableInput
+from tlcore.models import find, open_source, sources_for, uploads
+from tlcore.models.loading import open_folder
 
 
 @pytest.fixture(scope="module")

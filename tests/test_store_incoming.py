@@ -8,26 +8,26 @@ import time
 
 import pytest
 
-from tlcore.errors import UnusableInput
-from tlcore.store import incoming
+from tlcore.core.errors import UnusableInput
+from tlcore.store import upload_tokens
 
 
 def send(home, secret, name, data=b"PK"):
-    file = incoming.Arriving(home, secret, name, len(data))
+    file = upload_tokens.Arriving(home, secret, name, len(data))
     file.write(data)
     return file
 
 
 def test_a_file_arrives_whole_or_not_at_all(tmp_path):
-    secret = incoming.open_door(tmp_path, "ana")
+    secret = upload_tokens.open_door(tmp_path, "ana")
     file = send(tmp_path, secret, "photos.zip", b"abc")
-    assert incoming.arrived(tmp_path, secret) == []
+    assert upload_tokens.arrived(tmp_path, secret) == []
     file.write(b"de")
     assert file.done() == 5
-    assert [path.read_bytes() for path in incoming.arrived(tmp_path, secret)] == [b"abcde"]
+    assert [path.read_bytes() for path in upload_tokens.arrived(tmp_path, secret)] == [b"abcde"]
     send(tmp_path, secret, "broken.zip").give_up()
-    assert [path.name for path in incoming.arrived(tmp_path, secret)] == ["photos.zip"]
-    assert incoming.arriving(tmp_path, secret) == 0
+    assert [path.name for path in upload_tokens.arrived(tmp_path, secret)] == ["photos.zip"]
+    assert upload_tokens.arriving(tmp_path, secret) == 0
 
 
 @pytest.mark.parametrize(
@@ -47,17 +47,17 @@ def test_a_file_arrives_whole_or_not_at_all(tmp_path):
     ],
 )
 def test_a_name_cannot_leave_its_folder(tmp_path, name, kept):
-    secret = incoming.open_door(tmp_path, "ana")
+    secret = upload_tokens.open_door(tmp_path, "ana")
     file = send(tmp_path, secret, name)
     file.done()
     assert file.path.name == kept
     assert file.path.parent == tmp_path / "staging" / "uploads" / secret
-    assert [path.name for path in incoming.arrived(tmp_path, secret)] == [kept]
+    assert [path.name for path in upload_tokens.arrived(tmp_path, secret)] == [kept]
 
 
 @pytest.mark.parametrize("secret", ["", "..", "../..", "A" * 43, "A" * 42 + "\n", "a/b" + "A" * 40])
 def test_without_the_secret_nothing_is_taken(tmp_path, secret):
-    incoming.open_door(tmp_path, "ana")
+    upload_tokens.open_door(tmp_path, "ana")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UnusableInput) as failure:
         send(tmp_path, secret, "x.zip")
@@ -66,43 +66,43 @@ def test_without_the_secret_nothing_is_taken(tmp_path, secret):
 
 
 def test_a_closed_or_old_door_takes_nothing_and_keeps_what_came(tmp_path):
-    secret = incoming.open_door(tmp_path, "ana")
+    secret = upload_tokens.open_door(tmp_path, "ana")
     send(tmp_path, secret, "a.zip").done()
-    incoming.close_door(tmp_path, secret)
-    assert not incoming.is_open(tmp_path, secret)
-    assert len(incoming.arrived(tmp_path, secret)) == 1
-    old = incoming.open_door(tmp_path, "ana")
+    upload_tokens.close_door(tmp_path, secret)
+    assert not upload_tokens.is_open(tmp_path, secret)
+    assert len(upload_tokens.arrived(tmp_path, secret)) == 1
+    old = upload_tokens.open_door(tmp_path, "ana")
     door = tmp_path / "staging" / "uploads" / old / ".door.json"
     door.write_text(json.dumps({"owner": "ana", "until": time.time() - 1}))
     with pytest.raises(UnusableInput):
         send(tmp_path, old, "a.zip")
     os.utime(door.parent, (0, 0))
-    incoming.open_door(tmp_path, "ana")
+    upload_tokens.open_door(tmp_path, "ana")
     assert not door.parent.exists()
-    assert len(incoming.arrived(tmp_path, secret)) == 1
+    assert len(upload_tokens.arrived(tmp_path, secret)) == 1
 
 
 def test_what_is_too_large_is_refused_before_and_while_it_comes(tmp_path, monkeypatch):
     monkeypatch.setenv("TLCORE_UPLOAD_GB", str(1000 / 2**30))
-    secret = incoming.open_door(tmp_path, "ana")
+    secret = upload_tokens.open_door(tmp_path, "ana")
     with pytest.raises(UnusableInput) as failure:
-        incoming.Arriving(tmp_path, secret, "x.zip", 1001)
+        upload_tokens.Arriving(tmp_path, secret, "x.zip", 1001)
     assert failure.value.code == "upload-too-large"
-    file = incoming.Arriving(tmp_path, secret, "x.zip")
+    file = upload_tokens.Arriving(tmp_path, secret, "x.zip")
     file.write(b"x" * 1000)
     with pytest.raises(UnusableInput) as failure:
         file.write(b"x")
     assert failure.value.code == "upload-too-large"
     file.give_up()
-    monkeypatch.setattr(incoming, "SPARE", 2**62)
+    monkeypatch.setattr(upload_tokens, "SPARE", 2**62)
     with pytest.raises(UnusableInput) as failure:
-        incoming.Arriving(tmp_path, secret, "x.zip")
+        upload_tokens.Arriving(tmp_path, secret, "x.zip")
     assert failure.value.code == "disk-full"
 
 
 def test_not_more_than_so_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(incoming, "FILES", 3)
-    secret = incoming.open_door(tmp_path, "ana")
+    monkeypatch.setattr(upload_tokens, "FILES", 3)
+    secret = upload_tokens.open_door(tmp_path, "ana")
     for n in range(3):
         send(tmp_path, secret, f"{n}.zip").done()
     with pytest.raises(UnusableInput) as failure:

@@ -16,9 +16,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text, update
 
+from tlcore.core.spec_parts import Data
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
-from tlcore.store import Store, leftovers
+from tlcore.store import Store, garbage_collection
 from tlcore.store.store import MIGRATIONS, _migrate
 from tlcore.store.tables import Base, Job
 
@@ -201,7 +201,7 @@ def test_a_run_that_ends_after_its_project_was_deleted_is_swept(store):
     assert store.runs.folder(measured.id).is_dir(), "its label savings are still being measured"
 
     assert all(store.jobs.finish(job, 1, "cancelled") for job in (run.id, savings.id))
-    leftovers.sweep(store)
+    garbage_collection.sweep(store)
     assert [job for job in (run.id, measured.id, savings.id) if store.jobs.get(job) or store.runs.get(job)] == []
     assert store.runs.points(run.id).empty
     assert {folder.name for folder in (store.home / "runs").iterdir()} == {by_hand.id}
@@ -226,7 +226,7 @@ def test_a_check_goes_with_the_last_project_that_names_it(store):
 def test_the_files_of_ended_jobs_go_after_some_days(store):
     old, new, waits = (store.jobs.submit("check-upload", "ana", {}) for _ in range(3))
     names = [*(job.id for job in (old, new, waits)), "of-no-job", "uploads"]
-    long_ago = time.time() - leftovers.KEPT - 60
+    long_ago = time.time() - garbage_collection.KEPT - 60
     for name in names:
         folder = store.home / "staging" / name
         folder.mkdir()
@@ -237,7 +237,7 @@ def test_the_files_of_ended_jobs_go_after_some_days(store):
         assert store.jobs.finish(job.id, 1, "succeeded")
     with store.transaction() as session:
         session.execute(update(Job).where(Job.id == old.id).values(finished=long_ago))
-    leftovers.sweep(store)
+    garbage_collection.sweep(store)
     assert {folder.name for folder in (store.home / "staging").iterdir()} == {new.id, waits.id, "uploads"}
     assert store.jobs.get(old.id).state == "succeeded", "only its files go"
 

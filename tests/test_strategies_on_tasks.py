@@ -12,21 +12,21 @@ import pytest
 import tiny_sources
 import torch
 
-from tlcore import data, flow, sources
+from tlcore import data, flow, models
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence
+from tlcore.core.spec_parts import Data
 from tlcore.data.dataset import LEFT_OUT, SPLITS, Dataset
 from tlcore.data.samples import SAMPLES
-from tlcore.errors import UnusableInput
-from tlcore.report.statistics import scores
+from tlcore.evaluation.statistics import scores
 from tlcore.spec import from_dict
-from tlcore.spec_parts import Data
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import missing
 from tlcore.tasks import TASKS, find
 from tlcore.training import fit, loop
-from tlcore.training.fitting import Fitting
+from tlcore.training.context import Fitting
 from tlcore.training.hooks.lora import fitting
-from tlcore.training.watch import Watch
-from tlcore.words import Sentence
+from tlcore.training.run_progress import Watch
 
 TRAIN, OTHERS = 16, 8  # examples: two steps of eight, and enough to be scored
 PAIRS = [(task, strategy) for task in TASKS for strategy in STRATEGIES]
@@ -100,7 +100,7 @@ def prepared(task, strategy, case, store, **options):
             "strategy_options": options,
         }
     )
-    source = sources.open_source(spec.source, store)
+    source = models.open_source(spec.source, store)
     sets = dict.fromkeys(names, dataset)
     plan = flow.plan_for(spec, task, dataset, source, sets=sets)
     run = store.runs.create(spec, "local")
@@ -186,7 +186,7 @@ def test_lora_is_refused_by_name_and_by_the_network_itself(cases, workspace, tmp
     dataset, _ = cases(task)
     folder = tiny_sources.write("image", tmp_path / "resnet", attention=False)
     lora = strategy_of("lora")
-    assert unsuited(lora, sources.open_source(str(folder), workspace).source) is not None
+    assert unsuited(lora, models.open_source(str(folder), workspace).source) is not None
     with pytest.raises(UnusableInput, match="made for transformers"):
         prepared(task, lora, (dataset, folder), workspace)
     told = prepared(task, strategy_of("fine-tuning"), (dataset, folder), workspace)

@@ -7,9 +7,9 @@ import pytest
 import text_models
 from text_pages import opened, said
 
-from tlcore import data, guidance, sources, tasks
+from tlcore import data, guidance, models, tasks
+from tlcore.core.spec_parts import Data, Options
 from tlcore.data.samples import SAMPLES
-from tlcore.spec_parts import Data, Options
 from tlcore.store import Store
 
 WITHOUT = [one for one in SAMPLES if not tasks.find(one.task).labelled]
@@ -54,7 +54,7 @@ def test_what_is_measured_without_classes_is_kept_and_shown(store, tmp_path):
     path = text_models.write_table(tmp_path / "t.csv", pair_models.pairs(60), "source,target")
     made, one = project(store, task, path, str(folder))
     assert "Measure on your data" in [button.label for button in opened("strategy", project=one).button]
-    source = sources.open_source(str(folder), store)
+    source = models.open_source(str(folder), store)
     processor = task.processor(source.preprocess, Options(), made, "cpu")
     guidance.measure_with(made, task, source, processor, store.home / "cache")
     evidence = guidance.kept(store, made.fingerprint, str(folder))

@@ -54,7 +54,7 @@ def test_probabilities_add_up_and_groups_are_the_units():
 def test_the_picture_size_suits_data_and_machine(side, n, expected):
     import pandas as pd
 
-    from tlcore.spec_parts import Options
+    from tlcore.core.spec_parts import Options
 
     dataset = SimpleNamespace(
         rows=pd.DataFrame({"width": [side], "height": [side + 10]}), info=SimpleNamespace(n={"train": n})

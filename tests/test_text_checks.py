@@ -13,14 +13,14 @@ import text_models
 from hostile.texts import ROWS, formulas, workbook
 
 from tlcore import tasks
-from tlcore.data import languages, near_texts, personal
-from tlcore.data.confirming import confirm
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import follow, t
+from tlcore.core.spec_parts import Split
+from tlcore.data.confirm import confirm
 from tlcore.data.staging import stage
-from tlcore.errors import UnusableInput
-from tlcore.sources import find
-from tlcore.sources.languages import unspoken
-from tlcore.spec_parts import Split
-from tlcore.words import follow, t
+from tlcore.modalities.text import languages, near_duplicates, personal_data
+from tlcore.models import find
+from tlcore.models.source_languages import unspoken
 
 TASK = tasks.find("text-classification")
 ENGLISH = (
@@ -54,7 +54,7 @@ def test_shared_pairs_are_estimated_without_bias():
         other = np.where(rng.random(20) < rng.uniform(0, 0.4), rng.choice(words, 20), one)
         first.append(" ".join(one))
         second.append(" ".join(other))
-    same = near_texts.signatures(pd.Series(first)) == near_texts.signatures(pd.Series(second))
+    same = near_duplicates.signatures(pd.Series(first)) == near_duplicates.signatures(pd.Series(second))
     exact = [
         len(shingles(a) & shingles(b)) / len(shingles(a) | shingles(b)) for a, b in zip(first, second, strict=True)
     ]
@@ -69,11 +69,11 @@ def test_like_texts_are_found_and_unlike_ones_are_not():
     base = [rng.choice(words, 20).tolist() for _ in range(2000)]
     copies = [[*one[:9], "changed", *one[10:]] for one in base[:500]]  # 19 of 23 pairs: 0.83
     texts = pd.Series([" ".join(one) for one in (*base, *copies)])
-    found = near_texts.clusters(texts)
+    found = near_duplicates.clusters(texts)
     assert (found[2000:] == np.arange(500)).mean() > 0.97
     assert (found[:500] == np.arange(500)).mean() > 0.97
     assert (found[500:2000] == -1).all()
-    again = near_texts.clusters(texts.iloc[:2000])
+    again = near_duplicates.clusters(texts.iloc[:2000])
     assert (again == -1).all()
 
 
@@ -89,8 +89,8 @@ def test_texts_without_words_and_signs_of_all_scripts():
             "two",
         ]
     )
-    assert near_texts.clusters(texts).tolist() == [-1, -1, -1, 3, 3, -1, -1]
-    assert near_texts.clusters(pd.Series([], dtype=str)).tolist() == []
+    assert near_duplicates.clusters(texts).tolist() == [-1, -1, -1, 3, 3, -1, -1]
+    assert near_duplicates.clusters(pd.Series([], dtype=str)).tolist() == []
 
 
 def test_a_template_of_ten_thousand_is_one_cluster_in_a_moment():
@@ -101,7 +101,7 @@ def test_a_template_of_ten_thousand_is_one_cluster_in_a_moment():
             for i in range(10_000)
         ]
     )
-    counts = pd.Series(near_texts.clusters(texts)).value_counts()
+    counts = pd.Series(near_duplicates.clusters(texts)).value_counts()
     assert counts.iloc[0] > 9_900
 
 
@@ -242,10 +242,10 @@ def test_only_numbers_with_right_check_digits_are_a_cpf():
     rng = np.random.default_rng(0)
     for _ in range(50):
         right = _cpf("".join(map(str, rng.integers(0, 10, 9))))
-        assert personal.is_cpf(right)
+        assert personal_data.is_cpf(right)
         wrong = right[:-1] + str((int(right[-1]) + 1) % 10)
-        assert not personal.is_cpf(wrong)
-        assert "cpf" in personal.kinds(f"meu CPF: {right[:3]}.{right[3:6]}.{right[6:9]}-{right[9:]}, obrigado")
+        assert not personal_data.is_cpf(wrong)
+        assert "cpf" in personal_data.kinds(f"meu CPF: {right[:3]}.{right[3:6]}.{right[6:9]}-{right[9:]}, obrigado")
 
 
 def test_personal_data_are_in_no_finding_and_in_no_log(tmp_path, capfd, caplog):

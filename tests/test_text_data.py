@@ -11,13 +11,13 @@ import pytest
 import text_models
 
 from tlcore import data, tasks
-from tlcore.data import personal
-from tlcore.data.confirming import confirm
-from tlcore.data.materials.texts import normalised
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.confirm import confirm
 from tlcore.data.staging import Staged, stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Data, Split
-from tlcore.words import t
+from tlcore.modalities.text import personal_data
+from tlcore.modalities.text.texts import normalised
 
 TASK, SENTIMENT = tasks.find("text-classification"), tasks.find("sentiment-analysis")
 ROWS = text_models.sentences(24)
@@ -127,15 +127,15 @@ def test_duplicates_conflicts_and_leaks_by_their_words(tmp_path):
 
 def test_personal_data_are_pointed_out_and_never_shown(tmp_path):
     # 529.982.247-25 has right check digits; the other eleven digits do not.
-    assert personal.kinds("meu cpf é 529.982.247-25") == ["cpf"]
-    assert personal.kinds("cpf 52998224725") == ["cpf"]
-    assert personal.kinds("order 529.982.247-26") == []
-    assert personal.is_cpf("111.111.111-11") is False
-    assert personal.kinds("write to ana.silva@example.com.br") == ["e-mail"]
+    assert personal_data.kinds("meu cpf é 529.982.247-25") == ["cpf"]
+    assert personal_data.kinds("cpf 52998224725") == ["cpf"]
+    assert personal_data.kinds("order 529.982.247-26") == []
+    assert personal_data.is_cpf("111.111.111-11") is False
+    assert personal_data.kinds("write to ana.silva@example.com.br") == ["e-mail"]
     for number in ("(11) 98765-4321", "+55 11 98765-4321", "555-123-4567", "+44 20 7946 0958"):
-        assert personal.kinds(f"call {number} now") == ["phone"], number
+        assert personal_data.kinds(f"call {number} now") == ["phone"], number
     for plain in ("in 2024 there were 1,234,567 of 12.5", "at 10:30 on 2024-05-03", "version 10.2.33"):
-        assert personal.kinds(plain) == [], plain
+        assert personal_data.kinds(plain) == [], plain
     rows = [*ROWS, ("write to ana@example.com", "good")]
     found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path)
     told = next(one for one in found.findings if one.code == "personal-e-mail")
@@ -171,7 +171,7 @@ def test_groups_stay_together(tmp_path, store):
 
 
 def test_sentiment_is_ordered_from_worst_to_best(tmp_path, store):
-    from tlcore.tasks.sentiment_analysis import ordered
+    from tlcore.tasks.sentiment_analysis.task import ordered
 
     assert ordered(["Positive", "neutral", "Negative"]) == ["Negative", "neutral", "Positive"]
     assert ordered(["10", "9", "1"]) == ["1", "9", "10"]

@@ -10,9 +10,9 @@ from hostile.texts import CASES
 from test_data_hostile import OUTSIDE, _snapshot
 
 from tlcore import tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
 from tlcore.data.staging import Staged, stage
-from tlcore.errors import UnusableInput
-from tlcore.words import t
 
 
 def test_there_are_forty_cases():

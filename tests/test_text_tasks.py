@@ -14,15 +14,15 @@ import text_models
 from sources_models import source as nameless
 
 from tlcore import data, tasks
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.spec_parts import Data, Options
+from tlcore.models.loading import open_folder
 from tlcore.plan import make_plan
-from tlcore.sources.opening import open_folder
 from tlcore.spec import Spec, from_dict
-from tlcore.spec_parts import Data, Options
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
-from tlcore.tasks import scoring
-from tlcore.training.fitting import Fitting
+from tlcore.tasks.shared import inference
+from tlcore.training.context import Fitting
 
 TASK = tasks.find("text-classification")
 
@@ -157,7 +157,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     processor = TASK.processor(source.preprocess, Options(max_length=8), texts, "cpu")
     target = TASK.fit_target(texts)
     train = TASK.examples(texts, processor, target, tmp_path / "cache" / "pictures", source)["train"]
-    order = scoring.arranged(train, np.arange(len(train)))
+    order = inference.arranged(train, np.arange(len(train)))
     lengths = [min(8, len(train.texts[i].split()) + 2) for i in order]
     assert lengths == sorted(lengths, reverse=True)
     words = {word: place for place, word in enumerate((*text_models.SPECIAL, *text_models.WORDS))}
@@ -168,14 +168,14 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     assert batch["mask"].sum(dim=1).tolist() == [min(8, len(train.texts[i].split()) + 2) for i in (3, 0)]
     assert len(list((tmp_path / "cache" / "tokens").glob("*.npz"))) == 1
     with pytest.raises(ValueError, match="without a source model"):
-        scoring.arranged(TASK.examples(texts, processor, target, None)["train"], order)
+        inference.arranged(TASK.examples(texts, processor, target, None)["train"], order)
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
 def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     """A few steps of each; afterwards the packed weights give the outputs that were scored."""
     from tlcore.training import fit
-    from tlcore.training.tally import Tally
+    from tlcore.training.job_progress import Tally
 
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
@@ -196,7 +196,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     result = fit.again(told, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
     test = told.examples["test"]
-    again = scoring.outputs(TASK, model, test, 3, "cpu")
+    again = inference.outputs(TASK, model, test, 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["accuracy"] <= 1
 
@@ -367,8 +367,8 @@ def test_without_onnx_the_bundle_says_so_and_predict_py_uses_torch(finished, tmp
 
 
 def test_predict_py_knows_the_columns_that_the_reader_knows():
-    from tlcore.bundle.standalone_text import TEXT_COLUMNS
     from tlcore.data.readers.text_table import NAMES
+    from tlcore.runtime.predict_texts import TEXT_COLUMNS
 
     assert NAMES["text"] == TEXT_COLUMNS
 
@@ -391,7 +391,7 @@ def test_minilm_on_a_few_real_sentences(assets, store, tmp_path):
     """The bundled encoder's features tell 64 labelled reviews a class apart, on test sentences never seen."""
     import pandas as pd
 
-    from tlcore.sources import open_source
+    from tlcore.models import open_source
     from tlcore.training.features import extract
 
     frame = {name: pd.read_csv(assets / "data" / "sst2" / f"{name}.csv") for name in ("train", "test")}

@@ -11,13 +11,13 @@ import pytest
 from hostile.text_tasks import ACCENTS, FORMULA, HUGE, SOUND, N, json_lines, table
 
 from tlcore import tasks
-from tlcore.data.confirming import confirm
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
+from tlcore.core.spec_parts import Split
+from tlcore.data.confirm import confirm
 from tlcore.data.staging import Staged, stage
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Split
-from tlcore.ui import texts
+from tlcore.ui import text_view
 from tlcore.ui.dataset_view import set_aside_csv
-from tlcore.words import t
 
 EVERY = pytest.mark.parametrize("sound", SOUND.values(), ids=SOUND)
 
@@ -97,8 +97,8 @@ def test_a_formula_is_a_text_and_no_list_that_is_handed_out_runs_it(tmp_path, so
 
 def test_a_table_on_a_page_downloads_no_formula():
     """Its toolbar writes the cells as they are shown."""
-    assert texts.short(FORMULA) == f"\u200b{FORMULA}"
-    assert texts.short("plain = words") == "plain = words"
+    assert text_view.short(FORMULA) == f"\u200b{FORMULA}"
+    assert text_view.short("plain = words") == "plain = words"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from text_pages import opened, project_with_run, said, tables
 from tlcore import tasks
 from tlcore.data.dataset import Dataset
 from tlcore.data.staging import stage
-from tlcore.jobs.kinds.explaining import explain
+from tlcore.execution.job_kinds.explain import explain
 from tlcore.store.tables import SUCCEEDED
 
 ROOT = Path(__file__).resolve().parents[1]

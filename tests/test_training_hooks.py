@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tests.test_training_loop import TASK, fitting, same, source, state, told  # noqa: F401
+from tlcore.core.i18n import say
 from tlcore.training import fit, hooks, loop
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.hooks import At, Ended
 from tlcore.training.hooks.l2_sp import L2SP
-from tlcore.training.hooks.streams import draw
-from tlcore.words import say
+from tlcore.training.hooks.second_stream import draw
 
 
 class Pull:

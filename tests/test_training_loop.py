@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from tlcore import machine, tasks
-from tlcore.sources.opening import open_folder
-from tlcore.sources.source_model import SourceModel
-from tlcore.spec_parts import Options
+from tlcore import tasks
+from tlcore.core import machine
+from tlcore.core.spec_parts import Options
+from tlcore.models.loading import open_folder
+from tlcore.models.source_model import SourceModel
 from tlcore.strategies import STRATEGIES, find
 from tlcore.strategies.contract import PlanContext, train_phase
-from tlcore.tasks import scoring
+from tlcore.tasks.shared import inference
 from tlcore.training import features, fit, loop
 from tlcore.training.checkpoint import Checkpoint
-from tlcore.training.fitting import Fitting
+from tlcore.training.context import Fitting
 from tlcore.training.phase import Training
-from tlcore.training.work import epochs_of
+from tlcore.training.workload import epochs_of
 
 TASK = tasks.find("image-classification")
 
@@ -147,7 +148,7 @@ def test_augmentation_depends_on_seed_epoch_and_example_only(told):
     examples = told().examples["train"]
     order = np.arange(12)
     whole = next(iter(examples.batches([order], (0, 3), "cpu")))["pixels"]
-    pieces = list(examples.batches(scoring.in_batches(order, 5), (0, 3), "cpu"))
+    pieces = list(examples.batches(inference.in_batches(order, 5), (0, 3), "cpu"))
     assert torch.allclose(whole, torch.cat([p["pixels"] for p in pieces]), atol=1e-6)
     other = next(iter(examples.batches([order], (0, 4), "cpu")))["pixels"]
     assert not torch.allclose(whole, other)
@@ -171,10 +172,10 @@ class _Forgetful:
 
 
 def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none", epochs=2):
+    from tlcore.core.spec_parts import Data
     from tlcore.plan import make_plan
     from tlcore.spec import Spec
-    from tlcore.spec_parts import Data
-    from tlcore.training.watch import Watch
+    from tlcore.training.run_progress import Watch
 
     spec = Spec(
         task="image-classification",
@@ -207,7 +208,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(source, dataset, store):
 
 
 def test_out_of_memory_with_two_examples_fails_with_a_sentence(source, dataset, store):
-    from tlcore.errors import RunFailed
+    from tlcore.core.errors import RunFailed
 
     told, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(0))
     with pytest.raises(RunFailed, match="too small even for two examples"):
@@ -230,7 +231,7 @@ def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path
             self.train()
 
         def parts(self):
-            from tlcore.sources.opening.part import Part
+            from tlcore.models.layer_groups import Part
 
             return [Part("head", ("head.weight", "head.bias"), ("head",))]
 
@@ -301,7 +302,7 @@ def test_seeds_of_a_solved_head_are_computed_once(source, dataset, store):
 
 
 def test_find_names_what_there_is():
-    from tlcore.errors import UnusableInput
+    from tlcore.core.errors import UnusableInput
 
     with pytest.raises(UnusableInput, match="did you mean fine-tuning"):
         find("fine-tunning")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tlcore.guidance import probe, transferability
+from tlcore.guidance import linear_probe, transferability
 
 
 def blobs(n, d, classes=3, apart=1.0, seed=0):
@@ -89,8 +89,8 @@ def test_every_estimate_rises_as_the_classes_come_apart():
     for apart in (0.0, 0.3, 0.8):
         f, labels = blobs(150, 12, apart=apart, seed=1)
         units = np.arange(150)
-        fold = probe.folds(labels, units)
-        predicted = probe.cross_validate(probe.coordinates(f), labels, fold, 3, 12)
+        fold = linear_probe.folds(labels, units)
+        predicted = linear_probe.cross_validate(linear_probe.coordinates(f), labels, fold, 3, 12)
         told.append(transferability.estimate(f, labels, units, predicted, predicted, fold))
     for name in ("log_me", "h_score", "leep", "n_leep"):
         assert told[0][name] < told[1][name] < told[2][name], name
@@ -104,7 +104,7 @@ def test_every_estimate_rises_as_the_classes_come_apart():
 def test_decompose_gives_back_the_matrix_either_way_up():
     for shape in ((7, 30), (30, 7)):
         x = np.random.default_rng(0).normal(size=shape)
-        left, singular, rank = probe.decompose(x)
+        left, singular, rank = linear_probe.decompose(x)
         assert rank == 7
         np.testing.assert_allclose(singular, np.linalg.svd(x, compute_uv=False), rtol=1e-8)
         np.testing.assert_allclose(left @ np.diag(singular**2) @ left.T, x @ x.T, atol=1e-8)
@@ -114,12 +114,12 @@ def test_folds_keep_groups_whole_and_classes_even():
     rng = np.random.default_rng(0)
     units = np.repeat(np.arange(60), rng.integers(1, 6, 60))
     labels = (units % 3).astype(int)
-    fold = probe.folds(labels, units)
+    fold = linear_probe.folds(labels, units)
     assert all(len(np.unique(fold[units == unit])) == 1 for unit in np.unique(units))
     for label in range(3):
         counts = np.bincount(fold[labels == label], minlength=5)
         assert counts.max() - counts.min() <= 5, "no fold differs by more than one unit"
-    alone = probe.folds(np.array([0] * 23 + [1] * 10), np.arange(33))
+    alone = linear_probe.folds(np.array([0] * 23 + [1] * 10), np.arange(33))
     assert set(np.bincount(alone[:23])) <= {4, 5}
     assert set(np.bincount(alone[23:])) == {2}
 
@@ -130,11 +130,11 @@ def test_a_grouped_probe_does_not_profit_from_copies():
     f = np.repeat(rng.normal(size=(30, 20)), 10, axis=0)
     labels = np.repeat(np.arange(30) % 2, 10)
     torn, kept = np.arange(300), np.repeat(np.arange(30), 10)
-    x = probe.coordinates(f)
+    x = linear_probe.coordinates(f)
 
     def accuracy(units):
-        fold = probe.folds(labels, units)
-        return (probe.cross_validate(x, labels, fold, 2, 20).argmax(axis=1) == labels).mean()
+        fold = linear_probe.folds(labels, units)
+        return (linear_probe.cross_validate(x, labels, fold, 2, 20).argmax(axis=1) == labels).mean()
 
     assert accuracy(torn) > 0.8
     assert accuracy(kept) < 0.75
@@ -147,13 +147,13 @@ def test_the_interval_of_a_share_holds_what_it_says():
         held = 0
         for _ in range(200):
             hits = np.repeat(rng.random(60) < 0.8, size)
-            low, high = probe.share_interval(hits, np.repeat(np.arange(60), size))[1]
+            low, high = linear_probe.share_interval(hits, np.repeat(np.arange(60), size))[1]
             held += low <= 0.8 <= high
         assert 0.9 <= held / 200 <= 1.0
-    assert probe.share_interval(np.ones(20), np.arange(20))[1][0] < 0.85, "twenty of twenty is not certainty"
+    assert linear_probe.share_interval(np.ones(20), np.arange(20))[1][0] < 0.85, "twenty of twenty is not certainty"
 
 
 def test_neighbours_vote():
     f = np.array([[1, 0], [1, 0.1], [1, -0.1], [0, 1], [0.1, 1], [-0.1, 1]], np.float32)
     labels = np.array([0, 0, 0, 1, 1, 1])
-    assert (probe.neighbours(f, labels, np.arange(6), k=2) == labels).all()
+    assert (linear_probe.neighbours(f, labels, np.arange(6), k=2) == labels).all()

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from tlcore import tasks
+from tlcore.core.i18n import say
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo
 from tlcore.evaluation.records import Records
-from tlcore.guidance import race, turns
-from tlcore.jobs.foreground import run_here
+from tlcore.execution.foreground import run_here
+from tlcore.guidance import cross_validation, pilot
 from tlcore.spec import from_dict
-from tlcore.words import say
 
 TASK = tasks.find("image-classification")
 
@@ -35,9 +35,9 @@ def made(tmp_path, n_train=80, n_validation=20, groups=False, strange=False):
 @pytest.mark.parametrize("groups", [False, True])
 def test_every_turn_validates_on_others_and_tears_nothing(tmp_path, groups):
     dataset = made(tmp_path, groups=groups)
-    found = turns.turns(TASK, dataset)
+    found = cross_validation.turns(TASK, dataset)
     assert found[0] is dataset
-    assert len(found) == turns.MOST
+    assert len(found) == cross_validation.MOST
     validated = [set(one.split("validation")["id"]) for one in found]
     assert sum(map(len, validated)) == len(set.union(*validated)), "no example validates twice"
     for one in found[1:]:
@@ -53,21 +53,21 @@ def test_every_turn_validates_on_others_and_tears_nothing(tmp_path, groups):
 
 
 def test_as_many_turns_as_are_needed(tmp_path):
-    assert [turns.count(800, n) for n in (200, 100, 60, 40, 10, 0)] == [1, 1, 2, 3, 3, 1]
-    assert turns.count(20, 20) == 1, "half of the data cannot train and validate in turn"
-    assert turns.turns(TASK, made(tmp_path, 800, 200))[1:] == []
-    assert turns.turns(TASK, made(tmp_path, strange=True))[1:] == [], "an unknown class cannot be trained on"
+    assert [cross_validation.count(800, n) for n in (200, 100, 60, 40, 10, 0)] == [1, 1, 2, 3, 3, 1]
+    assert cross_validation.count(20, 20) == 1, "half of the data cannot train and validate in turn"
+    assert cross_validation.turns(TASK, made(tmp_path, 800, 200))[1:] == []
+    assert cross_validation.turns(TASK, made(tmp_path, strange=True))[1:] == [], "an unknown class cannot be trained on"
 
 
 def test_features_follow_their_examples(tmp_path):
     dataset = made(tmp_path)
     number = {name: float(name.removesuffix(".png")) for name in dataset.rows["id"]}
     kept = {split: np.array([[number[i]] for i in dataset.split(split)["id"]]) for split in ("train", "validation")}
-    for one in turns.turns(TASK, dataset):
-        told = turns.rearranged(kept, dataset, one)
+    for one in cross_validation.turns(TASK, dataset):
+        told = cross_validation.rearranged(kept, dataset, one)
         for split, rows in told.items():
             assert rows[:, 0].tolist() == [number[i] for i in one.split(split)["id"]]
-    assert turns.rearranged({**kept, "validation": kept["validation"][:5]}, dataset, dataset) == {}
+    assert cross_validation.rearranged({**kept, "validation": kept["validation"][:5]}, dataset, dataset) == {}
 
 
 def test_with_validation_refuses_test_examples(tmp_path):
@@ -81,7 +81,7 @@ def test_records_of_all_turns_are_one():
     def one(*ids):
         return Records(list(ids), np.array(ids), {"right": np.arange(len(ids))})
 
-    told = turns.together([one("a", "b"), one("c")])
+    told = cross_validation.together([one("a", "b"), one("c")])
     assert (told.ids, told.unit.tolist(), told.columns["right"].tolist()) == (
         ["a", "b", "c"],
         ["a", "b", "c"],
@@ -99,7 +99,7 @@ def test_a_small_race_is_scored_on_all_turns(store, dataset, tiny_source):
             "options": {"image_size": 32, "batch_size": 8},
         }
     )
-    asked = race.request(spec, dataset.fingerprint)
+    asked = pilot.request(spec, dataset.fingerprint)
     said = []
     done = run_here(
         store,
@@ -107,8 +107,8 @@ def test_a_small_race_is_scored_on_all_turns(store, dataset, tiny_source):
         lambda share, sentence, **more: said.append(str(sentence)),
     )
     assert done.error is None
-    told = race.kept(store, asked)
-    in_turn = turns.turns(TASK, dataset)
+    told = pilot.kept(store, asked)
+    in_turn = cross_validation.turns(TASK, dataset)
     left = [one for one in told["candidates"] if one["dropped_at"] is None]
     assert told["turns"] == len(in_turn) > 1
     assert told["n_own"] == len(dataset.split("validation"))

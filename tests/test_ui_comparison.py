@@ -9,10 +9,10 @@ import pytest
 import ui_seed
 from test_ui_pages import LOCALES, opened, said
 
-from tlcore.report import calibration, operating
+from tlcore.core.i18n import say
+from tlcore.evaluation import calibration, operating_points
 from tlcore.store import Store
-from tlcore.tasks.image_classification import ImageClassification
-from tlcore.words import say
+from tlcore.tasks.image_classification.task import ImageClassification
 
 TASK = ImageClassification()
 
@@ -52,7 +52,7 @@ def parts(beaten: bool) -> dict:
             {"id": "majority", "title": say("commonest class").model_dump(), "reason": None, "beaten": beaten, **one}
         ],
         "calibration": told,
-        "operating": operating.build(list(ui_seed.LABELS), shares, shares),
+        "operating": operating_points.build(list(ui_seed.LABELS), shares, shares),
         "slices": {"by": "features", "fewest": 10, "rows": [row]},
         "explanation": {
             "kind": "negative",

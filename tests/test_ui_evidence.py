@@ -9,11 +9,11 @@ import ui_seed
 from test_ui_pages import LOCALES, home, opened, said  # noqa: F401  (a fixture)
 
 from tests.conftest import draw
-from tlcore import guidance, sources, tasks
-from tlcore.data import further
+from tlcore import guidance, models, tasks
+from tlcore.core.spec_parts import Options
+from tlcore.data import auxiliary
 from tlcore.data.dataset import Dataset
-from tlcore.jobs.kinds import measuring
-from tlcore.spec_parts import Options
+from tlcore.execution.job_kinds import measure
 from tlcore.store import Store
 from tlcore.store.tables import FAILED, SUCCEEDED
 
@@ -33,7 +33,7 @@ def seeded(home, tiny_source):  # noqa: F811
 
 def measured(seeded, thorough=True):
     dataset = Dataset.open(seeded.store, seeded.fingerprint)
-    source = sources.open_source(seeded.source, seeded.store)
+    source = models.open_source(seeded.source, seeded.store)
     how = TASK.processor(source.preprocess, Options(image_size=32), dataset, "cpu")
     return guidance.measure_with(dataset, TASK, source, how, seeded.store.home / "cache", thorough=thorough)
 
@@ -100,7 +100,7 @@ def test_examples_without_labels_are_compared_and_what_they_are_good_for_is_one_
     folder.mkdir()
     for at in range(24):
         draw("dots", at).point(lambda value: value // 4).save(folder / f"{at}.png")
-    other = further.read_set("unlabelled", str(folder), task=TASK, store=seeded.store, owner="local")
+    other = auxiliary.read_set("unlabelled", str(folder), task=TASK, store=seeded.store, owner="local")
     draft = {**seeded.store.projects.get(seeded.project, "local").draft}
     draft["data"] = {**draft["data"], "unlabelled": other.fingerprint}
     seeded.store.projects.save_draft(seeded.project, draft)
@@ -110,7 +110,7 @@ def test_examples_without_labels_are_compared_and_what_they_are_good_for_is_one_
     at.button(key="compare-go").click().run()
     job = seeded.store.jobs.newest("measure", {**seeded.asked, "unlabelled": other.fingerprint})
     assert job.state == "queued"
-    measuring.measure(seeded.store, job, lambda share, sentence=None, **more: None)
+    measure.measure(seeded.store, job, lambda share, sentence=None, **more: None)
     ui_seed.end(seeded.store, job.id, SUCCEEDED)
 
     at = opened("strategy", locale, project=seeded.project)

@@ -7,9 +7,9 @@ import pytest
 from test_label_savings import SIZES, analysed, scratch
 from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
-from tlcore.report.label_savings import sentences
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.label_savings import sentences
 from tlcore.store.tables import FAILED
-from tlcore.words import Sentence, say
 
 
 def measurable(store, run_id: str, **more) -> None:

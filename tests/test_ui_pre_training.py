@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from tests.test_ui_pages import click, filled, home, opened, said  # noqa: F401
-from tlcore import sources, tasks
-from tlcore.bundle.pretrained import FILE
+from tlcore import models, tasks
+from tlcore.bundle.pretrained_source import FILE
 
 TOLD = {
     "objective": "simclr",
@@ -72,7 +72,7 @@ def test_the_network_is_published_beside_the_model_and_is_a_source(filled):
     assert f"library/{model.id}" in said(at)
     assert {"publish-go"} <= {button.key for button in at.button}, "the trained model can still be published"
     assert model.about["pre_training"]["examples"] == 5_000
-    found = sources.find(f"library/{model.id}", filled.store)
+    found = models.find(f"library/{model.id}", filled.store)
     assert "image-classification" in {task.id for task in tasks.served_by(found)}
     assert "5,000" in said(opened("library"))
 

@@ -99,6 +99,6 @@ def test_links_to_learn_name_chapters_that_are_there():
 
 def test_the_source_page_can_say_how_much_every_kind_of_network_reads():
     from tlcore.tasks import TASKS
-    from tlcore.ui.catalogue import INPUTS
+    from tlcore.ui.source_view import INPUTS
 
     assert {kind for task in TASKS for kind in task.reads} <= set(INPUTS)

@@ -10,7 +10,7 @@ import pytest
 import ui_seed
 from test_ui_pages import home, opened, said  # noqa: F401  (a fixture)
 
-from tlcore.sources import uploads
+from tlcore.models import uploads
 from tlcore.store import Store
 
 TASK = "image-classification"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.data.findings import SetAside
-from tlcore.errors import UnusableInput
-from tlcore.ui import dataset_view, pictures, upload
-from tlcore.ui.text import plain, short
-from tlcore.words import say
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import SetAside
+from tlcore.core.i18n import say
+from tlcore.ui import dataset_view, thumbnails, upload_view
+from tlcore.ui.formatting import plain, short
 
 
 def sent(name: str, data: bytes = b"data") -> io.BytesIO:
@@ -38,7 +38,7 @@ def sent(name: str, data: bytes = b"data") -> io.BytesIO:
 )
 def test_a_name_never_leads_out_of_the_folder(tmp_path, name):
     base = tmp_path / "tmp"
-    kept = upload.keep([sent(name)], base)
+    kept = upload_view.keep([sent(name)], base)
     assert kept.resolve().is_relative_to(base.resolve())
     assert kept.read_bytes() == b"data"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [kept]
@@ -47,45 +47,45 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path, name):
 @pytest.mark.parametrize("name", ["..", "/", "", "./.."])
 def test_a_file_without_a_name_is_refused(tmp_path, name):
     with pytest.raises(UnusableInput):
-        upload.keep([sent(name)], tmp_path)
+        upload_view.keep([sent(name)], tmp_path)
 
 
 def test_a_folder_keeps_its_structure(tmp_path):
-    kept = upload.keep([sent("set/cat/1.png"), sent("set/dog/1.png", b"other")], tmp_path)
+    kept = upload_view.keep([sent("set/cat/1.png"), sent("set/dog/1.png", b"other")], tmp_path)
     assert (kept / "set/cat/1.png").read_bytes() == b"data"
     assert (kept / "set/dog/1.png").read_bytes() == b"other"
 
 
 def test_old_uploads_are_cleared(tmp_path):
-    old = upload.keep([sent("old.zip")], tmp_path).parent
+    old = upload_view.keep([sent("old.zip")], tmp_path).parent
     ago = time.time() - 3 * 24 * 3600
     os.utime(old, (ago, ago))
-    new = upload.keep([sent("new.zip")], tmp_path)
+    new = upload_view.keep([sent("new.zip")], tmp_path)
     assert new.exists()
     assert not old.exists()
 
 
 def test_a_path_on_the_server_stays_in_the_open_folders(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "signed_in", lambda: True)
+    monkeypatch.setattr(upload_view, "signed_in", lambda: True)
     (tmp_path / "open").mkdir()
     (tmp_path / "open" / "a.zip").write_bytes(b"")
     (tmp_path / "shut.zip").write_bytes(b"")
     (tmp_path / "open" / "link.zip").symlink_to(tmp_path / "shut.zip")
     with pytest.raises(UnusableInput):
-        upload.server_path(str(tmp_path / "open" / "a.zip"))  # no folder is open yet
-    monkeypatch.setenv(upload.FOLDERS, str(tmp_path / "open"))
-    assert upload.server_path(str(tmp_path / "open" / "a.zip")).name == "a.zip"
+        upload_view.server_path(str(tmp_path / "open" / "a.zip"))  # no folder is open yet
+    monkeypatch.setenv(upload_view.FOLDERS, str(tmp_path / "open"))
+    assert upload_view.server_path(str(tmp_path / "open" / "a.zip")).name == "a.zip"
     for path in ("open/../shut.zip", "open/link.zip", "shut.zip", "open/none.zip"):
         with pytest.raises(UnusableInput):
-            upload.server_path(str(tmp_path / path))
+            upload_view.server_path(str(tmp_path / path))
     with pytest.raises(UnusableInput):
-        upload.server_path("relative.zip")
+        upload_view.server_path("relative.zip")
 
 
 def test_one_local_person_may_name_any_path(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "signed_in", lambda: None)
-    monkeypatch.delenv(upload.FOLDERS, raising=False)
-    assert upload.server_path(str(tmp_path)) == tmp_path.resolve()
+    monkeypatch.setattr(upload_view, "signed_in", lambda: None)
+    monkeypatch.delenv(upload_view.FOLDERS, raising=False)
+    assert upload_view.server_path(str(tmp_path)) == tmp_path.resolve()
 
 
 def test_what_was_set_aside_is_no_formula():
@@ -124,7 +124,7 @@ def test_a_thumbnail_of_every_mode(tmp_path, mode):
 
     path = tmp_path / "picture.tiff"
     Image.new("L", (300, 200), 128).convert(mode if mode != "I;16" else "I").save(path)
-    made = Image.open(io.BytesIO(pictures.thumbnail(path, 100)))
+    made = Image.open(io.BytesIO(thumbnails.thumbnail(path, 100)))
     assert made.mode in ("RGB", "L")
     assert max(made.size) <= 100
 
@@ -134,10 +134,10 @@ def test_a_thumbnail_of_no_picture_is_grey(tmp_path):
 
     path = tmp_path / "broken.png"
     path.write_bytes(b"no picture")
-    made = Image.open(io.BytesIO(pictures.thumbnail(path, 50)))
+    made = Image.open(io.BytesIO(thumbnails.thumbnail(path, 50)))
     assert made.size == (50, 50)
-    assert pictures.small(b"no picture") is None
-    assert pictures.thumbnail(Path("/nowhere/at/all.png"), 50)
+    assert thumbnails.small(b"no picture") is None
+    assert thumbnails.thumbnail(Path("/nowhere/at/all.png"), 50)
 
 
 def test_counts_of_classes_come_in_any_form():

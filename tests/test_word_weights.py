@@ -10,8 +10,9 @@ import pytest
 import text_models
 from sources_models import source as nameless
 
-from tlcore.sources.opening import open_folder, tokens
-from tlcore.tasks import word_weights
+from tlcore.models import tokenization
+from tlcore.models.loading import open_folder
+from tlcore.tasks.shared import word_attributions
 
 TEXT = "The food was very good, not bad and slow"
 
@@ -20,7 +21,7 @@ def prepared(folder, kind="bert", classes=3, length=32, **changes):
     """A tiny network with a head, and its tokenizer."""
     text_models.write_model(folder, kind, **changes)
     model = open_folder(folder, nameless("tests/text")).build(classes, True, seed=1).eval()
-    return model, tokens.open_tokenizer(tokens.read(folder), length)
+    return model, tokenization.open_tokenizer(tokenization.read(folder), length)
 
 
 def logit(model, ids, label, kept=None):
@@ -49,7 +50,7 @@ def test_the_weights_add_up_to_what_the_words_changed(tmp_path, kind):
     cut = tokenizer.encode(TEXT)
     kept = [bool(mask) for mask in cut.special_tokens_mask]
     for label in range(3):
-        weights, missed = word_weights.weigh(model, cut.ids, label, kept)
+        weights, missed = word_attributions.weigh(model, cut.ids, label, kept)
         changed = logit(model, cut.ids, label) - logit(model, cut.ids, label, kept)
         size = np.abs(weights).sum()
         assert size > 1e-3
@@ -90,12 +91,12 @@ def test_the_word_that_decides_comes_first(planted):
     for _ in range(20):
         words = rng.choice(text_models.REST, 8).tolist()
         words[int(rng.integers(8))] = "happy"
-        told = word_weights.explain(model, tokenizer, " ".join(words), ["no", "yes"])
+        told = word_attributions.explain(model, tokenizer, " ".join(words), ["no", "yes"])
         assert told["prediction"] == told["explained"] == "yes"
         ranked = sorted(told["words"], key=lambda one: -one[1])
         assert ranked[0][0].strip() == "happy"
         assert ranked[0][1] > 2 * abs(ranked[1][1])
-        against = word_weights.explain(model, tokenizer, " ".join(words), ["no", "yes"], 0)
+        against = word_attributions.explain(model, tokenizer, " ".join(words), ["no", "yes"], 0)
         assert against["explained"] == "no"
         assert min(against["words"], key=lambda one: one[1])[0].strip() == "happy"
 
@@ -103,16 +104,16 @@ def test_the_word_that_decides_comes_first(planted):
 def test_pieces_are_the_text_that_was_read(planted):
     model, _ = planted
     folder_tokenizer = planted[1]
-    pieces = word_weights.words(model, folder_tokenizer, "  “Happy” food,  and\nslow!", 1)
+    pieces = word_attributions.words(model, folder_tokenizer, "  “Happy” food,  and\nslow!", 1)
     assert "".join(piece for piece, _ in pieces) == "  “Happy” food,  and\nslow!"
     assert [piece.strip() for piece, _ in pieces] == ["“", "Happy", "”", "food", ",", "and", "slow", "!"]
     folder_tokenizer.enable_truncation(5)
     try:
-        cut = word_weights.words(model, folder_tokenizer, "the food was happy and slow", 1)
+        cut = word_attributions.words(model, folder_tokenizer, "the food was happy and slow", 1)
     finally:
         folder_tokenizer.enable_truncation(32)
     assert "".join(piece for piece, _ in cut).strip() == "the food was"
-    assert word_weights.words(model, folder_tokenizer, "", 1) == []
+    assert word_attributions.words(model, folder_tokenizer, "", 1) == []
 
 
 def test_tokens_of_a_word_are_added_up(tmp_path):
@@ -128,14 +129,14 @@ def test_tokens_of_a_word_are_added_up(tmp_path):
     )
     cut = tokenizer.encode("foobar baz")
     assert cut.tokens == ["[CLS]", "foo", "##bar", "baz", "[SEP]"]
-    each, _ = word_weights.weigh(model, cut.ids, 0, [True, False, False, False, True])
-    told = word_weights.words(model, tokenizer, "foobar baz", 0)
+    each, _ = word_attributions.weigh(model, cut.ids, 0, [True, False, False, False, True])
+    told = word_attributions.words(model, tokenizer, "foobar baz", 0)
     assert [piece for piece, _ in told] == ["foobar ", "baz"]
     assert [weight for _, weight in told] == pytest.approx([each[1] + each[2], each[3]], abs=1e-4)
 
 
 def test_marks_show_strength_and_sign_without_colour_and_nothing_of_a_text_is_markup():
-    html = str(word_weights.marked([("good ", 2.0), ("<b>bad</b> ", -1.0), ("the ", 0.01), ("end", 0.5)]))
+    html = str(word_attributions.marked([("good ", 2.0), ("<b>bad</b> ", -1.0), ("the ", 0.01), ("end", 0.5)]))
     assert html.count("solid") == 2
     assert html.count("dashed") == 1
     assert html.count("<sup>+</sup>") == 2
@@ -143,15 +144,15 @@ def test_marks_show_strength_and_sign_without_colour_and_nothing_of_a_text_is_ma
     assert "&lt;b&gt;bad" in html
     assert "<b>" not in html
     assert ">the" not in html
-    assert word_weights.marked([]) == ""
-    assert str(word_weights.marked([("a ", 0.0), ("b", 0.0)])) == "a b"
+    assert word_attributions.marked([]) == ""
+    assert str(word_attributions.marked([("a ", 0.0), ("b", 0.0)])) == "a b"
 
 
 def test_a_large_model_is_explained_on_demand(planted, monkeypatch, tmp_path):
     import pandas as pd
 
     model, tokenizer = planted
-    monkeypatch.setattr(word_weights, "opened", lambda *_: (model, tokenizer))
+    monkeypatch.setattr(word_attributions, "opened", lambda *_: (model, tokenizer))
 
     class Data:
         def split(self, name):
@@ -159,17 +160,17 @@ def test_a_large_model_is_explained_on_demand(planted, monkeypatch, tmp_path):
 
     def errors():
         worst = [{"id": name, "prediction": said} for name, said in (("a", "yes"), ("b", "other"), ("c", "no"))]
-        word_weights.illustrate(worst, Data(), None, tmp_path, {"size": 32}, ["no", "yes"])
+        word_attributions.illustrate(worst, Data(), None, tmp_path, {"size": 32}, ["no", "yes"])
         return ["words" in one for one in worst]
 
     assert errors() == [True, False, True]
-    monkeypatch.setattr(word_weights, "MOST_WORK", 1)
+    monkeypatch.setattr(word_attributions, "MOST_WORK", 1)
     assert errors() == [False, False, False]
 
 
 @pytest.mark.parametrize("label", [None, "negative"])
 def test_explaining_a_text_is_a_job_on_the_bundle_alone(tmp_path, store, planted, label):
-    from tlcore.jobs.kinds import explaining as jobs
+    from tlcore.execution.job_kinds import explain as jobs
 
     bundle = SimpleNamespace(
         labels=["negative", "positive"],

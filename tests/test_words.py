@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 from babel.messages.pofile import read_po
 
-from tlcore import words
-from tlcore.words import LANGUAGES, Sentence, extract, follow, match, moment, number, percent, read, say, t
+from tlcore.core import i18n
+from tlcore.core.i18n import LANGUAGES, Sentence, extract, follow, match, moment, number, percent, read, say, t
 
 SENTENCES = extract.sentences()
 
@@ -69,7 +69,7 @@ def test_translations_keep_their_shape(catalogue):
 @pytest.mark.parametrize("path", extract.files(), ids=lambda path: path.relative_to(extract.ROOT).as_posix())
 def test_sentences_are_literal(path):
     """A sentence put together in code (f-string, +, format, if-else) cannot be found and translated."""
-    if path.suffix != ".py" or path.parent.name == "words":
+    if path.suffix != ".py" or path.parent.name == "i18n":
         pytest.skip("not a module with sentences")
     for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
         if isinstance(call.func, ast.Name) and call.func.id in ("t", "say") and call.args:
@@ -85,7 +85,7 @@ def test_sentences_are_literal(path):
 
 
 def test_numbers_dates_and_nested_sentences_follow_the_language(portuguese, monkeypatch):
-    monkeypatch.setattr(words, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
+    monkeypatch.setattr(i18n, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
     assert t("{n} pictures", n=1234.5) == "1.234,5 imagens"
     assert str(say("{n} pictures", n=1234.5)) == "1,234.5 pictures"
     assert t(say("Found: {what}", what=say("{n} pictures", n=2))) == "Found: 2 imagens"
@@ -98,9 +98,9 @@ def test_numbers_dates_and_nested_sentences_follow_the_language(portuguese, monk
 
 
 def test_what_is_stored_keeps_what_it_says_in_both_languages(portuguese, monkeypatch):
-    monkeypatch.setattr(words, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
+    monkeypatch.setattr(i18n, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
     stored = say("Found: {what}", what=say("{n} pictures", n=2)).model_dump()
-    monkeypatch.setattr(words, "_catalogue", lambda lang: {})  # the sentence was reworded since
+    monkeypatch.setattr(i18n, "_catalogue", lambda lang: {})  # the sentence was reworded since
     assert read(stored) == "Found: 2 imagens"
     assert read(read_again := Sentence.model_validate(stored).model_dump()) == "Found: 2 imagens"
     assert read_again == stored
@@ -119,7 +119,7 @@ def test_sentences_of_earlier_releases_stay_translated(tmp_path, monkeypatch):
 
 def test_an_unknown_language_falls_back_to_english():
     follow(lambda: "xx")
-    assert words.language() == "en"
+    assert i18n.language() == "en"
     follow(lambda: "en")
     assert match("pt-BR") == match("pt-PT") == "pt_BR"
     assert match("de") == match(None) == "en"

@@ -10,14 +10,14 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tlcore import tasks
-from tlcore.data.confirming import confirm
+from tlcore.core.i18n import say
+from tlcore.core.spec_parts import Data, Split
+from tlcore.data.confirm import confirm
 from tlcore.data.dataset import Dataset
 from tlcore.data.staging import stage
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data, Split
 from tlcore.store import Store
 from tlcore.store.tables import FAILED, SUCCEEDED
-from tlcore.words import say
 
 LABELS = ("circle", "square")
 LONG = "A name that somebody made very long: *stars*, [brackets](x), $maths$ and `code` " + "very " * 20 + "long"

@@ -1,3 +1,3 @@
-from tlcore.cli import main
+from tlcore.cli.main import main
 
 raise SystemExit(main())

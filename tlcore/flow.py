@@ -12,22 +12,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import guidance, machine, sources, strategies, tasks, whole
-from tlcore.data import further, read
+from tlcore import guidance, models, strategies, tasks
+from tlcore.core import atomic_files, machine
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.spec_parts import Data
+from tlcore.data import auxiliary, read
 from tlcore.data.dataset import Dataset
-from tlcore.errors import UnusableInput
 from tlcore.plan import make_plan
 from tlcore.spec import Spec
-from tlcore.spec_parts import Data
 from tlcore.strategies.contract import PlanContext, Strategy, missing, unsuited
 from tlcore.tasks.contract import Task
 from tlcore.training import fit
-from tlcore.training.fitting import Fitting
-from tlcore.words import Sentence, say
+from tlcore.training.context import Fitting
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening import OpenSource
-    from tlcore.sources.source_model import SourceModel
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
     from tlcore.store import Store
     from tlcore.store.tables import Job
 
@@ -52,7 +53,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
         dataset = tested_on(spec, dataset, sets, store, run.owner)
         store.runs.set(run.id, dataset=dataset.fingerprint)
     progress(0.0, say("Opening the source model"))
-    source = sources.open_source(spec.source, store, progress=_aside(progress))
+    source = models.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
     plan = _kept(
         folder / "plan.json",
@@ -64,7 +65,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     _kept(folder / "target.json", lambda: target)
     _kept(folder / "processor.json", lambda: plan["processor"])
 
-    from tlcore.training.watch import Watch
+    from tlcore.training.run_progress import Watch
 
     watch = Watch(progress, store, run.id, plan)
     print(
@@ -115,7 +116,7 @@ def advise(
     measured before have a score.
     """
     dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
-    source = sources.open_source(spec.source, store, progress=_aside(progress))
+    source = models.open_source(spec.source, store, progress=_aside(progress))
     told = advised(spec, task, dataset, source, store, progress, owner)
     refs = [one.id for one in guidance.reachable(task, store, owner)]
     if rank:
@@ -141,8 +142,10 @@ def advised(
     evidence = guidance.about(
         guidance.measure_with(dataset, task, source, processor, cache, aside), task, source.source
     )
-    bare = further.read_all(spec.data, ("unlabelled",), task=task, store=store, owner=owner, progress=aside)
-    shifts = [guidance.shift.measure(dataset, one, task, source, processor, cache, aside) for one in bare.values()]
+    bare = auxiliary.read_all(spec.data, ("unlabelled",), task=task, store=store, owner=owner, progress=aside)
+    shifts = [
+        guidance.domain_shift.measure(dataset, one, task, source, processor, cache, aside) for one in bare.values()
+    ]
     race = guidance.kept_race(store, dataset.fingerprint, spec.source)
     return guidance.advise(evidence, race=race, shift=next(iter(shifts), None))
 
@@ -152,11 +155,11 @@ def further_sets(
 ) -> dict[str, Dataset]:
     """The further sets that the strategy learns from, by name; those that a kept ``plan`` names, where there is one."""
     if plan.exists():
-        return further.named(json.loads(plan.read_text()), store)
+        return auxiliary.named(json.loads(plan.read_text()), store)
     if spec.strategy == "auto":
         return {}
     strategy = strategies.find(spec.strategy)
-    return further.read_all(
+    return auxiliary.read_all(
         spec.data, (*strategy.needs, *strategy.takes), task=task, store=store, owner=owner, progress=progress
     )
 
@@ -166,7 +169,7 @@ def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: 
     name = None if spec.strategy == "auto" else strategies.find(spec.strategy).tests_on
     if name is None or name not in sets:
         return dataset
-    return further.tested_on(dataset, sets[name], sets.get("unlabelled"), tasks.find(spec.task), store, owner)
+    return auxiliary.tested_on(dataset, sets[name], sets.get("unlabelled"), tasks.find(spec.task), store, owner)
 
 
 def plan_for(
@@ -240,8 +243,8 @@ def _plan(
         labelled=task.labelled,
     )
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
-    plan["sets"] = further.told(sets or {})
-    notes = [*unused(spec.data, found), *(guidance.shift.in_words(shift) if shift else [])]
+    plan["sets"] = auxiliary.told(sets or {})
+    notes = [*unused(spec.data, found), *(guidance.domain_shift.in_words(shift) if shift else [])]
     plan["notes"] = [note.model_dump(mode="json") for note in notes]
     if found.tests_on:
         tests = plan["sets"].get(found.tests_on, {})
@@ -252,7 +255,7 @@ def _plan(
 
 def unused(data: Data, strategy: Strategy) -> list[Sentence]:
     """The further sets that a Spec names and the strategy does not learn from, in words."""
-    given = [name for name in further.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
+    given = [name for name in auxiliary.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
     return [
         say(
             "The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
@@ -274,5 +277,5 @@ def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     if path.exists():
         return json.loads(path.read_text())
     value = make()
-    whole.write(path, json.dumps(value, indent=1))
+    atomic_files.write(path, json.dumps(value, indent=1))
     return value

@@ -9,7 +9,7 @@ from tlcore.evaluation.records import Metric
 from tlcore.spec import Spec
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, Strategy, resolved
-from tlcore.training.work import epochs_of
+from tlcore.training.workload import epochs_of
 
 VERSION = 1
 

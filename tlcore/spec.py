@@ -9,10 +9,10 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from tlcore import strategies, tasks
-from tlcore.errors import UnusableInput
-from tlcore.spec_parts import Budget, Data, Options, SpecPart, is_fingerprint
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.core.spec_parts import Budget, Data, Options, SpecPart, is_fingerprint
 from tlcore.strategies.contract import resolved
-from tlcore.words import say
 
 MAX_BYTES = 1_000_000
 

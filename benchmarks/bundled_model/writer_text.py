@@ -278,7 +278,7 @@ def own() -> Iterator[str]:
         yield path.read_text(encoding="utf-8")
     from babel.messages.pofile import read_po
 
-    with (ROOT / "tlcore" / "words" / "pt_BR.po").open("rb") as file:
+    with (ROOT / "tlcore" / "core" / "i18n" / "pt_BR.po").open("rb") as file:
         pairs = [(str(one.id), str(one.string)) for one in read_po(file) if one.id and one.string]
     for column in (0, 1):
         lines = [re.sub(r"\{\w+\}", "", pair[column]) for pair in pairs if len(pair[column]) > 40]

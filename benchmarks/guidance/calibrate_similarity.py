@@ -23,10 +23,10 @@ import torch
 from PIL import Image
 
 from tlcore.guidance import similarity as s
-from tlcore.sources.opening import open_folder
-from tlcore.sources.source_model import SourceModel
-from tlcore.tasks.far_pictures import batches, far_pictures
-from tlcore.tasks.picture_canvas import canvas, pixels
+from tlcore.models.loading import open_folder
+from tlcore.models.source_model import SourceModel
+from tlcore.runtime.image_canvas import canvas, pixels
+from tlcore.tasks.image_classification.out_of_distribution import batches, far_pictures
 from tlcore.training.features import Watch
 
 NETWORKS = ("mobilenetv2_100_in1k", "mobilenetv1_100_in1k", "mobilenet_v1_0.25_128_in1k")

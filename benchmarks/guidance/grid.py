@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from sets import KINDS, SIZES, Kind
 
-from tlcore import data, flow, sources, tasks
+from tlcore import data, flow, models, tasks
 from tlcore.spec import Spec, from_dict
 from tlcore.store import Store
-from tlcore.training.fitting import Fitting
+from tlcore.training.context import Fitting
 
 DRAWS = 2
 STRATEGIES = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune", "scratch")
@@ -61,11 +61,11 @@ def located(assets: Path, source: str) -> str:
 def cell(store: Store, spec: Spec) -> dict:
     """Train and score one cell."""
     from tlcore.training import fit
-    from tlcore.training.watch import Watch
+    from tlcore.training.run_progress import Watch
 
     task = tasks.find(spec.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
-    source = sources.open_source(spec.source, store)
+    source = models.open_source(spec.source, store)
     plan = flow.plan_for(spec, task, dataset, source)
     run = store.runs.create(spec, "local")
     folder = store.runs.folder(run.id)

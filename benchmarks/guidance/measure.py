@@ -18,7 +18,7 @@ import torch
 from grid import DRAWS, spec_of
 from sets import KINDS, SIZES
 
-from tlcore import data, guidance, sources, tasks
+from tlcore import data, guidance, models, tasks
 from tlcore.store import Store
 
 
@@ -41,7 +41,7 @@ def main() -> None:
             continue
         spec = spec_of(kind, assets, told.work, name, size, number, source, "feature-extraction")
         dataset = data.read(spec.data, task=task, store=store, owner="local")
-        opened = sources.open_source(spec.source, store)
+        opened = models.open_source(spec.source, store)
         processor = task.processor(opened.preprocess, spec.options, dataset, "cpu")
         found = guidance.measure_with(dataset, task, opened, processor, store.home / "cache", thorough=False)
         line = dict(zip(("set", "size", "draw", "source"), at, strict=True)) | {

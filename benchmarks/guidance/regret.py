@@ -23,7 +23,7 @@ from scipy.stats import weightedtau
 from sets import KINDS, Kind
 from sklearn.linear_model import BayesianRidge
 
-from tlcore.guidance import rule
+from tlcore.guidance import advice_rule
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.ranking import scores
 
@@ -49,21 +49,21 @@ class Cell:
             similarity=evidence["similarity"],
             transferability=evidence["transferability"],
         )
-        self.here = rule.Situation.of(self.evidence)
+        self.here = advice_rule.Situation.of(self.evidence)
         self.accuracy = {name: one["accuracy"] for name, one in results.items()}
         self.validation = {name: one["validation"] for name, one in results.items()}
         self.n_validation = round(results["feature-extraction"]["n"] - evidence["n_train"])
         self.right = {name: _hits(one["right"]) for name, one in results.items()}
         self.turns: dict[int, dict[str, np.ndarray]] = {}  # further validation sets: what each strategy got right
 
-    def raced(self, apart: dict[str, dict[str, float]], turns: bool) -> rule.Raced:
+    def raced(self, apart: dict[str, dict[str, float]], turns: bool) -> advice_rule.Raced:
         """What a race measured; the paired variances are those of ``apart`` where its own examples are not known."""
         scores, n = {name: self.validation[name] * self.n_validation for name in TRANSFER}, self.n_validation
         if turns and self.turns:
             hits = {name: np.concatenate([one[name] for one in self.turns.values()]) for name in TRANSFER}
             scores = {name: scores[name] + hits[name].sum() for name in TRANSFER}
-            n, apart = n + len(hits[rule.BASE]), variances(hits)
-        return rule.Raced({name: told / n for name, told in scores.items()}, errors(apart, n), n)
+            n, apart = n + len(hits[advice_rule.BASE]), variances(hits)
+        return advice_rule.Raced({name: told / n for name, told in scores.items()}, errors(apart, n), n)
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -131,7 +131,7 @@ def fit(train: list[Cell]) -> dict:
         if len(with_it) < 10:
             continue
         x = np.stack([c.here.vector(alike) for c in with_it])
-        y = np.array([c.accuracy[name] - c.accuracy[rule.BASE] for c in with_it])
+        y = np.array([c.accuracy[name] - c.accuracy[advice_rule.BASE] for c in with_it])
         model = BayesianRidge(fit_intercept=False).fit(x, y)
         told["strategies"][name] = {
             "weights": model.coef_.round(5).tolist(),
@@ -180,10 +180,10 @@ def regrets(all_cells: list[Cell]) -> tuple[dict[str, dict[tuple, float]], dict[
         out["at random"][place] = 100 * (top - float(np.mean(list(found.values()))))
         chosen: dict[str, list[float]] = defaultdict(list)
         for cell in group:
-            expected = rule.expect(cell.here, rules[cell.set])
-            chosen["advised"].append(found[rule.best(expected)])
+            expected = advice_rule.expect(cell.here, rules[cell.set])
+            chosen["advised"].append(found[advice_rule.best(expected)])
             raced = cell.raced(apart[cell.set], turns=True)
-            chosen["advised, with race"].append(found[rule.join(expected, raced, rules[cell.set])[1]])
+            chosen["advised, with race"].append(found[advice_rule.join(expected, raced, rules[cell.set])[1]])
             for times in (1, 3, 5):
                 drawn = [
                     found[_ideal(cell, times * cell.n_validation, expected, rules[cell.set], rng)]
@@ -201,13 +201,13 @@ def _ideal(cell: Cell, n: int, expected: dict, told: dict, rng: np.random.Genera
 
     Too good on purpose: they are among those that score, and the models are the very ones that are scored.
     """
-    columns = rng.integers(len(cell.right[rule.BASE]), size=n)
+    columns = rng.integers(len(cell.right[advice_rule.BASE]), size=n)
     hits = {name: cell.right[name][columns] for name in TRANSFER}
-    raced = rule.Raced({name: float(one.mean()) for name, one in hits.items()}, errors(variances(hits), n), n)
-    return rule.best(rule.join(expected, raced, told)[0])
+    raced = advice_rule.Raced({name: float(one.mean()) for name, one in hits.items()}, errors(variances(hits), n), n)
+    return advice_rule.best(advice_rule.join(expected, raced, told)[0])
 
 
-def first(raced: rule.Raced) -> str:
+def first(raced: advice_rule.Raced) -> str:
     """Who has the highest score, whatever the rule says; the later one of equals."""
     return max(TRANSFER, key=lambda name: (raced.scores[name], TRANSFER.index(name)))
 
@@ -229,14 +229,14 @@ def in_turn(all_cells: list[Cell]) -> None:
         told = {c.place: 100 * (max(reached[c.place].values()) - reached[c.place][choose(c)]) for c in some}
         return by_set(told, sets)
 
-    def joined(cell: Cell, turns: bool) -> tuple[dict[str, rule.Expected], str]:
+    def joined(cell: Cell, turns: bool) -> tuple[dict[str, advice_rule.Expected], str]:
         told = rules[cell.set]
-        return rule.join(rule.expect(cell.here, told), cell.raced(apart[cell.set], turns), told)
+        return advice_rule.join(advice_rule.expect(cell.here, told), cell.raced(apart[cell.set], turns), told)
 
     ways: dict[str, Callable[[Cell, bool], str]] = {
         "always linear-probe-then-fine-tune": lambda c, _: TRANSFER[-1],
         "highest score of the race": lambda c, turns: first(c.raced(apart[c.set], turns)),
-        "highest expectation, race joined": lambda c, turns: rule.best(joined(c, turns)[0]),
+        "highest expectation, race joined": lambda c, turns: advice_rule.best(joined(c, turns)[0]),
         "advised (one standard error)": lambda c, turns: joined(c, turns)[1],
     }
     for name, way in ways.items():
@@ -324,7 +324,7 @@ def main() -> None:
             }
             for c in every
         ]
-        path = rule.file(told.kind)
+        path = advice_rule.file(told.kind)
         path.write_text(json.dumps(final, indent=1) + "\n")
         print(f"\n{path.name} written: {final['cells']} trainings")
 

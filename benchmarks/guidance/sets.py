@@ -22,7 +22,7 @@ SIZES = {"few": 10, "many": None}  # examples a class; None: as many as MOST in 
 
 @dataclass(frozen=True)
 class Kind:
-    """A material (`tlcore/data/materials`): ``sets`` is name -> what `draw` needs, ``rates`` the middle one of each
+    """A material (`tlcore/modalities`): ``sets`` is name -> what `draw` needs, ``rates`` the middle one of each
     strategy's search."""
 
     name: str

@@ -28,9 +28,10 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from tlcore import data, guidance, machine, sources, tasks
-from tlcore.guidance.looking import BATCH
-from tlcore.spec_parts import Data, Options, Split
+from tlcore import data, guidance, models, tasks
+from tlcore.core import machine
+from tlcore.core.spec_parts import Data, Options, Split
+from tlcore.guidance.feature_pass import BATCH
 from tlcore.store import Store
 from tlcore.training import features
 
@@ -89,14 +90,14 @@ def main() -> None:
     told = parser.parse_args()
     assets = os.environ.get("TLCORE_ASSETS")
     known = [str(Path(assets) / "models" / name) for name in NAMES] if assets else []
-    refs = told.source or [*known, next(s.id for s in sources.catalogue.CATALOGUE.values() if s.hub_id is None)]
+    refs = told.source or [*known, next(s.id for s in models.catalogue.CATALOGUE.values() if s.hub_id is None)]
     options = Options(image_size=told.size)
     with tempfile.TemporaryDirectory() as place:
         store = Store.open(Path(place) / "workspace")
         folder = pictures(Path(place) / "pictures", told.n)
         cut = Split(validation=0.15, test=0.05)
         dataset = data.read(Data(path=str(folder), split=cut), task=TASK, store=store, owner="local")
-        opened = [sources.open_source(ref, store) for ref in refs]
+        opened = [models.open_source(ref, store) for ref in refs]
         how = [TASK.processor(one.preprocess, options, dataset, machine.found().device) for one in opened]
         few = dataset.with_train(dataset.split("train")["id"].iloc[::20])
         for source, processor in zip(opened, how, strict=True):

@@ -2,7 +2,7 @@
 
     python benchmarks/guidance/turns.py --work SCRATCH [--sizes few many] [--sources ...]
 
-For the first draw of each set of pictures, in every further turn (`tlcore.guidance.turns`) each strategy is trained
+For the first draw of each set of pictures, in every further turn (`tlcore.guidance.cross_validation`) each strategy is trained
 once, and what it got right of that turn's validation examples goes to ``turns-image.jsonl`` beside this file. Test
 data are not scored. Lines that are there are passed over. ``regret.py`` reads them; SCRATCH is the folder that
 ``grid.py`` worked in.
@@ -24,14 +24,14 @@ import torch
 from grid import STRATEGIES, spec_of
 from sets import PICTURES, SIZES
 
-from tlcore import data, flow, sources, tasks
+from tlcore import data, flow, models, tasks
 from tlcore.data.dataset import Dataset
-from tlcore.guidance import turns
+from tlcore.guidance import cross_validation
 from tlcore.store import Store
 from tlcore.training import fit
-from tlcore.training.fitting import Fitting
-from tlcore.training.watch import Watch
-from tlcore.training.work import epochs_of
+from tlcore.training.context import Fitting
+from tlcore.training.run_progress import Watch
+from tlcore.training.workload import epochs_of
 
 LINES = PICTURES.file("turns")
 TRANSFER = tuple(name for name in STRATEGIES if name != "scratch")
@@ -43,10 +43,10 @@ def cell(
     """What the strategy got right in a further turn; None where there are not so many."""
     spec, task = spec_of(PICTURES, assets, work, name, size, 0, source, strategy), tasks.find(PICTURES.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
-    in_turn = turns.turns(task, dataset)
+    in_turn = cross_validation.turns(task, dataset)
     if number >= len(in_turn):
         return None
-    opened = sources.open_source(spec.source, store)
+    opened = models.open_source(spec.source, store)
     plan = flow.plan_for(spec, task, dataset, opened)
     arm, target = plan["arms"]["transfer"], task.fit_target(dataset)
     folder = store.runs.folder(store.runs.create(spec, "local").id)
@@ -60,7 +60,7 @@ def cell(
     kept, told = fit.frozen(fitting(dataset), "transfer"), fitting(in_turn[number])
     began = time.monotonic()
     rate = arm["rates"][0] if arm["rates"] else None
-    mine = turns.rearranged(kept, dataset, in_turn[number])
+    mine = cross_validation.rearranged(kept, dataset, in_turn[number])
     out, _, _ = fit.trial(told, "transfer", rate, epochs_of(arm), mine)
     found = task.evaluate(out, told.examples["validation"], target).columns
     sure = found["probability"][np.arange(len(found["truth"])), found["truth"]]
@@ -78,7 +78,7 @@ def main() -> None:
     ask.add_argument("--sources", nargs="+", default=list(PICTURES.sources))
     ask.add_argument("--sets", nargs="+", default=list(PICTURES.sets), choices=PICTURES.sets)
     ask.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
-    ask.add_argument("--turns", nargs="+", type=int, default=list(range(1, turns.MOST)))
+    ask.add_argument("--turns", nargs="+", type=int, default=list(range(1, cross_validation.MOST)))
     ask.add_argument("--threads", type=int, default=1)
     told = ask.parse_args()
     torch.set_num_threads(told.threads)

@@ -25,8 +25,8 @@ import text_models  # noqa: E402
 from shown import shown  # noqa: E402
 
 import tlcore  # noqa: E402
-from tlcore.jobs.foreground import run_here  # noqa: E402
-from tlcore.sources.uploads import add_upload  # noqa: E402
+from tlcore.execution.foreground import run_here  # noqa: E402
+from tlcore.models.uploads import add_upload  # noqa: E402
 from tlcore.spec import from_dict  # noqa: E402
 from tlcore.store import Store  # noqa: E402
 
@@ -61,7 +61,7 @@ def main() -> None:
         _run(store, "Pairs", task="translation", data={"path": str(pairs)}, source=sources["t5"],
              strategy="fine-tuning", seeds=2, budget={"epochs": 6}, options=small),
     ]  # fmt: skip
-    from tlcore.ui.tryout import about
+    from tlcore.ui.share_view import about
 
     first = store.runs.get(runs[1])
     path = store.runs.folder(first.id) / "bundle.zip"

@@ -46,7 +46,7 @@ def shown(home: Path) -> dict[str, Any]:
 
 def cli(*words: str) -> Any:
     """The JSON object that a verb prints."""
-    from tlcore.cli import main
+    from tlcore.cli.main import main
 
     out = io.StringIO()
     with redirect_stdout(out), redirect_stderr(io.StringIO()):
@@ -68,7 +68,7 @@ def sentences(value: Any) -> Iterator[dict[str, Any]]:
 
 def spoken(report: dict[str, Any]) -> dict[str, list[str]]:
     """The kept sentences of a report as a person reads them, in each language."""
-    from tlcore import words
+    from tlcore.core import i18n as words
 
     found = {}
     for language in LOCALES:

@@ -2,6 +2,6 @@
 
 from tlcore.bundle.open import Bundle, predictions_csv, set_aside_csv
 from tlcore.bundle.pack import pack
-from tlcore.bundle.pretrained import pack as pack_pretrained
+from tlcore.bundle.pretrained_source import pack as pack_pretrained
 
 __all__ = ["Bundle", "pack", "pack_pretrained", "predictions_csv", "set_aside_csv"]

@@ -15,12 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from tlcore.bundle import kinds, layout, onnx
-from tlcore.bundle.calibrated import Calibration
-from tlcore.bundle.kinds.contract import Input, Kind, Prepared, Row
-from tlcore.errors import UnusableInput
+from tlcore.bundle import layout, onnx_export, predictors
+from tlcore.bundle.calibration import Calibration
+from tlcore.bundle.predictors.contract import Input, Kind, Prepared, Row
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say, t
 from tlcore.report.predictions import share, table
-from tlcore.words import Sentence, say, t
 
 BATCH = 16
 
@@ -140,7 +140,7 @@ class Bundle:
                 )
             labels = json.loads(_checked(read, "labels.json", manifest, path))
             told = _checked(read, "preprocessing.json", manifest, path)
-            kind = kinds.find(json.loads(told).get("kind", "image"))
+            kind = predictors.find(json.loads(told).get("kind", "image"))
             _all_there(names, path, [*kind.needed, *({"model.onnx"} & set(manifest.files))])
             prepared = kind.prepared(told, lambda name: _checked(read, name, manifest, path))
         except (ValidationError, ValueError, RecursionError, AttributeError):
@@ -211,7 +211,7 @@ class Bundle:
                 code="bundle",
             )
         try:
-            return onnx.session(model)
+            return onnx_export.session(model)
         except Exception:
             raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
 
@@ -224,7 +224,7 @@ class Bundle:
 
 def found_in(paths: Sequence[str | Path]) -> Iterator[Input]:
     """Pictures, folders and zips of pictures as ``Bundle.stream`` takes them."""
-    return kinds.find("image").found_in(paths)
+    return predictors.find("image").found_in(paths)
 
 
 def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:

@@ -10,12 +10,13 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import __version__, whole
-from tlcore.bundle import adapter, card, kinds, layout, program
-from tlcore.bundle.calibrated import Calibration
+from tlcore import __version__
+from tlcore.bundle import layout, lora_adapter, model_card, predict_program, predictors
+from tlcore.bundle.calibration import Calibration
+from tlcore.core import atomic_files
+from tlcore.core.i18n import LANGUAGES, say
+from tlcore.core.strict_json import plain
 from tlcore.report.html import file_name
-from tlcore.strict_json import plain
-from tlcore.words import LANGUAGES, say
 
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext
@@ -29,14 +30,14 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
     The packed model is the seed that ``report["packed"]`` names. Its ONNX twin is compared with torch on real test
     examples; the figures go into the card and, as ``export``, into the report, which is written again.
     """
-    kind = kinds.find(context.task.bundle)
+    kind = predictors.find(context.task.bundle)
     result = next(one for one in context.arms["transfer"] if one.seed == report["packed"]["seed"])
     with tempfile.TemporaryDirectory(dir=context.folder, prefix=".bundle-") as made:
         folder = Path(made)
         for name in kind.weights:
             if (result.weights / name).exists():
                 shutil.copyfile(result.weights / name, folder / name)
-        if (adapters := adapter.copy(context, result, folder)) is not None:
+        if (adapters := lora_adapter.copy(context, result, folder)) is not None:
             report["adapter"] = adapters
         calibration = Calibration(
             temperature=(report.get("calibration") or {}).get("temperature", 1.0),
@@ -56,19 +57,19 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
                     n=report["export"]["n"],
                 ).model_dump()
             )
-        whole.write(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
+        atomic_files.write(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
             if (page := context.folder / file_name(language)).exists():
                 shutil.copyfile(page, folder / page.name)
         layout.write_json(folder / "report.json", {**plain(report), "bundle": None})
         (folder / "predict.py").write_text(kind.predict_py(), encoding="utf-8")
-        needed = program.requirements(kind.reads, context.source.library if skipped else None)
+        needed = predict_program.requirements(kind.reads, context.source.library if skipped else None)
         (folder / "requirements.txt").write_text(needed)
         hashes = {name: sha256(folder / name) for name in _names(folder)}
-        (folder / "README.md").write_text(card.write(context, report, hashes, needed), encoding="utf-8")
+        (folder / "README.md").write_text(model_card.write(context, report, hashes, needed), encoding="utf-8")
         hashes["README.md"] = sha256(folder / "README.md")
         layout.write_json(folder / "manifest.json", _manifest(context, hashes))
-        with whole.draft(context.folder / "bundle.zip") as draft:
+        with atomic_files.draft(context.folder / "bundle.zip") as draft:
             write_zip(draft, folder)
     return context.folder / "bundle.zip"
 

@@ -25,10 +25,10 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tlcore.data.csv_out import WITHOUT, safe_csv
-from tlcore.data.findings import Finding, SetAside
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.safe_csv import WITHOUT, safe_csv
 
 if TYPE_CHECKING:
     from tlcore.store import Store

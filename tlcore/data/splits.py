@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.spec_parts import Split
 from tlcore.data.dataset import SPLITS
-from tlcore.spec_parts import Split
-from tlcore.words import Sentence, say
 
 
 def stratified(rows: pd.DataFrame, split: Split, several: Sequence[Sequence[str]] | None = None) -> pd.Series:

@@ -20,17 +20,18 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, Field
 
-from tlcore import whole
-from tlcore.data import checks, materials
-from tlcore.data.archives import need_room
-from tlcore.data.corrections import corrected
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import Material, Progress
+from tlcore import modalities
+from tlcore.core import atomic_files
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import say
+from tlcore.core.uploads.archives import need_room
+from tlcore.core.uploads.file_tree import Tree, open_tree
+from tlcore.data.checks import class_labels
+from tlcore.data.label_corrections import corrected
 from tlcore.data.readers import READERS, Reader
 from tlcore.data.readers.text_labels import BETWEEN
-from tlcore.data.trees import Tree, open_tree
-from tlcore.errors import UnusableInput
-from tlcore.words import say
+from tlcore.modalities.contract import Material, Progress
 
 
 class StagedInfo(BaseModel):
@@ -99,7 +100,7 @@ class Staged:
             return {}
         sets = self.rows[column].str.split(BETWEEN if column == "labels" else "\x00", regex=False)
         counts = Counter(label for labels in sets for label in labels if label)
-        to = {other: first for first, *others in checks.look_alikes(counts) for other in others}
+        to = {other: first for first, *others in class_labels.look_alikes(counts) for other in others}
         changed = sets.map(lambda labels: any(label in to for label in labels))
         return {
             name: BETWEEN.join(dict.fromkeys(to.get(label, label) for label in labels))
@@ -130,7 +131,7 @@ def stage(
     shutil.rmtree(folder / "files", ignore_errors=True)
     (folder / "files").mkdir()
     columns = dict(columns or {})
-    material = materials.of(task)
+    material = modalities.of(task)
     suffixes = [suffix for reader in READERS if reader.id in task.formats for suffix in reader.suffixes]
     with open_tree(source, alone=suffixes) as tree:
         need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
@@ -153,8 +154,8 @@ def stage(
         grouped=bool(rows["group"].notna().any()),
     )
     rows.to_parquet(folder / "rows.parquet", index=False)
-    whole.write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
-    whole.write(folder / "staged.json", info.model_dump_json())
+    atomic_files.write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
+    atomic_files.write(folder / "staged.json", info.model_dump_json())
     return Staged(folder, info, task)
 
 
@@ -167,7 +168,7 @@ def _reader(tree: Tree, columns: Mapping[str, str], task: Any) -> Reader:
         if reader.id in task.formats and reader.reads(tree, columns):
             return reader
     wanted = [reader.title for reader in READERS if reader.id in task.formats]
-    raise materials.of(task).none_here(tree.origin, wanted)
+    raise modalities.of(task).none_here(tree.origin, wanted)
 
 
 def _nothing_left(origin: str, aside: list[SetAside], material: Material) -> Finding:

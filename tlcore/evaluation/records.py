@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tlcore.words import Sentence
+from tlcore.core.i18n import Sentence
 
 
 @dataclass(frozen=True)

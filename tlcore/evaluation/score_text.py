@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tlcore.core.i18n import Sentence, number, percent, say, t
 from tlcore.evaluation.records import Metric
-from tlcore.words import Sentence, number, percent, say, t
 
 NOTHING = "–"
 LOWER, HIGHER = say("lower"), say("higher")

@@ -1,11 +1,11 @@
 """What was measured before training, and what it suggests."""
 
-from tlcore.guidance import shift
+from tlcore.guidance import domain_shift
 from tlcore.guidance.advice import Advice, advise, kept_advice
 from tlcore.guidance.evidence import Evidence
-from tlcore.guidance.keeping import kept
-from tlcore.guidance.measuring import about, measure, measure_with
-from tlcore.guidance.race import kept_race
+from tlcore.guidance.evidence_cache import kept
+from tlcore.guidance.measurement import about, measure, measure_with
+from tlcore.guidance.pilot import kept_race
 from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Evidence",
     "about",
     "advise",
+    "domain_shift",
     "kept",
     "kept_advice",
     "kept_race",
@@ -22,5 +23,4 @@ __all__ = [
     "rank",
     "reachable",
     "scores",
-    "shift",
 ]

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field
 
-from tlcore import sources, tasks
-from tlcore.errors import UnusableInput
-from tlcore.guidance import rule
-from tlcore.guidance import shift as shifts
+from tlcore import models as sources
+from tlcore import tasks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.guidance import advice_rule
+from tlcore.guidance import domain_shift as shifts
 from tlcore.guidance.evidence import Evidence
-from tlcore.guidance.keeping import kept
-from tlcore.guidance.measuring import LORA, about, measure
-from tlcore.guidance.race import kept_race
+from tlcore.guidance.evidence_cache import kept
+from tlcore.guidance.measurement import LORA, about, measure
+from tlcore.guidance.pilot import kept_race
 from tlcore.guidance.ranking import kept_ranking
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -73,7 +74,7 @@ def advise(
     ``sources``: rows {"id", "score", "probe"}, best first; ``race``: the result of a pilot race on the same data and
     source, with which the rule's expectation is joined; ``shift``: of a set without labels.
     """
-    here = rule.Situation.of(evidence)
+    here = advice_rule.Situation.of(evidence)
     if here is not None:
         advice = _by_rule(here, evidence, race)
     else:
@@ -117,13 +118,13 @@ def title(strategy: str) -> Sentence:
     return find(strategy).title
 
 
-def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
-    fitted = rule.fitted(here.material)
-    expected = rule.expect(here)
-    strategy, raced = rule.best(expected), _raced(race)
+def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
+    fitted = advice_rule.fitted(here.material)
+    expected = advice_rule.expect(here)
+    strategy, raced = advice_rule.best(expected), _raced(race)
     if raced:
-        expected, strategy = rule.join(expected, raced, fitted)
-    risk = rule.risk(expected, strategy)
+        expected, strategy = advice_rule.join(expected, raced, fitted)
+    risk = advice_rule.risk(expected, strategy)
     low, high = here.probe_interval
     reasons = [
         say(
@@ -143,9 +144,9 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
         "high": _percent(chosen.interval[1]),
         "cells": fitted["cells"],
         "sets": fitted["sets"],
-        "kind": rule.FITTED_ON[here.material],
+        "kind": advice_rule.FITTED_ON[here.material],
     }
-    if strategy == rule.BASE:
+    if strategy == advice_rule.BASE:
         reasons.append(
             say(
                 "Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
@@ -171,7 +172,7 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
                 ],
             )
         )
-        ahead = max(rule.ordered(raced.scores.keys() & expected.keys()), key=lambda name: expected[name].gain)
+        ahead = max(advice_rule.ordered(raced.scores.keys() & expected.keys()), key=lambda name: expected[name].gain)
         if expected[ahead].gain > chosen.gain:
             reasons.append(
                 say(
@@ -216,7 +217,7 @@ def _by_rule(here: rule.Situation, evidence: Evidence, race: Mapping[str, Any] |
     )
 
 
-def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
+def _raced(race: Mapping[str, Any] | None) -> advice_rule.Raced | None:
     """What a race measured of those who were left at its end; None without one, or where it is of another kind, such
     as one that LoRA took part in, of which the rule knows nothing.
     """
@@ -226,7 +227,7 @@ def _raced(race: Mapping[str, Any] | None) -> rule.Raced | None:
         return None
     last = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
     scores = {name: score for name, score in last.items() if name in race["errors"]}
-    return rule.Raced(scores, race["errors"], int(race["n_validation"]), tuple(set(last) - set(scores)))
+    return advice_rule.Raced(scores, race["errors"], int(race["n_validation"]), tuple(set(last) - set(scores)))
 
 
 def _alike(similarity: float, usual: float) -> Sentence:
@@ -273,7 +274,7 @@ def _read(evidence: Evidence) -> list[Sentence]:
     return found
 
 
-def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dict[str, Any] | None:
+def _more_labels(here: advice_rule.Situation, evidence: Evidence, strategy: str) -> dict[str, Any] | None:
     """The fewest examples a class from which another strategy is expected to be best, up to 32 times those there are.
 
     The probe grows with the labels as the learning curve says, where it was drawn; else it is held.
@@ -288,7 +289,7 @@ def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dic
             gain = fit["a"] * (n ** -fit["b"] - (times * n) ** -fit["b"])
             probe = min(1.0, here.probe + max(0.0, gain))
         then = replace(here, per_class=times * here.per_class, probe=probe)
-        best = _spared(rule.best(rule.expect(then)), evidence)
+        best = _spared(advice_rule.best(advice_rule.expect(then)), evidence)
         if best != _spared(strategy, evidence):
             return {"per_class": _round(then.per_class), "strategy": best}
     return None
@@ -296,7 +297,7 @@ def _more_labels(here: rule.Situation, evidence: Evidence, strategy: str) -> dic
 
 def _spared(strategy: str, evidence: Evidence) -> str:
     """The strategy, or LoRA in its place where it would train the whole of a large network (`evidence.among`)."""
-    return LORA if LORA in evidence.strategies and strategy != rule.BASE else strategy
+    return LORA if LORA in evidence.strategies and strategy != advice_rule.BASE else strategy
 
 
 def _large(evidence: Evidence) -> Sentence:
@@ -341,7 +342,7 @@ def _by_counts(evidence: Evidence) -> Advice:
         say("The smallest class has {n} examples to train on; there are {total} in all.", n=n, total=evidence.n_train)
     ]
     if n < FEW:
-        strategy = rule.BASE
+        strategy = advice_rule.BASE
         reasons.append(
             say(
                 "With under {few} a class, training the whole network mostly learns the examples by heart; "
@@ -375,8 +376,8 @@ def _by_amount(evidence: Evidence) -> Advice:
     """For a task without classes: from the number of training examples alone."""
     n, known = evidence.n_train, evidence.strategies
     reasons: list[Sentence] = [say("There are {n} examples to train on.", n=n)]
-    if n < AMOUNT and rule.BASE in known:
-        strategy = rule.BASE
+    if n < AMOUNT and advice_rule.BASE in known:
+        strategy = advice_rule.BASE
         reasons.append(
             say(
                 "With under {few} of them, training the whole network mostly learns them by heart; what is new is "

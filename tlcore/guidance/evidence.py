@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from tlcore.core.i18n import Sentence
+from tlcore.guidance.data_size import Size
 from tlcore.guidance.similarity import Part
-from tlcore.guidance.size import Size
-from tlcore.words import Sentence
 
 VERSION = 4  # of what is measured, and how: a newer one measures anew
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import Cancelled, StudioError
-from tlcore.guidance import keeping
+from tlcore.core.errors import Cancelled, StudioError
+from tlcore.core.i18n import Sentence, say
+from tlcore.guidance import evidence_cache
 from tlcore.guidance.evidence import Evidence
-from tlcore.guidance.measuring import measure_with
-from tlcore.words import Sentence, say
+from tlcore.guidance.measurement import measure_with
 
 if TYPE_CHECKING:
+    from tlcore.core.spec_parts import Options
     from tlcore.data.dataset import Dataset
-    from tlcore.sources.source_model import SourceModel
-    from tlcore.spec_parts import Options
+    from tlcore.models.source_model import SourceModel
     from tlcore.store import Store
     from tlcore.tasks.contract import Task
 
@@ -51,13 +51,13 @@ def reachable(task: Task, store: Store, owner: str, *, download: bool = False) -
     """The sources that serve the task, are in the owner's catalogue, and are bundled or on this machine; with
     ``download`` also those that the hub would give.
     """
-    from tlcore import sources
+    from tlcore import models
 
-    wanted = {sources.Availability.BUNDLED, sources.Availability.HERE}
+    wanted = {models.Availability.BUNDLED, models.Availability.HERE}
     if download:
-        wanted.add(sources.Availability.DOWNLOAD)
-    listed = sources.sources_for(task.reads, store, owner)
-    return [one for one in listed if sources.availability(one, store) in wanted]
+        wanted.add(models.Availability.DOWNLOAD)
+    listed = models.sources_for(task.reads, store, owner)
+    return [one for one in listed if models.availability(one, store) in wanted]
 
 
 def rank(
@@ -73,7 +73,8 @@ def rank(
     A source that cannot be opened or measured is listed with its reason and stops nothing. Pictures are decoded once
     for all sources that see them in the same size; what was measured before is not measured again.
     """
-    from tlcore import machine, sources
+    from tlcore import models
+    from tlcore.core import machine
 
     failed: dict[str, Any] = {}
     for at, ref in enumerate(refs):
@@ -83,9 +84,9 @@ def rank(
             progress((at + (share or 0.0)) / len(refs), sentence, **more)
 
         try:
-            title = sources.find(ref, store).title
+            title = models.find(ref, store).title
             within(0.0, say("Source {n} of {total}: {source}", n=at + 1, total=len(refs), source=title))
-            opened = sources.open_source(ref, store, progress=lambda _share, said, **more: within(0.0, said, **more))
+            opened = models.open_source(ref, store, progress=lambda _share, said, **more: within(0.0, said, **more))
             processor = task.processor(opened.preprocess, options, dataset, machine.found().device)
             measure_with(dataset, task, opened, processor, store.home / "cache", within, thorough=False)
         except Cancelled:
@@ -93,7 +94,7 @@ def rank(
         except Exception as error:
             said = error.sentence if isinstance(error, StudioError) else say("It failed: {problem}", problem=str(error))
             failed[ref] = {"title": title, "sentence": said.model_dump(mode="json")}
-    keeping.save_failed(store, dataset.fingerprint, failed)
+    evidence_cache.save_failed(store, dataset.fingerprint, failed)
     return kept_ranking(store, dataset.fingerprint)
 
 
@@ -104,14 +105,16 @@ def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> li
     Rows: ``id``, ``title``, ``score``, ``probe`` ({"value", "interval"}), ``log_me``, ``h_score``, ``leep``,
     ``similarity``, ``seconds`` and ``problem`` (a Sentence as JSON, or None).
     """
-    from tlcore.sources import uploads
+    from tlcore.models import uploads
 
     def hidden(ref: str) -> bool:
         kind, _, id_ = ref.partition("/")
         return owner is not None and kind == "uploaded" and not uploads.owned(id_, store, owner)
 
     rows = []
-    measured = {ref: evidence for ref, evidence in keeping.kept_all(store, fingerprint).items() if not hidden(ref)}
+    measured = {
+        ref: evidence for ref, evidence in evidence_cache.kept_all(store, fingerprint).items() if not hidden(ref)
+    }
     found = scores(measured)
     for ref, evidence in measured.items():
         told = evidence.transferability or {}
@@ -128,7 +131,7 @@ def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> li
             }
         )
     rows.sort(key=lambda row: (row["score"] is None, -(row["score"] or 0.0), -(row["similarity"] or 0.0), row["id"]))
-    for ref, why in keeping.failed(store, fingerprint).items():
+    for ref, why in evidence_cache.failed(store, fingerprint).items():
         if ref not in measured and not hidden(ref):
             rows.append({"id": ref, "title": why["title"], "score": None, "problem": why["sentence"]})
     return rows

@@ -10,7 +10,7 @@ Three parts, each 0 (as far as pictures made by code) to 1 (as near as the sourc
 The far end is measured through the very same network: pictures that a task makes by code (`Task.far`). The near end of
 the first part is a distance of zero; those of the other two are ratios to the far end in ``calibration.json``, which
 ``benchmarks/guidance/calibrate_similarity.py`` measured on natural photographs and networks that know them. Texts have
-parts of their own (`guidance.reading`).
+parts of their own (`guidance.text_similarity`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.guidance import probe
+from tlcore.guidance import linear_probe
 
 COMPONENTS = 5  # of the mixture, for each class (NLEEP)
 MOST_COMPONENTS = 100
@@ -37,7 +37,7 @@ def estimate(
     ``n_leep``. What the data cannot give is None.
     """
     right = predicted.argmax(axis=1) == labels
-    near = probe.neighbours(features, labels, fold) == labels
+    near = linear_probe.neighbours(features, labels, fold) == labels
     return {
         "n": len(labels),
         "probe": _accuracy(right, units),
@@ -57,7 +57,7 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
     """
     f = features.astype(np.float64)
     n = len(f)
-    left, singular, _ = probe.decompose(f)
+    left, singular, _ = linear_probe.decompose(f)
     sigma = (singular**2)[:, None]
     target = np.eye(int(labels.max()) + 1)[labels][:, np.unique(labels)]
     x2 = (left.T @ target) ** 2
@@ -92,7 +92,7 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
     """
     x = features.astype(np.float64) - features.mean(axis=0)
     n, d = x.shape
-    left, singular, _ = probe.decompose(x)
+    left, singular, _ = linear_probe.decompose(x)
     variance = singular**2 / n
     mean = variance.sum() / d
     squares = (variance**2).sum()
@@ -126,7 +126,7 @@ def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | N
     count = min(COMPONENTS * len(np.unique(labels)), MOST_COMPONENTS, len(labels) // 4)
     if count < 2:
         return None
-    left, singular, _ = probe.decompose(features.astype(np.float64) - features.mean(axis=0))
+    left, singular, _ = linear_probe.decompose(features.astype(np.float64) - features.mean(axis=0))
     keep = int(np.searchsorted(np.cumsum(singular**2) / (singular**2).sum(), ENERGY)) + 1
     x = left[:, :keep] * singular[:keep]
     x /= x[:, 0].std() or 1.0
@@ -141,7 +141,7 @@ def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | N
 
 
 def _accuracy(right: np.ndarray, units: np.ndarray) -> dict[str, Any]:
-    value, interval = probe.share_interval(right, units)
+    value, interval = linear_probe.share_interval(right, units)
     return {"value": value, "interval": interval}
 
 

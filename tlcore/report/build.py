@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import __version__, whole
-from tlcore.data.languages import shares
-from tlcore.report import calibration, classes, domains, explanation, naive, operating, slices, statistics, tasks
-from tlcore.report.pre_training import in_words as once_in_words
+from tlcore import __version__
+from tlcore.core import atomic_files
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.strict_json import plain
+from tlcore.evaluation import calibration, operating_points, per_class, statistics
+from tlcore.modalities.text.languages import shares
+from tlcore.models.source_languages import unspoken
+from tlcore.report import auxiliary_tasks, domains, explanation, slices
+from tlcore.report import baselines as naive
+from tlcore.report.narrative import sentences
+from tlcore.report.pre_training_text import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
-from tlcore.report.scored import on_test
-from tlcore.report.telling import sentences
-from tlcore.report.twin import stood_at, twin_budget
-from tlcore.sources.languages import unspoken
-from tlcore.strict_json import plain
-from tlcore.training.work import arm_in_words
-from tlcore.words import Sentence, say
+from tlcore.report.scratch_baseline import stood_at, twin_budget
+from tlcore.tasks.shared.test_records import on_test
+from tlcore.training.workload import arm_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,13 +123,13 @@ def build(context: RunContext) -> dict[str, Any]:
             "difference": found.to_json(),
             "verdict": found.verdict,
         }
-    if rows := tasks.build(context, records):
+    if rows := auxiliary_tasks.build(context, records):
         report["tasks"] = rows
     if "probability" in records["transfer"][best].columns and target.get("labels"):
         report |= _classes(context, every, transfer[best])
         if twin:
             other = records["twin"][best_seed(twin, headline)]
-            report["confusion_baseline"] = classes.confusion(other, target["labels"])
+            report["confusion_baseline"] = per_class.confusion(other, target["labels"])
     if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
         report["samples"] = task.samples(
             answers, context.dataset, context.processor, context.source, transfer[best].weights
@@ -137,7 +140,7 @@ def build(context: RunContext) -> dict[str, Any]:
         report |= task.by_label(records["transfer"][best], decided)
         if rows := decided.get("thresholds"):
             half = task.evaluate(transfer[best].outputs("test"), every["test"], target)
-            report["thresholds"] = operating.beside_half(
+            report["thresholds"] = operating_points.beside_half(
                 task, rows, records["transfer"][best], half, len(every["validation"]), target
             )
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
@@ -147,7 +150,7 @@ def build(context: RunContext) -> dict[str, Any]:
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
     report = plain(report)
     _illustrate(context, report, transfer[best])
-    whole.write(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
+    atomic_files.write(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
     _tell_in_html(context, report, points)
     return report
 
@@ -177,11 +180,11 @@ def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult
     validation = task.evaluate(of_validation, examples["validation"], target)
     write_predictions(context.folder / "predictions.csv", records, labels, context.dataset)
     return {
-        **classes.describe(records, labels),
-        "worst": classes.worst(records, labels, context.dataset, WORST),
+        **per_class.describe(records, labels),
+        "worst": per_class.worst(records, labels, context.dataset, WORST),
         "calibration": calibrated,
         "slices": slices.build(context, packed, records),
-        "operating": operating.build(
+        "operating": operating_points.build(
             labels, *((one.columns["probability"], one.columns["truth"]) for one in (validation, records))
         ),
     }
@@ -335,9 +338,9 @@ def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) 
 
 
 def _tell_in_html(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> None:
+    from tlcore.core.i18n import LANGUAGES
     from tlcore.report import html
-    from tlcore.words import LANGUAGES
 
     for language in LANGUAGES:
         page = html.render(report, points, language, plan=context.plan, figures=context.folder / "figures")
-        whole.write(context.folder / html.file_name(language), page)
+        atomic_files.write(context.folder / html.file_name(language), page)

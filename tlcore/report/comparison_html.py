@@ -6,9 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tlcore.core.i18n import number, read, t
 from tlcore.evaluation import score_text
-from tlcore.report import units
-from tlcore.words import number, read, t
+from tlcore.report import score_units
 
 PARTS = 10  # parts of the test set that are listed
 
@@ -60,7 +60,7 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
     entries = report.get("naive")
     if not entries:
         return []
-    rows, share = [], units.share(report)
+    rows, share = [], score_units.share(report)
     for one in entries:
         if one["value"] is None:
             rows.append([read(one["title"]), read(one["reason"]), "–", "–"])
@@ -108,7 +108,7 @@ def _calibration(report: dict[str, Any]) -> list[Markup]:
 
 
 def _slices(report: dict[str, Any]) -> list[Markup]:
-    share = units.share(report)
+    share = score_units.share(report)
     rows = [
         [
             read(one["name"]),

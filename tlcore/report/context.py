@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
-    from tlcore.sources.opening import OpenSource
+    from tlcore.models.loading import OpenSource
     from tlcore.spec import Spec
     from tlcore.store import Store
     from tlcore.tasks.contract import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlcore.words import Sentence, say
+from tlcore.core.i18n import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore import machine
-from tlcore.tasks.scoring import in_batches
+from tlcore.core import machine
+from tlcore.core.i18n import Sentence, say
+from tlcore.tasks.shared.inference import in_batches
 from tlcore.training.features import forward
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext
@@ -28,10 +28,10 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
     sets = context.plan.get("sets", {})
     if "tested_on" not in context.plan or "unlabelled" not in sets:
         return None
-    from tlcore.data import further
+    from tlcore.data import auxiliary
 
     task, size, device = context.task, context.processor["size"], machine.found().device
-    other = further.named(context.plan, context.store)["unlabelled"]
+    other = auxiliary.named(context.plan, context.store)["unlabelled"]
     cache = context.store.home / "cache" / "pictures"
     domains = {
         "source": examples["train"],

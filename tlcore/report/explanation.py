@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import guidance
+from tlcore.core.i18n import Sentence, say
 from tlcore.evaluation import score_text
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd

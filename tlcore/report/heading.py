@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.words import Sentence, say
+from tlcore.core.i18n import Sentence, say
 
 WORDS = {
     "transfer-helps": say("Transfer helps"),

@@ -10,13 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import words
+from tlcore.core import i18n
+from tlcore.core.i18n import number, percent, read, t
 from tlcore.evaluation import score_text
-from tlcore.report import comparison_html, label_savings_html, pre_training, svg, units
+from tlcore.report import comparison_html, label_savings_html, pre_training_text, score_units, svg
 from tlcore.report.curves import series
 from tlcore.report.heading import heading
-from tlcore.tasks import word_weights
-from tlcore.words import number, percent, read, t
+from tlcore.tasks.shared import word_attributions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,24 +64,24 @@ def render(
             s=_strings(report),
             language=language.replace("_", "-"),
             drawings=_drawings(report, points),
-            shares=units.shares(report),
-            share=units.share(report),
+            shares=score_units.shares(report),
+            share=score_units.share(report),
             plan=json.dumps(plan, indent=1, ensure_ascii=False) if plan else None,
             errors=[
                 {
                     **error,
                     "text": error.get("text"),
-                    "words": word_weights.marked(error.get("words") or []),
+                    "words": word_attributions.marked(error.get("words") or []),
                     "shown": _inline(figures, error["picture"]),
                     "why": _inline(figures, error["gradcam"]),
                     "sure": error.get("score", error.get("confidence")),
                 }
                 for error in report.get("worst", [])
             ],
-            made=words.moment(datetime.fromisoformat(report["created"])),
+            made=i18n.moment(datetime.fromisoformat(report["created"])),
             matrices=_matrices(report),
             comparison=comparison_html.section(report),
-            savings=label_savings_html.section(report, share=units.share(report)),
+            savings=label_savings_html.section(report, share=score_units.share(report)),
             metrics=_metrics(report),
             strategy=_strategy(report["strategy"]),
         )
@@ -90,18 +90,18 @@ def render(
 @contextmanager
 def _in_language(language: str) -> Iterator[None]:
     """The whole process speaks that language meanwhile: for the worker and the command line, which serve one person."""
-    before = words._language
-    words.follow(lambda: language)
+    before = i18n._language
+    i18n.follow(lambda: language)
     try:
         yield
     finally:
-        words.follow(before)
+        i18n.follow(before)
 
 
 def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, Any]]:
     names = {"transfer": t("transfer"), "baseline": t("from scratch")}
     titles = _metrics(report)
-    metric, shares = report["metric"], units.shares(report)
+    metric, shares = report["metric"], score_units.shares(report)
     told: list[dict[str, Any]] = []
     # Shares stand on one axis; any other metric has its own.
     for these in ([m for m in shares if shares[m]], *([m] for m in shares if not shares[m])):
@@ -122,8 +122,10 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
             drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
             if drawn and not (column == "train_loss" and against == "seconds"):
                 told.append({"kind": "curve", "title": title, "svg": drawn})
-    if drawn := svg.lines(pre_training.series(points), title=t(pre_training.TITLE), x_title=t("epoch"), share=False):
-        told.append({"kind": "curve", "title": t(pre_training.TITLE), "svg": drawn})
+    if drawn := svg.lines(
+        pre_training_text.series(points), title=t(pre_training_text.TITLE), x_title=t("epoch"), share=False
+    ):
+        told.append({"kind": "curve", "title": t(pre_training_text.TITLE), "svg": drawn})
     if found := report.get("domains"):
         for name, title in (("before", t("Before: the source model")), ("after", t("After: this model"))):
             drawn = svg.scatter(found[name], (found["source"], found["target"]), title=title)
@@ -194,7 +196,7 @@ def _strings(report: dict[str, Any]) -> dict[str, str]:
         "transfer": t("Transfer"),
         "twin": t("From scratch"),
         "plainer": t("Plainer training"),
-        "difference": units.difference(report),
+        "difference": score_units.difference(report),
         "in_bundle": t("Model in the bundle"),
         "n": t("{n} test examples, {seeds} seeds; intervals of 95 %", n=report["n_test"], seeds=report["seeds"]),
         "curves": t("Learning curves"),

@@ -7,10 +7,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tlcore.core.i18n import number, percent, read, t
+from tlcore.evaluation.label_savings import about
 from tlcore.report import svg
 from tlcore.report.curves import ARMS
-from tlcore.report.label_savings import about
-from tlcore.words import number, percent, read, t
 
 LEFT, RIGHT, TOP, BOTTOM, WIDE, HIGH = 58, 12, 28, 40, 620, 320
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore import whole
-from tlcore.data.csv_out import cell
-from tlcore.report.classes import excerpt
+from tlcore.core import atomic_files
+from tlcore.core.safe_csv import cell
+from tlcore.evaluation.per_class import excerpt
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -34,7 +34,7 @@ def share(value: float) -> str:
 def write_answers(path: Path, answers: Sequence[dict[str, Any]]) -> None:
     """Each test example of a task without classes: ``input, text, truth, prediction, score``."""
     rows = ([one["id"], one.get("text", ""), one["truth"], one["prediction"], share(one["score"])] for one in answers)
-    whole.write(path, table(["input", "text", "truth", "prediction", "score"], rows))
+    atomic_files.write(path, table(["input", "text", "truth", "prediction", "score"], rows))
 
 
 def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
@@ -54,4 +54,4 @@ def write_predictions(path: Path, records: Records, labels: Sequence[str], datas
         [name, truth[i], labels[guess], share(probability[i, guess]), *map(share, probability[i])]
         for i, (name, guess) in enumerate(zip(records.ids, records.columns["prediction"], strict=True))
     )
-    whole.write(path, table(["input", "truth", "prediction", "confidence", *labels], rows))
+    atomic_files.write(path, table(["input", "truth", "prediction", "confidence", *labels], rows))

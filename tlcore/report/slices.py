@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.data.languages import NAMES
-from tlcore.report import statistics
-from tlcore.report.classes import payload
-from tlcore.report.multiple import holm
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation import statistics
+from tlcore.evaluation.per_class import payload
+from tlcore.modalities.text.languages import NAMES
+from tlcore.report.several_runs import holm
 from tlcore.training.features import cache_key
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     import pandas as pd

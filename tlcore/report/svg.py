@@ -7,9 +7,9 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup, escape
 
+from tlcore.core.i18n import number, percent, t
 from tlcore.evaluation import score_text
 from tlcore.report.curves import ARMS, Series
-from tlcore.words import number, percent, t
 
 WIDE, HIGH = 620, 280
 LEFT, RIGHT, TOP, BOTTOM = 58, 12, 28, 40

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from tlcore.store import leftovers
+from tlcore.store import garbage_collection
 from tlcore.store.tables import INTERRUPTED, QUEUED, TERMINAL, Job, Project
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Projects:
             )
             if project := session.get(Project, project_id):
                 session.delete(project)
-        leftovers.remove_orphans(self._store)
+        garbage_collection.remove_orphans(self._store)
 
     def _change(self, project_id: str, **values: Any) -> None:
         with self._store.transaction() as session:

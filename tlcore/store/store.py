@@ -11,12 +11,12 @@ from filelock import FileLock
 from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.orm import Session, sessionmaker
 
+from tlcore.core.strict_json import to_json
 from tlcore.store.datasets import Datasets
 from tlcore.store.jobs import Jobs
 from tlcore.store.models import Models
 from tlcore.store.projects import Projects
 from tlcore.store.runs import Runs
-from tlcore.strict_json import to_json
 
 LOCAL_OWNER = "local"
 MIGRATIONS = Path(__file__).with_name("migrations")

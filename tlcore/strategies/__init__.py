@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tlcore.registry import by_id, pick
+from tlcore.core.registry import by_id, pick
 from tlcore.strategies.contract import Strategy
 from tlcore.strategies.contrastive_then_head import ContrastiveThenHead
 from tlcore.strategies.domain_adaptation import DomainAdaptation
@@ -18,7 +18,7 @@ from tlcore.strategies.pre_training_then_fine_tuning import PreTrainingThenFineT
 from tlcore.strategies.scratch import Scratch
 
 if TYPE_CHECKING:
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 STRATEGIES: tuple[Strategy, ...] = (

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tlcore.core.i18n import Sentence, say
 from tlcore.strategies.options import Option
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.sources.source_model import SourceModel
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
+    from tlcore.models.source_model import SourceModel
     from tlcore.tasks.contract import Task
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import Sentence, say
 from tlcore.strategies.contract import Plainer, PlanContext, train_phase
 from tlcore.strategies.options import Option
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 METHODS = (

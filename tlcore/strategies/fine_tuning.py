@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import say
 from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
 from tlcore.strategies.options import Option
-from tlcore.words import say
 
 if TYPE_CHECKING:
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 

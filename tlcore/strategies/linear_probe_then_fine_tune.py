@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import Sentence, say
 from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, nothing_new, train_phase
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 

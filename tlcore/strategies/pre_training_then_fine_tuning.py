@@ -5,17 +5,17 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import UnusableInput
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
 from tlcore.strategies.contract import NO_SETS, Plainer, PlanContext, nothing_new, once, train_phase
 from tlcore.strategies.feature_extraction import FeatureExtraction
 from tlcore.strategies.fine_tuning import FineTuning
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
 from tlcore.strategies.options import Option
 from tlcore.training import hooks
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
-    from tlcore.spec_parts import Data
+    from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
 SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives that need no labels

@@ -1,17 +1,17 @@
 """What is learned. A new task is one file here and one line in TASKS."""
 
-from tlcore.registry import by_id, pick
-from tlcore.sources.source_model import SourceModel
+from tlcore.core.registry import by_id, pick
+from tlcore.models.source_model import SourceModel
 from tlcore.tasks.contract import Task
-from tlcore.tasks.image_classification import ImageClassification
-from tlcore.tasks.multi_label_text_classification import MultiLabelTextClassification
-from tlcore.tasks.question_answering import QuestionAnswering
-from tlcore.tasks.sentiment_analysis import SentimentAnalysis
-from tlcore.tasks.summarization import Summarization
-from tlcore.tasks.text_classification import TextClassification
-from tlcore.tasks.text_generation import TextGeneration
-from tlcore.tasks.token_classification import TokenClassification
-from tlcore.tasks.translation import Translation
+from tlcore.tasks.image_classification.task import ImageClassification
+from tlcore.tasks.multi_label_text_classification.task import MultiLabelTextClassification
+from tlcore.tasks.question_answering.task import QuestionAnswering
+from tlcore.tasks.sentiment_analysis.task import SentimentAnalysis
+from tlcore.tasks.summarization.task import Summarization
+from tlcore.tasks.text_classification.task import TextClassification
+from tlcore.tasks.text_generation.task import TextGeneration
+from tlcore.tasks.token_classification.task import TokenClassification
+from tlcore.tasks.translation.task import Translation
 
 TASKS: tuple[Task, ...] = (
     ImageClassification(),

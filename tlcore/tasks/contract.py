@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from tlcore.core.i18n import Sentence
 from tlcore.evaluation.records import Metric, Naive, Records
-from tlcore.words import Sentence
 
 if TYPE_CHECKING:
     import torch
 
+    from tlcore.core.findings import Finding
+    from tlcore.core.spec_parts import Options, Split
     from tlcore.data.dataset import Dataset
-    from tlcore.data.findings import Finding
-    from tlcore.sources.opening import OpenSource
-    from tlcore.sources.opening.part import Part
-    from tlcore.sources.source_model import SourceModel
-    from tlcore.spec_parts import Options, Split
+    from tlcore.models.layer_groups import Part
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
 
 
 class Task(Protocol):
@@ -29,9 +29,9 @@ class Task(Protocol):
     title: Sentence
     what: Sentence
     icon: str
-    material: str  # what its examples are made of: an id of tlcore/data/materials
+    material: str  # what its examples are made of: an id of tlcore/modalities
     reads: tuple[str, ...]  # the kinds of source model that serve it (`SourceModel.modality`), the usual one first
-    bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/kinds
+    bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/predictors
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
     roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
     labelled: bool  # each example has one of some labels: counts and balance mean something

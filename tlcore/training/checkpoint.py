@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tlcore import whole
+from tlcore.core import atomic_files
 
 
 class Checkpoint:
@@ -28,7 +28,7 @@ class Checkpoint:
         import torch
 
         begun = time.monotonic()
-        with whole.draft(self.path) as draft, draft.open("wb") as file:
+        with atomic_files.draft(self.path) as draft, draft.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())

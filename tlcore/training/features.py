@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from tlcore import whole
+from tlcore.core import atomic_files
+from tlcore.core.i18n import say
 from tlcore.tasks.contract import Task
-from tlcore.tasks.scoring import arranged, in_batches
-from tlcore.words import say
+from tlcore.tasks.shared.inference import arranged, in_batches
 
 MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
 BLOCKS = 16  # the parts they are kept in, so that their spread is known
@@ -208,5 +208,5 @@ def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
 
 
 def _write(path: Path, **arrays: Any) -> None:
-    with whole.draft(path) as draft, draft.open("wb") as file:
+    with atomic_files.draft(path) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tlcore import machine, whole
-from tlcore.errors import RunFailed
-from tlcore.tasks import scoring
-from tlcore.training import features, loop, once, pack
+from tlcore.core import atomic_files as whole
+from tlcore.core import machine
+from tlcore.core.errors import RunFailed
+from tlcore.core.i18n import Sentence, say
+from tlcore.tasks.shared import inference
+from tlcore.training import features, loop, pack, shared_phases
 from tlcore.training.checkpoint import Checkpoint
-from tlcore.training.fitting import Fitting
+from tlcore.training.context import Fitting
 from tlcore.training.phase import Trained, Training
 from tlcore.training.result import ArmResult
-from tlcore.training.work import arm_in_words, epochs_of, work_of
-from tlcore.words import Sentence, say
+from tlcore.training.workload import arm_in_words, epochs_of, work_of
 
 if TYPE_CHECKING:
     pass
@@ -71,7 +72,7 @@ def trial(
         loss = min(one["loss"] for one in arm.solved["tried"] if one["strength"] == arm.solved["strength"])
         return pack.on_features(model, arm.kept["validation"], told.machine.device), loss, arm.solve_seconds
     examples, device = told.examples["validation"], told.machine.device
-    out = arm._within_memory(lambda: scoring.outputs(told.task, model, examples, arm._evaluation_batch(), device))
+    out = arm._within_memory(lambda: inference.outputs(told.task, model, examples, arm._evaluation_batch(), device))
     return out, -done.score[1], done.seconds + arm.solve_seconds
 
 
@@ -187,7 +188,7 @@ class _Arm:
         """Begin with what a phase leaves that all trainings of the arm share."""
         told = self.told
         folder = (told.before or told.folder) / "arms" / self.name
-        self.shared = once.begin_with(told, self.name, folder, model, number, phase, self.accumulation)
+        self.shared = shared_phases.begin_with(told, self.name, folder, model, number, phase, self.accumulation)
 
     def _frozen(self, number: int) -> None:
         """The features that the arm begins with, before its phase of that number."""
@@ -312,8 +313,8 @@ class _Arm:
         for split in ("validation", "test"):
             np.save(folder / f"outputs-{split}.npy", out[split])
         scores = {
-            split: scoring.metrics(
-                told.task, out[split], scoring.judged(told.task, told.examples[split], split), told.target
+            split: inference.metrics(
+                told.task, out[split], inference.judged(told.task, told.examples[split], split), told.target
             )
             for split in ("train", "validation")
         }

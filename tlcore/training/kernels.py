@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tlcore.machine import Machine
+    from tlcore.core.machine import Machine
 
 LONGEST = 256  # tokens; of longer texts the matrices of all layers, which are kept for the way back, need much memory
 

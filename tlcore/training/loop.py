@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.sources.opening.part import Part
-from tlcore.tasks.scoring import alike, order
+from tlcore.models.layer_groups import Part
+from tlcore.tasks.shared.inference import alike, order
 from tlcore.training import kernels
 from tlcore.training.hooks import At, Running, running
 from tlcore.training.phase import Trained, Training

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks import scoring
 from tlcore.tasks.contract import Task
+from tlcore.tasks.shared import inference
 
 if TYPE_CHECKING:
-    from tlcore.sources.opening import OpenSource
+    from tlcore.models.loading import OpenSource
 
 TOLERANCE = 1e-4  # relative to the largest output
 
@@ -40,23 +40,23 @@ def pack_and_score(
     import torch
 
     validation = examples["validation"]
-    task.settle(model, validation, lambda: scoring.outputs(task, model, validation, batch_size, device))
+    task.settle(model, validation, lambda: inference.outputs(task, model, validation, batch_size, device))
     weights = folder / "weights"
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()
     model.save(weights, labels, task.saved(processor))
     reloaded = task.load(weights, source.source, processor["size"]).to(device, memory_format=torch.channels_last).eval()
     model.to(device, memory_format=torch.channels_last)
-    few = scoring.First(examples["validation"], batch_size)
+    few = inference.First(examples["validation"], batch_size)
     if kept is None:
         out = {
-            split: scoring.outputs(task, reloaded, scoring.judged(task, these, split), batch_size, device)
+            split: inference.outputs(task, reloaded, inference.judged(task, these, split), batch_size, device)
             for split, these in examples.items()
         }
-        reference, compared = scoring.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
+        reference, compared = inference.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]
     else:
         out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}
-        reference, compared = scoring.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
+        reference, compared = inference.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
     return out, apart(reference, compared)
 
 

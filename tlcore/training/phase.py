@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tlcore.evaluation.records import Metric
-from tlcore.tasks import scoring
 from tlcore.tasks.contract import Task
+from tlcore.tasks.shared import inference
 from tlcore.training.checkpoint import Checkpoint
 
 
@@ -33,16 +33,16 @@ class Training:
     minutes: float | None = None
     streams: Mapping[str, Any] = field(default_factory=dict)  # further examples, for the phase or its hooks, by name
     sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets that the streams are of
-    sides: Mapping[str, Any] = field(default_factory=dict)  # further tasks, for hooks (`training.sides.Side`)
+    sides: Mapping[str, Any] = field(default_factory=dict)  # further tasks, for hooks (`training.auxiliary_tasks.Side`)
     keep: bool = False  # the state at the end stays in the checkpoint, for the phases that come after
     on_step: Callable[[int], None] = lambda n: None
     on_epoch: Callable[..., None] = lambda **values: None
 
     def validated(self, model: Any, device: str) -> dict[str, float]:
         """The task's metrics and the mean loss on as many validation examples as the task judges after an epoch."""
-        examples = scoring.judged(self.task, self.examples["validation"], "validation")
+        examples = inference.judged(self.task, self.examples["validation"], "validation")
         size = max(1, self.batch_size // self.accumulation)
-        return scoring.score(self.task, model, examples, self.target, size, device)
+        return inference.score(self.task, model, examples, self.target, size, device)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tlcore import whole
-from tlcore.words import Sentence
+from tlcore.core import atomic_files
+from tlcore.core.i18n import Sentence
 
 
 @dataclass
@@ -48,7 +48,9 @@ class ArmResult:
     def save(self) -> None:
         plain: dict[str, Any] = {k: v for k, v in self.__dict__.items() if k != "folder"}
         plain["notes"] = [note.model_dump() for note in self.notes]
-        whole.write(self.folder / "result.json", json.dumps(plain, indent=1))  # it says that this training is done
+        atomic_files.write(
+            self.folder / "result.json", json.dumps(plain, indent=1)
+        )  # it says that this training is done
 
     @classmethod
     def load(cls, folder: Path) -> ArmResult:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.core.i18n import number, read, t
 from tlcore.ui import charts
+from tlcore.ui.formatting import duration, interval, plain, score, sentence
 from tlcore.ui.state import change_draft, owner, source_of, store
-from tlcore.ui.text import duration, interval, plain, score, sentence
-from tlcore.words import number, read, t
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -90,28 +90,28 @@ def _seconds(project: Project, dataset: Dataset, strategy: str) -> float | None:
     """A rough guess for the whole run; None where the draft is not a Spec yet."""
     import os
 
-    from tlcore import flow, sources
-    from tlcore.errors import StudioError
-    from tlcore.training.work import guess_seconds
+    from tlcore import flow, models
+    from tlcore.core.errors import StudioError
+    from tlcore.training.workload import guess_seconds
     from tlcore.ui.state import draft_spec
 
     try:
         spec = draft_spec(project).with_strategy(strategy)
-        plan = flow.preview(spec, dataset, sources.find(spec.source, store()))
+        plan = flow.preview(spec, dataset, models.find(spec.source, store()))
     except StudioError:
         return None
     return guess_seconds(plan, os.cpu_count() or 1)
 
 
 def _map(evidence: Evidence) -> None:
-    from tlcore.guidance import rule
+    from tlcore.guidance import advice_rule
 
-    here = rule.Situation.of(evidence)
+    here = advice_rule.Situation.of(evidence)
     if here is None:
         return
     title = t("The advised strategy by examples a class and similarity")
     charts.show(_drawn(here, evidence, title), "advice-map-picture", title)
-    fitted = rule.fitted(here.material)
+    fitted = advice_rule.fitted(here.material)
     st.caption(
         t(
             "The colours show what the rule advises where a linear head does as well as on your data. The small marks "
@@ -120,7 +120,7 @@ def _map(evidence: Evidence) -> None:
             "The diamond is your project, with the 95 % interval of its similarity.",
             cells=fitted["cells"],
             sets=fitted["sets"],
-            kind=read(rule.FITTED_ON[here.material]),
+            kind=read(advice_rule.FITTED_ON[here.material]),
         )
     )
 
@@ -128,11 +128,11 @@ def _map(evidence: Evidence) -> None:
 def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
     import plotly.graph_objects as go
 
-    from tlcore.guidance import rule
+    from tlcore.guidance import advice_rule
 
     names = list(COLOURS)
     alike = [step / (MAP_STEPS - 1) for step in range(MAP_STEPS)]
-    advised = rule.regions(here, MAP_SIZES, alike)
+    advised = advice_rule.regions(here, MAP_SIZES, alike)
     last = len(names) - 1
     shades = [[(i + end) / len(names), colour] for i, colour in enumerate(COLOURS.values()) for end in (0, 1)]
     figure = go.Figure(
@@ -149,7 +149,7 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    points = rule.fitted(here.material)["points"]
+    points = advice_rule.fitted(here.material)["points"]
     for name in names:
         for twin in (False, True):
             these = [p for p in points if p["best"] == name and p["scratch_better"] == twin]
@@ -202,6 +202,6 @@ def _title(strategy: str) -> str:
 
 
 def _source_title(ref: str) -> str:
-    from tlcore import sources
+    from tlcore import models
 
-    return sources.find(ref, store()).title
+    return models.find(ref, store()).title

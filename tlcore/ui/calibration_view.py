@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from tlcore.core.i18n import number, t
 from tlcore.ui import charts
-from tlcore.ui.text import plain, sentence
-from tlcore.words import number, t
+from tlcore.ui.formatting import plain, sentence
 
 
 def show(report: dict[str, Any]) -> None:

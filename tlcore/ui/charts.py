@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.words import Sentence, language, number, say, t
+from tlcore.core.i18n import Sentence, language, number, say, t
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore import tasks
-from tlcore.errors import StudioError
-from tlcore.ui import charts, corrections, texts
+from tlcore.core.errors import StudioError
+from tlcore.core.i18n import number, read, t
+from tlcore.ui import charts, label_corrections, text_view
+from tlcore.ui.formatting import plain, sentence, short
 from tlcore.ui.links import learn_link
-from tlcore.ui.picking import class_picker, pager
-from tlcore.ui.pictures import gallery
+from tlcore.ui.paging import class_picker, pager
 from tlcore.ui.state import change_draft, owner, source_of, store
-from tlcore.ui.text import plain, sentence, short
-from tlcore.words import number, read, t
+from tlcore.ui.thumbnails import gallery
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tlcore.core.findings import Finding, SetAside
     from tlcore.data.dataset import Dataset
-    from tlcore.data.findings import Finding, SetAside
     from tlcore.store.tables import Project
 
 LEVELS = {
@@ -81,12 +81,12 @@ def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
         st.caption(t("There is nothing to show."))
         return
     if labels == [""]:
-        texts.table(rows, key=f"{key}-look")
+        text_view.table(rows, key=f"{key}-look")
         return
     label = class_picker(labels, key)
     chosen = rows[rows["label"] == label]
     if "file" not in rows:
-        texts.table(chosen, key=f"{key}-look-{label}")
+        text_view.table(chosen, key=f"{key}-look-{label}")
         return
     page = pager(len(chosen), A_PAGE, f"{key}-look-{label}")
     part = chosen.iloc[page * A_PAGE : (page + 1) * A_PAGE]
@@ -142,7 +142,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
     st.markdown(sentence(info.split_said))
     st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))
-    texts.language_warning(source_of(project.draft), dataset.rows)
+    text_view.language_warning(source_of(project.draft), dataset.rows)
     with st.container(horizontal=True):
         st.download_button(
             t("The split as CSV"),
@@ -166,7 +166,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
         format_func={
             "look": examples_title(dataset.rows),
             "counts": t("Counts"),
-            "correct": corrections.title(info.task),
+            "correct": label_corrections.title(info.task),
         }.__getitem__,
     )
     if view == "look":
@@ -182,11 +182,11 @@ def confirmed(project: Project, dataset: Dataset) -> None:
 
 def _relabel(project: Project, dataset: Dataset) -> None:
     """Corrections of a confirmed dataset make a new one; the old one and its runs stay as they are."""
-    from tlcore.data.confirming import relabel
+    from tlcore.data.confirm import relabel
 
     kept = dict(project.draft.get("corrections") or {})
     key = f"dataset-{dataset.fingerprint}"
-    changed = corrections.edit(dataset.info.task, dataset.rows, dataset.file, kept, key=key)
+    changed = label_corrections.edit(dataset.info.task, dataset.rows, dataset.file, kept, key=key)
     if changed != kept:
         change_draft(project, corrections=changed or None)
     if st.button(

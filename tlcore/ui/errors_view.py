@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
-from tlcore.errors import UnusableInput
-from tlcore.ui import jobview, texts, words_view
-from tlcore.ui.pictures import gallery, thumbnail
+from tlcore.ui import job_view, text_view, word_attributions_view
+from tlcore.ui.formatting import plain, score, sentence, short
 from tlcore.ui.state import owner, store
-from tlcore.ui.text import plain, score, sentence, short
-from tlcore.words import t
+from tlcore.ui.thumbnails import gallery, thumbnail
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Run
@@ -28,7 +28,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
         st.caption(t("The packed model made no error on the test set."))
         return
     if "text" in worst[0]:
-        left = texts.errors(worst, key=f"errors-{run.id}")
+        left = text_view.errors(worst, key=f"errors-{run.id}")
         if left and report.get("confusion"):
             _words(run, left)
         return
@@ -62,7 +62,7 @@ def _words(run: Run, errors: list[dict[str, Any]]) -> None:
     )
     error = errors[chosen]
     if "words" in error:
-        words_view.show(error["words"], str(error["prediction"]))
+        word_attributions_view.show(error["words"], str(error["prediction"]))
         return
     try:
         rows = Dataset.open(store(), str(run.dataset)).rows
@@ -72,7 +72,7 @@ def _words(run: Run, errors: list[dict[str, Any]]) -> None:
     text = rows.loc[rows["id"] == error["id"], "text"]
     if len(text):
         given = {"run": run.id, "text": text.iloc[0], "label": error["prediction"]}
-        words_view.on_demand(given, f"{run.id}-{error['id']}")
+        word_attributions_view.on_demand(given, f"{run.id}-{error['id']}")
 
 
 def _closer(run: Run, error: dict[str, Any], path: Path) -> None:
@@ -122,7 +122,7 @@ def _explain(run: Run, error: dict[str, Any]) -> None:
             st.session_state[key] = store().jobs.submit("explain", owner(), given, project_id=run.project_id).id
             st.rerun()
         return
-    if job := jobview.outcome(job_id):
+    if job := job_view.outcome(job_id):
         _explained(job)
 
 

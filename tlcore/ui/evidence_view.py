@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.core.i18n import Sentence, number, percent, say, t
 from tlcore.guidance.similarity import OF_TEXTS
 from tlcore.tasks import find as find_task
-from tlcore.ui import charts, jobview, ranking_view, texts
+from tlcore.ui import charts, job_view, ranking_view, text_view
 from tlcore.ui.advice_view import unlabelled
+from tlcore.ui.formatting import duration, interval, plain, score, sentence, short
 from tlcore.ui.links import page_link
-from tlcore.ui.pictures import data_url
 from tlcore.ui.state import owner, source_of, store
-from tlcore.ui.text import duration, interval, plain, score, sentence, short
-from tlcore.words import Sentence, number, percent, say, t
+from tlcore.ui.thumbnails import data_url
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.guidance import Evidence
+    from tlcore.guidance.data_size import LabelNoise, LearningCurve, Size
     from tlcore.guidance.similarity import Part
-    from tlcore.guidance.size import LabelNoise, LearningCurve, Size
     from tlcore.store.tables import Job, Project
 
 SHOWN = 12  # doubtful labels with their pictures
@@ -83,12 +83,12 @@ def show(project: Project, dataset: Dataset) -> None:
     shift = None
     if other := unlabelled(project):
         asked["unlabelled"] = other
-        shift = guidance.shift.kept(store(), dataset.fingerprint, other, source)
+        shift = guidance.domain_shift.kept(store(), dataset.fingerprint, other, source)
     st.subheader(t("Measured on your data"), anchor=False)
     job = store().jobs.newest("measure", asked, owner())
     evidence = guidance.kept(store(), dataset.fingerprint, source)
-    if job is not None and jobview.live(job):
-        jobview.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))
+    if job is not None and job_view.live(job):
+        job_view.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))
     elif evidence is None or not evidence.thorough:
         _offer(project, asked, job, partly=evidence is not None)
     elif other and shift is None:
@@ -99,7 +99,7 @@ def show(project: Project, dataset: Dataset) -> None:
 
 
 def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: bool) -> None:
-    jobview.ended_badly(job)
+    job_view.ended_badly(job)
     if partly:
         st.caption(t("Only what the ranking needs was measured so far: no learning curve, no doubtful labels."))
     else:
@@ -116,16 +116,16 @@ def _offer(project: Project, asked: dict[str, Any], job: Job | None, *, partly: 
             )
         )
     if st.button(t("Measure on your data"), type="primary", icon=":material/straighten:", key="measure-go"):
-        jobview.submit(project, "measure", asked)
+        job_view.submit(project, "measure", asked)
 
 
 def _offer_to_compare(project: Project, asked: dict[str, Any], job: Job | None) -> None:
-    jobview.ended_badly(job)
+    job_view.ended_badly(job)
     st.markdown(
         t("The examples without labels were not looked at yet. The source model can say how far they are from yours.")
     )
     if st.button(t("Compare them with your data"), type="primary", icon=":material/compare:", key="compare-go"):
-        jobview.submit(project, "measure", asked)
+        job_view.submit(project, "measure", asked)
 
 
 def _measured(evidence: Evidence, dataset: Dataset) -> None:
@@ -348,7 +348,7 @@ def _noise(noise: LabelNoise, dataset: Dataset, probe: dict[str, Any] | None) ->
         table.insert(0, "picture", [data_url(dataset.file(one.file)) for one in some])
     else:
         words = dataset.rows.set_index("id")["text"]
-        table.insert(0, "text", [texts.short(words[one.id]) for one in some])
+        table.insert(0, "text", [text_view.short(words[one.id]) for one in some])
     st.dataframe(
         table,
         hide_index=True,

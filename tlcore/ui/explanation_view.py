@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.core.i18n import say, t
+from tlcore.ui.formatting import sentence
 from tlcore.ui.state import change_draft, go
-from tlcore.ui.text import sentence
-from tlcore.words import say, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Project

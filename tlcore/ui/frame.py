@@ -8,9 +8,9 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from tlcore.core.i18n import LANGUAGES, follow, match, t
+from tlcore.ui.formatting import distinct, plain
 from tlcore.ui.state import open_project, owner, session, signed_in, store
-from tlcore.ui.text import distinct, plain
-from tlcore.words import LANGUAGES, follow, match, t
 
 ICON = Path(__file__).with_name("icon.svg")  # drawn here: a font's icon would be fetched from the internet
 

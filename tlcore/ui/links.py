@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tlcore.core.i18n import t
 from tlcore.ui.state import session
-from tlcore.words import t
 
 
 def page_link(page: str, label: str, *, icon: str | None = None, **params: str) -> None:

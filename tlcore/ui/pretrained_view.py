@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from tlcore.core.i18n import number, t
 from tlcore.ui import charts
+from tlcore.ui.formatting import plain, size
 from tlcore.ui.state import owner, store
-from tlcore.ui.text import plain, size
-from tlcore.words import number, t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ ABOUT = ("objective", "set", "fingerprint", "examples", "epochs", "start")  # wh
 
 def curve(points: pd.DataFrame) -> None:
     """The loss over the epochs of pre-training; nothing where a run has none."""
-    from tlcore.report.pre_training import TITLE, points_of
+    from tlcore.report.pre_training_text import TITLE, points_of
 
     own = points_of(points)
     if not own.empty:
@@ -32,7 +32,7 @@ def curve(points: pd.DataFrame) -> None:
 
 def publish(run: Run) -> None:
     """The pre-trained network of a run, to take away or to put into the library as a source model."""
-    from tlcore.bundle.pretrained import FILE
+    from tlcore.bundle.pretrained_source import FILE
 
     told, path = (run.report or {}).get("pre_training"), store().runs.folder(run.id) / FILE
     if not told or not path.exists():
@@ -69,7 +69,7 @@ def publish(run: Run) -> None:
 
 
 def _publish(run: Run, size: int) -> None:
-    from tlcore.bundle.pretrained import FILE
+    from tlcore.bundle.pretrained_source import FILE
 
     report = run.report or {}
     source, told = report["source"], report["pre_training"]

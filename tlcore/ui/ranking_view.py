@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.ui import jobview
+from tlcore.core.i18n import number, t
+from tlcore.ui import job_view
+from tlcore.ui.formatting import duration, interval, plain, score, sentence
 from tlcore.ui.state import change_draft, owner, store
-from tlcore.ui.text import duration, interval, plain, score, sentence
-from tlcore.words import number, t
 
 if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
@@ -25,20 +25,20 @@ def show(project: Project, dataset: Dataset, source: str) -> None:
     box = st.expander(
         t("Which source model suits these data?"),
         icon=":material/leaderboard:",
-        expanded=len(rows) > 1 or (job is not None and jobview.live(job)),
+        expanded=len(rows) > 1 or (job is not None and job_view.live(job)),
     )
     with box:
-        if job is not None and jobview.live(job):
-            jobview.watch(job, t("Stop ranking"), key="rank-cancel", title=t("Ranking the source models"))
+        if job is not None and job_view.live(job):
+            job_view.watch(job, t("Stop ranking"), key="rank-cancel", title=t("Ranking the source models"))
         else:
-            jobview.ended_badly(job)
+            job_view.ended_badly(job)
             _offer(project, dataset, source)
         if rows:
             _rows(project, rows, source)
 
 
 def _offer(project: Project, dataset: Dataset, source: str) -> None:
-    from tlcore.sources import hub
+    from tlcore.models import hub
 
     st.markdown(
         t("Each source that can be had from here looks at your examples once; those that were measured are kept.")
@@ -52,7 +52,7 @@ def _offer(project: Project, dataset: Dataset, source: str) -> None:
         )
     if st.button(t("Rank the source models"), icon=":material/leaderboard:", key="rank-go"):
         asked = {"task": dataset.info.task, "dataset": dataset.fingerprint, "source": source, "download": download}
-        jobview.submit(project, "rank", asked)
+        job_view.submit(project, "rank", asked)
 
 
 def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:

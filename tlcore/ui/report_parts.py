@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import Sentence, say
 from tlcore.ui import (
+    auxiliary_tasks_view,
+    baselines_view,
     calibration_view,
     domains_view,
     errors_view,
-    naive_view,
-    samples_view,
-    savings_view,
+    label_savings_view,
     slices_view,
-    tasks_view,
-    verdicts,
+    verdict_view,
+    written_samples_view,
 )
-from tlcore.words import Sentence, say
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Run
@@ -34,31 +34,36 @@ class Part:
 
 
 def _curves(run: Run, report: dict[str, Any]) -> None:
-    verdicts.curves(run, report)
-    verdicts.gap(report)
+    verdict_view.curves(run, report)
+    verdict_view.gap(report)
 
 
 PARTS = (
     Part("curves", lambda report: say("Curves and over-fitting"), _curves),
-    Part("samples", lambda report: say("What it writes"), lambda run, report: samples_view.show(report), "samples"),
+    Part(
+        "samples",
+        lambda report: say("What it writes"),
+        lambda run, report: written_samples_view.show(report),
+        "samples",
+    ),
     Part("domains", lambda report: say("The two domains"), lambda run, report: domains_view.show(report), "domains"),
-    Part("tasks", lambda report: say("Task by task"), lambda run, report: tasks_view.show(report), "tasks"),
+    Part("tasks", lambda report: say("Task by task"), lambda run, report: auxiliary_tasks_view.show(report), "tasks"),
     Part(
         "classes",
         lambda report: say("Classes") if report.get("confusion") else say("Labels"),
-        lambda run, report: verdicts.classes(report),
+        lambda run, report: verdict_view.classes(report),
         "per_class",
     ),
     Part("errors", lambda report: say("Errors"), errors_view.show),
     Part("slices", lambda report: say("Where it is weak"), slices_view.show, "slices"),
-    Part("naive", lambda report: say("Against the naive"), lambda run, report: naive_view.show(report)),
+    Part("naive", lambda report: say("Against the naive"), lambda run, report: baselines_view.show(report)),
     Part(
         "calibration",
         lambda report: say("Calibration"),
         lambda run, report: calibration_view.show(report),
         "calibration",
     ),
-    Part("savings", lambda report: say("Label savings"), savings_view.show),
+    Part("savings", lambda report: say("Label savings"), label_savings_view.show),
 )
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import number, read, t
 from tlcore.data.dataset import Dataset
-from tlcore.errors import UnusableInput
 from tlcore.evaluation import score_text
-from tlcore.report import units
-from tlcore.ui import texts
-from tlcore.ui.pictures import gallery
+from tlcore.report import score_units
+from tlcore.ui import text_view
+from tlcore.ui.formatting import plain, sentence, short
 from tlcore.ui.state import store
-from tlcore.ui.text import plain, sentence, short
-from tlcore.words import number, read, t
+from tlcore.ui.thumbnails import gallery
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Run
@@ -40,7 +40,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
         )
     else:
         st.markdown(t("On no part of the test set is the model clearly weaker than on all of it."))
-    st.table([_row(row, units.share(report)) for row in rows[:SHOWN]], border="horizontal", hide_index=True)
+    st.table([_row(row, score_units.share(report)) for row in rows[:SHOWN]], border="horizontal", hide_index=True)
     how = {
         "features": t("Clusters are made by k-means on the source model's features of the test examples."),
         "outputs": t("Clusters are made by k-means on the model's outputs, since no features are kept."),
@@ -92,6 +92,6 @@ def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
     )
     examples = clusters[chosen]["examples"]
     if "text" in examples[0]:
-        texts.examples(examples)
+        text_view.examples(examples)
         return
     gallery([dataset.file(one["file"]) for one in examples], [short(str(one["id"]), 24) for one in examples])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
+from tlcore.core.i18n import Sentence, say, t
 from tlcore.store.tables import SUCCEEDED, TERMINAL
+from tlcore.ui.formatting import plain
 from tlcore.ui.links import page_link
 from tlcore.ui.state import go, store
 from tlcore.ui.state import project as open_project
-from tlcore.ui.text import plain
-from tlcore.words import Sentence, say, t
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Project, Run

@@ -1,7 +1,7 @@
 """The web server: the studio's pages, and two addresses that are not pages.
 
 ``GET /healthz`` says whether the server and its database answer. ``PUT /api/upload/<secret>/<name>`` takes a file of
-any size (tlcore/store/incoming.py). ``app.py`` stays a plain script, so `streamlit run app.py` works too, without
+any size (tlcore/store/upload_tokens.py). ``app.py`` stays a plain script, so `streamlit run app.py` works too, without
 these two.
 """
 
@@ -20,10 +20,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tlcore.errors import UnusableInput
-from tlcore.jobs import process
+from tlcore.core.errors import UnusableInput
+from tlcore.execution import processes
 from tlcore.store import Store
-from tlcore.store.incoming import Arriving
+from tlcore.store.upload_tokens import Arriving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, help="stop when this process ends")
     given = parser.parse_args(arguments)
     if given.parent:
-        process.die_with(given.parent, signal.SIGTERM)
+        processes.die_with(given.parent, signal.SIGTERM)
     store = Store.open(given.workspace)
     os.environ["TLCORE_HOME"] = str(store.home)  # the pages open the same workspace
     os.chdir(ROOT)  # where .streamlit/config.toml lies

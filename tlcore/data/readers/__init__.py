@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.data.materials.contract import RawRow, RawText
+from tlcore.core.registry import by_id
 from tlcore.data.readers import (
     chats,
     hub,
@@ -19,7 +19,7 @@ from tlcore.data.readers import (
     token_table,
 )
 from tlcore.data.readers.contract import Reader
-from tlcore.registry import by_id
+from tlcore.modalities.contract import RawRow, RawText
 
 READERS: tuple[Reader, ...] = (
     hub.READER,

@@ -6,12 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding
+from tlcore.core.i18n import Sentence, say
 from tlcore.data.dataset import SIDE
-from tlcore.data.findings import Finding
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
-from tlcore.data.tables import Table
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table
 
 SHEET = "sheet"  # among the columns that the person names, the sheet of a workbook; it is no column
 ALSO = "also"  # likewise further columns of labels, separated by commas: what else is learned from the same examples

@@ -7,12 +7,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawRow, RawText
-from tlcore.words import Sentence, say
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.modalities.contract import RawRow, RawText
 
 if TYPE_CHECKING:
-    from tlcore.data.trees import Tree
+    from tlcore.core.uploads.file_tree import Tree
 
 SPLIT_NAMES = {
     "train": "train",

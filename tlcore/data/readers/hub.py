@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.data import hub
-from tlcore.data.archives import LIMITS
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawRow
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.archives import LIMITS
+from tlcore.core.uploads.file_tree import Tree
+from tlcore.data import hub_datasets
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.readers.image_table import NAMES
-from tlcore.data.trees import Tree
-from tlcore.words import Sentence, say
+from tlcore.modalities.contract import RawRow
 
 
 class Hub:
@@ -26,12 +26,12 @@ class Hub:
         return tree.hub is not None
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
-        sets = hub.load(tree)
+        sets = hub_datasets.load(tree)
         named = {part: split_name(part) for part in sets}
         by_split = len([s for s in named.values() if s]) > 1
         for part, rows in sets.items():
             if by_split and named[part] is None:
-                yield hub.left_out(part)
+                yield hub_datasets.left_out(part)
                 continue
             yield from _rows(tree, part, rows, columns, group, named[part] if by_split else None)
 
@@ -42,16 +42,16 @@ def _rows(
     """The rows of one part, pictures as bytes, labels by their names."""
     import datasets
 
-    rows, features = hub.resolved(rows)
+    rows, features = hub_datasets.resolved(rows)
     image = _column("image", columns, features, tree, datasets.Image)
     label = _column("label", columns, features, tree, datasets.ClassLabel)
     groups = columns.get("group") or (group if group in features else None)
     names = getattr(features[label], "names", None)
     rows = rows.cast_column(image, datasets.Image(decode=False))
     rows = rows.select_columns([c for c in dict.fromkeys((image, label, groups)) if c])
-    for number, cells in hub.numbered(tree, part, rows):
+    for number, cells in hub_datasets.numbered(tree, part, rows):
         if number > LIMITS.entries:
-            raise hub.refuse(
+            raise hub_datasets.refuse(
                 say("The dataset holds more than {limit} pictures.", limit=LIMITS.entries), tree, "too-many-files"
             )
         id, code = f"{part}/{number:06d}", cells[label]
@@ -75,7 +75,7 @@ def _column(role: str, columns: Mapping[str, str], features: Mapping[str, Any], 
         for found in ([n for n in by_kind if n in by_name], by_kind, by_name):
             if found:
                 return found[0]
-    raise hub.refuse(
+    raise hub_datasets.refuse(
         say(
             "The dataset has no column for the {role}; its columns are {columns}. Say which one it is.",
             role=say("picture") if role == "image" else say("label"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from tlcore.data.findings import NOT_A_PICTURE, Finding, SetAside
-from tlcore.data.materials.contract import RawRow
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import NOT_A_PICTURE, Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree, is_picture_name, suffix
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
-from tlcore.data.tables import open_table
-from tlcore.data.trees import Tree, is_picture_name, suffix
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import open_table
+from tlcore.modalities.contract import RawRow
 
 
 class ImageFolder:

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tlcore.data.archives import clean, outside
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawRow
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.archives import clean, outside
+from tlcore.core.uploads.file_tree import Tree, is_picture_name
 from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
-from tlcore.data.tables import Table, open_table
-from tlcore.data.trees import Tree, is_picture_name
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table, open_table
+from tlcore.modalities.contract import RawRow
 
 # The names under which people know each column, best first; compared without case, blanks and underscores.
 NAMES = {

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import SUFFIXES, Tree, suffix
 from tlcore.data.readers.columns import SHEET, chosen, short, told
 from tlcore.data.readers.contract import split_name, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL, READ, every_row, of_kind, strays, tidy_text, unclosed
-from tlcore.data.tables import MAX_TEXT, Table
-from tlcore.data.text_files import opener
-from tlcore.data.trees import SUFFIXES, Tree, suffix
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import MAX_TEXT, Table
+from tlcore.data.tables.text_files import opener
+from tlcore.modalities.contract import RawText
 
 SOURCES = ("source", "src", "input", "document", "article", "original", "dialogue", "origem", "fonte", "artigo")
 TARGETS = (

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
-from tlcore.data.readers.blocks import blocks
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Entry, Tree
 from tlcore.data.readers.contract import split_name
+from tlcore.data.readers.text_blocks import blocks
 from tlcore.data.readers.text_table import of_kind, tidy_text
-from tlcore.data.text_files import opener
-from tlcore.data.trees import Entry, Tree
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.text_files import opener
+from tlcore.modalities.contract import RawText
 
 LONGEST_LINE = 100_000  # characters
 LARGEST = 300_000_000  # bytes of a file inside of a zip

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers.columns import SHEET, chosen
 from tlcore.data.readers.text_column import whose
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, each_by, every_row, of_kind, tidy_text
-from tlcore.data.tables import open_table
-from tlcore.data.trees import Tree
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import open_table
+from tlcore.modalities.contract import RawText
 
 # The names of each column, best first; ``input`` is what an instruction is about.
 COLUMNS = {

@@ -8,16 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
-from tlcore.data.readers import answer_places, squad
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree
+from tlcore.data.readers import answer_positions, squad_json
 from tlcore.data.readers.columns import SHEET, chosen, short, told
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_table import by_split, of_kind, other_sheets, own_split, strays, unclosed
-from tlcore.data.tables import open_table
-from tlcore.data.trees import Tree
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import open_table
+from tlcore.modalities.contract import RawText
 
 READ = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xlsm", ".parquet")
 ARTICLES = 100  # from so many on each article stays within one split, and below that each context
@@ -118,7 +118,7 @@ def _found(
 ) -> Iterator[Item]:
     """Every question of the upload with the place of its answers; ``group`` is still the person's own, if any."""
     for name, split in names.items():
-        articles = squad.articles(tree.entries[name], name)
+        articles = squad_json.articles(tree.entries[name], name)
         rows: Iterator[tuple[int, _Row | Sentence] | SetAside | Finding]
         if articles is None:
             rows = _of_table(tree, name, columns, group)
@@ -157,7 +157,7 @@ def _of_table(
             or _Row(
                 given["context"],
                 given["question"],
-                answer_places.listed(given["answer"], given.get("answer_start")),
+                answer_positions.listed(given["answer"], given.get("answer_start")),
                 marked in YES if marked else None,
                 tidy_label(given.get("article")) or None,
                 tidy_label(given.get("group")) or None,
@@ -169,14 +169,14 @@ def _of_table(
 def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | SetAside]:
     """The questions of SQuAD's articles, numbered as they come."""
     number = 0
-    for item in squad.questions(articles):
+    for item in squad_json.questions(articles):
         if isinstance(item, Sentence):
             yield SetAside(file=name, reason=item)
             continue
         number += 1
         title, context, asked = item
         marked = asked.get("is_impossible")
-        answers = answer_places.listed(asked.get("answers", asked.get("answer")), None)
+        answers = answer_positions.listed(asked.get("answers", asked.get("answer")), None)
         if marked is False and answers == []:
             answers = say("It has no answer, and is not marked as impossible to answer.")
         yield (
@@ -201,7 +201,7 @@ def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen |
         return row.answers
     if row.impossible and row.answers:
         return say("It is marked as impossible to answer, and has an answer.")
-    made = answer_places.placed(row.context, row.question, row.answers)
+    made = answer_positions.placed(row.context, row.question, row.answers)
     if isinstance(made, Sentence):
         return made
     place = f"{name}:{number}"

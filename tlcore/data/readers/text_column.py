@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
-from tlcore.data.readers.blocks import blocks
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import split_name, tidy_label
+from tlcore.data.readers.text_blocks import blocks
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, every_row, of_kind, tidy_text, unclosed
-from tlcore.data.tables import Table
-from tlcore.data.trees import Tree
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table
+from tlcore.modalities.contract import RawText
 
 COLUMNS = {role: names for role, names in NAMES.items() if role != "label"}
 TITLES = {"text": say("text")}

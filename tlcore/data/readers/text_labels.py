@@ -9,14 +9,14 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import text_table
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import label_problem, tidy_label
-from tlcore.data.tables import Table
-from tlcore.data.trees import Tree
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table
+from tlcore.modalities.contract import RawText
 
 BETWEEN = "; "  # labels in the dataset's own column and in predictions
 LOOKED_AT = 5_000  # rows by which the separator is found

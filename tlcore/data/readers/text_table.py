@@ -8,15 +8,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from tlcore.data import hub
-from tlcore.data.findings import NOT_A_TABLE, Finding, SetAside
-from tlcore.data.materials.contract import RawText
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import NOT_A_TABLE, Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree, suffix
+from tlcore.data import hub_datasets
 from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
-from tlcore.data.tables import Table, open_table
-from tlcore.data.trees import Tree, suffix
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table, open_table
+from tlcore.modalities.contract import RawText
 
 MAX_CELL = 100_000  # characters
 MOST_LINES = 20  # in a cell of a ragged row
@@ -160,7 +160,7 @@ def tables_of(
     cannot be told which table is meant.
     """
     if tree.hub is not None:
-        yield from hub.tables(tree)
+        yield from hub_datasets.tables(tree)
         return
     splits = by_split(tree, suffixes)
     for name, split in splits.items():

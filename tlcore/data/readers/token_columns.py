@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
-from tlcore.data.readers import tagged, text_table
-from tlcore.data.tables import MAX_TEXT
-from tlcore.data.text_files import opener
-from tlcore.data.trees import Tree
-from tlcore.words import say
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import say
+from tlcore.core.uploads.file_tree import Tree
+from tlcore.data.readers import entity_tags, text_table
+from tlcore.data.tables.rows import MAX_TEXT
+from tlcore.data.tables.text_files import opener
+from tlcore.modalities.contract import RawText
 
 DOCUMENT = "-DOCSTART-"
 FEWEST_DOCUMENTS = 10  # below which sentences are split without regard to them
@@ -40,16 +40,16 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
     open_text = opener(tree.entries[name], MAX_TEXT)
     with open_text() as file:
         documents = sum(line.startswith(DOCUMENT) for line in file)
-    repaired = tagged.Repaired()
+    repaired = entity_tags.Repaired()
     document = 0
-    waiting: list[tagged.Line] = []
+    waiting: list[entity_tags.Line] = []
     with open_text() as file:
         for number, line in enumerate(file, start=1):
             cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
             if any(cells) and cells[0] != DOCUMENT:
                 if (
-                    not (line.startswith("#") and not tagged.TAG.fullmatch(cells[-1]))
-                    and len(waiting) <= tagged.MOST_TOKENS
+                    not (line.startswith("#") and not entity_tags.TAG.fullmatch(cells[-1]))
+                    and len(waiting) <= entity_tags.MOST_TOKENS
                 ):
                     waiting.append((number, cells))
                 continue
@@ -61,14 +61,14 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
 
 
 def _flush(
-    name: str, lines: list[tagged.Line], split: str | None, document: int | None, repaired: tagged.Repaired
+    name: str, lines: list[entity_tags.Line], split: str | None, document: int | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | SetAside]:
     """The sentence of these lines, without a first column that counts its tokens."""
     if not lines:
         return
     numbered = len(lines[0][1]) > 2 and [cells[0] for _, cells in lines] == [str(i + 1) for i in range(len(lines))]
     told = [(number, cells[numbered:]) for number, cells in lines]
-    yield tagged.sentence(name, told, split, None if document is None else f"{name}:{document}", repaired)
+    yield entity_tags.sentence(name, told, split, None if document is None else f"{name}:{document}", repaired)
 
 
 READER = TokenColumns()

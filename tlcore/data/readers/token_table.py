@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from tlcore.data.findings import Finding, SetAside
-from tlcore.data.materials.contract import RawText
-from tlcore.data.readers import tagged, text_table
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Tree
+from tlcore.data.readers import entity_tags, text_table
 from tlcore.data.readers.columns import chosen, short, told
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_labels import as_list
-from tlcore.data.sheets import SUFFIXES
-from tlcore.data.tables import Table
-from tlcore.data.trees import Tree
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import Table
+from tlcore.data.tables.workbooks import SUFFIXES
+from tlcore.modalities.contract import RawText
 
 LOOKED_AT = 50  # rows by which it is told whether each holds one token
 REST = {name: text_table.NAMES[name] for name in ("split", "group")}
@@ -73,7 +73,7 @@ def _rows(
             row=1,
         )
     yield told(name, mapped)
-    repaired = tagged.Repaired()
+    repaired = entity_tags.Repaired()
     yield from (_by_token if single else _by_row)(table, mapped, split, repaired)
     yield from repaired.told()
 
@@ -98,7 +98,7 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
 
 
 def _by_row(
-    table: Table, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+    table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | SetAside]:
     """Sentences from tables with one in each row."""
     for number, cells, problem in table.rows():
@@ -114,19 +114,19 @@ def _one_each(table: Table, column: str) -> bool:
 
 
 def _by_token(
-    table: Table, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+    table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | SetAside]:
     """Sentences from tables with a token a row. A sentence ends where the column that tells it says another one; an
     empty cell there goes on with the same. One with a row that cannot be used is set aside.
     """
     name, key = table.name, ""
-    lines: list[tagged.Line] = []
+    lines: list[entity_tags.Line] = []
     problem: SetAside | None = None
     where: tuple[str | None, str | None] = (split, None)
     for number, cells, trouble in table.rows():
         said = tidy_label(cells.get(mapped["sentence"]))
         if lines and said and said != key:
-            yield problem or tagged.sentence(name, lines, *where, repaired)
+            yield problem or entity_tags.sentence(name, lines, *where, repaired)
             lines, problem = [], None
         key = said or key
         own = split or text_table.own_split(cells, mapped)
@@ -136,26 +136,31 @@ def _by_token(
             own = None
         if not lines:
             where = own, tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
-        if len(lines) <= tagged.MOST_TOKENS:
+        if len(lines) <= entity_tags.MOST_TOKENS:
             lines.append((number, [cells.get(mapped["tokens"]), cells.get(mapped["tags"])]))
     if lines:
-        yield problem or tagged.sentence(name, lines, *where, repaired)
+        yield problem or entity_tags.sentence(name, lines, *where, repaired)
 
 
 def _row(
-    name: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None, repaired: tagged.Repaired
+    name: str,
+    cells: dict[str, Any],
+    number: int,
+    mapped: dict[str, str],
+    split: str | None,
+    repaired: entity_tags.Repaired,
 ) -> RawText | Sentence:
     if "tokens" in mapped:
         tokens, tags = (_words(cells.get(mapped[role])) for role in ("tokens", "tags"))
         if not isinstance(tokens, list) or not isinstance(tags, list) or not tokens:
             return say("Its tokens and tags are no lists, or they are empty.")
-        read = tagged.from_tags(tokens, tags)
-        if isinstance(read, tagged.Bad):
+        read = entity_tags.from_tags(tokens, tags)
+        if isinstance(read, entity_tags.Bad):
             return read.reason
         text, found, count = read
         repaired.add(count, f"{name}:{number}")
     else:
-        placed = tagged.from_places(cells.get(mapped["text"]), _listed(cells.get(mapped["entities"])))
+        placed = entity_tags.from_places(cells.get(mapped["text"]), _listed(cells.get(mapped["entities"])))
         if isinstance(placed, Sentence):
             return placed
         text, found = placed
@@ -163,7 +168,7 @@ def _row(
     if isinstance(split, Sentence):
         return split
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
-    return tagged.row_of(name, number, text, found, split, group)
+    return entity_tags.row_of(name, number, text, found, split, group)
 
 
 def _listed(cell: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tlcore.core.registry import by_id, pick
 from tlcore.data.samples import (
     comment_topics,
     digits,
@@ -14,7 +15,6 @@ from tlcore.data.samples import (
     surface_defects,
 )
 from tlcore.data.samples.contract import Sample
-from tlcore.registry import by_id, pick
 
 SAMPLES: tuple[Sample, ...] = (
     surface_defects.SAMPLE,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlcore.core.i18n import say
 from tlcore.data.samples.contract import write_csv
-from tlcore.words import say
 
 N, SEED = 240, 7
 # What is said about each topic; a comment takes one sentence of each of its topics. English first, then Portuguese.

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from tlcore import whole
-from tlcore.words import Sentence
+from tlcore.core import atomic_files
+from tlcore.core.i18n import Sentence
 
 
 class Sample(Protocol):
@@ -33,7 +33,7 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
     """Pack pictures by name as PNG; atomic, and with fixed dates so that the same pictures give the same
     zip.
     """
-    with whole.draft(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_files.draft(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, picture in pictures:
             out = io.BytesIO()
             picture.save(out, "PNG")
@@ -45,5 +45,5 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) 
     """A table as CSV: the same rows give the same bytes."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([header, *rows])
-    whole.write(path, out.getvalue())
+    atomic_files.write(path, out.getvalue())
     return path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tlcore.core.i18n import say
 from tlcore.data.samples.contract import write_csv
-from tlcore.words import say
 
 # Each line as in a survey; the last word says how it is meant. English first, then Portuguese.
 POSITIVE = (

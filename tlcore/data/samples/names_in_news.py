@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore import whole
-from tlcore.words import say
+from tlcore.core import atomic_files
+from tlcore.core.i18n import say
 
 N, SEED = 150, 11
 FIRST = (
@@ -185,7 +185,7 @@ class NamesInNews:
             told = {"text": text, "entities": entities, "language": ("en", "pt")[language]}
             made.setdefault(text, json.dumps(told, ensure_ascii=False))
         path = folder / "names-in-news.jsonl"
-        whole.write(path, "\n".join(made.values()) + "\n")
+        atomic_files.write(path, "\n".join(made.values()) + "\n")
         return path
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tlcore.core.i18n import say
 from tlcore.data.samples.contract import write_csv
-from tlcore.words import say
 
 EACH = 60  # notices of a grammar
 ENGLISH = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tlcore.core.i18n import say
 from tlcore.data.samples.contract import write_csv
-from tlcore.words import say
 
 # Each text with its questions; an empty answer means that the text gives none.
 ENGLISH = (

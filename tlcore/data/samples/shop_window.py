@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore import whole
-from tlcore.words import say
+from tlcore.core import atomic_files
+from tlcore.core.i18n import say
 
 EACH, SEED = 90, 2026
 # English, Portuguese, whether the Portuguese word is feminine.
@@ -91,7 +91,7 @@ class ShopWindow:
     def write(self, folder: Path) -> Path:
         """JSON lines of prompt, completion and language."""
         path = folder / "shop-window.jsonl"
-        whole.write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()))
+        atomic_files.write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()))
         return path
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from tlcore.core.i18n import say
 from tlcore.data.samples.contract import write_zip
-from tlcore.words import say
 
 SIDE = 64  # pixels
 EACH = 68

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tlcore.core.i18n import Sentence
+from tlcore.core.registry import by_id
 from tlcore.data.unlabelled import pictures, texts
-from tlcore.registry import by_id
-from tlcore.words import Sentence
 
 if TYPE_CHECKING:
-    from tlcore.data.trees import Tree
+    from tlcore.core.uploads.file_tree import Tree
 
 
 class Bare(Protocol):
     """How one kind of example is read where nobody labelled it. One file in this folder, one line below."""
 
-    id: str  # of a material: tlcore/data/materials
+    id: str  # of a material: tlcore/modalities
     what: Sentence
     suffixes: tuple[str, ...]  # of files that hold everything themselves
 

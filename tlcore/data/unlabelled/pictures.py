@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tlcore.data.findings import NOT_A_PICTURE, SetAside
-from tlcore.data.materials.contract import RawRow
-from tlcore.data.trees import Tree, is_picture_name
-from tlcore.errors import UnusableInput
-from tlcore.words import say
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import NOT_A_PICTURE, SetAside
+from tlcore.core.i18n import say
+from tlcore.core.uploads.file_tree import Tree, is_picture_name
+from tlcore.modalities.contract import RawRow
 
 
 class Pictures:

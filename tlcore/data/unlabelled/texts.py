@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.data.findings import NOT_A_TABLE, Finding, SetAside
-from tlcore.data.materials.contract import RawText
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import NOT_A_TABLE, Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import MAX_FILE, Tree, suffix
 from tlcore.data.readers.columns import chosen, told
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, tidy_text, unclosed
-from tlcore.data.tables import open_table
-from tlcore.data.text_files import opener
-from tlcore.data.trees import MAX_FILE, Tree, suffix
-from tlcore.errors import UnusableInput
-from tlcore.words import Sentence, say
+from tlcore.data.tables.rows import open_table
+from tlcore.data.tables.text_files import opener
+from tlcore.modalities.contract import RawText
 
 PLAIN = (".txt",)
 TEXT = {"text": say("text")}

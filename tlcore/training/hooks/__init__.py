@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tlcore.registry import by_id, pick
+from tlcore.core.registry import by_id, pick
 from tlcore.training.hooks.adabn import AdaBn
-from tlcore.training.hooks.causal import Causal
+from tlcore.training.hooks.auxiliary_tasks import SideTasks
+from tlcore.training.hooks.causal_language_modelling import Causal
 from tlcore.training.hooks.cdan import Cdan
 from tlcore.training.hooks.contract import At, Ended, Hook
 from tlcore.training.hooks.contrastive import Contrastive
@@ -16,15 +17,14 @@ from tlcore.training.hooks.dan import Dan
 from tlcore.training.hooks.dann import Dann
 from tlcore.training.hooks.l2_sp import L2SP
 from tlcore.training.hooks.lora import Lora
-from tlcore.training.hooks.masked import Masked
+from tlcore.training.hooks.masked_language_modelling import Masked
 from tlcore.training.hooks.mcc import Mcc
 from tlcore.training.hooks.mean_teacher import MeanTeacher
-from tlcore.training.hooks.running import Running
-from tlcore.training.hooks.side_tasks import SideTasks
+from tlcore.training.hooks.model_soup import Soup
+from tlcore.training.hooks.runner import Running
 from tlcore.training.hooks.simclr import SimClr
-from tlcore.training.hooks.soup import Soup
-from tlcore.training.hooks.supervised import Supervised
-from tlcore.training.hooks.target_choice import TargetChoice
+from tlcore.training.hooks.supervised_pre_training import Supervised
+from tlcore.training.hooks.unsupervised_selection import TargetChoice
 
 HOOKS: tuple[type[Hook], ...] = (
     L2SP,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.errors import UnusableInput
-from tlcore.tasks.scoring import in_batches
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.tasks.shared.inference import in_batches
 from tlcore.training.hooks.contract import At
-from tlcore.training.hooks.streams import needed
-from tlcore.words import say
+from tlcore.training.hooks.second_stream import needed
 
 if TYPE_CHECKING:
     from tlcore.training.phase import Training

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import say
 from tlcore.training.hooks.contract import At
-from tlcore.training.hooks.domains import Domains, discriminator, ramp, reversed_gradient
-from tlcore.words import say
+from tlcore.training.hooks.domain_batches import Domains, discriminator, ramp, reversed_gradient
 
 if TYPE_CHECKING:
     import torch

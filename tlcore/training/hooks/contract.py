@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tlcore.words import Sentence
+from tlcore.core.i18n import Sentence
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fitting import Fitting
+    from tlcore.training.context import Fitting
     from tlcore.training.phase import Training
 
 

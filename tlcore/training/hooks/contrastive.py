@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.tasks.scoring import arranged, in_batches, metrics
+from tlcore.core.i18n import say
+from tlcore.tasks.shared.inference import arranged, in_batches, metrics
 from tlcore.training.features import forward
 from tlcore.training.hooks.contract import At, Ended
-from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch

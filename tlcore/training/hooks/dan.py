@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import say
 from tlcore.training.hooks.contract import At
-from tlcore.training.hooks.domains import Domains
-from tlcore.words import say
+from tlcore.training.hooks.domain_batches import Domains
 
 if TYPE_CHECKING:
     import torch

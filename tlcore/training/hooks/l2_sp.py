@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import say
 from tlcore.training.hooks.contract import At
-from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch

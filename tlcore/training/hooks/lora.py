@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlcore.errors import UnusableInput
-from tlcore.tasks import scoring
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.tasks.shared import inference
 from tlcore.training.hooks.contract import Ended
 from tlcore.training.pack import apart
-from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +91,8 @@ class Lora:
 
     def _outputs(self, model: Any) -> Any:
 
-        few = scoring.First(self.told.examples["validation"], COMPARED)
-        return scoring.outputs(self.told.task, model, few, COMPARED, self.device)
+        few = inference.First(self.told.examples["validation"], COMPARED)
+        return inference.outputs(self.told.task, model, few, COMPARED, self.device)
 
 
 def fitting(model: Any) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core.i18n import say
 from tlcore.training.hooks.contract import At
-from tlcore.training.hooks.streams import draw, needed
-from tlcore.words import say
+from tlcore.training.hooks.second_stream import draw, needed
 
 if TYPE_CHECKING:
     import torch

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.tasks.picture_examples import PAIRS, Canvases, PictureExamples
+from tlcore.core.i18n import say
+from tlcore.tasks.shared.image_examples import PAIRS, Canvases, PictureExamples
 from tlcore.training.hooks.contract import At, Ended
-from tlcore.words import say
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.fitting import Fitting
+    from tlcore.training.context import Fitting
     from tlcore.training.phase import Training
 
 WIDTH = 128  # of what the projection head gives

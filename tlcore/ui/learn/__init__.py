@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tlcore.registry import by_id
+from tlcore.core.registry import by_id
 from tlcore.ui.learn import (
     glossary,
     label_savings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tlcore.words import Sentence
+from tlcore.core.i18n import Sentence
 
 
 @dataclass(frozen=True)

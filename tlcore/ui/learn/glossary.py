@@ -8,8 +8,8 @@ import unicodedata
 
 import streamlit as st
 
+from tlcore.core.i18n import say, t
 from tlcore.ui.learn.chapter import Chapter
-from tlcore.words import say, t
 
 # fmt: off
 WORDS = (

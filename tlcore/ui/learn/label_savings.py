@@ -6,9 +6,9 @@ import math
 
 import streamlit as st
 
+from tlcore.core.i18n import say, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, INK, ORANGE, arrow, axes, line, lines, svg
-from tlcore.words import say, t
 
 _LEFT, _WIDTH, _BOTTOM = 70, 600, 270
 

@@ -6,9 +6,9 @@ import math
 
 import streamlit as st
 
+from tlcore.core.i18n import say, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, ORANGE, axes, line, lines, svg, upright
-from tlcore.words import say, t
 
 
 def drawing() -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from tlcore.core.i18n import say, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, PURPLE, arrow, box, lines, svg
-from tlcore.words import say, t
 
 
 def drawing() -> str:

@@ -1,0 +1,307 @@
+"""Bundles that answer questions from a context."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field, PrivateAttr
+
+from tlcore.bundle import layout, onnx_export, predict_program
+from tlcore.bundle.predictors.contract import Feed, Input, Row
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.runtime.answer_spans import padded, said, windows
+from tlcore.runtime.predict_answers import answers, gather
+from tlcore.runtime.predict_images import cell
+
+if TYPE_CHECKING:
+    from tlcore.bundle.calibration import Calibration
+    from tlcore.bundle.predictors.contract import Opened
+    from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
+
+EXAMPLE = "example/questions.csv"
+OUTPUTS = ("start_logits", "end_logits")
+
+
+class Answering(BaseModel):
+    """How an answer is chosen: ``longest`` in tokens; ``no_answer`` is the lead that no answer needs over the best one,
+    None for a model that always answers.
+    """
+
+    longest: int = Field(ge=1, le=512)
+    no_answer: float | None = Field(None, allow_inf_nan=False)
+
+
+class Preprocessing(BaseModel):
+    """How question and context become windows of at most ``max_length`` tokens: see `answer_spans.windows`."""
+
+    kind: Literal["question-answering"]
+    max_length: int = Field(ge=16, le=8192)
+    overlap: int = Field(ge=0)
+    question: int = Field(ge=1)
+    pad: int = Field(ge=0)
+    _tokenizer: Any = PrivateAttr(None)
+    _answering: Answering = PrivateAttr()
+
+    def one(self, source: Any) -> tuple[str, str, list[Any]]:
+        """Question, context and their windows, of a mapping with ``context`` and ``question``, or (question, context).
+
+        Raises UnusableInput where one is missing.
+        """
+        pair = (source.get("question"), source.get("context")) if isinstance(source, Mapping) else source
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
+            raise UnusableInput(say("A question and a context are needed."), code="question")
+        question, context = (one.replace("\x00", " ").encode("utf-8", "replace").decode().strip() for one in pair)
+        if not context:
+            raise UnusableInput(say("Its context is empty."), code="question")
+        if not question:
+            raise UnusableInput(say("Its question is empty."), code="question")
+        return (
+            question,
+            context,
+            windows(self._tokenizer, [(question, context)], self.max_length, self.overlap, self.question)[0],
+        )
+
+    def feed(self, ready: Sequence[Any]) -> Feed:
+        rows = [window for _, _, every in ready for window in every]
+        return dict(zip(("ids", "mask", "kinds"), padded(rows, self.pad), strict=True))
+
+
+class Questions:
+    id = "question-answering"
+    things = "questions"
+    weights = layout.TEXT_WEIGHTS
+    needed = (*layout.NEEDED, "tokenizer.json", layout.ANSWERING)
+    labelled = False
+    worker = False
+    knobs = ()
+    confident = True
+    reads = predict_program.TEXTS
+
+    def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "kind": self.id,
+            "max_length": processor["size"],
+            **{key: processor[key] for key in ("overlap", "question", "pad")},
+        }
+
+    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+        from tlcore.models.tokenization import open_tokenizer
+
+        made = Preprocessing.model_validate_json(told)
+        if made.question + made.overlap + 4 >= made.max_length:
+            raise ValueError("windows of this size hold no context")
+        made._tokenizer = open_tokenizer(read("tokenizer.json").decode("utf-8", "replace"), made.max_length)
+        made._answering = Answering.model_validate_json(read(layout.ANSWERING))
+        return made
+
+    def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
+        """As in `Kind`; the figures compare logits, and the answers that follow from them."""
+        processor = context.processor
+        model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
+        layout.write_json(folder / "labels.json", [])
+        layout.write_json(folder / layout.ANSWERING, {"longest": processor["answer"], "no_answer": model.no_answer})
+        told = self.preprocessing(processor)
+        layout.write_json(folder / "preprocessing.json", told)
+        prepared = self.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+        rows = context.dataset.split("test")
+        chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx_export.CHECKED, len(rows))).astype(int))
+        scored = result.outputs("test")[chosen]
+        some = rows.iloc[chosen]
+        ready = [prepared.one(pair) for pair in zip(some["question"], some["text"], strict=True)]
+        torch_says = _by_torch(model)
+        try:
+            _export(model, folder / "model.onnx")
+            session = onnx_export.session(str(folder / "model.onnx"))
+            run = partial(_by_onnx, session)
+            facts = _agreement(run, torch_says, prepared, ready, scored)
+        except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+            run, facts = torch_says, onnx_export.skipped(folder, error)
+        else:
+            facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(ready[:1]))
+            facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
+        _example(run, prepared, ready[0], folder)
+        return facts
+
+    def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+        """The best answer to each question and where it stands; '' where the context gives none."""
+        prepared: Any = bundle.prepared
+        found = _answers(partial(_by_onnx, bundle.session), prepared, [ready for _, ready in waiting])
+        for (name, _), (words, place, sure) in zip(waiting, found, strict=True):
+            yield Row(name, words, sure, spans=((*place, ""),) if words else ())
+
+    def predict_py(self) -> str:
+        return predict_program.predict_questions_py()
+
+    def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
+        """A question is a mapping with ``context`` and ``question``; with a name of its own, (name, mapping)."""
+        for i, given in enumerate(inputs):
+            if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping):
+                yield str(given[0]), given[1], None
+            else:
+                yield str(i + 1), given, None
+
+    def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
+        for name, pair, reason in gather([str(path) for path in paths]):
+            yield name, pair, None if reason is None else _translated(reason)
+
+    def done(self, n: int) -> Sentence:
+        return say("{n} questions answered", n=n)
+
+    def use(self, context: RunContext) -> str:
+        return (
+            "```sh\npip install -r requirements.txt\n"
+            "python predict.py questions.csv --output predictions.csv\n"
+            "python predict.py --context 'a text' --question 'a question on it'\n```\n\n"
+            "A CSV, TSV or JSON lines has the columns `context` and `question`. An empty prediction means that the "
+            "context gives no answer. `example/expected.json` says what `python predict.py example/questions.csv` "
+            "gives for its one question.\n\n"
+            "In Python, FOLDER being the unzipped bundle:\n\n"
+            "```python\nimport torch\nfrom transformers import AutoModelForQuestionAnswering, AutoTokenizer\n"
+            'model = AutoModelForQuestionAnswering.from_pretrained("FOLDER").eval()\n'
+            'tokenizer = AutoTokenizer.from_pretrained("FOLDER")\n'
+            'given = tokenizer("a question", "a text", return_tensors="pt", truncation="only_second")\n'
+            "with torch.inference_mode():\n    out = model(**given)  # start_logits, end_logits of each token\n```\n\n"
+            "`preprocessing.json`: question and context in windows of `max_length` tokens, the question first and cut "
+            "after `question` tokens, windows sharing `overlap` tokens of the context. `answering.json`: an answer has "
+            "at most `longest` tokens, its score is the sum of the logits of its first and last token; there is no "
+            "answer where the first token's two logits sum to more than that score and `no_answer` together (chosen "
+            "on validation data; null: the model always answers). The confidence is a softmax over all spans.\n"
+        )
+
+    def limits(self) -> list[str]:
+        return [
+            "* It copies its answer out of the context: what is not written there in so many words it cannot say.",
+            "* The scores hold for questions like those of the test set; other kinds of text, or another language, may "
+            "do worse.",
+        ]
+
+
+def _export(model: Any, path: Path) -> None:
+    """The network as ONNX: ids, mask and, where it takes them, kinds to the logits of first and last token (n, t)."""
+    import torch
+    from torch import nn
+
+    class Apart(nn.Module):
+        """The two logits of each token as two outputs."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, ids: Any, mask: Any, kinds: Any) -> tuple[Any, Any]:
+            both = self.model(ids, mask, kinds)
+            return both[..., 0], both[..., 1]
+
+    if hasattr(model.net, "set_attn_implementation"):
+        model.net.set_attn_implementation("eager")  # the fused kernels are not traced
+    ids, mask, kinds = (torch.ones(2, 7, dtype=torch.long) for _ in range(3))
+    mask[1, 4:] = 0
+    kinds[:, :3] = 0
+    free = {0: "n", 1: "t"}
+    onnx_export.export(
+        Apart(),
+        (ids, mask, kinds),
+        path,
+        {name: free for name in ("ids", "mask", "kinds")},
+        {name: free for name in OUTPUTS},
+    )
+
+
+def _by_onnx(session: Any, ids: np.ndarray, mask: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Logits (n, t, 2)."""
+    given = {"ids": ids, "mask": mask, "kinds": kinds}
+    names = [one.name for one in session.get_inputs()]
+    return np.stack(session.run(list(OUTPUTS), {name: given[name] for name in names}), axis=-1)
+
+
+def _by_torch(model: Any) -> Callable[..., np.ndarray]:
+    def run(*given: np.ndarray) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            return model(*map(torch.from_numpy, given)).numpy()
+
+    return run
+
+
+def _answers(
+    run: Callable[..., np.ndarray], prepared: Preprocessing, ready: Sequence[Any]
+) -> list[tuple[str, tuple[int, int], float]]:
+    """(answer, its place, confidence) of each question that was made ready."""
+    found = answers(run, [every for _, _, every in ready], prepared.model_dump(), prepared._answering.model_dump())
+    return [(*said(one[1], *best[:3]), float(best[3])) for one, best in zip(ready, found, strict=True)]
+
+
+def _agreement(
+    run: Callable[..., np.ndarray],
+    torch_says: Callable[..., np.ndarray],
+    prepared: Preprocessing,
+    ready: Sequence[Any],
+    scored: np.ndarray,
+) -> dict[str, Any]:
+    """How far ONNX and torch are apart in the logits of real test questions, and whether they, and what the report was
+    scored from, give the same answers.
+    """
+    apart = 0.0
+    for one in ready:
+        given = [*prepared.feed([one]).values()]
+        apart = max(apart, float(np.abs(run(*given) - torch_says(*given)).max()))
+    ours, theirs = ([one[:2] for one in _answers(how, prepared, ready)] for how in (torch_says, run))
+    report = [
+        said(one[1], int(row["start"]), int(row["end"]), bool(row["none"]))
+        for one, row in zip(ready, scored, strict=True)
+    ]
+    same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+    return {
+        "n": len(ready),
+        "max_difference": apart,
+        "same_class": same,
+        "same_class_report": sum(a == b for a, b in zip(theirs, report, strict=True)),
+        "tolerance": onnx_export.TOLERANCE,
+        "agrees": apart <= onnx_export.TOLERANCE and same == len(ready),
+        "opset": onnx_export.OPSET,
+    }
+
+
+def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, folder: Path) -> None:
+    """One test question and what the model answers, so that an installation can be proved to work."""
+    (folder / "example").mkdir()
+    with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([["context", "question"], [cell(one[1]), cell(one[0])]])
+    words, _, sure = _answers(run, prepared, [one])[0]
+    layout.write_json(
+        folder / "example" / "expected.json",
+        {
+            "input": EXAMPLE,
+            "prediction": words,
+            "confidence": sure,
+            "tolerance": onnx_export.TOLERANCE,
+        },
+    )
+
+
+def _translated(reason: str) -> Sentence:
+    """The reasons that `standalone_questions` gives, which must not know of the studio's words, as Sentences."""
+    known = {
+        "There is no such file.": say("There is no such file."),
+        "It is not a table of questions (.csv, .tsv or .jsonl).": say(
+            "It is not a table of questions (.csv, .tsv or .jsonl)."
+        ),
+        "It is larger than 2 GB.": say("It is larger than 2 GB."),
+        "It has no columns named context and question.": say("It has no columns named context and question."),
+        "It has no context and question.": say("It has no context and question."),
+        "Its context is empty.": say("Its context is empty."),
+        "Its question is empty.": say("Its question is empty."),
+    }
+    return known[reason]
+
+
+KIND = Questions()

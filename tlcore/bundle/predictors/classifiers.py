@@ -1,0 +1,115 @@
+"""What bundles of classifiers have in common, whatever their examples are: logits, labels, probabilities."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from tlcore.bundle import layout, onnx_export
+from tlcore.bundle.predictors.contract import Prepared, Row
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.runtime.predict_images import probabilities, said
+
+if TYPE_CHECKING:
+    from tlcore.bundle.calibration import Calibration
+    from tlcore.bundle.predictors.contract import Opened
+    from tlcore.report.context import RunContext
+    from tlcore.training.result import ArmResult
+
+BATCH = 16
+
+
+class Classifier(Protocol):
+    """What a kind of classifier adds."""
+
+    def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
+        """What goes into ``preprocessing.json``."""
+
+    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Prepared:
+        """As in `Kind`."""
+
+    def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
+        """The network as ONNX, for any number of inputs at once."""
+
+    def sources(self, context: RunContext, rows: Any) -> list[Any]:
+        """What `Prepared.one` takes, for rows of the dataset."""
+
+    def example(self, context: RunContext, row: Any, folder: Path) -> str:
+        """One row as a file in ``folder/example``; its name."""
+
+
+def write(
+    kind: Classifier, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path
+) -> dict[str, Any]:
+    """model.onnx, labels, preprocessing and example; returns the figures of the comparison.
+
+    Where the network cannot be written as ONNX there is no such file, and ``skipped`` says why.
+    """
+    processor, labels = context.processor, context.target["labels"]
+    layout.write_json(folder / "labels.json", labels)
+    told = kind.preprocessing(processor)
+    layout.write_json(folder / "preprocessing.json", told)
+    prepared = kind.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+    rows = context.dataset.split("test")
+    chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx_export.CHECKED, len(rows))).astype(int))
+    scored = result.outputs("test")[chosen]
+    ready = [prepared.one(source) for source in kind.sources(context, rows.iloc[chosen])]
+    feeds = [prepared.feed(ready[i : i + BATCH]) for i in range(0, len(ready), BATCH)]
+    one = prepared.feed(ready[:1])
+    model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
+    try:
+        kind.export(model, processor, folder / "model.onnx")
+        session = onnx_export.session(str(folder / "model.onnx"))
+        facts = onnx_export.agreement(session, model, feeds, scored)
+    except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+        _example(kind, context, rows.iloc[chosen[0]], onnx_export.by_torch(model, one), calibration, folder)
+        return onnx_export.skipped(folder, error)
+    facts["milliseconds"] = onnx_export.milliseconds(session, one)
+    facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
+    _example(kind, context, rows.iloc[chosen[0]], onnx_export.run(session, one), calibration, folder)
+    return facts
+
+
+def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
+    """The likeliest label of each input, or what the bundle's threshold decides for."""
+    calibration, labels = bundle.calibration.model_dump(), bundle.labels
+    inputs = bundle.prepared.feed([ready for _, ready in waiting])
+    shares = probabilities(onnx_export.run(bundle.session, inputs), calibration)
+    if shares.shape[1] != len(labels):
+        raise UnusableInput(
+            say(
+                "The bundle names {labels} classes and its model gives {outputs}.",
+                labels=len(labels),
+                outputs=shares.shape[1],
+            ),
+            code="bundle",
+        )
+    for (name, _), row in zip(waiting, shares, strict=True):
+        prediction, sure = said(row, labels, calibration)
+        yield Row(name, prediction, sure, tuple(map(float, row)))
+
+
+def _example(
+    kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration, folder: Path
+) -> None:
+    """One test example and what the model says of it, so that an installation can be proved to work."""
+    (folder / "example").mkdir()
+    name = kind.example(context, row, folder)
+    told = calibration.model_dump()
+    shares = probabilities(logits, told)[0]
+    prediction, sure = said(shares, context.target["labels"], told)
+    layout.write_json(
+        folder / "example" / "expected.json",
+        {
+            "input": name,
+            "prediction": prediction,
+            "confidence": sure,
+            "probability": [float(share) for share in shares],
+            "tolerance": onnx_export.TOLERANCE,
+        },
+    )

@@ -1,0 +1,63 @@
+"""The pre-trained network of a run as a source model of its own: its card, and one zip in hub layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tlcore.bundle.model_card import english, licence_lines, line
+from tlcore.bundle.pack import write_zip
+from tlcore.core import atomic_files
+from tlcore.training.hooks import find
+
+if TYPE_CHECKING:
+    from tlcore.report.context import RunContext
+
+FILE = "pre-trained.zip"  # in the run's folder
+
+
+def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
+    """Write the zip (replaced whole) and return its path; None where the run has no pre-trained network to give.
+
+    The folder that it is made from, ``arms/transfer/pre-trained``, gets the same card: a source model by its path.
+    """
+    from tlcore.training.shared_phases import SOURCE
+
+    told = report.get("pre_training")
+    folder = context.folder / "arms" / "transfer" / SOURCE
+    if not told or not told["source"] or not folder.is_dir():
+        return None
+    (folder / "README.md").write_text(card(report), encoding="utf-8")
+    with atomic_files.draft(context.folder / FILE) as draft:
+        write_zip(draft, folder)
+    return context.folder / FILE
+
+
+def card(report: dict[str, Any]) -> str:
+    """What it was trained on and how, in the Hugging Face format; every figure was measured."""
+    told, source = report["pre_training"], report["source"]
+    begun = "random weights" if told["start"] == "random" else f"the weights of {line(source['title'])}"
+    front: dict[str, Any] = licence_lines(source["licence"])
+    if source["hub_id"] and told["start"] == "source":
+        front["base_model"] = source["hub_id"]
+    front |= {"library_name": source["library"], "tags": ["pre-training", told["objective"], "transfer-learning"]}
+    head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
+    losses = "\n".join(f"| {epoch} | {loss:.4f} |" for epoch, loss in enumerate(told["losses"], 1))
+    paper = " ".join((find(told["objective"]).__doc__ or "").split())
+    return (
+        f"---\n{head}---\n\n# {line(report['name'])}: pre-trained network\n\n"
+        f"The architecture `{line(source['architecture'] or '')}` without a head, trained by {told['objective']} "
+        f"learning from {begun} (`{source['id']}`, licence {source['licence']}). It is a source model: give its "
+        f"folder, this zip or `library/<id>` as the source of a run.\n\n"
+        f"{line(paper)}\n\n"
+        f"## Data\n\n{line(told['set'])}, fingerprint `{told['fingerprint']}`: {told['examples']} examples; "
+        f"{told['left_out']} more were left out, because the run that made it is judged by them.\n\n"
+        f"## Training\n\n{told['epochs']} epochs in {told['seconds']:.0f} seconds. Mean loss of each epoch on the "
+        f"training examples:\n\n| epoch | loss |\n|---|---|\n{losses}\n\n"
+        f"## Evidence\n\nRun `{report['run']}` fine-tuned it on {line(report['dataset']['name'])} "
+        f"(`{report['dataset']['fingerprint']}`). {english(report['sentences']['verdict'])}\n\n"
+        f"## Limits\n\nNothing of it was tested but through that run. What the further set shows too rarely, or "
+        f"wrongly, it has learned so.\n"
+    )

@@ -1,0 +1,48 @@
+"""An explicit, ordered tuple of things, found by id."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol, TypeVar
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+
+
+class _WithId(Protocol):
+    id: str
+
+
+T = TypeVar("T", bound=_WithId)
+
+
+def by_id(things: Sequence[T]) -> Mapping[str, T]:
+    """The things by id; a duplicate id fails here, at import."""
+    found: dict[str, T] = {}
+    for thing in things:
+        if thing.id in found:
+            raise ValueError(f"two entries have the id {thing.id!r}")
+        found[thing.id] = thing
+    return MappingProxyType(found)
+
+
+def pick(things: Mapping[str, T], wanted: str, *, what: str) -> T:
+    """The thing with that id. Raises UnusableInput naming the ids there are."""
+    if wanted in things:
+        return things[wanted]
+    near = difflib.get_close_matches(wanted, things, n=1)
+    if near:
+        sentence = say(
+            "There is no {what} called {wanted}; did you mean {near}? There are: {known}.",
+            what=what,
+            wanted=wanted,
+            near=near[0],
+            known=list(things),
+        )
+    else:
+        sentence = say(
+            "There is no {what} called {wanted}. There are: {known}.", what=what, wanted=wanted, known=list(things)
+        )
+    raise UnusableInput(sentence, code=f"unknown-{what}")

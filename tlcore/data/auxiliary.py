@@ -1,0 +1,199 @@
+"""The further sets of a Spec, for the strategies that learn from more than labelled examples of the target task."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tlcore import modalities
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding
+from tlcore.core.i18n import say
+from tlcore.core.registry import pick
+from tlcore.core.spec_parts import Data, is_fingerprint
+from tlcore.core.uploads.archives import need_room
+from tlcore.core.uploads.file_tree import open_tree
+from tlcore.data.confirm import place
+from tlcore.data.dataset import BARE, SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.from_spec import read
+from tlcore.data.unlabelled import KINDS
+
+if TYPE_CHECKING:
+    from tlcore.store.store import Store
+
+NAMES = ("unlabelled", "extra")  # of the fields of `spec_parts.Data`, and of the streams that a plan names
+
+
+def read_all(
+    data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str, progress: Any = None
+) -> dict[str, Dataset]:
+    """Those of the sets ``names`` that a Spec gives, by name."""
+    given = {name: getattr(data, name) for name in names}
+    how = {"task": task, "store": store, "owner": owner, "columns": data.columns, "progress": progress}
+    return {name: read_set(name, told, **how) for name, told in given.items() if told is not None}
+
+
+def read_set(
+    name: str,
+    given: str,
+    *,
+    task: Any,
+    store: Store,
+    owner: str,
+    columns: Mapping[str, str] | None = None,
+    progress: Any = None,
+) -> Dataset:
+    """One further set: of the workspace by its fingerprint, else from a path. Raises UnusableInput."""
+    if is_fingerprint(given):
+        return Dataset.open(store, given)
+    if name == "unlabelled":
+        return unlabelled(given, task=task, store=store, owner=owner, columns=columns, progress=progress)
+    told = Data(path=given, columns=dict(columns or {}))
+    return read(told, task=task, store=store, owner=owner, progress=progress)
+
+
+def opened(data: Data, store: Store) -> dict[str, Dataset]:
+    """The sets of a Spec that are in the workspace already: nothing is read."""
+    given = {name: getattr(data, name) for name in NAMES}
+    return {name: Dataset.open(store, told) for name, told in given.items() if told and is_fingerprint(told)}
+
+
+def unlabelled(
+    source: str,
+    *,
+    task: Any,
+    store: Store,
+    owner: str,
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+    progress: Any = None,
+) -> Dataset:
+    """Examples without labels as a dataset of the workspace: all of them training examples, copies left out.
+
+    It serves every task on the same kind of example. Raises UnusableInput where nothing of it can be used.
+    """
+    material = modalities.of(task)
+    reader = pick(KINDS, material.id, what="kind of example without labels")
+    folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
+    (folder / "files").mkdir(parents=True)
+    try:
+        with open_tree(source, alone=reader.suffixes) as tree:
+            need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
+            stream = reader.read(tree, columns or {})
+            taken, aside, findings = material.take_in(stream, tree, folder / "files", progress)
+            origin = tree.origin
+        rows, aside, more = material.check(taken, aside, None, _Unchecked())
+        if rows.empty:
+            raise UnusableInput(
+                say("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(aside)),
+                code="nothing-usable",
+                file=origin,
+            )
+        rows = rows.assign(split="train").sort_values("id", kind="stable").reset_index(drop=True)
+        kind = f"{BARE}{material.id}"
+        info = DatasetInfo(
+            fingerprint=fingerprint(kind, rows),
+            task=kind,
+            name=(name or origin).strip()[:200] or "untitled",
+            origin=origin,
+            n={**dict.fromkeys(SPLITS, 0), "train": len(rows)},
+            findings=[*findings, *more],
+            set_aside=len(aside),
+            split_said=say("Without labels; all of it is trained on."),
+        )
+        return place(info, rows, [folder / "files"], aside, store, owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def apart(other: Dataset, own: Dataset, task: Any) -> Dataset:
+    """A further set without what would spoil a score: its training examples that are among those which ``own`` is
+    judged by, and those it judges by itself that ``own`` trains on.
+    """
+    material, learned = modalities.of(task), own.rows["split"] == "train"
+    judged = own.rows["split"].isin(SPLITS[1:])
+    train = other.rows[other.rows["split"] == "train"]
+    rest = other.rows[other.rows["split"].isin(SPLITS[1:])]
+    spoilt = [*train["id"][material.among(train, own.rows[judged])]]
+    if len(rest):
+        spoilt += [*rest["id"][material.among(rest, own.rows[learned])]]
+    return other.without(spoilt)
+
+
+def some_left(dataset: Dataset) -> Dataset:
+    """The same set. Raises UnusableInput where hardly an example of it is left to learn from (`apart`)."""
+    if dataset.info.n["train"] < 2:
+        raise UnusableInput(
+            say(
+                "Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
+                name=dataset.info.name,
+            ),
+            code="no-stream",
+        )
+    return dataset
+
+
+def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, store: Store, owner: str) -> Dataset:
+    """A dataset that trains and validates as ``dataset`` does and is tested on the labelled examples of ``test``,
+    whatever their split was. Left out are examples that were ``seen`` in training without their label, and labels that
+    are not learned. Raises UnusableInput where none is left.
+    """
+    own = dataset.rows[dataset.rows["split"] != "test"]
+    rows = test.rows.assign(split="test")
+    known = rows["label"].isin(set(own["label"]))
+    among = modalities.of(task).among
+    new = ~among(rows, own) & (~among(rows, seen.split("train")) if seen else True)
+    kept = rows[known & new]
+    if kept.empty:
+        raise UnusableInput(
+            say(
+                "No example of {name} can be used for testing: {seen} of {n} were learned from as well, and {unknown} "
+                "have labels that are not among those of the training data.",
+                name=test.info.name,
+                seen=int((~new).sum()),
+                n=len(rows),
+                unknown=int((~known).sum()),
+            ),
+            code="test-set",
+        )
+    clash = set(own["id"]) & set(kept["id"])
+    kept = kept.assign(id=[f"{test.info.name}/{one}" if one in clash else one for one in kept["id"]])
+    both = pd.concat([own, kept], ignore_index=True)
+    n = {split: int((both["split"] == split).sum()) for split in SPLITS}
+    info = dataset.info.model_copy(
+        update={
+            "fingerprint": fingerprint(dataset.info.task, both),
+            "n": n,
+            "name": f"{dataset.info.name} → {test.info.name}"[:200],
+            "split_said": say(
+                "Trained and validated on {source}; tested on {target}, another domain.",
+                source=dataset.info.name,
+                target=test.info.name,
+            ),
+        }
+    )
+    return place(info, both, [dataset.folder / "files", test.folder / "files"], [], store, owner)
+
+
+def told(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
+    """What a Plan and a report say of further sets."""
+    return {
+        name: {"fingerprint": one.fingerprint, "name": one.info.name, "n": sum(one.info.n.values())}
+        for name, one in sets.items()
+    }
+
+
+def named(plan: Mapping[str, Any], store: Store) -> dict[str, Dataset]:
+    """The further sets that a Plan names."""
+    return {name: Dataset.open(store, one["fingerprint"]) for name, one in plan.get("sets", {}).items()}
+
+
+class _Unchecked:
+    """A task that has nothing to say of rows: there are no labels to look at."""
+
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        return []

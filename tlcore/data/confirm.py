@@ -1,0 +1,158 @@
+"""From a checked upload to a dataset: labels corrected, split once, fingerprinted, put in its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tlcore.core import atomic_files
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.spec_parts import Split
+from tlcore.data import splits
+from tlcore.data.checks import class_labels
+from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.label_corrections import corrected, read_corrections
+from tlcore.data.staging import Staged
+
+if TYPE_CHECKING:
+    from tlcore.store.store import Store
+
+
+def confirm(
+    staged: Staged,
+    store: Store,
+    *,
+    split: Split,
+    corrections: Mapping[str, str] | str | Path | None,
+    name: str,
+    owner: str,
+) -> Dataset:
+    """Make a dataset of a checked upload and remember it in the store.
+
+    ``corrections`` maps files to labels, or is a CSV with the columns file and label: see `corrected`. Raises
+    UnusableInput with the first error that remains.
+    """
+    corrections = read_corrections(corrections)
+    findings = staged.recheck(corrections)
+    refuse(findings, staged.set_aside())
+    rows = corrected(staged.rows, corrections, staged.task.corrects)
+    rows["split"], said = splits.divide(rows, split, lambda rows, split: staged.task.split(rows, split)["split"])
+    if problem := class_labels.split_problem(rows):
+        refuse([problem])
+    rows = _ordered(rows)
+    info = _info(staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said)
+    return place(info, rows, [staged.folder / "files"], staged.set_aside(), store, owner)
+
+
+def relabel(
+    dataset: Dataset, corrections: Mapping[str, str] | str | Path, task: Any, store: Store, owner: str
+) -> Dataset:
+    """A new dataset with corrected labels and the same split, of the same ``task``; the old one stays as it is.
+
+    Raises UnusableInput.
+    """
+    rows = corrected(dataset.rows, read_corrections(corrections), task.corrects)
+    old = dataset.info
+    stale = {f.code for f in [*task.check(dataset.rows.assign(split=None)), *task.check(dataset.rows)]}
+    findings = [f for f in old.findings if f.code not in stale]
+    fresh = task.check(rows)
+    refuse(fresh)
+    if problem := class_labels.split_problem(rows):
+        refuse([problem])
+    info = _info(old.task, old.name, old.origin, rows, [*fresh, *findings], old.set_aside, old.split_said)
+    return place(info, rows, [dataset.folder / "files"], dataset.set_aside(), store, owner)
+
+
+def refuse(findings: list[Finding], aside: list[SetAside] | None = None) -> None:
+    """Raise the first error among findings as UnusableInput, with what to do, and the file and row where it
+    is one's.
+    """
+    rows = {item.file: item.row for item in aside or ()}
+    for finding in findings:
+        if finding.level == "error":
+            sentence = finding.sentence
+            if finding.fix:
+                sentence = say("{problem} {fix}", problem=finding.sentence, fix=finding.fix)
+            file = next((name for name in finding.examples if name in rows), None)
+            raise UnusableInput(sentence, code=finding.code, file=file, row=rows.get(file) if file else None)
+
+
+def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by split and name, so that the stored order does not depend on how the upload was packed."""
+    rank = rows["split"].map({name: at for at, name in enumerate(SPLITS)})
+    return (
+        rows.assign(_rank=rank).sort_values(["_rank", "id"], kind="stable").drop(columns="_rank").reset_index(drop=True)
+    )
+
+
+def _info(
+    task: str,
+    name: str,
+    origin: str,
+    rows: pd.DataFrame,
+    findings: list[Finding],
+    set_aside: int,
+    said: Sentence,
+) -> DatasetInfo:
+    return DatasetInfo(
+        fingerprint=fingerprint(task, rows),
+        task=task,
+        name=name.strip()[:200] or "untitled",
+        origin=origin,
+        n={s: int((rows["split"] == s).sum()) for s in SPLITS},
+        labels=[label for label in sorted(rows["label"].unique()) if label],
+        findings=findings,
+        set_aside=set_aside,
+        split_said=said,
+        grouped=bool(rows["group"].notna().any()),
+    )
+
+
+def place(
+    info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], aside: list[SetAside], store: Store, owner: str
+) -> Dataset:
+    """Build the folder beside its place and move it there in one step; an identical dataset is used as it
+    is. The payloads lie in one of the folders ``files``.
+    """
+    final = store.datasets.folder(info.fingerprint)
+    if not (final / "dataset.json").exists():
+        build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
+        build.mkdir(parents=True)
+        try:
+            for file in rows["file"].unique() if "file" in rows else ():
+                held = next((folder for folder in files if (folder / file).exists()), files[0])
+                _link(held / file, build / "files" / file)
+            rows.to_parquet(build / "rows.parquet", index=False)
+            atomic_files.write(
+                build / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False)
+            )
+            atomic_files.write(build / "dataset.json", info.model_dump_json(indent=1))
+            final.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.replace(build, final)
+            except OSError:
+                if not (final / "dataset.json").exists():  # else somebody placed the same dataset meanwhile
+                    raise
+        finally:
+            shutil.rmtree(build, ignore_errors=True)
+    dataset = Dataset(final)
+    store.datasets.add(info, owner)
+    return dataset
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link where the disk allows one, else a copy; both are never written to again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

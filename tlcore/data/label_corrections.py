@@ -1,0 +1,100 @@
+"""Labels that a person corrected: a mapping of file to label, or a CSV with these two columns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.safe_csv import WITHOUT, unguard
+from tlcore.core.uploads.file_tree import Entry
+from tlcore.data.readers.contract import label_problem, tidy_label
+from tlcore.data.readers.text_labels import BETWEEN, labels_of
+from tlcore.data.tables.rows import open_table
+
+
+def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | None = "label") -> pd.DataFrame:
+    """A copy of the rows with new labels in that ``column`` (`Task.corrects`); an empty one leaves the example out.
+
+    In ``labels`` several have a semicolon between them, and `WITHOUT` says that there is none. Without a column
+    examples can only be left out. Raises UnusableInput naming a file that is not among them, or a bad label.
+    """
+    if not corrections:
+        return rows.copy()
+    known = set(rows["id"])
+    new: dict[str, str] = {}
+    for file, label in corrections.items():
+        if file not in known:
+            raise UnusableInput(
+                say("The corrections name {file}, which is not among the usable examples.", file=file),
+                code="corrections",
+                file=str(file),
+            )
+        read = _correction(tidy_label(label), column)
+        if isinstance(read, Sentence):
+            raise UnusableInput(
+                say("The correction of {file} cannot be used. {reason}", file=file, reason=read),
+                code="corrections",
+                file=str(file),
+            )
+        new[file] = read
+    out = rows["id"].map(new)
+    changed, rows = out.notna() & (out != ""), rows.copy()
+    if column == "labels" and changed.any():  # they are part of what an example is, and so of its digest
+        labels = out[changed].replace(WITHOUT, "")
+        whole = rows.loc[changed, "text"] + "\x1f" + labels
+        rows.loc[changed, "labels"] = labels
+        rows.loc[changed, "sha256"] = whole.map(lambda told: hashlib.sha256(told.encode()).hexdigest())
+    elif column:
+        rows.loc[changed, column] = out[changed]
+    return rows[out != ""].reset_index(drop=True)
+
+
+def _correction(label: str, column: str | None) -> str | Sentence:
+    """A correction as it stands in its column; '' leaves the example out. A Sentence says why it cannot be used."""
+    if not label:
+        return ""
+    if column is None:
+        return say(
+            "Examples of this task can be left out here, which an empty label says; to change one, correct the "
+            "file and upload it again."
+        )
+    if column == "labels" and label != WITHOUT:
+        labels = labels_of(label, ";")
+        return labels if isinstance(labels, Sentence) else BETWEEN.join(labels) or WITHOUT
+    return label_problem(label) or label
+
+
+def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:
+    """Corrections as a mapping of file to label; a path is a CSV with these two columns. Raises
+    UnusableInput.
+    """
+    if corrections is None:
+        return {}
+    if isinstance(corrections, Mapping):
+        return {str(file): str(label) for file, label in corrections.items()}
+    path = Path(corrections)
+    if not path.is_file():
+        raise UnusableInput(
+            say("There is no file of corrections at {path}.", path=str(path)),
+            code="corrections",
+            file=path.name,
+        )
+    table = open_table(Entry(path.stat().st_size, path.read_bytes, path), path.name)
+    if not {"file", "label"} <= set(table.columns):
+        raise UnusableInput(
+            say("The corrections {file} need the columns file and label.", file=path.name),
+            code="corrections",
+            file=path.name,
+            row=1,
+        )
+    found: dict[str, str] = {}
+    for number, cells, problem in table.rows():
+        if problem:
+            raise UnusableInput(problem, code="corrections", file=path.name, row=number)
+        found[unguard(str(cells["file"]))] = unguard(str(cells["label"]))
+    return found

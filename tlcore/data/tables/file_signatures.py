@@ -1,0 +1,61 @@
+"""Files that are not what their name says, by their first bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+
+if TYPE_CHECKING:
+    from tlcore.core.uploads.file_tree import Entry
+
+LARGEST = 300_000_000  # bytes of a file inside of a zip
+ZIP = b"PK\x03\x04"
+PICTURE, WEB, PACKED = say("a picture"), say("a web page"), say("a compressed file")
+STARTS: tuple[tuple[bytes, Sentence], ...] = (
+    (b"\x89PNG\r\n", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"GIF8", PICTURE),
+    (b"RIFF", say("a picture or a sound")),
+    (b"II*\x00", PICTURE),
+    (b"MM\x00*", PICTURE),
+    (b"%PDF", say("a PDF")),
+    (ZIP, say("a zip or an Excel workbook")),
+    (b"PAR1", say("a Parquet file")),
+    (b"\xd0\xcf\x11\xe0", say("an old Excel file, or one with a password")),
+    (b"SQLite format 3", say("a database")),
+    (b"\x1f\x8b", PACKED),
+    (b"BZh", PACKED),
+    (b"\xfd7zXZ", PACKED),
+    (b"7z\xbc\xaf", PACKED),
+    (b"Rar!", PACKED),
+)
+PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
+
+
+def refuse(entry: Entry, name: str, advice: Sentence) -> None:
+    """Raises UnusableInput, with ``advice``, where the file is of a kind that no table of text begins like."""
+    start = first(entry, 512)
+    kind = next((said for mark, said in STARTS if start.startswith(mark)), None)
+    if kind is None and start.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith(PAGES):
+        kind = WEB
+    if kind is not None:
+        raise UnusableInput(
+            say(
+                "{file} is not a table whatever its name says, but {kind}. {advice}",
+                file=name,
+                kind=kind,
+                advice=advice,
+            ),
+            code="table",
+            file=name,
+        )
+
+
+def first(entry: Entry, n: int) -> bytes:
+    """The first ``n`` bytes of a file."""
+    if entry.path is None:
+        return entry.read(LARGEST)[:n]
+    with entry.path.open("rb") as file:
+        return file.read(n)

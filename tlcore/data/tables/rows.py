@@ -1,0 +1,223 @@
+"""Tables from anywhere: CSV or TSV in any usual encoding and separator, JSON lines, Excel, and Parquet; row by row."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.file_tree import Entry, suffix
+from tlcore.data.tables import file_signatures, json_lines
+from tlcore.data.tables import workbooks as sheets
+from tlcore.data.tables.ragged_rows import ragged
+from tlcore.data.tables.text_files import opener
+
+MAX_TABLE = 2_000_000_000
+MAX_TEXT = 300_000_000
+SEPARATORS = (",", ";", "\t", "|")
+JSON_LINES = (".jsonl", ".ndjson", ".json")
+MOST_COLUMNS = 10_000
+SAMPLE = 65_536  # characters that separator and quoting are found by
+# The reader's own limit is 128 KB, and would give up the whole table for one long cell.
+csv.field_size_limit(64_000_000)
+
+
+Rows = Iterator[tuple[int, dict[str, Any], Sentence | None]]
+
+
+@dataclass
+class Table:
+    """A table's name and columns; ``rows()`` yields (row number as a spreadsheet counts, cells, problem or
+    None).
+    """
+
+    name: str
+    columns: list[str]
+    read: Callable[[], Rows]
+    classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub keeps them
+    sheets: list[str] = field(default_factory=list)  # of a workbook: the one that is read, then the others
+
+    def rows(self) -> Rows:
+        for number, cells, problem in self.read():
+            for column, names in self.classes.items():
+                code = cells.get(column)
+                cells[column] = [_named(c, names) for c in code] if isinstance(code, list) else _named(code, names)
+            yield number, cells, problem
+
+
+def _named(code: Any, names: Sequence[str]) -> Any:
+    """The class that a code stands for; -1 is how the hub writes that none is given."""
+    if not isinstance(code, int):
+        return code
+    return names[code] if 0 <= code < len(names) else None if code < 0 else code
+
+
+def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int = 2) -> Table:
+    """The table's header read; ``sheet`` names that of a workbook, else it is the first.
+
+    Raises UnusableInput with code ``table`` where it is none, or has under ``least`` columns.
+    """
+    if suffix(name) == ".parquet":
+        return _open_parquet(entry, name)
+    if suffix(name) in sheets.SUFFIXES:
+        book = sheets.Sheet(entry, name, sheet)
+        named = header(name, book.header, least)
+        return Table(name, named, lambda: book.rows(named), sheets=book.sheets)
+    open_text = opener(entry, MAX_TEXT)
+    with open_text() as file:
+        text = file.read(SAMPLE)
+        whole = len(text) < SAMPLE
+    if not text.strip():
+        raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
+    if suffix(name) in JSON_LINES:
+        return Table(name, json_lines.columns(open_text, name), lambda: json_lines.records(open_text, name))
+    file_signatures.refuse(entry, name, say("A table is text with commas, semicolons or tabs, JSON lines, or Excel."))
+    dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
+    try:
+        with open_text() as file:
+            columns = header(name, next(csv.reader(file, **dialect), []), least)
+    except csv.Error:
+        raise _damaged(name) from None
+    return Table(name, columns, lambda: _text_rows(open_text, dialect, name, columns))
+
+
+def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
+    """The columns that a header row names. Raises UnusableInput where they cannot be told apart or are too few."""
+    columns = [cell.strip() for cell in cells]
+    while columns and not columns[-1]:
+        columns.pop()
+    if len(set(columns)) != len(columns):
+        twice = next(c for c in columns if columns.count(c) > 1)
+        raise UnusableInput(
+            say("The table {file} has two columns named {column}.", file=name, column=twice[:120] or "–"),
+            code="table",
+            file=name,
+            row=1,
+        )
+    if len(columns) > MOST_COLUMNS:
+        raise UnusableInput(
+            say(
+                "The table {file} has {n} columns; at most {limit} are read.",
+                file=name,
+                n=len(columns),
+                limit=MOST_COLUMNS,
+            ),
+            code="table",
+            file=name,
+            row=1,
+        )
+    if len(columns) < least:
+        raise UnusableInput(
+            say(
+                "The table {file} needs a header row with at least two columns, such as one for the example and one "
+                "for its label.",
+                file=name,
+            ),
+            code="table",
+            file=name,
+            row=1,
+        )
+    return columns
+
+
+def _text_rows(open_text: Callable[[], TextIO], dialect: dict[str, Any], name: str, columns: list[str]) -> Rows:
+    with open_text() as file:
+        reader = csv.reader(file, **dialect)
+        next(reader)
+        number = 1
+        try:
+            for cells in reader:
+                number += 1
+                if not any(cell.strip() for cell in cells):
+                    continue
+                yield number, dict(zip(columns, cells, strict=False)), ragged(cells, len(columns))
+        except csv.Error:
+            raise UnusableInput(
+                say("The table {file} cannot be read from row {row} on.", file=name, row=number + 1),
+                code="table",
+                file=name,
+                row=number + 1,
+            ) from None
+
+
+def _open_parquet(entry: Entry, name: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        source = pa.memory_map(str(entry.path)) if entry.path else pa.BufferReader(entry.read(MAX_TABLE))
+        file = pq.ParquetFile(source)
+        columns = list(file.schema_arrow.names)
+        return Table(name, columns, lambda: _parquet_rows(file, name), _classes(file.schema_arrow.metadata))
+    except UnusableInput:
+        raise
+    except (pa.ArrowException, OSError, ValueError):
+        raise _damaged(name) from None
+
+
+def _parquet_rows(file: Any, name: str) -> Rows:
+    number = 1
+    try:
+        for batch in file.iter_batches(batch_size=64):
+            for cells in batch.to_pylist():
+                number += 1
+                yield number, cells, None
+    except (OSError, ValueError, NotImplementedError):
+        raise _damaged(name) from None
+
+
+def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """The class names that ``datasets`` writes into a Parquet file's schema, of single values and of lists of them."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        single = {c: f.get("feature", f) for c, f in features.items() if isinstance(f, dict)}
+        found = {c: f.get("names") for c, f in single.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"}
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return {}
+    return {c: [str(n) for n in names] for c, names in found.items() if isinstance(names, list)}
+
+
+def _damaged(name: str) -> UnusableInput:
+    return UnusableInput(say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name)
+
+
+def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
+    """Separator and quoting of a table, for ``csv.reader``.
+
+    Where cells are parted by tabs, quotation marks may be plain text: that is taken where it leaves no more ragged rows
+    and most cells that begin with one do not end with one.
+    """
+    separator = "\t" if tabs else _separator(sample)
+    told: dict[str, Any] = {"delimiter": separator}
+    plain = {**told, "quoting": csv.QUOTE_NONE}
+    if separator == "\t" and '"' in sample and _even(sample, plain)[0] >= _even(sample, told)[0]:
+        cells = [cell for line in sample.splitlines() for cell in line.split("\t") if cell.startswith('"')]
+        if sum(len(cell) > 1 and cell.endswith('"') for cell in cells) * 2 < len(cells):
+            return plain
+    return told
+
+
+def _separator(sample: str) -> str:
+    """The separator that gives the first rows the most columns with the fewest ragged ones."""
+
+    def score(separator: str) -> tuple[bool, bool, int]:
+        even, width = _even(sample, {"delimiter": separator})
+        return even > 0, even > 0.5, width
+
+    return max(SEPARATORS, key=score)
+
+
+def _even(sample: str, dialect: dict[str, Any]) -> tuple[float, int]:
+    """The share of the first rows that are as wide as the header, and its width; 0 where it has one cell."""
+    reader = csv.reader(io.StringIO(sample, newline=""), **dialect)
+    try:
+        rows = [row for _, row in zip(range(50), reader, strict=False) if row]
+    except csv.Error:
+        return 0.0, 0
+    width = len(rows[0]) if rows else 0
+    return (sum(len(row) == width for row in rows) / len(rows) if width > 1 else 0.0), width

@@ -1,0 +1,128 @@
+"""Excel workbooks (.xlsx, .xlsm), one sheet of them, read row by row: values only, never formulas, macros or links."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.uploads.archives import Archive, Limits
+from tlcore.data.tables import file_signatures
+from tlcore.data.tables.ragged_rows import ragged
+
+if TYPE_CHECKING:
+    from tlcore.core.uploads.file_tree import Entry
+
+SUFFIXES = (".xlsx", ".xlsm")
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, as Excel has it
+# The words of a workbook are held in memory. A sheet is packed better than pictures are, so that the ratio is higher.
+LIMITS = Limits(entries=10_000, total=800_000_000, file=400_000_000, ratio=150.0, ratio_from=20_000_000)
+IN_A_ZIP = 300_000_000  # bytes of a workbook that lies in a zip itself
+SAVE = say("Open it where it can be opened, and save it as an Excel workbook (.xlsx) or as CSV.")
+
+
+class Sheet:
+    """One sheet: its ``header``, and its ``rows`` below; ``sheets`` are the names of all, the one that is read first.
+
+    Formulas are read as the value they had when the workbook was saved. Raises UnusableInput.
+    """
+
+    def __init__(self, entry: Entry, name: str, sheet: str | None = None):
+        self.name = name
+        if not file_signatures.first(entry, 4).startswith(file_signatures.ZIP):
+            file_signatures.refuse(entry, name, SAVE)
+            raise _damaged(name)
+        self._path = entry.path or self._copied(entry)
+        Archive(self._path, LIMITS).close()  # refuses a bomb before anything of it is unpacked
+        with self._opened() as book:
+            names = [one.title for one in book.worksheets]
+            if sheet is not None and sheet not in names:
+                raise UnusableInput(
+                    say(
+                        "The workbook {file} has no sheet {sheet}; its sheets are {sheets}.",
+                        file=name,
+                        sheet=sheet[:120],
+                        sheets=names[:20],
+                    ),
+                    code="sheet",
+                    file=name,
+                )
+            if not names:
+                raise _damaged(name)
+            self._sheet = sheet or names[0]
+            self.sheets = [self._sheet, *(other for other in names if other != self._sheet)]
+            self.header = self._header(book)
+
+    def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
+        """(row as Excel counts, cells by column, problem or None) of each row that is not empty."""
+        number, width = 1, len(columns) + 2  # a row that is longer than the header shows
+        with self._opened() as book:
+            try:
+                for cells in self._cells(book, 2, MOST_ROWS, width):
+                    number += 1
+                    cells = [*cells[: _filled(cells)]]
+                    if cells:
+                        cells += [None] * (len(columns) - len(cells))
+                        yield number, dict(zip(columns, cells, strict=False)), ragged(_told(cells), len(columns))
+            except _Unreadable:
+                raise UnusableInput(
+                    say("The table {file} cannot be read from row {row} on.", file=self.name, row=number + 1),
+                    code="table",
+                    file=self.name,
+                    row=number + 1,
+                ) from None
+
+    def _header(self, book: Any) -> list[str]:
+        try:
+            first = next(self._cells(book, 1, 1, MOST_COLUMNS), ())
+        except _Unreadable:
+            raise _damaged(self.name) from None
+        return _told(first[: _filled(first)])
+
+    def _cells(self, book: Any, first: int, last: int, width: int) -> Iterator[tuple[Any, ...]]:
+        """Rows of values; the sheet's own word on its size is not trusted. Raises _Unreadable."""
+        try:
+            yield from book[self._sheet].iter_rows(first, last, 1, width, values_only=True)
+        except Exception as error:  # whatever openpyxl and its parser make of bytes from anywhere
+            raise _Unreadable from error
+
+    def _opened(self) -> Any:
+        from openpyxl import load_workbook
+
+        try:
+            book = load_workbook(self._path, read_only=True, data_only=True, keep_links=False)
+        except Exception:  # as above
+            raise _damaged(self.name) from None
+        return contextlib.closing(book)
+
+    def _copied(self, entry: Entry) -> Path:
+        """A workbook from inside a zip as a file of its own, which goes with this object."""
+        self._copy = tempfile.TemporaryDirectory(prefix="tlcore-sheet-")
+        path = Path(self._copy.name) / self.name.rsplit("/", 1)[-1][-60:]
+        path.write_bytes(entry.read(IN_A_ZIP))
+        return path
+
+
+class _Unreadable(Exception):
+    """A sheet that cannot be read on."""
+
+
+def _told(cells: Any) -> list[str]:
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
+def _filled(cells: Any) -> int:
+    """How many cells there are up to the last one that holds something."""
+    return next((i for i in range(len(cells), 0, -1) if cells[i - 1] is not None), 0)
+
+
+def _damaged(name: str) -> UnusableInput:
+    return UnusableInput(
+        say("The workbook {file} is damaged and cannot be read. {advice}", file=name, advice=SAVE),
+        code="table",
+        file=name,
+    )

@@ -1,0 +1,196 @@
+"""The rule behind the advice: what each strategy is expected to score on these data, fitted on a measured grid.
+
+For every strategy but feature extraction a Bayesian linear regression (MacKay 1992) tells by how much its test accuracy
+differs from that of feature extraction. It looks at the examples a class, at what the cross-validated probe leaves to
+gain, at their product, and at the similarity to the source. Feature extraction itself is expected to do as the probe
+does. Coefficients, their covariance and what they were fitted on lie in ``rule-<material>.json``, one for pictures and
+one for texts, which ``benchmarks/guidance/regret.py`` writes. No torch.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from math import erf, log2, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.i18n import say
+
+if TYPE_CHECKING:
+    from tlcore.guidance.evidence import Evidence
+
+FITTED_ON = {"image": say("pictures"), "text": say("texts")}  # materials with a rule; others take the first one's
+BASE = "feature-extraction"
+DISCORDANCE, SUPPOSED = 0.2, 10  # of two strategies' models, and the examples' worth of it that is taken for granted
+NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the rule looks at."""
+
+    per_class: float  # training examples a class, mean
+    probe: float  # cross-validated accuracy of a linear head, 0-1
+    probe_interval: tuple[float, float]
+    classes: int
+    similarity: float | None  # 0-1, on the scale of the rule's material; None counts as the grid's mean
+    material: str = "image"  # whose rule is asked
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Situation | None:
+        """None where the probe was not measured."""
+        told = evidence.transferability
+        if not told or not told.get("probe"):
+            return None
+        low, high = told["probe"]["interval"]
+        classes = len(evidence.n_per_class)
+        probe, per_class = told["probe"]["value"], evidence.n_train / classes
+        if evidence.material in FITTED_ON:
+            return cls(per_class, probe, (low, high), classes, evidence.similarity, evidence.material)
+        return cls(per_class, probe, (low, high), classes, None)  # its similarity is on a scale of its own
+
+    def vector(self, mean_similarity: float) -> np.ndarray:
+        """(5,), in the order of NAMES. Headroom is what is left above the probe, as a share of what chance leaves."""
+        chance = 1 / self.classes
+        headroom = (1 - self.probe) / (1 - chance)
+        size = log2(max(self.per_class, 1.0)) - 5  # 0 at 32 a class
+        alike = mean_similarity if self.similarity is None else self.similarity
+        return np.array([1.0, size, headroom, size * headroom, alike - mean_similarity])
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A strategy's expected test accuracy, and that of its difference from feature extraction (both 0-1)."""
+
+    strategy: str
+    value: float
+    interval: tuple[float, float]  # 80 %
+    gain: float
+    gain_deviation: float
+
+
+def file(material: str) -> Path:
+    return Path(__file__).with_name(f"rule-{material}.json")
+
+
+@functools.cache
+def fitted(material: str = "image") -> dict[str, Any]:
+    """{"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "correlation", "cells", "sets",
+    "points"}."""
+    return json.loads(file(material).read_text())
+
+
+def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Expected]:
+    """Each strategy that the grid held, with what it is expected to score here."""
+    rule = rule or fitted(here.material)
+    x = here.vector(rule["mean_similarity"])
+    probe_deviation = (here.probe_interval[1] - here.probe_interval[0]) / (2 * 1.96)
+    told = {BASE: (0.0, 0.0)}
+    for name, one in rule["strategies"].items():
+        deviation = sqrt(one["noise"] ** 2 + float(x @ np.array(one["covariance"]) @ x))
+        told[name] = (float(x @ np.array(one["weights"])), deviation)
+    out = {}
+    for name, (gain, deviation) in told.items():
+        value = min(1.0, max(0.0, here.probe + gain))
+        spread = 1.2816 * sqrt(deviation**2 + probe_deviation**2)
+        out[name] = Expected(name, value, (max(0.0, value - spread), min(1.0, value + spread)), gain, deviation)
+    return out
+
+
+def best(expected: dict[str, Expected]) -> str:
+    """The transfer strategy with the highest expected score; the cheaper one of equals, in the order of the studio."""
+    order = ordered(expected)
+    return max(order, key=lambda name: (round(expected[name].gain, 4), -order.index(name)))
+
+
+def ordered(known: Container[str]) -> list[str]:
+    """The transfer strategies among these, the cheapest first, as the studio lists them."""
+    from tlcore.strategies import STRATEGIES
+
+    return [one.id for one in STRATEGIES if one.id in known and one.pretrained]
+
+
+def risk(expected: dict[str, Expected], strategy: str) -> float | None:
+    """The chance that training from scratch scores higher than this strategy; None where the grid held no twin."""
+    if "scratch" not in expected:
+        return None
+    ours, its = expected[strategy], expected["scratch"]
+    spread = sqrt(ours.gain_deviation**2 + its.gain_deviation**2)
+    return 0.5 * (1 + erf((its.gain - ours.gain) / (spread * sqrt(2)))) if spread else float(its.gain > ours.gain)
+
+
+def regions(here: Situation, per_class: list[float], similarity: list[float]) -> list[list[str]]:
+    """The advised strategy for every (similarity, examples a class), all else as it is here: rows of a map."""
+    rule = fitted(here.material)
+    alike = rule["mean_similarity"]
+    x = np.array([[replace(here, per_class=n, similarity=s).vector(alike) for n in per_class] for s in similarity])
+    gains = {BASE: np.zeros(x.shape[:2])} | {
+        name: x @ np.array(one["weights"]) for name, one in rule["strategies"].items()
+    }
+    names = ordered(gains)
+    top = np.argmax(np.round([gains[name] for name in names], 4), axis=0)
+    return [[names[i] for i in row] for row in top]
+
+
+@dataclass(frozen=True)
+class Raced:
+    """What a race measured of the strategies that were left at its end, on the same ``n`` validation examples."""
+
+    scores: dict[str, float]  # accuracy, 0-1
+    errors: dict[str, dict[str, float]]  # the standard error of the paired difference of every two
+    n: int
+    dropped: tuple[str, ...] = ()  # raced too, and fell behind
+
+    def variance(self, one: str, other: str) -> float:
+        """Of the paired difference of two, as if `SUPPOSED` more examples had been seen, with the usual discordance:
+        a handful of examples on which two models agree does not make them the same.
+        """
+        seen = self.n**2 * self.errors[one][other] ** 2
+        return (seen + SUPPOSED * DISCORDANCE) / (self.n + SUPPOSED) / self.n if one != other else 0.0
+
+
+def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> tuple[dict[str, Expected], str]:
+    """The expectation joined with a race, and the strategy to advise.
+
+    The rule is the prior of all gains together (with the correlation that they had in the grid), the paired differences
+    of validation scores are the measurement: a normal posterior. The advice changes only where another strategy leads
+    by more than one standard error of that posterior, since a wrong change costs more than a missed one gains. Who fell
+    behind in the race is expected to do as well as the best that was left at most.
+    """
+    names = [name for name in expected if name in raced.scores]
+    if len(names) < 2:
+        return expected, best(expected)
+    told = rule.get("correlation", {})
+    deviation = np.array([expected[name].gain_deviation for name in names])
+    alike = np.array([[1.0 if a == b else told.get(a, {}).get(b, 0.0) for b in names] for a in names])
+    gain, prior = np.array([expected[name].gain for name in names]), alike * np.outer(deviation, deviation)
+    contrast = np.eye(len(names))[1:] - np.eye(len(names))[0]
+    scores = np.array([raced.scores[name] for name in names])
+    apart = np.array([[raced.variance(a, b) for b in names] for a in names])
+    noise = (apart[1:, :1] + apart[:1, 1:] - apart[1:, 1:]) / 2
+    trust = prior @ contrast.T @ np.linalg.inv(contrast @ prior @ contrast.T + noise)
+    after = gain + trust @ contrast @ (scores - gain)
+    left = prior - trust @ contrast @ prior
+    out = dict(expected)
+    for name, now, variance in zip(names, after, np.diag(left), strict=True):
+        out[name] = _moved(expected[name], float(now), sqrt(max(0.0, float(variance))))
+    top = max(float(now) for now in after)
+    for name in raced.dropped:
+        if name in out and out[name].gain > top:
+            out[name] = _moved(out[name], top, out[name].gain_deviation)
+    ahead, before = best({name: out[name] for name in names}), best({name: expected[name] for name in names})
+    i, j = names.index(ahead), names.index(before)
+    lead, error = after[i] - after[j], sqrt(max(0.0, left[i, i] + left[j, j] - 2 * left[i, j]))
+    return out, ahead if lead > error else before
+
+
+def _moved(one: Expected, gain: float, deviation: float) -> Expected:
+    """The same strategy with another expected gain."""
+    by = gain - one.gain
+    value, low, high = (min(1.0, max(0.0, end + by)) for end in (one.value, *one.interval))
+    return Expected(one.strategy, value, (min(low, value), max(high, value)), gain, deviation)

@@ -1,0 +1,250 @@
+"""The shift between the labelled training examples and examples without labels, as a source's frozen network sees it.
+
+Kept as ``cache/evidence/shift/<data, set, source>.json``: the newest one, which a page reads without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from tlcore import modalities, strategies
+from tlcore.core import atomic_files, machine
+from tlcore.core.i18n import Sentence, say
+from tlcore.guidance import feature_pass
+from tlcore.guidance.linear_probe import wilson
+from tlcore.training import features
+from tlcore.training.hooks import dan, domain_batches
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.store import Store
+    from tlcore.tasks.contract import Task
+
+VERSION = 1
+MOST = 500  # examples of each that are compared, drawn at random
+FEWEST = 10  # of each, below which nothing is said
+SHUFFLES = 200  # of who belongs where, for what chance gives
+SMALL = 0.5  # proxy-A-distance up to which both are the same kind of example: told apart in under 63 cases of 100
+ADAPT, PRETRAIN = "domain-adaptation", "pre-training-then-fine-tuning"
+
+
+class Compared(BaseModel):
+    """How far apart the two lie; intervals are 95 %."""
+
+    n: int  # examples of each that were compared
+    right: float  # how often a linear head tells the two apart, 0-1
+    right_interval: list[float]
+    proxy_a: float  # 0-2
+    interval: list[float]
+    mmd: float  # squared, unbiased
+    mmd_chance: float  # what it exceeds in 5 of 100 shuffles of who belongs where
+
+
+class Shift(BaseModel):
+    """A set without labels beside the labelled data; ``why`` says why nothing was measured."""
+
+    name: str  # of the set
+    size: int  # without the examples that are among the labelled ones too
+    strategies: list[str] = Field(default_factory=list)  # of ADAPT and PRETRAIN, those that the task allows
+    compared: Compared | None = None
+    why: Sentence | None = None
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the two can be told apart better than by chance."""
+        return self.compared is not None and self.compared.interval[0] > 0
+
+    @property
+    def offers(self) -> list[str]:
+        """What the set could be used for: it is brought together with the labelled examples where it is apart from
+        them, and learned from beforehand where it is of their kind.
+        """
+        if self.compared is None:
+            return []
+        alike = not self.measurable or self.compared.proxy_a < SMALL
+        return [name for name in [ADAPT] * self.measurable + [PRETRAIN] * alike if name in self.strategies]
+
+
+def measure(
+    dataset: Dataset,
+    other: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None] = lambda share, sentence=None, **more: None,
+) -> Shift:
+    """Compare the training examples of ``dataset`` with ``other``, a set without labels (or whose labels are not looked
+    at), from the cache or by one pass over what is compared. Examples of ``other`` that are among those of ``dataset``,
+    test examples above all, are left out.
+    """
+    told = {**processor, "other": other.fingerprint, "version": VERSION}
+    key = features.cache_key(dataset.fingerprint, source.digest, told)
+    path = _path(cache, dataset.fingerprint, other.fingerprint, source.source.id)
+    known = _read(path)
+    if known.get("key") == key:
+        return Shift.model_validate(known["shift"])
+    rows = other.split("train")
+    rows = rows[~modalities.of(task).among(rows, dataset.rows)]
+    found = Shift(
+        name=other.info.name,
+        size=len(rows),
+        strategies=[one for one in (ADAPT, PRETRAIN) if strategies.find(one).refuse(task, None) is None],
+    )
+    train = dataset.split("train")
+    if not task.solves:
+        found.why = say("for this task no features of the source model are kept.")
+    elif min(len(rows), len(train)) < FEWEST:
+        found.why = say(
+            "there are {n} examples that are not among yours, and {train} of yours to train on; "
+            "{fewest} of each are needed.",
+            n=len(rows),
+            train=len(train),
+            fewest=FEWEST,
+        )
+    else:
+        few = other.with_train(rows["id"].sample(min(MOST, len(rows)), random_state=0))
+        found.compared = compare(*_features(dataset, few, task, source, processor, cache, progress))
+    atomic_files.write(path, json.dumps({"key": key, "shift": found.model_dump(mode="json")}))
+    return found
+
+
+def kept(store: Store, fingerprint: str, other: str, source_id: str) -> Shift | None:
+    """The newest measurement of these data, that set and that source; None where there is none. No torch."""
+    told = _read(_path(store.home / "cache", fingerprint, other, source_id)).get("shift")
+    return Shift.model_validate(told) if told else None
+
+
+def in_words(shift: Shift) -> list[Sentence]:
+    """What was measured, and what the set could be used for."""
+    told, name = shift.compared, shift.name
+    if told is None:
+        return [say("“{name}” was not compared with your labelled examples: {why}", name=name, why=shift.why)]
+    low, high = told.right_interval
+    found = [
+        say(
+            "A linear head on the frozen features tells “{name}” from your labelled examples in {right} % of cases "
+            "({low} to {high}; 50 is chance): proxy-A-distance {distance} of 2 ({least} to {most}); MMD² {mmd}, where "
+            "chance alone seldom gives more than {chance}. {n} examples of each were compared.",
+            name=name,
+            n=told.n,
+            right=round(100 * told.right, 1),
+            low=round(100 * low, 1),
+            high=round(100 * high, 1),
+            distance=round(told.proxy_a, 2),
+            least=round(told.interval[0], 2),
+            most=round(told.interval[1], 2),
+            mmd=round(told.mmd, 3),
+            chance=round(told.mmd_chance, 3),
+        )
+    ]
+    if ADAPT not in shift.strategies:
+        found.append(say("Domain adaptation is there for tasks with one class an example."))
+    elif shift.measurable:
+        found.append(
+            say(
+                "That is a shift: an accuracy on examples like your labelled ones says little of “{name}”. If the "
+                "model is to work there, domain adaptation learns from both; what it gains is not known beforehand. "
+                "Labels for some of these examples, kept for testing, would tell.",
+                name=name,
+            )
+        )
+    else:
+        found.append(say("No shift can be seen, so that domain adaptation has nothing to bring together."))
+    if PRETRAIN in shift.offers:
+        found.append(
+            say(
+                "“{name}” holds {size} examples of the same kind as yours: pre-training, then fine-tuning, learns from "
+                "them before it sees your labels. It takes the most time.",
+                name=name,
+                size=shift.size,
+            )
+        )
+    return found
+
+
+def _features(
+    dataset: Dataset,
+    other: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None],
+) -> list[np.ndarray]:
+    """Those of the training examples and of the other set; the first lie in the cache where data were measured."""
+    target = task.fit_target(dataset)
+    model, _ = task.source_model(source, target, size=processor["size"])
+    model.eval().to(machine.found().device)
+    found = []
+    for one in (dataset, other):
+        examples = task.examples(one, processor, target, cache / "pictures", source)
+        key = features.cache_key(one.fingerprint, source.digest, processor)
+        found.append(
+            feature_pass.passed(task, model, source, {"train": examples["train"]}, cache, key, progress)["train"]
+        )
+    return found
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray) -> Compared:
+    """Proxy-A-distance and MMD of as many features (n, d) of either, drawn at random."""
+    n = min(MOST, len(ours), len(theirs))
+    a, b = (rows[np.random.default_rng(seed).permutation(len(rows))[:n]] for seed, rows in enumerate((ours, theirs)))
+    right, judged = domain_batches.told_apart(a, b)
+    interval = wilson(right, judged)
+    mmd, chance = discrepancy(a, b)
+    return Compared(
+        n=n,
+        right=right,
+        right_interval=interval,
+        proxy_a=domain_batches.distance(right),
+        interval=[domain_batches.distance(end) for end in interval],
+        mmd=mmd,
+        mmd_chance=chance,
+    )
+
+
+def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """The unbiased estimate of MMD² under the kernels of `hooks.dan` (Gretton et al. 2012, equation 3), and what it
+    exceeds in 5 of 100 shuffles of who belongs where.
+    """
+    import torch
+
+    rows, n = np.concatenate([ours, theirs]).astype(np.float64), len(ours)
+    square = (rows**2).sum(axis=1)
+    apart = np.maximum(square[:, None] + square - 2 * rows @ rows.T, 0.0)
+    alike = dan.kernel(torch.from_numpy(apart)).numpy()
+    np.fill_diagonal(alike, 0.0)
+    rng, total = np.random.default_rng(0), len(rows)
+    first = np.zeros((total, 1 + SHUFFLES))  # 1 for those that are taken as the first set
+    first[:n, 0] = 1
+    for column in range(1, 1 + SHUFFLES):
+        first[rng.permutation(total)[:n], column] = 1
+    m, second = total - n, 1 - first
+    within, across = alike @ first, alike @ second
+    each = (
+        (first * within).sum(axis=0) / (n * (n - 1))
+        + (second * across).sum(axis=0) / (m * (m - 1))
+        - 2 * (first * across).sum(axis=0) / (n * m)
+    )
+    return float(each[0]), float(np.quantile(each[1:], 0.95))
+
+
+def _path(cache: Path, fingerprint: str, other: str, source_id: str) -> Path:
+    name = hashlib.sha256(json.dumps([fingerprint, other, source_id]).encode()).hexdigest()[:24]
+    return cache / "evidence" / "shift" / f"{name}.json"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}

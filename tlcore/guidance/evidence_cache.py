@@ -1,0 +1,84 @@
+"""Evidence on disk, and an index by data and source that a page reads without torch.
+
+::
+
+    cache/evidence/<key>.json                         the Evidence; the key is data x weights x preprocessing x version
+    cache/evidence/index/<fingerprint>/<source>.json  {"source", "key"}: the newest measurement of that source
+    cache/evidence/index/<fingerprint>/failed.json    {source id: {"title", "sentence"}}: what could not be ranked
+    cache/evidence/shift/<key>.json                   how far a set without labels is from the data (`guidance.domain_shift`)
+    cache/evidence/far/<key>.json                     the far end of similarity, for a network and its preprocessing
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core import atomic_files
+from tlcore.guidance.evidence import VERSION, Evidence
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+
+FAILED = "failed.json"
+
+
+def load(cache: Path, key: str) -> Evidence | None:
+    """The Evidence of that key; None where there is none, or none that can be read."""
+    try:
+        return Evidence.model_validate_json((cache / "evidence" / f"{key}.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def save(cache: Path, key: str, evidence: Evidence) -> None:
+    atomic_files.write(cache / "evidence" / f"{key}.json", evidence.model_dump_json())
+
+
+def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
+    """Let the index name this Evidence as the one of that data and source."""
+    name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
+    path = _index(cache, fingerprint) / f"{name}.json"
+    told = json.dumps({"source": source_id, "key": key, "version": VERSION})
+    if not path.exists() or path.read_text() != told:
+        atomic_files.write(path, told)
+
+
+def kept(store: Store, fingerprint: str, source_id: str) -> Evidence | None:
+    """The newest Evidence of these data with that source; None where it was not measured."""
+    name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
+    told = _read(_index(store.home / "cache", fingerprint) / f"{name}.json")
+    return load(store.home / "cache", told["key"]) if told.get("version") == VERSION else None
+
+
+def kept_all(store: Store, fingerprint: str) -> dict[str, Evidence]:
+    """The Evidence of every source that was measured on these data, by source id."""
+    cache, found = store.home / "cache", {}
+    for path in sorted(_index(cache, fingerprint).glob("*.json")):
+        told = _read(path)
+        if path.name != FAILED and told.get("version") == VERSION and (evidence := load(cache, told["key"])):
+            found[told["source"]] = evidence
+    return found
+
+
+def failed(store: Store, fingerprint: str) -> dict[str, Any]:
+    """Sources that the last ranking could not measure: {id: {"title", "sentence"}}."""
+    return _read(_index(store.home / "cache", fingerprint) / FAILED)
+
+
+def save_failed(store: Store, fingerprint: str, told: dict[str, Any]) -> None:
+    atomic_files.write(_index(store.home / "cache", fingerprint) / FAILED, json.dumps(told))
+
+
+def _index(cache: Path, fingerprint: str) -> Path:
+    return cache / "evidence" / "index" / fingerprint
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,155 @@
+"""The one pass: a source's frozen network looks at training and validation data once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core import atomic_files, machine
+from tlcore.core.errors import RunFailed
+from tlcore.core.i18n import say
+from tlcore.guidance.evidence import VERSION
+from tlcore.training import features
+from tlcore.training.features import Watch
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.contract import Task
+    from tlcore.training.features import Moments
+
+SPLITS = ("train", "validation")
+BATCH = {"cpu": 32, "cuda": 128}
+
+
+@dataclass
+class Seen:
+    """What the pass gave. ``weight`` (Z, d) and ``bias`` (Z,) are the source's own head, None where it has none."""
+
+    target: dict[str, Any]
+    examples: Mapping[str, Any]
+    features: dict[str, np.ndarray]  # (n, d) of each of SPLITS
+    moments: Moments | None
+    weight: np.ndarray | None
+    bias: np.ndarray | None
+    far: dict[str, dict[str, float]]
+
+    def logits(self, features: np.ndarray) -> np.ndarray | None:
+        """The source head's outputs (n, Z): it is linear on the features, so nothing runs twice."""
+        if self.weight is None:
+            return None
+        return features @ self.weight.T + (0.0 if self.bias is None else self.bias)
+
+
+def look(
+    dataset: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Callable[..., None],
+) -> Seen:
+    """Features, batch-norm moments and the far end of similarity, from the cache or by one pass.
+
+    ``progress`` gets shares up to 0.8. Where memory runs out the batch is halved; RunFailed at one example.
+    """
+    device = machine.found().device
+    target = task.fit_target(dataset)
+    model, own = task.source_model(source, target, size=processor["size"])
+    model.eval().to(device)
+    examples = task.examples(dataset, processor, target, cache / "pictures", source)
+    examples = {split: examples[split] for split in SPLITS}
+    key = features.cache_key(dataset.fingerprint, source.digest, processor)
+    found = passed(task, model, source, examples, cache, key, progress)
+    head = model.head if own else None
+    seen = Seen(
+        target=target,
+        examples=examples,
+        features=found,
+        moments=features.moments(cache / "features", key),
+        weight=None if head is None else head.weight.detach().float().cpu().numpy(),
+        bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(),
+        far={},
+    )
+    seen.far = _far(task, model, source, processor, cache, device, seen)
+    return seen
+
+
+def passed(
+    task: Task,
+    model: Any,
+    source: OpenSource,
+    examples: Mapping[str, Any],
+    cache: Path,
+    key: str,
+    progress: Callable[..., None],
+) -> dict[str, np.ndarray]:
+    """The features of every split, from the cache or by one pass of the frozen network, which is told of.
+
+    Where memory runs out the batch is halved; RunFailed at one example.
+    """
+    device, title = machine.found().device, source.source.title
+    total, done = sum(len(part) for part in examples.values()), 0
+
+    def step(n: int) -> None:
+        nonlocal done
+        done = min(total, done + n)
+        progress(
+            0.75 * done / max(1, total),
+            say("{source} looks at every example once: {done} of {total}", source=title, done=done, total=total),
+        )
+
+    step(0)
+    batch = BATCH[device]
+    while True:
+        try:
+            return features.extract(
+                task, model, examples, cache / "features", key, device=device, batch_size=batch, step=step
+            )[0]
+        except Exception as error:
+            if not machine.out_of_memory(error):
+                raise
+            if batch == 1:
+                raise RunFailed(
+                    say(
+                        "The memory of {device} is too small for {source} to look at one example. Choose a smaller "
+                        "picture size or a smaller source model.",
+                        device=machine.found().name,
+                        source=title,
+                    ),
+                    code="out-of-memory",
+                ) from error
+        batch, done = batch // 2, 0
+
+
+def _far(
+    task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: Seen
+) -> dict[str, dict[str, float]]:
+    """The far end of similarity, once for each network and preprocessing, whatever the data."""
+    told = json.dumps(
+        [source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}], sort_keys=True
+    )
+    path = cache / "evidence" / "far" / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    import torch
+
+    from tlcore.guidance.similarity import far_end
+
+    found = {}
+    for kind, batch in (task.far(processor, device) or {}).items():
+        watch = Watch(model)
+        with torch.inference_mode():
+            rows = task.features(model, batch)
+        watch.stop()
+        if rows is not None:
+            features = rows.float().cpu().numpy()
+            found[kind] = far_end(watch.moments(len(features)), features, seen.logits(features))
+    atomic_files.write(path, json.dumps(found))
+    return found

@@ -1,0 +1,237 @@
+"""Evidence is measured: counted at once, or by one pass of the source's frozen network. Importing brings no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore import strategies, tasks
+from tlcore.core.i18n import Sentence, say
+from tlcore.data.dataset import Dataset
+from tlcore.guidance import evidence_cache
+from tlcore.guidance.advice_rule import BASE
+from tlcore.guidance.evidence import VERSION, Evidence
+from tlcore.guidance.similarity import Part, mean_of
+from tlcore.strategies.contract import unsuited
+from tlcore.training.features import cache_key
+
+if TYPE_CHECKING:
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
+    from tlcore.tasks.contract import Task
+
+LARGE = 300_000_000  # parameters above which adapters are trained where all layers would be
+MOST = 4000  # examples that the estimators look at, drawn at random where there are more
+LORA = "lora"
+SPLITS = ("train", "validation")  # never the test set
+Progress = Callable[..., None]
+
+
+def measure(dataset: Dataset) -> Evidence:
+    """Count the training examples; test data are never looked at, and no network is opened."""
+    task, train = tasks.find(dataset.info.task), dataset.split("train")
+    counts = train["label"].value_counts().sort_index() if task.labelled else {}
+    per_class = {str(label): int(n) for label, n in counts.items()}
+    n = len(train)
+    fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
+    return Evidence(
+        material=task.material,
+        n_train=n,
+        strategies=among(task),
+        n_per_class=per_class,
+        fewest=fewest,
+        imbalance=round(most / fewest, 2),
+        set_aside=dataset.info.set_aside,
+    )
+
+
+def about(told: Evidence, task: Task, source: SourceModel) -> Evidence:
+    """With what is known of the source model without opening it: its size, and what is advised among with it."""
+    return told.model_copy(update={"parameters": source.parameters, "strategies": among(task, source)})
+
+
+def among(task: Task, source: SourceModel | None = None) -> list[str]:
+    """The strategies that are advised among: those of a race, and LoRA where the source is a large language model. Then
+    LoRA stands for all that is trained by gradient, a head on the frozen network included.
+    """
+    found = [one.id for one in strategies.serving(task) if one.races or not one.pretrained]
+    if source is None:
+        return found
+    lora = strategies.find(LORA)
+    large = (source.parameters or 0) > LARGE and source.modality not in ("", "image") and not unsuited(lora, source)
+    if source.modality in task.ready or (large and not task.solves):  # nothing new, or nothing that can be solved
+        found = [name for name in found if name != BASE]
+    return [*found, LORA] if large else found
+
+
+def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
+    """Data × source (its name and its weights) × preprocessing × version of what is measured."""
+    told = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, VERSION]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+
+
+def measure_with(
+    dataset: Dataset,
+    task: Task,
+    source: OpenSource,
+    processor: dict[str, Any],
+    cache: Path,
+    progress: Progress = lambda share, sentence=None, **more: None,
+    *,
+    thorough: bool = True,
+) -> Evidence:
+    """Everything that can be measured before training, in one pass of the source's frozen network over training and
+    validation data.
+
+    ``cache`` is the workspace's cache folder: features and the finished Evidence stay there, so that a run, another
+    page or a second call find them. Without ``thorough`` the learning curve, the doubtful labels and NLEEP are passed
+    over, as a ranking of many sources does. Raises what opening and building the source raise.
+    """
+    key = evidence_key(dataset, source, processor)
+    known = evidence_cache.load(cache, key)
+    if known is not None and (known.thorough or not thorough):
+        evidence_cache.point(cache, dataset.fingerprint, source.source.id, key)
+        return known
+
+    if not task.solves:
+        started = time.perf_counter()
+        alike = mean_of(_read(source, dataset))
+        told = measure(dataset).model_copy(
+            update={
+                "similarity": alike.value,
+                "similarity_interval": alike.interval,
+                "similarity_parts": alike.parts,
+            }
+        )
+        return _kept(told, source, task, dataset, cache, key, started, True)
+    from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
+    from threadpoolctl import threadpool_limits
+
+    from tlcore.guidance import feature_pass
+
+    started = time.perf_counter()
+    seen = feature_pass.look(dataset, task, source, processor, cache, progress)
+    progress(0.8, say("Estimating how well the features tell the classes apart"))
+    with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
+        told = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
+    progress(1.0, say("Measured"))
+    return _kept(told, source, task, dataset, cache, key, started, thorough)
+
+
+def _kept(
+    told: Evidence,
+    source: OpenSource,
+    task: Task,
+    dataset: Dataset,
+    cache: Path,
+    key: str,
+    started: float,
+    thorough: bool,
+) -> Evidence:
+    """The Evidence with what it is of, written where a page finds it."""
+    told.source = {"id": source.source.id, "title": source.source.title}
+    told.relevance = relevance(source.source, task, dataset)
+    told.thorough = thorough
+    told.seconds = round(time.perf_counter() - started, 3)
+    evidence_cache.save(cache, key, told)
+    evidence_cache.point(cache, dataset.fingerprint, source.source.id, key)
+    return told
+
+
+def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
+    """Source task and data against the target task and data, in words."""
+    labels = dataset.info.labels
+    if not task.labelled:
+        return say(
+            "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: {task}.",
+            source_task=source.source_task,
+            source_data=source.source_data,
+            task=task.title,
+        )
+    return say(
+        "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: "
+        "{task}, {classes} classes ({labels}).",
+        source_task=source.source_task,
+        source_data=source.source_data,
+        task=task.title,
+        classes=len(labels),
+        labels=[*labels[:6], "…"] if len(labels) > 6 else labels,
+    )
+
+
+def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
+    """What a language model's reading of the training texts tells; none where there are no texts."""
+    from tlcore.guidance import text_similarity
+
+    train = dataset.split("train")
+    return text_similarity.parts(source, train["text"].tolist()) if "text" in train else []
+
+
+def _estimated(
+    told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool, progress: Progress
+) -> Evidence:
+    from tlcore.guidance import data_size as sizes
+    from tlcore.guidance import linear_probe, transferability
+    from tlcore.guidance.similarity import similarity, softmax
+
+    features = seen.features["train"]
+    alike = mean_of([*similarity(seen.moments, features, seen.logits(features), seen.far).parts, *read])
+    told.similarity, told.similarity_interval, told.similarity_parts = alike.value, alike.interval, alike.parts
+    told.size = sizes.facts(dataset, told.n_per_class, told.imbalance)
+    rows = _rows(dataset, task, seen)
+    if rows is None:
+        return told
+    features, labels, ids, units, files, names = rows
+    fold = linear_probe.folds(labels, units)
+    x, classes, wide = linear_probe.coordinates(features), len(names), features.shape[1]
+    predicted = linear_probe.cross_validate(x, labels, fold, classes, wide)
+    logits = seen.logits(features)
+    told.transferability = transferability.estimate(
+        features, labels, units, None if logits is None else softmax(logits), predicted, fold, mixture=thorough
+    )
+    if not thorough:
+        return told
+    progress(0.9, say("Looking for doubtful labels, and drawing the learning curve"))
+    told.size.label_noise = sizes.label_noise(predicted, labels, names, ids, files, units)
+    told.size.learning_curve = sizes.learning_curve(
+        x, labels, units, fold, predicted.argmax(axis=1) == labels, classes, wide, told.n_train
+    )
+    return told
+
+
+def _rows(dataset: Dataset, task: Task, seen: Any) -> tuple[Any, ...] | None:
+    """Features, class, id, unit and file of the examples that the estimators look at, and the names of the classes.
+
+    None where the task has no classes, or where there is nothing to tell apart.
+    """
+    from tlcore.data.splits import units as units_of
+
+    by_split = [task.classes(seen.examples[split]) for split in SPLITS]
+    if any(part is None for part in by_split):
+        return None
+    features = np.concatenate([seen.features[split] for split in SPLITS])
+    labels = np.concatenate(by_split)
+    ids = np.array([name for split in SPLITS for name in seen.examples[split].ids], dtype=object)
+    keep = np.flatnonzero(labels >= 0)
+    if len(keep) > MOST:
+        keep = np.sort(np.random.default_rng(0).permutation(keep)[:MOST])
+    if len(keep) < 10 or len(np.unique(labels[keep])) < 2:
+        return None
+    rows = dataset.rows
+    unit_of = dict(zip(rows["id"], units_of(rows), strict=True))
+    file_of = dict(zip(rows["id"], rows["file"] if "file" in rows else [""] * len(rows), strict=True))
+    ids = ids[keep]
+    return (
+        features[keep],
+        labels[keep],
+        ids,
+        np.array([unit_of[i] for i in ids]),
+        [file_of[i] for i in ids],
+        seen.target["labels"],
+    )

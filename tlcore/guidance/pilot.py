@@ -1,0 +1,158 @@
+"""The pilot race: short trainings of the candidate strategies under successive halving, on validation data alone.
+
+Each rung gives the strategies that are left a longer training; the worse half is dropped, unless it is within noise of
+the leader (Jamieson & Talwalkar, arXiv 1502.07943). Every rung begins anew: a training stopped early is still in its
+warm-up, and says less than a short one with a schedule of its own. Test data are not looked at. Where validation
+examples are few, other parts of the training data validate in turn at the end (`guidance.cross_validation`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore import strategies
+from tlcore.core.i18n import Sentence, say
+from tlcore.core.spec_parts import Data
+from tlcore.guidance import measurement
+from tlcore.guidance.advice_rule import BASE
+from tlcore.spec import Spec
+from tlcore.training.workload import epochs_of, guess_seconds
+
+if TYPE_CHECKING:
+    from tlcore.models.source_model import SourceModel
+    from tlcore.store import Store
+    from tlcore.tasks.contract import Task
+
+VERSION = 2
+SHARES = (1 / 9, 1 / 3, 1.0)  # of the epochs of a whole training, by rung
+LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the strategy
+FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
+
+
+def candidates(
+    task: Task, data: Data | None = None, scratch: bool = False, source: SourceModel | None = None
+) -> list[str]:
+    """The strategies that race: those meant to that make sense here, from scratch only where it is asked for. With a
+    large language model LoRA stands for all that train the whole of it, as in the advice.
+    """
+    serving = [one for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
+    among = measurement.among(task, source)
+    if measurement.LORA not in among:
+        return [one.id for one in serving]
+    whole = [one.id for one in serving if one.pretrained and one.id != BASE]
+    return [*(one.id for one in serving if one.id not in whole and one.id in among), measurement.LORA]
+
+
+def rungs(epochs: int) -> list[int]:
+    """The epochs of each rung for a strategy whose whole training has so many; [0] where it trains none by gradient."""
+    return [0] if epochs == 0 else [min(epochs, max(LEAST, round(share * epochs))) for share in SHARES]
+
+
+def request(spec: Spec, fingerprint: str, *, scratch: bool = False) -> dict[str, Any]:
+    """What a race is asked: the input of its job. Equal requests are the same race."""
+    told = spec.model_copy(update={"data": spec.data.model_copy(update={"dataset": fingerprint, "path": None})})
+    plain = told.model_dump(mode="json")
+    return {"spec": {name: plain[name] for name in FIELDS}, "scratch": scratch}
+
+
+def path(store: Store, asked: Mapping[str, Any]) -> Path:
+    """Where the result of a race is kept."""
+    spec = asked["spec"]
+    rest = json.dumps([VERSION, {**asked, "spec": {**spec, "data": None}}], sort_keys=True)
+    stem = f"{spec['data']['dataset']}-{_short(spec['source'])}-{_short(rest)}"
+    return store.home / "cache" / "races" / f"{stem}.json"
+
+
+def kept(store: Store, asked: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The result of this very race; None where it was not run."""
+    found = path(store, asked)
+    return json.loads(found.read_text()) if found.exists() else None
+
+
+def kept_race(store: Store, fingerprint: str, source_id: str) -> dict[str, Any] | None:
+    """The newest race on a dataset from a source, whatever its options; None where there is none. No torch."""
+    found = (store.home / "cache" / "races").glob(f"{fingerprint}-{_short(source_id)}-*.json")
+    newest = max(found, key=lambda one: one.stat().st_mtime, default=None)
+    return json.loads(newest.read_text()) if newest else None
+
+
+def survivors(scores: Mapping[str, tuple[float, float]], near: Mapping[str, bool]) -> list[str]:
+    """Who goes on, best first: the better half, and whoever is within noise of the leader.
+
+    ``scores`` are (score, minus the loss that breaks ties), higher is better.
+    """
+    order = sorted(scores, key=lambda name: scores[name], reverse=True)
+    half = ceil(len(order) / 2)
+    return [name for place, name in enumerate(order) if place < half or near[name]]
+
+
+def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> float:
+    """Seconds at most, if nobody is dropped; a rough guess from the plans of the candidates and the number of turns."""
+    total = 0.0
+    for plan in plans:
+        arm = plan["arms"]["transfer"]
+        epochs = rungs(epochs_of(arm))
+        passes = epochs[0] * len(arm["rates"]) + sum(sorted(set(epochs))[1:]) + (turns - 1) * epochs[-1]
+        still = [phase for phase in arm["phases"] if phase["kind"] != "train"]
+        once = {**arm, "phases": [*still, {"kind": "train", "epochs": passes}] if passes else still, "rates": []}
+        total += guess_seconds({**plan, "arms": {"transfer": once}, "seeds": 1}, cores) - 10
+    return total + 5
+
+
+def sentences(told: Mapping[str, Any]) -> dict[str, Sentence]:
+    """Who won and how clearly, and what the race rests on."""
+    from tlcore.strategies import find
+
+    by_id = {one["strategy"]: one for one in told["candidates"]}
+    best = by_id[told["winner"]]["rungs"][-1]
+
+    def shown(score: float) -> Any:
+        return say("{percent} %", percent=round(100 * score, 1)) if told["share"] else round(score, 3)
+
+    numbers = {
+        "winner": find(told["winner"]).title,
+        "metric": told["metric_title"],
+        "score": shown(best["score"]),
+        "low": shown(best["interval"][0]),
+        "high": shown(best["interval"][1]),
+        "n": told["n_validation"],
+    }
+    if told["clear"]:
+        won = say(
+            "{winner} won the race: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
+            **numbers,
+        )
+    else:
+        other = find(told["runner_up"]).title
+        won = say(
+            "{winner} came first: {metric} {score} on {n} validation examples (95 % interval {low} to {high}), "
+            "but {other} is within noise of it.",
+            other=other,
+            **numbers,
+        )
+    how = say(
+        "Short trainings with one seed, scored on validation data alone; the worse half is dropped after each "
+        "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
+        "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
+        n=told["n_validation"],
+    )
+    out = {"won": won, "how": how}
+    if told["n_validation"] > told["n_own"]:
+        out["turns"] = say(
+            "{own} validation examples tell little. After the last rung every strategy that was left was trained on "
+            "{turns} more splits of training and validation data, in which other examples validate: the scores are "
+            "those of all {n} together, each by a model that had not seen it.",
+            own=told["n_own"],
+            turns=told["turns"] - 1,
+            n=told["n_validation"],
+        )
+    return out
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

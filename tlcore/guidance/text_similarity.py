@@ -1,0 +1,172 @@
+"""How a language model reads the person's texts, without its own training data: parts of similarity for texts.
+
+* ``fertility``: the pieces that the source's tokenizer cuts a word into. A word of a language (or of a trade) that the
+  source knows is one piece or two; an unknown one falls apart (Rust et al. 2021, arXiv 2012.15613). A character for
+  which the tokenizer has no piece at all counts as a piece.
+* ``surprise``: the pseudo-perplexity of a source that has a head for masked words (Salazar et al. 2020, arXiv
+  1910.14659), estimated by hiding 15 % of the pieces at once instead of one after the other, in nats a word, so that
+  tokenizers with small pieces gain nothing. There is no such part without such a head.
+
+Both lie on a scale that is measured through the very same source: 0 is text made by code (words of random letters), 1
+is ordinary English or Portuguese, whichever the source reads better. The ordinary texts are those of the sample
+`data.samples.feedback`, 60 in each language. Between the ends the scale is logarithmic.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from math import exp, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.guidance.similarity import DRAWS, Part, between, part
+
+if TYPE_CHECKING:
+    from tlcore.models.loading import OpenSource
+
+MOST = 256  # texts that are looked at, drawn at random where there are more
+LONGEST = 128  # pieces of a text that are looked at
+AT_ONCE = 32  # texts that the network reads at once
+HIDDEN = 0.15  # share of the pieces that are hidden at once (Devlin et al. 2019)
+SIGNS = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: no spaces part their words
+WORDS = re.compile(rf"[{SIGNS}]|[^\W{SIGNS}]+")  # a run of letters and digits, or one such sign
+
+
+def parts(source: OpenSource, texts: Sequence[str]) -> list[Part]:
+    """What the source's own reading of these texts tells of their similarity.
+
+    None for what is no language model, and where words are not parted by spaces.
+    """
+    if source.modality != "text" or not len(texts):
+        return []
+    rng = np.random.default_rng(0)
+    chosen = [texts[i] for i in np.sort(rng.permutation(len(texts))[:MOST])]
+    if _without_spaces(chosen):
+        return []  # tokenizers cut such texts sign by sign whether the source knows the language or not
+    reader = _Reader(source)
+    found = [_on_scale("fertility", reader.pieces, chosen, rng)]
+    if (model := reader.guesser()) is not None:
+        found.append(_on_scale("surprise", functools.partial(reader.surprise, model), chosen, rng))
+    return [one for one in found if one is not None]
+
+
+@functools.cache
+def ordinary() -> dict[str, list[str]]:
+    """Ordinary texts by language."""
+    from tlcore.data.samples import feedback
+
+    groups = (feedback.POSITIVE, feedback.NEGATIVE, feedback.NEUTRAL)
+    return {
+        "english": [text for group in groups for text in group[: len(group) // 2]],
+        "portuguese": [text for group in groups for text in group[len(group) // 2 :]],
+    }
+
+
+@functools.cache
+def made_by_code(n: int = 60) -> list[str]:
+    """Texts of random letters, their words as long as those of the ordinary texts."""
+    rng = np.random.default_rng(0)
+    lengths = [len(word) for texts in ordinary().values() for text in texts for word in WORDS.findall(text)]
+    letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+    return [" ".join("".join(rng.choice(letters, k)) for k in rng.choice(lengths, 10)) for _ in range(n)]
+
+
+def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator) -> Part | None:
+    """A part from a measure that gives (amount, words) of each text, and is the ratio of the sums.
+
+    None where texts hold no word, or where the source reads ordinary text no better than random letters.
+    """
+    known = {language: _ratio(measure(some)) for language, some in ordinary().items()}
+    near, far = min(known.values()), _ratio(measure(made_by_code()))
+    amounts = measure(texts)
+    if not near < far or not amounts[:, 1].sum():
+        return None
+    weights = rng.multinomial(len(texts), np.full(len(texts), 1 / len(texts)), size=DRAWS)
+    drawn = weights @ amounts[:, :2]
+    ratios = drawn[:, 0] / np.maximum(drawn[:, 1], 1e-9)
+    here = _ratio(amounts)
+    more = {} if amounts.shape[1] == 2 else {"perplexity": exp(min(_ratio(amounts[:, 2:]), 100.0))}
+    return part(
+        id,
+        between(log(here), log(far), log(near)),
+        between(np.log(ratios), log(far), log(near)),
+        here=here,
+        far=far,
+        near=near,
+        texts=len(texts),
+        **known,
+        **more,
+    )
+
+
+def _without_spaces(texts: Sequence[str]) -> bool:
+    signs, letters = (sum(len(re.findall(told, text)) for text in texts) for told in (f"[{SIGNS}]", r"\w"))
+    return 2 * signs > letters
+
+
+def _ratio(amounts: np.ndarray) -> float:
+    return float(amounts[:, 0].sum() / amounts[:, 1].sum())
+
+
+class _Reader:
+    """A source's tokenizer and, where it brings the head for it, its guesses of hidden pieces."""
+
+    def __init__(self, source: OpenSource):
+        from tlcore.models import tokenization
+
+        told = tokenization.read(source.folder)
+        self.source = source
+        longest = min(LONGEST, int(source.preprocess["input_size"]))
+        self.whole, self.cut = tokenization.open_tokenizer(told, 8_192), tokenization.open_tokenizer(told, longest)
+        self.unknown, self.hidden, self.special = tokenization.specials(told)
+
+    def pieces(self, texts: Sequence[str]) -> np.ndarray:
+        """Pieces and words of each text, (n, 2); punctuation counts as neither."""
+        words = [WORDS.findall(text)[:LONGEST] for text in texts]
+        found = self.whole.encode_batch([" " + " ".join(some) for some in words], add_special_tokens=False)
+        pieces = [
+            sum(end - start if i == self.unknown else 1 for i, (start, end) in zip(one.ids, one.offsets, strict=True))
+            for one in found
+        ]
+        return np.array([(n, len(some)) for n, some in zip(pieces, words, strict=True)], np.float64)
+
+    def guesser(self) -> Any:
+        """The source with its head for hidden words; None where it has none."""
+        from tlcore.models.adapters.transformers_text import with_masked_head
+
+        return None if self.hidden is None else with_masked_head(self.source)
+
+    def surprise(self, model: Any, texts: Sequence[str]) -> np.ndarray:
+        """The surprise at each text in nats and its words, then the same of its hidden pieces alone and their number,
+        (n, 4)."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        rng, out = np.random.default_rng(0), np.zeros((len(texts), 4))
+        found = self.cut.encode_batch(list(texts))
+        order = np.argsort([len(one.ids) for one in found])
+        for start in range(0, len(found), AT_ONCE):
+            rows = order[start : start + AT_ONCE]
+            shape = len(rows), max(len(found[row].ids) for row in rows)
+            ids, seen = np.full(shape, int(self.source.preprocess["pad"]), np.int64), np.zeros(shape, np.int64)
+            asked, own = np.zeros(shape, bool), np.zeros(len(rows))
+            for at, row in enumerate(rows):
+                told = np.array(found[row].ids, np.int64)
+                ids[at, : len(told)], seen[at, : len(told)] = told, 1
+                places = np.flatnonzero(~np.isin(told, self.special))
+                own[at] = len(places)
+                asked[at, rng.permutation(places)[: max(1, round(HIDDEN * len(places)))]] = True
+            given = torch.from_numpy(np.where(asked, self.hidden, ids))
+            with torch.inference_mode():
+                logits = model(input_ids=given, attention_mask=torch.from_numpy(seen)).logits.float()
+                each = cross_entropy(logits.flatten(0, 1), torch.from_numpy(ids).flatten(), reduction="none")
+            loss, hidden = (each.numpy().reshape(shape) * asked).sum(axis=1), asked.sum(axis=1)
+            words = [
+                len(WORDS.findall(texts[row][: max(end for _, end in found[row].offsets)])) if own[at] else 0
+                for at, row in enumerate(rows)
+            ]
+            out[rows] = np.stack([loss * own / np.maximum(hidden, 1), words, loss, hidden], axis=1)
+        return out

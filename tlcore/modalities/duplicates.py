@@ -1,0 +1,195 @@
+"""The same example more than once: pictures byte for byte and to the eye, texts by their words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import Sentence, say
+
+NEAR_BITS = 4  # of 64 that may differ
+NEAR_GREY = 4.0  # mean difference of 16 × 16 thumbnails, in grey values
+NEAR_ALIKE = 0.98  # correlation of the thumbnails
+MOST = 60_000  # pictures among which near duplicates are looked for; the time grows with the square
+LABELS_NAMED = 5
+_KEEP_IN = {"test": 0, "validation": 1, "train": 2}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How copies are spoken of, for one kind of example; each makes a Sentence of what it is given."""
+
+    several: Callable[..., Sentence]  # labels
+    copy: Callable[..., Sentence]  # file
+    crossing: Callable[..., Sentence]  # split, file
+    conflicts: Callable[..., Sentence]  # n
+    leaks: Callable[..., Sentence]  # n
+    copies: Callable[..., Sentence]  # n
+    decide: Sentence
+    alike: Callable[..., Sentence]  # n
+    alike_leaks: Callable[..., Sentence]  # n
+    alike_conflicts: Callable[..., Sentence]  # n
+    look: Sentence
+
+
+PICTURES = Words(
+    several=lambda **told: say("The same picture has several labels: {labels}.", **told),
+    copy=lambda **told: say("It is an exact copy of {file}.", **told),
+    crossing=lambda **told: say("The same picture is in the {split} set as {file}.", **told),
+    conflicts=lambda **told: say(
+        "Files with a picture that appears under more than one label, set aside: {n}.", **told
+    ),
+    leaks=lambda **told: say(
+        "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
+        "was set aside, so that the score is of pictures never seen in training.",
+        **told,
+    ),
+    copies=lambda **told: say("Exact copies of other files, of which one each was kept: {n}.", **told),
+    decide=say("Decide which label is right, and upload each picture once."),
+    alike=lambda **told: say(
+        "Pictures that look almost the same as another one: {n}. Where the studio cuts the split and you gave no "
+        "groups, it keeps them in the same split.",
+        **told,
+    ),
+    alike_leaks=lambda **told: say(
+        "Pictures that look almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    ),
+    alike_conflicts=lambda **told: say("Pictures that look almost the same have different labels: {n}.", **told),
+    look=say("Look at these files and decide."),
+)
+
+
+def exact(
+    rows: pd.DataFrame, by: str = "sha256", words: Words = PICTURES
+) -> tuple[pd.Series, list[SetAside], list[Finding]]:
+    """Which rows stay, where several have the same content (the column ``by``).
+
+    Under two labels none can be trusted: all go. In two splits the copy in the test set stays, so that the
+    score is of examples never trained on. Within one label and split the first stays.
+    """
+    stay = pd.Series(True, index=rows.index)
+    aside: list[SetAside] = []
+    conflicts: list[str] = []
+    leaks: list[str] = []
+    copies: list[str] = []
+    twice = rows[rows.duplicated(by, keep=False)]
+    for _, same in twice.groupby(by, sort=False):
+        kept = same["split"].map(_KEEP_IN).fillna(3).idxmin()
+        first = same.loc[kept]
+        named = sorted(same["label"].unique())
+        if len(named) > 1:
+            shown = named if len(named) <= LABELS_NAMED else [*named[:LABELS_NAMED], "…"]
+            several = words.several(labels=shown)
+            stay[same.index] = False
+            conflicts += list(same["id"])
+            aside += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
+            continue
+        stay[same.index.drop(kept)] = False
+        copy = words.copy(file=first["id"])
+        crossing = words.crossing(split=first["split"], file=first["id"])
+        for at, file, row, split in zip(same.index, same["id"], same["row"], same["split"], strict=True):
+            if at != kept:
+                crossed = pd.notna(first["split"]) and split != first["split"]
+                (leaks if crossed else copies).append(file)
+                aside.append(_aside(file, row, crossing if crossed else copy))
+    findings = [
+        Finding(level=level, code=code, count=len(found), examples=found[:10], sentence=told(n=len(found)), fix=fix)
+        for level, code, found, told, fix in (
+            ("warning", "conflict", conflicts, words.conflicts, words.decide),
+            ("warning", "leakage", leaks, words.leaks, None),
+            ("note", "duplicate", copies, words.copies, None),
+        )
+        if found
+    ]
+    return stay, aside, findings
+
+
+def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd.Series, list[Finding]]:
+    """Clusters of pictures that look the same, as an id for each row (None where it stands alone), and what
+    to say.
+
+    ``hashes`` are 64-bit difference hashes (n,), ``thumbs`` grey thumbnails (n, pixels) uint8, both in row
+    order.
+    """
+    none = pd.Series([None] * len(rows), index=rows.index, dtype=object)
+    if len(rows) > MOST:
+        return none, [
+            Finding(
+                level="note",
+                code="near-duplicate-skipped",
+                sentence=say("Near duplicates were not looked for among more than {n} pictures.", n=MOST),
+            )
+        ]
+    return alike(rows, clusters(hashes, thumbs), PICTURES)
+
+
+def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Series, list[Finding]]:
+    """Clusters of examples that are nearly the same, as an id for each row (None where it stands alone), and what to
+    say. ``leader`` (n,) is the place of the first one of each row's cluster, or -1.
+    """
+    ids = rows["id"].to_numpy()
+    found = pd.Series(np.where(leader >= 0, ids[np.maximum(leader, 0)], None), index=rows.index, dtype=object)
+    members = rows.assign(near=found)[leader >= 0]
+    if members.empty:
+        return found, []
+    findings = [
+        Finding(
+            level="note",
+            code="near-duplicate",
+            count=len(members),
+            examples=list(members["id"][:10]),
+            sentence=words.alike(n=len(members)),
+        )
+    ]
+    for code, column, sentence in (
+        ("near-leakage", "split", words.alike_leaks),
+        ("near-conflict", "label", words.alike_conflicts),
+    ):
+        differ = members.groupby("near")[column].transform("nunique") > 1
+        if differ.any():
+            findings.append(
+                Finding(
+                    level="warning",
+                    code=code,
+                    count=int(differ.sum()),
+                    examples=list(members[differ]["id"][:10]),
+                    sentence=sentence(n=int(differ.sum())),
+                    fix=words.look,
+                )
+            )
+    return found, findings
+
+
+def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
+    """For each picture the index of the first one that it looks like (that one points to itself), or -1.
+
+    Not chained: every member looks like the first one, so a row of slowly changing pictures does not become
+    one.
+    """
+    n = len(hashes)
+    leader = np.full(n, -1)
+    grey = thumbs.astype(np.float32)
+    centred = grey - grey.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1))
+    for i in range(n - 1):
+        if leader[i] >= 0:
+            continue
+        close = i + 1 + np.flatnonzero(np.bitwise_count(hashes[i + 1 :] ^ hashes[i]) <= NEAR_BITS)
+        close = close[leader[close] < 0]
+        if not len(close):
+            continue
+        same = np.abs(grey[close] - grey[i]).mean(axis=1) <= NEAR_GREY
+        alike = centred[close] @ centred[i] >= NEAR_ALIKE * length[close] * length[i]
+        close = close[same & alike]
+        if len(close):
+            leader[close] = i
+            leader[i] = i
+    return leader
+
+
+def _aside(file: str, row: int | None, reason: Sentence) -> SetAside:
+    return SetAside(file=file, row=None if row is None or pd.isna(row) else int(row), reason=reason)

@@ -1,0 +1,98 @@
+"""Whether the groups of staged examples can be dealt out to three splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tlcore.core.findings import NEEDED, Finding, first, named
+from tlcore.core.i18n import say
+
+
+def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
+    """Findings on the groups of rows; ``group`` is the column or pattern that the person named, if any."""
+    found = rows["group"].dropna()
+    if found.empty:
+        return (
+            []
+            if not group or rows.empty
+            else [
+                Finding(
+                    level="error",
+                    code="group",
+                    sentence=say(
+                        "{group} is neither a column of the table nor does it match any file name.", group=group
+                    ),
+                    fix=say("Give the name of a column, or a pattern such as (patient[0-9]+)."),
+                )
+            ]
+        )
+    given = set(rows["split"].dropna())
+    own = given >= {"train", "test"} or given >= {"train", "validation"}
+    return [*_counted(rows, found), *(_torn(rows, found) if own else _to_deal_out(rows))]
+
+
+def _counted(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
+    yield Finding(
+        level="note",
+        code="groups",
+        count=int(found.nunique()),
+        examples=first(found.unique()),
+        sentence=say("Groups found: {n}. Each stays within one split.", n=int(found.nunique())),
+    )
+    ungrouped = rows[rows["group"].isna()]["id"]
+    if len(ungrouped):
+        yield Finding(
+            level="warning",
+            code="group-missing",
+            count=len(ungrouped),
+            examples=first(ungrouped),
+            sentence=say("Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)),
+        )
+
+
+def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
+    """Groups that the person's own split tears apart."""
+    torn = found.groupby(found).filter(lambda g: rows.loc[g.index, "split"].nunique() > 1)
+    if len(torn):
+        yield Finding(
+            level="warning",
+            code="group-torn",
+            count=int(torn.nunique()),
+            examples=first(torn.unique()),
+            sentence=say(
+                "Groups that are in more than one of your own splits: {n}. The score may be too good.",
+                n=int(torn.nunique()),
+            ),
+        )
+
+
+def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
+    """Too few groups for three splits, or for each class to be in all of them."""
+    units = rows["group"].fillna("\x00" + rows["id"])
+    per_class = units.groupby(rows["label"]).nunique()
+    few = per_class[per_class < NEEDED]
+    if units.nunique() < NEEDED:
+        yield Finding(
+            level="error",
+            code="groups-too-few",
+            count=int(units.nunique()),
+            examples=first(units.unique()),
+            sentence=say(
+                "Training, validation and test need at least one group each; groups found: {n}.", n=int(units.nunique())
+            ),
+        )
+    elif len(few):
+        yield Finding(
+            level="warning",
+            code="class-few-groups",
+            count=len(few),
+            examples=first(few.index),
+            sentence=say(
+                "Classes in fewer than {needed} groups, which will be missing from a split ({n}): {labels}.",
+                n=len(few),
+                needed=NEEDED,
+                labels=named(few),
+            ),
+        )

@@ -1,0 +1,50 @@
+"""What is to be known about staged pictures: sizes, greys, and what was converted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tlcore.core.findings import Finding, first
+from tlcore.core.i18n import Sentence, say
+
+SMALL_SIDE = 32
+
+
+def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
+    """Notes, each with the first pictures that it is about."""
+    if rows.empty:
+        return
+    small = rows[rows[["width", "height"]].min(axis=1) < SMALL_SIDE]["id"]
+    if len(small) * 2 > len(rows):
+        yield _note(
+            "small-pictures",
+            small,
+            say(
+                "Most pictures are smaller than {side} pixels; small picture sizes are enough for training.",
+                side=SMALL_SIDE,
+            ),
+        )
+    grey, rotated = rows[rows["grey"]]["id"], rows[rows["rotated"]]["id"]
+    if len(grey):
+        yield _note(
+            "grey", grey, say("Grey pictures: {n}. They are used as colour pictures with equal channels.", n=len(grey))
+        )
+    if len(rotated):
+        yield _note("rotated", rotated, say("Pictures turned upright by what the camera noted: {n}.", n=len(rotated)))
+    converted = rows[rows["converted"] & ~rows["rotated"]]["id"]
+    if len(converted):
+        yield _note(
+            "converted",
+            converted,
+            say(
+                "Pictures converted to plain 8-bit ones (from phones' HEIC, transparency, 16 bits, print "
+                "colours, animations or very large sizes): {n}.",
+                n=len(converted),
+            ),
+        )
+
+
+def _note(code: str, ids: pd.Series, sentence: Sentence) -> Finding:
+    return Finding(level="note", code=code, count=len(ids), examples=first(ids), sentence=sentence)

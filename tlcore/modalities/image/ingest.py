@@ -1,0 +1,169 @@
+"""Taking pictures in: every one is read once, judged, and kept under its content's name. Memory stays
+bounded.
+
+A picture that browsers and predict.py read as it is stays byte for byte; any other is converted once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tlcore.core import atomic_files
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside
+from tlcore.core.i18n import say
+from tlcore.modalities.contract import RawRow
+from tlcore.runtime.images import broken, open_header, to_rgb
+
+MIN_SIDE = 8
+MAX_SIDE_AS_IS = 4096
+MAX_SIDE = 2048
+LOSSLESS_SIDE = 1024
+THUMB = 16
+_PLAIN = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of one picture after it was read. Sizes are the original's, in pixels and bytes."""
+
+    raw: RawRow
+    file: str  # below files/
+    sha256: str  # of the original bytes
+    width: int
+    height: int
+    size: int
+    hash: int  # 64-bit difference hash
+    thumb: bytes  # THUMB × THUMB grey values
+    grey: bool
+    rotated: bool
+    converted: bool
+
+
+def take_in(rows: Iterable[RawRow | SetAside | Finding], files: Path) -> Iterator[Kept | SetAside | Finding]:
+    """Keep each row's picture below ``files``, in order; pictures that cannot be used become SetAside.
+
+    A few threads decode (Pillow releases the GIL) and at most four pictures a thread are in memory.
+    """
+    workers = max(2, min(4, os.cpu_count() or 2))
+    waiting: deque[Future[Kept | SetAside] | SetAside | Finding] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
+    try:
+        for row in rows:
+            waiting.append(pool.submit(_keep, row, files) if isinstance(row, RawRow) else row)
+            while len(waiting) > 4 * workers:
+                yield _done(waiting.popleft())
+        while waiting:
+            yield _done(waiting.popleft())
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _done(item: Future[Kept | SetAside] | SetAside | Finding) -> Kept | SetAside | Finding:
+    return item.result() if isinstance(item, Future) else item
+
+
+def _keep(row: RawRow, files: Path) -> Kept | SetAside:
+    try:
+        return keep(row, files)
+    except UnusableInput as problem:
+        return SetAside(file=row.id, row=row.row, reason=problem.sentence)
+
+
+def keep(row: RawRow, files: Path) -> Kept:
+    """Read, judge and store one picture. Raises UnusableInput with the reason where it cannot be used."""
+    data = row.picture if isinstance(row.picture, bytes) else row.picture.read()
+    image = open_header(data)
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise UnusableInput(
+            say(
+                "The picture is only {width} × {height} pixels; at least {least} a side are needed.",
+                width=width,
+                height=height,
+                least=MIN_SIDE,
+            ),
+            code="too-small",
+            file=row.id,
+        )
+    kind = image.format or ""
+    try:
+        # Of a PNG the EXIF data may lie behind the pixels: asking for it decodes the picture.
+        rotated = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+        as_is = kind in _PLAIN and not rotated and max(width, height) <= MAX_SIDE_AS_IS and _plain(image)
+        if as_is and kind == "JPEG":
+            # A thumbnail is all that is needed; libjpeg still reads the file to its end, so cuts are noticed.
+            image.draft(image.mode, (4 * THUMB, 4 * THUMB))
+        image.load()
+        plain = image if as_is else to_rgb(image)
+        grey = plain.convert("L")
+    except Exception as error:
+        raise broken(error, row.id) from None
+    digest = hashlib.sha256(data).hexdigest()
+    if as_is:
+        file = _store(files, digest, _PLAIN[kind], data)
+    else:
+        file = _store(files, digest, *_encode(plain, lossy=kind in ("JPEG", "MPO", "HEIF", "AVIF")))
+    small = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
+    bits = np.packbits(small[:, 1:] > small[:, :-1])
+    return Kept(
+        raw=RawRow(row.id, b"", row.label, row.split, row.group, row.row, row.more),
+        file=file,
+        sha256=digest,
+        width=width,
+        height=height,
+        size=len(data),
+        hash=int.from_bytes(bits.tobytes(), "big"),
+        thumb=grey.resize((THUMB, THUMB), Image.Resampling.BOX).tobytes(),
+        grey=_is_grey(plain),
+        rotated=rotated,
+        converted=not as_is,
+    )
+
+
+def _plain(image: Image.Image) -> bool:
+    """Whether it is opaque 8-bit RGB or grey, in one frame."""
+    moves = getattr(image, "is_animated", False)
+    return image.mode in ("RGB", "L") and "transparency" not in image.info and not moves
+
+
+def _encode(image: Image.Image, *, lossy: bool) -> tuple[str, bytes]:
+    """The converted picture's ending and bytes: PNG where small and not lossy before, else JPEG at quality
+    95.
+    """
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    image.info.clear()
+    out = io.BytesIO()
+    if max(image.size) <= LOSSLESS_SIDE and not lossy:
+        image.save(out, "PNG")
+        return "png", out.getvalue()
+    image.save(out, "JPEG", quality=95, subsampling=0)
+    return "jpg", out.getvalue()
+
+
+def _store(files: Path, digest: str, ending: str, data: bytes) -> str:
+    """Write once, atomically: two rows with the same content share the file."""
+    name = f"{digest[:2]}/{digest}.{ending}"
+    path = files / name
+    if not path.exists():
+        atomic_files.write(path, data)
+    return name
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether all colours are greys, judged on a small copy (JPEG colours wobble by a few steps)."""
+    if image.mode == "L":
+        return True
+    small = np.asarray(image.resize((THUMB, THUMB), Image.Resampling.NEAREST), dtype=np.int16)
+    return bool((small.max(axis=2) - small.min(axis=2)).max() <= 3)

@@ -1,0 +1,123 @@
+"""Which languages texts are in, by letters and what follows them (py3langid, no network); some are left open."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tlcore.core.findings import Finding
+from tlcore.core.i18n import Sentence, say
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALL, SAMPLE = 30_000, 20_000  # texts: so many are all looked at, of more ones a sample drawn at random
+SURE = 0.8  # probability under which a text's language is left open
+LETTERS = 15  # that a text must have
+READ = 600  # characters of a text that are looked at
+SHOWN, SMALL = 4, 0.03  # languages that are named, and the share below which none is: kin languages get mixed up
+# Those that are told apart, ISO 639-1. Small languages that are much like a large one would take texts from it.
+NAMES: dict[str, Sentence] = {
+    "ar": say("Arabic"),
+    "bg": say("Bulgarian"),
+    "cs": say("Czech"),
+    "da": say("Danish"),
+    "de": say("German"),
+    "el": say("Greek"),
+    "en": say("English"),
+    "es": say("Spanish"),
+    "et": say("Estonian"),
+    "fa": say("Persian"),
+    "fi": say("Finnish"),
+    "fr": say("French"),
+    "he": say("Hebrew"),
+    "hi": say("Hindi"),
+    "hr": say("Croatian"),
+    "hu": say("Hungarian"),
+    "id": say("Indonesian"),
+    "it": say("Italian"),
+    "ja": say("Japanese"),
+    "ko": say("Korean"),
+    "lt": say("Lithuanian"),
+    "lv": say("Latvian"),
+    "nl": say("Dutch"),
+    "no": say("Norwegian"),
+    "pl": say("Polish"),
+    "pt": say("Portuguese"),
+    "ro": say("Romanian"),
+    "ru": say("Russian"),
+    "sk": say("Slovak"),
+    "sl": say("Slovenian"),
+    "sv": say("Swedish"),
+    "th": say("Thai"),
+    "tr": say("Turkish"),
+    "uk": say("Ukrainian"),
+    "vi": say("Vietnamese"),
+    "zh": say("Chinese"),
+}
+
+
+def column(texts: pd.Series) -> pd.Series:
+    """The language of each text; None where it is too short, unclear, or (of many texts) was not looked at."""
+    places = np.arange(len(texts))
+    if len(texts) > ALL:
+        places = np.sort(np.random.default_rng(0).permutation(len(texts))[:SAMPLE])
+    found = np.full(len(texts), None, dtype=object)
+    for place, text in zip(places, texts.iloc[places], strict=True):
+        found[place] = of(text)
+    return pd.Series(found, index=texts.index, dtype=object)
+
+
+def of(text: str) -> str | None:
+    """The language of one text, or None."""
+    text = text[:READ]
+    if sum(map(str.isalpha, text)) < (LETTERS if text.isascii() else LETTERS // 3):  # one sign may be a word
+        return None
+    language, probability = _identifier().classify(text)
+    return str(language) if probability >= SURE else None
+
+
+def shares(rows: pd.DataFrame) -> dict[str, float]:
+    """The share of each language among the texts whose language is known, the commonest first; {} where none is."""
+    if "language" not in rows:
+        return {}
+    counts = rows["language"].value_counts(normalize=True)
+    return {str(language): float(share) for language, share in counts.items()}
+
+
+def findings(rows: pd.DataFrame) -> list[Finding]:
+    """Which languages the texts are in."""
+    found = shares(rows)
+    if not found:
+        return []
+    n = int(rows["language"].notna().sum())
+    return [
+        Finding(
+            level="note",
+            code="languages",
+            count=n,
+            sentence=say(
+                "Languages, of {n} texts in which it could be told: {languages}.", n=n, languages=in_words(found)
+            ),
+        )
+    ]
+
+
+def in_words(found: Mapping[str, float]) -> list[Sentence]:
+    """The languages by name with their shares, those that are next to none taken together."""
+    named = [(code, share) for code, share in found.items() if share >= SMALL][:SHOWN]
+    said = [say("{language} {percent} %", language=NAMES[code], percent=round(100 * share)) for code, share in named]
+    rest = round(100 * (sum(found.values()) - sum(share for _, share in named)))
+    return [*said, say("others {percent} %", percent=rest)] if rest else said
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(NAMES))
+    return identifier

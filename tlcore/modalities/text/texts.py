@@ -1,0 +1,254 @@
+"""Texts: they stay in the table of rows itself; nothing is written beside it. A million of them fit in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.findings import Finding, SetAside, left_out
+from tlcore.core.i18n import Sentence, say
+from tlcore.modalities import duplicates
+from tlcore.modalities.contract import Progress, RawText, in_a_split
+from tlcore.modalities.group_checks import check_groups
+from tlcore.modalities.groups import by_pattern
+from tlcore.modalities.text import languages, near_duplicates, personal_data
+
+if TYPE_CHECKING:
+    from tlcore.core.uploads.file_tree import Tree
+
+CHUNK = 20_000  # rows that are Python objects at once
+MOST = 5_000_000
+OVERLAP = 13  # words
+SAID = ("text", "target", "completion")  # columns of what an example says
+LONG = 2_000  # characters: about 500 words, more than most models read
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("text", pa.string()),
+        ("sha256", pa.string()),
+        ("same", pa.int64()),
+        ("label", pa.string()),
+        ("truth", pa.string()),
+        ("split", pa.string()),
+        ("group", pa.string()),
+        ("row", pa.int64()),
+        ("characters", pa.int32()),
+    ]
+)
+NOT_WORDS = re.compile(r"[\W_]+")
+GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 read as something else
+WORDS = duplicates.Words(
+    several=lambda **told: say("The same text has several labels: {labels}.", **told),
+    copy=lambda **told: say("Its text is the same as that of {file}.", **told),
+    crossing=lambda **told: say("The same text is in the {split} set as {file}.", **told),
+    conflicts=lambda **told: say("Texts that appear under more than one label, set aside: {n}.", **told),
+    leaks=lambda **told: say(
+        "Texts that are in two of your splits: {n}. The copy outside of the test set was set aside, so that the score "
+        "is of texts never seen in training.",
+        **told,
+    ),
+    copies=lambda **told: say(
+        "Texts with the same words as another one (case, blanks and punctuation aside), of which one each was kept: "
+        "{n}.",
+        **told,
+    ),
+    decide=say("Decide which label is right, and upload each text once."),
+    alike=lambda **told: say(
+        "Texts that share about 70 % of their word pairs with another one, or more: {n}. Where the studio cuts the "
+        "split and you gave no groups, it keeps them in the same split.",
+        **told,
+    ),
+    alike_leaks=lambda **told: say(
+        "Texts that are almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    ),
+    alike_conflicts=lambda **told: say("Texts that are almost the same have different labels: {n}.", **told),
+    look=say("Look at these rows and decide."),
+)
+
+
+class Texts:
+    id = "text"
+
+    def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
+        return UnusableInput(
+            say("{file} holds nothing that this task reads, which is: {formats}.", file=file, formats=list(wanted)),
+            code="no-texts",
+            file=file,
+        )
+
+    def nothing_usable(self, file: str) -> Sentence:
+        return say("{file} holds no text with a label.", file=file)
+
+    def take_in(
+        self, stream: Iterator[RawText | SetAside | Finding], tree: Tree, files: Path, progress: Progress | None
+    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        aside, findings = list(tree.set_aside), list[Finding]()
+        parts: list[pa.Table] = []
+        schema = SCHEMA
+        waiting: list[dict[str, Any]] = []
+        told, n = time.monotonic(), 0
+        for item in stream:
+            if isinstance(item, SetAside):
+                aside.append(item)
+                continue
+            if isinstance(item, Finding):
+                findings.append(item)
+                continue
+            n += 1
+            if n > MOST:
+                raise UnusableInput(
+                    say("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
+                    code="too-many-rows",
+                    file=tree.origin,
+                )
+            if n == 1:
+                schema = pa.schema([*SCHEMA, *((name, pa.string()) for name in item.more)])
+            waiting.append(_row(item))
+            if len(waiting) == CHUNK:
+                parts.append(pa.Table.from_pylist(waiting, schema))
+                waiting = []
+            if progress and n % 1000 == 0 and time.monotonic() - told > 0.5:
+                told = time.monotonic()
+                progress(None, say("Texts checked: {n}", n=n))
+        parts.append(pa.Table.from_pylist(waiting, schema))
+        if progress:
+            progress(0.9, say("Looking for duplicates among {n} texts", n=n))
+        return pa.concat_tables(parts).to_pandas(), aside, findings
+
+    def check(
+        self, taken: pd.DataFrame, aside: list[SetAside], group: str | None, task: Any
+    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        findings = left_out(aside)
+        rows = taken.astype({"row": "Int64"})
+        stay, aside = in_a_split(rows, aside)
+        rows = rows[stay]
+        agreed = rows["truth"].where(rows["truth"].notna(), rows["label"])
+        stay, copies, said = duplicates.exact(rows.assign(label=agreed), "same", WORDS)
+        rows = rows[stay].drop(columns=["same", "truth"]).reset_index(drop=True)
+        if group and rows["group"].isna().all() and len(rows):
+            # A pattern on file names has none to look at here: a column was meant, and it is not there.
+            found = by_pattern(group, rows["id"])
+            if not any(found):
+                raise UnusableInput(
+                    say("There is no column {group} to keep together.", group=group[:200]), code="group"
+                )
+            rows["group"] = found
+        whole = _whole(rows)
+        once = ~whole.duplicated()  # a context of several questions is no copy of itself
+        near, near_said = duplicates.alike(rows[once], near_duplicates.clusters(whole[once]), WORDS)
+        rows["near"] = whole.map(dict(zip(whole[once], near, strict=True)))
+        rows["language"] = languages.column(rows["text"])
+        findings += [
+            *said,
+            *near_said,
+            *languages.findings(rows),
+            *task.check(rows),
+            *check_groups(rows, group),
+            *_lengths(rows),
+            *_garbled(rows),
+            *personal_data.of_rows(rows),
+        ]
+        return rows, aside + copies, findings
+
+    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+        """By the words of the texts. Where the known ones are pieces of documents, which end where no text of another
+        set need end, also by a run of `OVERLAP` words, or all of a shorter text, that stands in one of them.
+        """
+        said = rows["text"].map(normalised)
+        own = {normalised(text) for name in SAID if name in known for text in known[name].dropna()}
+        found = said.isin(own)
+        return found | _inside(said, own) if "document" in known else found
+
+
+def normalised(text: str) -> str:
+    """The words of a text in a row: case, blanks and punctuation play no part. A text without words stays itself."""
+    return NOT_WORDS.sub(" ", text.casefold()).strip() or text
+
+
+def _inside(said: pd.Series, own: set[str]) -> pd.Series:
+    """Whether each text shares a run of words with one of ``own`` (as Brown et al. 2020, arXiv 2005.14165, appendix C,
+    look for test texts in training texts).
+    """
+    words, wholes = said.str.split(), [text.split() for text in own]
+    length = words.map(len).clip(upper=OVERLAP)
+    found = pd.Series(False, index=said.index)
+    for n in sorted(set(length)):
+        known = {run for text in wholes for run in _runs(text, n)}
+        found |= (length == n) & words.map(lambda text, n=n, known=known: not known.isdisjoint(_runs(text, n)))
+    return found
+
+
+def _runs(words: list[str], n: int) -> Iterator[int]:
+    """A number for each n words in a row."""
+    return (hash(tuple(words[i : i + n])) for i in range(len(words) - n + 1))
+
+
+def _whole(rows: pd.DataFrame) -> pd.Series:
+    """What an example says: a prompt with its completion, where there is one."""
+    return rows["text"] + "\n" + rows["completion"] if "completion" in rows else rows["text"]
+
+
+def _row(item: RawText) -> dict[str, Any]:
+    same = hashlib.blake2b(normalised(item.same or item.text).encode(), digest_size=8).digest()
+    whole = "\x1f".join([item.text, *item.more.values()])
+    return {
+        **item.more,
+        "id": item.id,
+        "text": item.text,
+        "sha256": hashlib.sha256(whole.encode()).hexdigest(),
+        "same": int.from_bytes(same, "big", signed=True),
+        "label": item.label,
+        "truth": item.truth,
+        "split": item.split,
+        "group": item.group,
+        "row": item.row,
+        "characters": len(item.text),
+    }
+
+
+def _garbled(rows: pd.DataFrame) -> list[Finding]:
+    found = rows[rows["text"].str.contains(GARBLED, regex=True)]
+    if found.empty:
+        return []
+    return [
+        Finding(
+            level="warning",
+            code="garbled",
+            count=len(found),
+            examples=found["id"].head(10).tolist(),
+            sentence=say(
+                "Texts with signs of a wrong encoding, such as {signs}: {n}.", signs=["Ã©", "�"], n=len(found)
+            ),
+            fix=say("Save the table as UTF-8 and upload it again."),
+        )
+    ]
+
+
+def _lengths(rows: pd.DataFrame) -> list[Finding]:
+    long = rows[rows["characters"] > LONG]
+    if long.empty:
+        return []
+    return [
+        Finding(
+            level="note",
+            code="long-texts",
+            count=len(long),
+            examples=long["id"].head(10).tolist(),
+            sentence=say(
+                "Texts longer than {limit} characters: {n}. The plan says how much of a long text is read.",
+                limit=LONG,
+                n=len(long),
+            ),
+        )
+    ]
+
+
+MATERIAL = Texts()

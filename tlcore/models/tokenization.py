@@ -1,0 +1,132 @@
+"""The tokenizer of a text model's folder, untrusted: read by the tokenizers library alone, never by code of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.models import weight_files
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TOKENIZER = "tokenizer.json"
+# What a folder may hold of a tokenizer; the first alone is enough, the others are for transformers' own use.
+FILES = (
+    TOKENIZER,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "spm.model",
+    "sentence_bert_config.json",
+    "chat_template.jinja",
+)
+OLDER = FILES[3:9]
+LARGEST = 100_000_000  # bytes of tokenizer.json
+
+
+def read(folder: Path) -> str:
+    """The tokenizer as the JSON of the tokenizers library, made from an older layout where need be.
+
+    Raises UnusableInput where there is none that can be read.
+    """
+    path = folder / TOKENIZER
+    if path.is_file():
+        if path.stat().st_size > LARGEST:
+            raise unusable()
+        return path.read_text(encoding="utf-8", errors="replace")
+    if not any((folder / name).is_file() for name in OLDER):
+        raise UnusableInput(
+            say(
+                "There is no tokenizer.json in {folder}. A text model's folder holds config.json, model.safetensors "
+                "and tokenizer.json.",
+                folder=folder.name,
+            ),
+            code="source-tokenizer",
+            file=TOKENIZER,
+        )
+    from transformers import AutoTokenizer
+
+    try:
+        made: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return made.backend_tokenizer.to_str()
+    except Exception:  # whatever the library raises on files of another kind
+        raise unusable() from None
+
+
+def copy(folder: Path, into: Path) -> None:
+    """The tokenizer of one folder as ``tokenizer.json`` of another, and the files that transformers reads beside it."""
+    (into / TOKENIZER).write_text(read(folder), encoding="utf-8")
+    for name in FILES[1:]:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, into / name)
+
+
+def open_tokenizer(told: str, length: int) -> Tokenizer:
+    """A tokenizer that cuts after ``length`` tokens and does not pad. Raises UnusableInput."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(told)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(length)
+    except Exception:  # the library raises plain Exception
+        raise unusable() from None
+    return tokenizer
+
+
+def specials(told: str) -> tuple[int | None, int | None, list[int]]:
+    """The ids of the piece for what is unknown and of the one that hides, and of all special ones."""
+    plain = json.loads(told)
+    model, added = plain.get("model") or {}, plain.get("added_tokens") or []
+    special = {one["content"]: int(one["id"]) for one in added if one.get("special")}
+    vocabulary = model.get("vocab")
+    unknown = model.get("unk_id")
+    if unknown is None and isinstance(vocabulary, dict):
+        unknown = vocabulary.get(model.get("unk_token") or "")
+    hidden = next((special[name] for name in ("[MASK]", "<mask>") if name in special), None)
+    return unknown, hidden, sorted(special.values())
+
+
+def digest(told: str) -> str:
+    """Sixteen hex digits that name a tokenizer."""
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def longest(folder: Path, config: dict[str, Any]) -> int:
+    """Tokens that the network reads at most: the least of what its files say, and 512 where none says."""
+    positions = _whole(config.get("max_position_embeddings"))
+    kind = str(config.get("model_type"))
+    if positions and kind in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        positions -= 2  # their positions begin behind the padding's
+    found = [positions, _whole(config.get("studio_max_length"))]
+    for name, key in (("tokenizer_config.json", "model_max_length"), ("sentence_bert_config.json", "max_seq_length")):
+        path = folder / name
+        if path.is_file() and path.stat().st_size < weight_files.MAX_CONFIG:
+            try:
+                told = json.loads(path.read_text(encoding="utf-8"))
+            except (ValueError, RecursionError):
+                continue
+            found.append(_whole(told.get(key)) if isinstance(told, dict) else None)
+    return max(8, min([512, *(one for one in found if one)]))
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 8 <= value <= 1e6 else None
+
+
+def unusable() -> UnusableInput:
+    return UnusableInput(
+        say("The tokenizer of this model cannot be read. Save the model again with transformers, or choose another."),
+        code="source-tokenizer",
+        file=TOKENIZER,
+    )

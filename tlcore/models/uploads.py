@@ -1,0 +1,175 @@
+"""Source models that people bring: ``config.json`` and ``model.safetensors`` as folder, zip or files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.models import local_folders, weight_files
+from tlcore.models.source_model import SourceModel
+
+if TYPE_CHECKING:
+    from tlcore.store import Store
+
+ABOUT = "about.json"
+SECONDS = 180  # for building an uploaded network once
+
+
+def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owner: str) -> SourceModel:
+    """Check a model that ``owner`` brought, keep a copy in ``sources/<id>/``, and list it for them. Raises
+    UnusableInput.
+
+    ``brought`` is a folder, a zip, or files by their names. The network is built and run once in a process
+    of its own, so that this process needs no torch. Bringing the same files under the same name again gives the
+    same id, and leaves the folder as it is: a run may be reading it.
+    """
+    home = store.home / "sources"
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".upload-", dir=home))
+    try:
+        _collect(brought, draft)
+        config = weight_files.read_config(draft)
+        weight_files.read_weights(draft)
+        size = try_out(draft)
+        title = name.strip()[:200] or str(config.get("architecture") or "model")
+        id_ = f"{_slug(title)}-{_digest(draft, owner)}"
+        about = {"title": title, "owner": owner, "added": time.time(), "input_size": size}
+        (draft / ABOUT).write_text(json.dumps(about))
+        try:
+            os.replace(draft, home / id_)
+        except OSError:
+            if not (home / id_ / ABOUT).is_file():  # else it was brought before
+                raise
+        return find(id_, store)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def uploaded(store: Store, owner: str) -> list[SourceModel]:
+    """The models that ``owner`` brought to this workspace, newest first; a damaged folder is left out."""
+    found: list[tuple[float, SourceModel]] = []
+    home = store.home / "sources"
+    for folder_ in sorted(home.iterdir()) if home.is_dir() else []:
+        if not folder_.name.startswith(".") and owned(folder_.name, store, owner):
+            try:
+                found.append((_about(folder_).get("added", 0.0), _source(folder_)))
+            except UnusableInput:
+                continue
+    return [source for _, source in sorted(found, key=lambda pair: -pair[0])]
+
+
+def find(id_: str, store: Store) -> SourceModel:
+    """One uploaded model. Raises UnusableInput where there is none of that id."""
+    place = folder(id_, store)
+    if not (place / ABOUT).is_file():
+        raise UnusableInput(say("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source")
+    return _source(place)
+
+
+def folder(id_: str, store: Store) -> Path:
+    """Where an uploaded model lies; an id that is not one of ours leads nowhere."""
+    return store.home / "sources" / (id_ if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,120}", id_) else "-")
+
+
+def owned(id_: str, store: Store, owner: str) -> bool:
+    """Whether there is an uploaded model of that id, and ``owner`` brought it."""
+    from tlcore.store.store import LOCAL_OWNER
+
+    place = folder(id_, store)
+    return (place / ABOUT).is_file() and _about(place).get("owner", LOCAL_OWNER) == owner
+
+
+def remove(id_: str, store: Store, owner: str) -> bool:
+    """Take an uploaded model off this server; only its owner does."""
+    if not owned(id_, store, owner):
+        return False
+    shutil.rmtree(folder(id_, store))
+    return True
+
+
+def _digest(draft: Path, owner: str) -> str:
+    """Eight hex digits of what was brought and by whom: of the same files each person has a copy of their own."""
+    told = [owner, *(f"{path.name} {weight_files.digest(path)}" for path in sorted(draft.iterdir()))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+
+
+def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
+    """The known files, copied into ``draft``; anything else that was brought is left where it is."""
+    if isinstance(brought, Path) and brought.is_file():
+        local_folders.extract(brought, draft)
+        return
+    if isinstance(brought, Path):
+        if not brought.is_dir():
+            raise UnusableInput(say("There is no folder or zip at {path}.", path=brought.name), code="source-missing")
+        given = {path.name: path for path in brought.iterdir() if path.is_file() and not path.is_symlink()}
+    else:
+        given = {name.replace("\\", "/").split("/")[-1]: path for name, path in brought.items()}
+    if weight_files.CONFIG not in given:
+        zips = [path for name, path in given.items() if name.endswith(".zip")]
+        if len(zips) == 1 and len(given) == 1:
+            local_folders.extract(zips[0], draft)
+            return
+    if weight_files.CONFIG in given and weight_files.WEIGHTS not in given:
+        raise weight_files.no_weights(draft.name, list(given))
+    for known in local_folders.KEPT:
+        if known in given:
+            shutil.copyfile(given[known], draft / known)
+
+
+def try_out(draft: Path) -> int:
+    """Run one blank picture through it in another process; the picture's size. Raises UnusableInput."""
+    command = [sys.executable, "-m", "tlcore.models.loading.try_out", str(draft)]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=SECONDS,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            check=False,
+        )
+        answer = json.loads(done.stdout.decode().strip().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise UnusableInput(
+            say("The network could not be built within {seconds} seconds on this machine.", seconds=SECONDS),
+            code="source-too-large",
+        ) from None
+    except (ValueError, IndexError):
+        raise UnusableInput(
+            say("The network could not be built on this machine; it may need more memory than there is."),
+            code="source-unusable",
+        ) from None
+    if "error" in answer:
+        error = answer["error"]
+        raise UnusableInput(Sentence.model_validate(error["sentence"]), code=error["code"], file=error["file"])
+    return int(answer["input_size"])
+
+
+def _source(place: Path) -> SourceModel:
+    about = _about(place)
+    return local_folders.from_folder(place, f"uploaded/{place.name}", str(about.get("title") or place.name))
+
+
+def _about(place: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((place / ABOUT).read_text())
+    except (OSError, ValueError):
+        about = {}
+    return about if isinstance(about, dict) else {}
+
+
+def _slug(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-") or "model"

@@ -1,0 +1,95 @@
+"""Multi-task learning, task by task: what learning them together brought each, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.i18n import Sentence, say
+from tlcore.data import auxiliary
+from tlcore.evaluation import statistics
+from tlcore.report.several_runs import holm
+from tlcore.training import auxiliary_tasks
+
+if TYPE_CHECKING:
+    from tlcore.evaluation.records import Records
+    from tlcore.report.context import RunContext
+
+TARGET = say("the target task")
+
+
+def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list[dict[str, Any]] | None:
+    """One row a task, the target first: title, n, ``together`` and ``alone`` {value, interval}, ``difference`` {value,
+    interval}, p, adjusted (Holm over the tasks), and ``change``: gains, loses or unclear. None where the run has no
+    side tasks, or none was learned alone.
+    """
+    if "alone-0" not in context.arms or "plainer" not in records:
+        return None
+    task = context.task
+    rows = [_row(context, TARGET, records["transfer"], records["plainer"], context.target)]
+    given = auxiliary.named(context.plan, context.store)
+    sets = {name: auxiliary.apart(one, context.dataset, task) for name, one in given.items()}
+    every = auxiliary_tasks.opened(
+        context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures", context.source
+    )
+    for number, (name, side) in enumerate(every.items()):
+        test = side.examples["test"]
+        if not len(test):
+            continue
+        together = [
+            task.evaluate(np.load(one.folder / f"side-{number}-test.npy"), test, side.target)
+            for one in context.arms["transfer"]
+        ]
+        alone = [task.evaluate(one.outputs("test"), test, side.target) for one in context.arms[f"alone-{number}"]]
+        title = name if side.same_examples else say("the second set ({name})", name=side.dataset.info.name)
+        rows.append(_row(context, title, together, alone, side.target))
+    for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["adjusted"] = adjusted
+        clear = adjusted < 1 - statistics.LEVEL and len(context.arms["transfer"]) > 1
+        far = abs(row["difference"]["value"]) >= task.metrics[0].smallest
+        row["change"] = ("gains" if row["difference"]["value"] > 0 else "loses") if clear and far else "unclear"
+    return rows
+
+
+def sentence(rows: Sequence[Mapping[str, Any]]) -> Sentence:
+    """How many tasks gained and lost."""
+    count = {change: sum(row["change"] == change for row in rows) for change in ("gains", "loses", "unclear")}
+    if count["loses"]:
+        return say(
+            "Learned together, {gains} of {n} tasks do better than alone and {loses} worse: negative transfer between "
+            "tasks. For {unclear} there is no clear difference.",
+            n=len(rows),
+            **count,
+        )
+    return say(
+        "Learned together, {gains} of {n} tasks do better than alone and none does worse; for {unclear} there is no "
+        "clear difference.",
+        n=len(rows),
+        gains=count["gains"],
+        unclear=count["unclear"],
+    )
+
+
+def _row(
+    context: RunContext,
+    title: Sentence | str,
+    together: Sequence[Records],
+    alone: Sequence[Records],
+    target: dict[str, Any],
+) -> dict[str, Any]:
+    task, metric = context.task, context.task.metrics[0].id
+    found = statistics.difference(task, together, alone, target)
+    told = {}
+    for name, records in (("together", together), ("alone", alone)):
+        estimate = statistics.intervals(task, records, target)[metric]
+        told[name] = {"value": estimate.value, "interval": list(estimate.interval)}
+    return {
+        "title": title.model_dump() if isinstance(title, Sentence) else title,
+        "n": len(together[0]),
+        **told,
+        "classes": len(target["labels"]),
+        "difference": {"value": found.value, "interval": list(found.interval)},
+        "p": found.p,
+    }

@@ -1,0 +1,276 @@
+"""What a report says in plain sentences: the verdict, what it rests on, and what else was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation import calibration, operating_points, score_text, statistics
+from tlcore.report import auxiliary_tasks, baselines, domains
+from tlcore.report.heading import simpler
+
+if TYPE_CHECKING:
+    from tlcore.evaluation.records import Metric
+    from tlcore.tasks.contract import Task
+
+
+def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
+    """The verdict, what it rests on, and the scores in plain words."""
+    metric = task.metrics[0]
+    packed = report["packed"]
+    told = {"verdict": verdict_sentence(report, metric)}
+    if metric.share and metric.id == "accuracy":
+        told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
+        if report["visible_difference"] is not None:
+            told["visible"] = say(
+                "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen: a true "
+                "one of that size is found in four cases of five, a smaller one less often.",
+                n=report["n_test"],
+                seeds=report["seeds"],
+                points=round(100 * report["visible_difference"], 1),
+            )
+    if report.get("tested_on"):
+        told["tested_on"] = say(
+            "The score is on the target domain: {n} examples of {name}, which were not learned from and chose nothing.",
+            n=report["n_test"],
+            name=report["tested_on"],
+        )
+    elif "tested_on" in report:
+        told["tested_on"] = say(
+            "No labelled examples of the target domain were given: the score is on the source domain, and says little "
+            "of the target domain."
+        )
+    if report.get("tasks"):
+        told["tasks"] = auxiliary_tasks.sentence(report["tasks"])
+    if apart := report.get("measured", {}).get("target-choice"):
+        told["domains"] = domains.sentence(apart)
+    if "plainer" in report:
+        told["plainer"] = plainer_sentence(report, metric)
+    if against := baselines.sentence(report["naive"], metric):
+        told["naive"] = against
+    if "calibration" in report:
+        told["calibration"] = calibration.sentence(report["calibration"])
+    if "thresholds" in report:
+        told["thresholds"] = operating_points.sentence(report["thresholds"], packed, metric)
+    stood = report["stood_at"]
+    if stood and stood["validation"] is not None and not metric.share:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at a {metric} of "
+            "{value} on validation data.",
+            seconds=round(stood["seconds"], 1),
+            value=score_text.rounded(stood["validation"], False),
+            metric=metric.title,
+        )
+    elif stood and stood["validation"] is not None:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
+            "{metric} on validation data.",
+            seconds=round(stood["seconds"], 1),
+            percent=round(100 * stood["validation"], 1),
+            metric=metric.title,
+        )
+    elif stood:
+        told["stood_at"] = say(
+            "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
+            "epoch.",
+            seconds=round(stood["seconds"], 1),
+        )
+    longer = report["twin_budget"]
+    if longer and longer["ordinary"] is not None and not metric.share:
+        told["twin_budget"] = say(
+            "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached a "
+            "{metric} of {ordinary} on validation data, in the end {longer}; the scores here are those of the longer "
+            "training.",
+            times=longer["times"],
+            epochs=longer["epochs"],
+            ordinary=score_text.rounded(longer["ordinary"], False),
+            longer=score_text.rounded(longer["longer"], False),
+            metric=metric.title,
+        )
+    elif longer and longer["ordinary"] is not None:
+        told["twin_budget"] = say(
+            "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached "
+            "{ordinary} % {metric} on validation data, in the end {longer} %; the scores here are those of the longer "
+            "training.",
+            times=longer["times"],
+            epochs=longer["epochs"],
+            ordinary=round(100 * longer["ordinary"], 1),
+            longer=round(100 * longer["longer"], 1),
+            metric=metric.title,
+        )
+    return told
+
+
+def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+    """What the strategy's own addition brought, against the same training without it."""
+    from tlcore.strategies import find
+
+    found = report["plainer"]
+    value = found["difference"]["value"]
+    low, high = (score_text.rounded(end, metric.share) for end in found["difference"]["interval"])
+    told = {
+        "strategy": find(report["strategy"]).title,
+        "plainer": Sentence.model_validate(found["title"]),
+        "metric": metric.title,
+        "amount": score_text.amount(value, metric),
+        "low": low,
+        "high": high,
+        "n": report["n_test"],
+        "seeds": report["seeds"],
+    }
+    match found["verdict"]:
+        case None:
+            told["way"] = score_text.way(value, metric)
+            return say(
+                "One seed does not tell what {strategy} brings: {metric} is {amount} {way} than with "
+                "“{plainer}” (95 % interval of the improvement {low} to {high}; n = {n} test examples).",
+                **told,
+            )
+        case "transfer-helps":
+            return say(
+                "{strategy} helps: {metric} is {amount} better than with “{plainer}” (95 % interval {low} "
+                "to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case "negative-transfer":
+            return say(
+                "{strategy} hurts here: {metric} is {amount} worse than with “{plainer}” (95 % interval "
+                "of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case _ if value < 0:
+            return say(
+                "{strategy} makes no clear difference: {metric} is {amount} worse than with “{plainer}” "
+                "(95 % interval of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case _:
+            return say(
+                "{strategy} makes no clear difference: {metric} is {amount} better than with “{plainer}” "
+                "(95 % interval {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+
+
+def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+    """The verdict in one sentence with its n."""
+    if report["difference"] is None:
+        return say("There is no from-scratch twin to compare with, so there is no verdict.")
+    if not score_text.usual(metric):
+        return _in_its_units(report, metric)
+    low, high = (round(100 * end, 1) for end in report["difference"]["interval"])
+    value = round(100 * report["difference"]["value"], 1)
+    told = {
+        "metric": metric.title,
+        "low": low,
+        "high": high,
+        "n": report["n_test"],
+        "seeds": report["seeds"],
+        "reference": (report.get("reference") or {}).get("title") or baselines.TWIN,
+    }
+    match report["verdict"]:
+        case None:
+            told.pop("seeds")
+            if value < 0:
+                return say(
+                    "One seed gives no verdict on the recipe: this model's {metric} is {value} points below "
+                    "{reference} (95 % interval of the difference {low} to {high}, n = {n}), and training again with "
+                    "another seed moves it.",
+                    value=-value,
+                    **told,
+                )
+            return say(
+                "One seed gives no verdict on the recipe: this model's {metric} is {value} points above {reference} "
+                "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves it.",
+                value=value,
+                **told,
+            )
+        case "transfer-helps":
+            return say(
+                "Transfer helps: {metric} is {value} points above {reference} (95 % interval {low} to {high}; "
+                "n = {n} test examples, {seeds} seeds).",
+                value=value,
+                **told,
+            )
+        case "negative-transfer" if simpler(report):
+            return say(
+                "A simpler way does better: {metric} is {value} points below {reference} (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                value=-value,
+                **told,
+            )
+        case "negative-transfer":
+            return say(
+                "Negative transfer: {metric} is {value} points below {reference} (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                value=-value,
+                **told,
+            )
+        case _ if value < 0:
+            return say(
+                "No clear difference: {metric} is {value} points below {reference}, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                value=-value,
+                **told,
+            )
+        case _ if value > 0:
+            return say(
+                "No clear difference: {metric} is {value} points above {reference}, but the 95 % interval of "
+                "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                value=value,
+                **told,
+            )
+        case _:
+            return say(
+                "No clear difference: {metric} is the same as with {reference} (95 % interval of the "
+                "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+
+
+def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
+    """The verdict where the metric is no share, or where less of it is better: how far apart, and which way."""
+    difference = report["difference"]
+    low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
+    told = {
+        "metric": metric.title,
+        "amount": score_text.amount(difference["value"], metric),
+        "way": score_text.way(difference["value"], metric),
+        "low": low,
+        "high": high,
+        "n": report["n_test"],
+        "seeds": report["seeds"],
+        "reference": (report.get("reference") or {}).get("title") or baselines.TWIN,
+    }
+    match report["verdict"]:
+        case None:
+            return say(
+                "One seed gives no verdict on the recipe: this model's {metric} is {amount} {way} than with "
+                "{reference} (95 % interval of the improvement {low} to {high}, n = {n}), and training again with "
+                "another seed moves it.",
+                **told,
+            )
+        case "transfer-helps":
+            return say(
+                "Transfer helps: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
+                "{low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case "negative-transfer" if simpler(report):
+            return say(
+                "A simpler way does better: {metric} is {amount} {way} than with {reference} (95 % interval of the "
+                "improvement {low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case "negative-transfer":
+            return say(
+                "Negative transfer: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
+                "{low} to {high}; n = {n} test examples, {seeds} seeds).",
+                **told,
+            )
+        case _:
+            return say(
+                "No clear difference: {metric} is {amount} {way} than with {reference}, but the 95 % interval of the "
+                "improvement, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
+                **told,
+            )

@@ -1,0 +1,73 @@
+"""Pre-training in a report: its curve, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.i18n import Sentence, say
+from tlcore.report.curves import Series
+from tlcore.training.shared_phases import TRIAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = say("Loss of pre-training")
+
+
+def points_of(points: pd.DataFrame) -> pd.DataFrame:
+    """The points of pre-training that have a loss, in order; an empty frame where there are none."""
+    if points.empty or "train_loss" not in points:
+        return points[:0]
+    return points[(points["trial"] == TRIAL) & points["train_loss"].notna()].sort_values(["phase", "epoch"])
+
+
+def series(points: pd.DataFrame) -> list[Series]:
+    """The one curve there is: pre-training runs once."""
+    own = points_of(points)
+    if own.empty:
+        return []
+    return [Series("transfer", 0, [float(v) for v in own["epoch"]], [float(v) for v in own["train_loss"]])]
+
+
+def in_words(told: dict[str, Any]) -> list[Sentence]:
+    """What was done once before all seeds (`training.shared_phases.begin_with`), for the notes of a report."""
+    if not told:
+        return []
+    found = [
+        say(
+            "Pre-trained once, for all seeds: {epochs} epochs over {n} examples of {name} in {seconds} seconds, which "
+            "are counted once; its loss went from {first} to {last}.",
+            epochs=told["epochs"],
+            n=told["examples"],
+            name=told["set"],
+            seconds=round(told["seconds"], 1),
+            first=round(told["losses"][0], 3),
+            last=round(told["losses"][-1], 3),
+        ),
+        say(
+            "The from-scratch twin saw none of these examples: the difference tells what they and the source bring "
+            "together. What they bring alone is the difference to training without pre-training, where that was made."
+        ),
+        say(
+            "Seeds differ in the fine-tuning alone: the interval does not count what another pre-training would have "
+            "changed."
+        ),
+    ]
+    if told["start"] == "random":
+        found.append(say("Pre-training began with random weights: of the source model only the architecture was used."))
+    if told["left_out"]:
+        found.append(
+            say(
+                "{n} examples of the further set are validation or test examples of this run as well and were "
+                "left out of pre-training.",
+                n=told["left_out"],
+            )
+        )
+    if not told["source"]:
+        found.append(
+            say(
+                "The pre-trained network cannot be kept as a source model of its own: this architecture "
+                "cannot be without its head."
+            )
+        )
+    return [*found, *(Sentence.model_validate(note) for note in told["notes"])]

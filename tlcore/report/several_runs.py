@@ -1,0 +1,124 @@
+"""Several runs at once: verdicts that hold together.
+
+Twenty comparisons at the 5 % level give one false verdict by chance. The p-values of the nested bootstrap are therefore
+adjusted by Holm's method (1979), which keeps the chance of any false verdict in a family at 5 % whatever the
+comparisons have in common. There are two families: each run against its twin, and the runs among each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore import tasks
+from tlcore.data.dataset import Dataset
+from tlcore.evaluation import statistics
+from tlcore.tasks.shared.test_records import on_test
+
+if TYPE_CHECKING:
+    from tlcore.evaluation.records import Metric, Records
+    from tlcore.store import Store
+    from tlcore.store.tables import Run
+    from tlcore.tasks.contract import Task
+
+
+@dataclass
+class Scored:
+    """The test records of a finished run: one for each seed of each arm."""
+
+    run: str
+    dataset: str
+    transfer: list[Records]
+    twin: list[Records]
+    target: dict[str, Any]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the order given: a family's k-th smallest of m is multiplied by m - k + 1, never falling."""
+    order = np.argsort(p, kind="stable")
+    raised = np.maximum.accumulate([p[i] * (len(p) - k) for k, i in enumerate(order)]) if len(p) else []
+    out = [0.0] * len(p)
+    for i, value in zip(order, raised, strict=True):
+        out[i] = min(1.0, float(value))
+    return out
+
+
+def scored(store: Store, run: Run) -> Scored | None:
+    """A run's records from the outputs that it stored; None where its files or its data are gone. No torch."""
+    folder = store.runs.folder(run.id)
+    target_file, plan = folder / "target.json", run.plan or {}
+    if run.dataset is None or not target_file.exists() or "processor" not in plan:
+        return None
+    task, target = tasks.find(str(run.spec["task"])), json.loads(target_file.read_text())
+    dataset = Dataset.open(store, run.dataset)
+    examples = task.examples(dataset, plan["processor"], target, None)
+
+    def records(place: Path) -> Records:
+        return on_test(task, lambda split: np.load(place / f"outputs-{split}.npy"), examples, target)
+
+    def arm(name: str) -> list[Records]:
+        return [records(file.parent) for file in sorted((folder / "arms" / name).glob("seed-*/outputs-test.npy"))]
+
+    transfer = arm("transfer")
+    return Scored(run.id, run.dataset, transfer, arm("twin"), target) if transfer else None
+
+
+def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS) -> dict[str, Any]:
+    """``twins`` and ``pairs``: {run, other, value, interval, p, adjusted, verdict} each, adjusted within its family;
+    ``by``: the metric of the pairs, the first by which runs on other tokens can be compared as well.
+
+    Runs on other data than the first are left out of the pairs. In a pair above 0 means that ``run`` is better, and the
+    verdict is ``run``, ``other`` or None for no clear difference; there is none with one seed.
+    """
+    metric, by = task.metrics[0], next(one for one in task.metrics if one.across)
+    twins = [
+        _entry(
+            one.run,
+            None,
+            statistics.difference(task, one.transfer, one.twin, one.target, draws=draws),
+            min(len(one.transfer), len(one.twin)),
+        )
+        for one in runs
+        if one.twin
+    ]
+    alike = [one for one in runs if one.dataset == runs[0].dataset]
+    pairs = [
+        _entry(
+            a.run,
+            b.run,
+            statistics.difference(task, a.transfer, b.transfer, a.target, headline=by, draws=draws),
+            min(len(a.transfer), len(b.transfer)),
+        )
+        for a, b in combinations(alike, 2)
+    ]
+    for family, judged, words in (
+        (twins, metric, ("transfer-helps", "negative-transfer")),
+        (pairs, by, ("run", "other")),
+    ):
+        for entry, adjusted in zip(family, holm([one["p"] for one in family]), strict=True):
+            entry["adjusted"] = adjusted
+            entry["verdict"] = _verdict(entry, judged, words)
+    return {"twins": twins, "pairs": pairs, "by": by.id}
+
+
+def _entry(run: str, other: str | None, found: statistics.Difference, seeds: int) -> dict[str, Any]:
+    return {
+        "run": run,
+        "other": other,
+        "value": found.value,
+        "interval": list(found.interval),
+        "p": found.p,
+        "seeds": seeds,
+    }
+
+
+def _verdict(entry: dict[str, Any], metric: Metric, words: tuple[str, str]) -> str | None:
+    if entry["seeds"] < 2 or entry["adjusted"] >= 1 - statistics.LEVEL or abs(entry["value"]) < metric.smallest:
+        return None
+    return words[0] if entry["value"] > 0 else words[1]

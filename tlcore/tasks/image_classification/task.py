@@ -1,0 +1,248 @@
+"""Image classification: one label a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.models.layer_groups import Part
+from tlcore.tasks.shared import class_scores, source_families
+from tlcore.tasks.shared.image_examples import Canvases, PictureExamples
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.core.findings import Finding
+    from tlcore.core.spec_parts import Options, Split
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
+    from tlcore.tasks.shared.image_examples import PictureExamples
+
+
+class ImageClassification:
+    """One of several labels for each picture; the network is any image classifier of timm or transformers."""
+
+    id = "image-classification"
+    title = say("Image classification")
+    what = say("Tell which of several kinds a picture shows: products, plants, defects, documents.")
+    icon = ":material/image_search:"
+    material = bundle = "image"
+    reads = ("image",)
+    ready = ()
+    formats = ("image-folder", "image-table", "hub")
+    roles = (("image", say("Column of the picture")), ("label", say("Column of the label")))
+    labelled = fresh = solves = True
+    corrects = "label"
+    against = "twin"
+    judged = None
+    metrics = (
+        Metric("accuracy", say("accuracy")),
+        Metric("macro-f1", say("macro-F1")),
+    )
+    default_source = "bundled/studio-base"
+    options = ("image_size", "augmentation")
+    rate = 1.0
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        from tlcore.data.checks.class_labels import check_classes
+
+        return check_classes(rows)
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        from tlcore.data.splits import stratified
+
+        return rows.assign(split=stratified(rows, split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.nested_subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """The labels seen in training, in alphabetical order: the order of the outputs."""
+        return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        return {
+            "modality": source.modality or self.reads[0],
+            "input_size": source.input_size or 224,
+            "resizable": True,
+            "crop_pct": 0.9,
+            "interpolation": "bicubic",
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+        }
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """Size, canvas, interpolation, mean, std and augmentation, with every ``auto`` resolved.
+
+        ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
+        """
+        source_families.fits(told, self)
+        size = options.image_size
+        if size == "auto":
+            size = _picture_size(dataset, told, device) if told["resizable"] else told["input_size"]
+        elif not told["resizable"]:
+            size = told["input_size"]
+        return {
+            "size": int(size),
+            "canvas": max(int(size), round(size / told["crop_pct"])),
+            "interpolation": told["interpolation"],
+            "mean": list(told["mean"]),
+            "std": list(told["std"]),
+            "augmentation": "standard" if options.augmentation == "auto" else options.augmentation,
+        }
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return processor["size"]
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "input_size": processor["size"],
+            "mean": processor["mean"],
+            "std": processor["std"],
+            "interpolation": processor["interpolation"],
+            "crop_pct": processor["size"] / processor["canvas"],
+        }
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Pictures of {size} px", size=processor["size"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        return []
+
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
+        return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
+        from tlcore.models.loading import load
+
+        return load(folder, source, size)
+
+    def parts(self, model: torch.nn.Module) -> list[Part]:
+        return model.parts()
+
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, PictureExamples]:
+
+        canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], cache)
+        return {
+            split: PictureExamples(dataset, split, target["labels"], processor, canvases)
+            for split in ("train", "validation", "test")
+        }
+
+    def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return model.features(batch["pixels"])
+
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
+        model = source.build(None, True, image_size=size)
+        if source.has_head(model):
+            return model, True
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]]:
+        from tlcore.tasks.image_classification.out_of_distribution import batches
+
+        return batches(processor, device)
+
+    def classes(self, examples: PictureExamples) -> np.ndarray:
+        return examples.labels
+
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, PictureExamples], target: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A multinomial logistic head on train features, its strength chosen on validation data."""
+        return class_scores.solve(features, examples, len(target["labels"]))
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        from torch.nn import functional
+
+        logits = model(batch["pixels"])
+        return functional.cross_entropy(logits.float(), batch["labels"]), logits
+
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
+        return given.float().cpu().numpy()
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Truth, prediction and probabilities of each picture; a group (a patient, a product) is one unit."""
+        return class_scores.evaluate(outputs, examples)
+
+    def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
+
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
+        return None
+
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        return class_scores.aggregate(records, weights)
+
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
+        """The commonest class, a logistic regression on colour histograms, and the source model as it is."""
+        from tlcore.tasks.image_classification.baselines import naive
+
+        return naive(self, examples, target, source)
+
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
+        """Grad-CAM beside the worst errors; a network without a map of places gets none."""
+        from tlcore.tasks.image_classification import gradcam
+
+        gradcam.illustrate(folder, worst, dataset, source, weights, processor, labels)
+
+
+def _picture_size(dataset: Dataset, told: Mapping[str, Any], device: str) -> int:
+    """The side that suits the data and the machine: never far above the pictures' own size, and on a CPU small
+    enough that one epoch of training stays around a thousand pictures of 224 px."""
+    rows, native, step = dataset.rows, told["input_size"], max(32, told.get("multiple", 1))
+    own = int(np.median(np.minimum(rows["width"], rows["height"]))) if "width" in rows else native
+    size = min(native, max(64, -(-own // step) * step))
+    if device == "cpu":
+        affordable = 224 * np.sqrt(1000 / max(1, dataset.info.n.get("train", 1)))
+        size = min(size, max(64, int(affordable) // step * step))
+    return size - size % told.get("multiple", 1)  # patches of 14 pixels do not divide the steps above

@@ -1,0 +1,131 @@
+"""What a model that answers questions must beat: one answer for all, the words of the likeliest sentence, and the
+source model as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core import machine
+from tlcore.core.i18n import say
+from tlcore.evaluation.records import Naive
+from tlcore.tasks.question_answering import answer_scores
+from tlcore.tasks.shared import inference
+
+if TYPE_CHECKING:
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.question_answering.examples import QuestionExamples
+
+CONSTANT = say("the commonest answer of training, for every question")
+WORDS = say("words of the sentence most like the question")
+AS_IS = say("the source model as it is")
+SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$|[.!?])")
+WORD = re.compile(r"\w+(?:[.,'’-]\w+)*")
+MOST = (1, 2, 3, 5, 8)  # words of an answer
+SHARES = (0.0, 0.1, 0.25, 0.5)  # of the questions, those whose sentence is least like them, that are left unanswered
+BATCH = 16
+
+
+def naive(
+    task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
+) -> list[Naive]:
+    """All three, on the test questions."""
+    test = examples["test"]
+    commonest = [constant(examples["train"])] * len(test)
+    return [
+        Naive("constant", CONSTANT, answer_scores.records(commonest, test)),
+        Naive("sentence", WORDS, answer_scores.records(_by_sentence(examples, target), test)),
+        _as_it_is(task, examples, target, source),
+    ]
+
+
+def constant(train: QuestionExamples) -> str:
+    """The answer given most often in training, '' where most have none; of equals the first by the alphabet."""
+    counts = Counter(answer_scores.normalised(truths[0]) if truths else "" for truths in train.truths)
+    return min(counts, key=lambda one: (-counts[one], one))
+
+
+def _by_sentence(examples: Mapping[str, QuestionExamples], target: dict[str, Any]) -> list[str]:
+    """What `pick` says of the test questions, its settings being those with the best F1 on validation data."""
+    weight = weights(examples["train"])
+    found = {
+        split: [look(q, c, weight) for q, c in zip(examples[split].questions, examples[split].contexts, strict=True)]
+        for split in ("validation", "test")
+    }
+    likeness = np.array([one[0] for one in found["validation"]])
+    lines = [
+        float(np.quantile(likeness, share)) if share and len(likeness) else -1.0
+        for share in (SHARES if target["unanswerable"] else SHARES[:1])
+    ]
+    tried = []
+    for most in MOST:
+        for line in lines:
+            said = [pick(one, most, line) for one in found["validation"]]
+            scores = answer_scores.records(said, examples["validation"]).columns["f1"]
+            tried.append((float(scores.mean()) if len(scores) else 0.0, -most, -line))
+    _, most, line = max(tried)
+    return [pick(one, -most, -line) for one in found["test"]]
+
+
+def weights(train: QuestionExamples) -> dict[str, float]:
+    """The inverse document frequency of each word over the contexts of training; '' holds that of unknown words."""
+    contexts = set(train.contexts)
+    counts = Counter(word for one in contexts for word in {found.lower() for found in WORD.findall(one)})
+    n = len(contexts)
+    return {"": float(np.log(1 + n)), **{word: float(np.log((1 + n) / (1 + k))) for word, k in counts.items()}}
+
+
+def look(question: str, context: str, weight: Mapping[str, float]) -> tuple[float, list[list[tuple[str, float]]], str]:
+    """The cosine of the TF-IDF vectors of a question and the sentence most like it, that sentence as runs of words that
+    are not the question's (places as text, weight), and the sentence itself.
+    """
+    unknown = weight[""]
+    asked = {word.lower() for word in WORD.findall(question)}
+    norm = sum(weight.get(word, unknown) ** 2 for word in asked) ** 0.5
+    best, chosen = -1.0, ""
+    for match in SENTENCE.finditer(context):
+        counts = Counter(word.lower() for word in WORD.findall(match[0]))
+        size = sum((k * weight.get(word, unknown)) ** 2 for word, k in counts.items()) ** 0.5
+        shared = sum(counts[word] * weight.get(word, unknown) ** 2 for word in asked if word in counts)
+        alike = shared / (norm * size) if norm and size else 0.0
+        if alike > best:
+            best, chosen = alike, match[0]
+    runs: list[list[tuple[str, float]]] = [[]]
+    for match in WORD.finditer(chosen):
+        word = match[0].lower()
+        if word in asked:
+            runs.append([])
+        else:
+            runs[-1].append((match[0], weight.get(word, unknown)))
+    return best, [run for run in runs if run], chosen
+
+
+def pick(found: tuple[float, list[list[tuple[str, float]]], str], most: int, line: float) -> str:
+    """At most so many words in a row that weigh most; '' where the sentence is no more alike than ``line``."""
+    alike, runs, _ = found
+    if alike <= line or not runs:
+        return ""
+    pieces = [run[i : i + most] for run in runs for i in range(max(1, len(run) - most + 1))]
+    return " ".join(word for word, _ in max(pieces, key=lambda piece: sum(w for _, w in piece)))
+
+
+def _as_it_is(task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource) -> Naive:
+    """The source's own head for question answering, its threshold for no answer chosen on validation data."""
+    from tlcore.models.adapters import transformers_spans
+
+    if not transformers_spans.has_head(source):
+        return Naive("as-is", AS_IS, None, say("It has no head of its own that answers questions."))
+
+    device = machine.found().device
+    model = task.model(source, target, True).to(device)
+
+    def outputs(split: str) -> np.ndarray:
+        return inference.outputs(task, model, examples[split], BATCH, device)
+
+    task.settle(model, examples["validation"], lambda: outputs("validation"))
+    return Naive("as-is", AS_IS, task.evaluate(outputs("test"), examples["test"], target))

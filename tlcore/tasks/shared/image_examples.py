@@ -1,0 +1,121 @@
+"""The pictures of one split: decoded once, kept as small squares on disk, served in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+
+from tlcore.data.splits import units
+from tlcore.runtime.image_canvas import canvas
+from tlcore.tasks.shared import augmentation
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.data.dataset import Dataset
+
+CACHE_BYTES = 20 * 2**30
+PAIRS = "pairs"  # the augmentation that gives two strong views of each picture; "pairs-no-flip" mirrors none
+
+
+class Canvases:
+    """Decoded pictures of a whole dataset as one memory-mapped array (n, S', S', 3), filled as they are asked for.
+
+    Above ``CACHE_BYTES`` (or without a folder) nothing is kept and every epoch decodes again.
+    """
+
+    def __init__(self, dataset: Dataset, side: int, interpolation: str, folder: Path | None):
+        self.files = [dataset.file(name) for name in dataset.rows["file"]]
+        self.side, self.interpolation = side, interpolation
+        shape = (len(self.files), side, side, 3)
+        self.kept: np.ndarray | None = None
+        if folder and int(np.prod(shape)) <= CACHE_BYTES:
+            folder.mkdir(parents=True, exist_ok=True)
+            stem = f"{dataset.cached_as}-{side}-{interpolation}"
+            self.kept = _mapped(folder / f"{stem}.npy", shape)
+            self.have = _mapped(folder / f"{stem}.have.npy", (shape[0],))
+        self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="decode")
+
+    def get(self, rows: np.ndarray) -> np.ndarray:
+        """The canvases of these rows, (k, S', S', 3) uint8."""
+        if self.kept is None:
+            return np.stack(list(self.pool.map(self._decode, rows)))
+        missing = rows[self.have[rows] == 0]
+        if len(missing):
+            for row, picture in zip(missing, self.pool.map(self._decode, missing), strict=True):
+                self.kept[row] = picture
+                self.have[row] = 1
+        return self.kept[rows]
+
+    def _decode(self, row: int) -> np.ndarray:
+        from tlcore.runtime.images import open_picture
+
+        return canvas(open_picture(self.files[row]), self.side, self.interpolation)
+
+
+class PictureExamples:
+    """One split: ``ids``, ``labels`` (indices into the target's labels, -1 where unknown) and batches of tensors."""
+
+    def __init__(
+        self, dataset: Dataset, split: str, labels: Sequence[str], processor: dict[str, Any], canvases: Canvases
+    ):
+        rows = dataset.rows
+        self.rows = np.flatnonzero((rows["split"] == split).to_numpy())
+        self.ids = rows["id"].iloc[self.rows].tolist()
+        index = {label: i for i, label in enumerate(labels)}
+        self.labels = np.array([index.get(label, -1) for label in rows["label"].iloc[self.rows]], dtype=np.int64)
+        self.groups = units(rows.iloc[self.rows])
+        self.processor, self.canvases = processor, canvases
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batches(
+        self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last, ``labels`` (k,), and
+        ``places``, the indices themselves.
+
+        ``key`` is None for evaluation, else (seed, epoch) for augmentation; where that makes pairs, the first views
+        of all k pictures come before their second ones, (2k, 3, S, S). The pictures of the next batch are read while
+        the present one is worked on; tensors are made here, where torch has its threads.
+        """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-batch") as ahead:
+            waiting = [ahead.submit(self.canvases.get, self.rows[chunk]) for chunk in chunks[:1]]
+            for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
+                canvases = waiting.pop().result()
+                if following is not None:
+                    waiting.append(ahead.submit(self.canvases.get, self.rows[following]))
+                yield self._tensors(canvases, chunk, key, device)
+
+    def _tensors(
+        self, canvases: np.ndarray, chunk: np.ndarray, key: tuple[int, int] | None, device: str
+    ) -> dict[str, torch.Tensor]:
+        import torch
+
+        whole = torch.from_numpy(canvases).to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+        kind, size = self.processor["augmentation"], self.processor["size"]
+        if key is None or kind == "none":
+            view = augmentation.evaluation_view(whole, size)
+        elif kind.startswith(PAIRS):
+            numbers = augmentation.uniform(*key, self.rows[chunk], 2 * augmentation.VIEW_DRAWS)
+            flip = kind == PAIRS
+            view = torch.cat([augmentation.contrast(whole, size, u, flip) for u in np.split(numbers, 2, axis=1)])
+        else:
+            numbers = augmentation.uniform(*key, self.rows[chunk])
+            view = augmentation.augment(whole, size, numbers, flip=kind == "standard")
+        pixels = augmentation.normalise(view, self.processor).contiguous(memory_format=torch.channels_last)
+        return {"pixels": pixels, "labels": torch.from_numpy(self.labels[chunk]).to(device), "places": chunk}
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A zero-filled uint8 array on disk, opened or created; two processes may ask for it at once."""
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+    return np.lib.format.open_memmap(path, mode="r+")

@@ -1,0 +1,91 @@
+"""Texts with some of their tokens hidden, to be guessed: what masked language modelling learns from.
+
+Which tokens are hidden, and behind what, follows from (seed, epoch, example, place) alone, so that a training that was
+killed goes on to the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.models import tokenization
+from tlcore.tasks.shared.augmentation import uniform
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.tasks.shared.text_examples import Tokens
+
+ASKED = 0.15  # share of the tokens that are to be guessed (Devlin et al. 2019, arXiv 1810.04805, section 3.1)
+HIDDEN, OTHER = 0.8, 0.1  # of those: behind the token that hides, behind another one; the rest stay as they are
+DRAWS = 3  # numbers for each place: whether it is asked, what stands there, and which other token
+
+
+class MaskedTexts:
+    """The training texts of a dataset; labels play no part. Raises UnusableInput where no token hides another."""
+
+    def __init__(self, dataset: Dataset, held: Tokens, pad: int):
+        self.rows = np.flatnonzero((dataset.rows["split"] == "train").to_numpy())
+        self.held, self.pad = held, pad
+        assert held.model is not None
+        told = tokenization.read(held.model)
+        _, hidden, special = tokenization.specials(told)
+        if hidden is None:
+            raise UnusableInput(
+                say(
+                    "This source model's tokenizer has no token that hides another, so that it cannot learn to guess "
+                    "hidden ones. Choose another source model or another objective."
+                ),
+                code="no-mask",
+            )
+        size = tokenization.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
+        self.hidden, self.special = hidden, np.array(sorted({*special, pad}), np.int64)
+        self.ordinary = np.setdiff1d(np.arange(size), self.special)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each text (n,)."""
+        return self.held.lengths(self.rows)
+
+    def batches(
+        self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """One batch for each chunk of indices: ``ids``, ``mask`` and ``truth`` (k, longest) int64, ``asked`` of
+        booleans. ``key`` is (seed, epoch); None is as (0, 0).
+        """
+        import torch
+
+        for chunk in chunks:
+            rows = self.rows[chunk]
+            truth, mask = self.held.padded(rows, self.pad)
+            ids, asked = self.hide(truth, uniform(*(key or (0, 0)), rows, DRAWS * truth.shape[1]))
+            made = {"ids": ids, "mask": mask, "truth": truth, "asked": asked}
+            yield {name: torch.from_numpy(values).to(device) for name, values in made.items()}
+
+    def hide(self, truth: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ids (k, T) as the network sees them, and which of them are asked for; special tokens never are.
+
+        ``numbers`` (k, 3 T) are in [0, 1), three for each place, so that padding changes nothing.
+        """
+        which, how, other = (numbers[:, draw::DRAWS] for draw in range(DRAWS))
+        asked = (which < ASKED) & ~np.isin(truth, self.special)
+        others = self.ordinary[(other * len(self.ordinary)).astype(np.int64)]
+        seen = np.where(how < HIDDEN, self.hidden, np.where(how < HIDDEN + OTHER, others, truth))
+        return np.where(asked, seen, truth), asked
+
+
+def of(told: Any, dataset: Dataset) -> MaskedTexts:
+    """Those of a dataset, cut as the run's own texts are (``told``: `training.Fitting`)."""
+    from tlcore.tasks.shared.text_examples import Tokens
+
+    held = Tokens(dataset, told.source.folder, told.processor["size"], told.cache / "tokens")
+    return MaskedTexts(dataset, held, told.processor["pad"])

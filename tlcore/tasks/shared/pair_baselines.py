@@ -1,0 +1,72 @@
+"""What a model that writes texts must beat: copying, first sentences, the nearest training answer, its own source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core import machine
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.records import Naive
+from tlcore.tasks.shared import inference
+
+if TYPE_CHECKING:
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.contract import Task
+    from tlcore.tasks.shared.pair_examples import PairExamples
+
+NEAREST, AS_IT_IS = say("the answer of the most similar training text"), say("the source model as it is")
+MOST_TRAIN, AT_ONCE = 50_000, 500
+BATCH = 16
+SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+
+
+def copying(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
+    """The source, left as it is."""
+    return [("copy", say("copying the source"), examples["test"].texts)]
+
+
+def leading(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
+    """The first sentence, and the first three (Nenkova 2005): hard to beat on news."""
+    texts = examples["test"].texts
+    return [
+        ("lead-1", say("the first sentence"), [lead(text, 1) for text in texts]),
+        ("lead-3", say("the first three sentences"), [lead(text, 3) for text in texts]),
+    ]
+
+
+def lead(text: str, n: int) -> str:
+    return " ".join(part for part in SENTENCE.split(text.strip())[:n] if part)
+
+
+def nearest(examples: Mapping[str, PairExamples]) -> list[str]:
+    """For each test text the target of the training text with the most telling words in common (TF-IDF, cosine)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from threadpoolctl import threadpool_limits
+
+    train, test = examples["train"], examples["test"]
+    kept = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST_TRAIN])
+    words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+    try:
+        x = words.fit_transform([train.texts[i] for i in kept])
+    except ValueError:  # not one word in all of the training texts
+        return [train.references[0]] * len(test)
+    found: list[str] = []
+    with threadpool_limits(1):
+        for start in range(0, len(test), AT_ONCE):
+            alike = words.transform(test.texts[start : start + AT_ONCE]) @ x.T
+            found += [train.references[kept[int(place)]] for place in np.asarray(alike.argmax(axis=1)).ravel()]
+    return found
+
+
+def as_it_is(task: Task, source: OpenSource, test: PairExamples, target: dict[str, Any]) -> Naive:
+    """What the source writes before it has seen one of the person's examples."""
+    if source.modality != "seq2seq":
+        return Naive("source", AS_IT_IS, None, say("It reads texts but writes none."))
+
+    device = machine.found().device
+    model = task.model(source, target, True, size=test.processor["size"], seed=0).to(device)
+    return Naive("source", AS_IT_IS, task.evaluate(inference.outputs(task, model, test, BATCH, device), test, target))

@@ -1,0 +1,323 @@
+"""What tasks that answer a text with a text have in common: translation, summarization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.records import Naive, Records
+from tlcore.models.layer_groups import Part
+from tlcore.tasks.shared import source_families, text_lengths
+from tlcore.tasks.shared.pair_scores import Scoring
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.core.findings import Finding
+    from tlcore.core.spec_parts import Options, Split
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.adapters.seq2seq_model import Seq2SeqModel
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
+    from tlcore.tasks.contract import Task
+    from tlcore.tasks.shared.pair_examples import PairExamples
+
+LOOKED_AT = 2_000  # training pairs whose lengths decide how much of a text is read and written
+LEARNED_FROM = 100_000  # training targets that a vocabulary is learned from
+SMOOTHING = 0.1  # of the truth's share in the training loss: Szegedy et al. 2016, arXiv 1512.00567
+BEAMS = {"cpu": 1, "cuda": 4}  # by which the test set is written
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Methods of a `Task`; ``duty`` is what sources of many duties call it, ``longest`` and ``most`` the tokens that
+    are read and written at most by device, ``naive_answers`` its own baselines: (id, title, texts of the test set).
+    """
+
+    task: Task
+    duty: str
+    scoring: Scoring
+    longest: Mapping[str, int]
+    most: Mapping[str, int]
+    naive_answers: Callable[[Mapping[str, PairExamples]], list[tuple[str, Sentence, list[str]]]]
+    checks: Callable[[pd.DataFrame], list[Finding]]
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        return self.checks(rows)
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        from tlcore.data.splits import stratified
+
+        return rows.assign(split=stratified(rows, split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.nested_subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """``vocabulary``: the tokenizer in which a fresh decoder writes, learned from the training targets. A source
+        that has a decoder keeps its own.
+        """
+        from tlcore.models.pair_tokenization import vocabulary
+
+        return {"vocabulary": vocabulary(text_lengths.some(dataset.split("train")["target"], LEARNED_FROM))}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.task.reads[0]
+        return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """``size`` and ``target``: tokens that are read and written at most; ``mean``: of both in the mean; ``cut`` and
+        ``cut_target``: shares of the training texts that are longer; ``pad``: the source's padding; ``prefix``: what is
+        put before each source; ``languages``; ``beams`` by which the test set is written. ``auto`` takes the 95th
+        percentile.
+        """
+        source_families.fits(told, self.task)
+        kind = "cpu" if device == "cpu" else "cuda"
+        own = int(told["input_size"])
+        languages = [None if code == "auto" else code for code in (options.source_language, options.target_language)]
+        prefix, sources, targets = self._lengths(dataset, told, languages)
+        size = options.max_length
+        if size == "auto":
+            size = min(own, self.longest[kind], text_lengths.covering(sources))
+        elif size > own:
+            raise UnusableInput(
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
+                code="source-size",
+            )
+        target = min(self.most[kind], text_lengths.covering(targets))
+        mean = np.minimum(sources, size).mean() + np.minimum(targets, target).mean()
+        return {
+            "size": int(size),
+            "target": int(target),
+            "mean": int(np.ceil(mean)),
+            "pad": int(told["pad"]),
+            "cut": round(float((sources > size).mean()), 4),
+            "cut_target": round(float((targets > target).mean()), 4),
+            "prefix": prefix,
+            "languages": languages,
+            "beams": BEAMS[kind],
+        }
+
+    def _lengths(
+        self, dataset: Dataset, told: Mapping[str, Any], languages: list[str | None]
+    ) -> tuple[str, np.ndarray, np.ndarray]:
+        """The prefix, and tokens of some training texts on both sides; guessed where no tokenizer is there."""
+        from tlcore.models import pair_tokenization, tokenization, weight_files
+        from tlcore.tasks.shared.text_examples import encode
+
+        train = dataset.split("train")
+        sides = [text_lengths.some(train[side], LOOKED_AT) for side in ("text", "target")]
+        if told.get("folder") is None:
+            return "", *map(text_lengths.guessed, sides)
+        folder, written = Path(told["folder"]), None
+        if told["modality"] == "text":
+            prefix, pair = "", (tokenization.read(folder), self.fit_target(dataset)["vocabulary"])
+        else:
+            config = weight_files.read_config(folder)
+            both = (languages[0], languages[1])
+            prefix, pair = (
+                pair_tokenization.prefix(config, self.duty, both),
+                pair_tokenization.read(folder, config, both),
+            )
+        read, written = (np.diff(encode(one, side, 8_192)[1]) for one, side in zip(pair, sides, strict=True))
+        return prefix, read + 2 * len(prefix.split()), written
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return text_lengths.side(processor["mean"])
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {"max_length": processor["size"], "languages": processor["languages"]}
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Texts of at most {n} tokens, answered by at most {m}", n=processor["size"], m=processor["target"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        how = say("The test set is written by the likeliest token each time (greedy).")
+        if processor["beams"] > 1:
+            how = say(
+                "The test set is written by beam search with {n} beams; validation data greedily.", n=processor["beams"]
+            )
+        found = [how]
+        if processor["cut"]:
+            found.append(
+                say(
+                    "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                    n=processor["size"],
+                    percent=round(100 * processor["cut"], 1),
+                )
+            )
+        if processor["cut_target"]:
+            found.append(
+                say(
+                    "Answers end after {n} tokens at the latest; about {percent} % of the training answers are longer.",
+                    n=processor["target"],
+                    percent=round(100 * processor["cut_target"], 1),
+                )
+            )
+        if processor["prefix"]:
+            found.append(
+                say(
+                    "Each text is read with this before it, as the source model learned it: {prefix}",
+                    prefix=processor["prefix"].strip(),
+                )
+            )
+        return found
+
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> Seq2SeqModel:
+        """A source that writes texts as it is; a text encoder with a fresh decoder in the tokens of ``target``."""
+        from tlcore.models.adapters import transformers_seq2seq
+
+        length = size or int(source.preprocess["input_size"])
+        if source.modality == "seq2seq":
+            return transformers_seq2seq.build(source, None, pretrained, length, seed)
+        return transformers_seq2seq.on_encoder(source, target["vocabulary"], pretrained, length, seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> Seq2SeqModel:
+        from tlcore.models.loading import load
+
+        return load(folder, source, size)
+
+    def parts(self, model: Seq2SeqModel) -> list[Part]:
+        return model.parts()
+
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, PairExamples]:
+        from tlcore.models import pair_tokenization, tokenization
+        from tlcore.tasks.shared.pair_examples import PairExamples, PairTokens
+
+        pair = None
+        if source is not None and source.modality == "seq2seq":
+            pair = pair_tokenization.read(source.folder, source.config, tuple(processor["languages"]))
+        elif source is not None:
+            pair = tokenization.read(source.folder), target["vocabulary"]
+        held = PairTokens(dataset, pair, processor, cache.with_name("tokens") if cache else None)
+        return {split: PairExamples(dataset, split, processor, held) for split in ("train", "validation", "test")}
+
+    def features(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> None:
+        return None
+
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[Seq2SeqModel, bool]:
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> None:
+        return None
+
+    def classes(self, examples: PairExamples) -> None:
+        return None
+
+    def loss(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """Cross entropy a target token by teacher forcing, smoothed while the model trains; and each text's sum (k,)
+        and number of tokens (k,), not smoothed.
+        """
+        from torch.nn import functional
+
+        labels = batch["labels"]
+        logits = model(batch["ids"], batch["mask"], labels).float()
+        flat = logits.flatten(0, 1), labels.flatten()
+        if model.training:
+            return functional.cross_entropy(*flat, label_smoothing=SMOOTHING), ()
+        each = functional.cross_entropy(*flat, reduction="none").view(labels.shape).sum(dim=1)
+        count = (labels >= 0).sum(dim=1)
+        return each.sum() / count.sum(), (each, count)
+
+    def outputs(self, model: Seq2SeqModel, batch: Mapping[str, Any], given: tuple[torch.Tensor, ...]) -> np.ndarray:
+        """``loss`` (the sum over the reference's tokens), ``tokens`` (their number) and ``ids`` (what was written)."""
+        loss, count = given
+        ids = model.write(batch["ids"], batch["mask"], batch["most"], batch["beams"], batch["first"])
+        out = np.empty(len(ids), [("loss", "f4"), ("tokens", "i4"), ("ids", "i4", (batch["most"],))])
+        out["loss"], out["tokens"], out["ids"] = (one.cpu().numpy() for one in (loss.float(), count, ids))
+        return out
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Counts of each written text against its reference; a group (a document) is one unit."""
+        return self.judge(examples.read(outputs["ids"]), examples)
+
+    def judge(self, written: list[str], examples: Any) -> Records:
+        counts = self.scoring.counts(written, examples.references)
+        columns = {"counts": counts, "prediction": np.array(written, dtype=object)}
+        return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
+
+    def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
+        """Source, reference, what was written, and the headline score of that text alone."""
+        rows = dataset.split("test")
+        scores = self.scoring.metrics(records.columns["counts"])[self.task.metrics[0].id]
+        return [
+            {"id": name, "text": text, "truth": truth, "prediction": written, "score": float(score)}
+            for name, text, truth, written, score in zip(
+                records.ids, rows["text"], rows["target"], records.columns["prediction"], scores, strict=True
+            )
+        ]
+
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Each metric of the corpus that each row of weights (draws, n) describes."""
+        return self.scoring.metrics(np.atleast_2d(weights).astype(np.float64) @ records.columns["counts"])
+
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
+        """The task's own one-liners, the answer of the most similar training source, and the source as it is."""
+        from tlcore.tasks.shared import pair_baselines
+
+        test = examples["test"]
+        answers = [*self.naive_answers(examples), ("nearest", pair_baselines.NEAREST, pair_baselines.nearest(examples))]
+        found = [Naive(name, title, self.judge(texts, test)) for name, title, texts in answers]
+        return [*found, pair_baselines.as_it_is(self.task, source, test, target)]
+
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
+        return None
+
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
+        """A text needs no picture: its words stand in the report."""
+        for error in worst:
+            error["picture"] = error["gradcam"] = None

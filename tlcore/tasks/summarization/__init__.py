@@ -1,0 +1,1 @@
+"""Summarization: a long text becomes a short one."""

@@ -1,0 +1,49 @@
+"""Summarization: a long text becomes a short one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.core.i18n import say
+from tlcore.data.checks import pairs
+from tlcore.evaluation.records import Metric
+from tlcore.tasks.shared import pair_baselines, pair_scores
+from tlcore.tasks.shared.text_to_text import Sequences
+
+
+class Summarization:
+    """ROUGE-L first; what is not here is `Sequences`."""
+
+    id = "summarization"
+    title = say("Summarization")
+    what = say("Write the short form of a text: summaries of reports, headlines, subjects of messages.")
+    icon = ":material/short_text:"
+    material = "text"
+    bundle = "seq2seq"
+    reads = ("seq2seq", "text")
+    ready = ("seq2seq",)
+    formats = ("pairs",)
+    roles = (("source", say("Column of the text")), ("target", say("Column of the summary")))
+    labelled = solves = False
+    corrects = None
+    fresh = True  # a decoder, where the source has none; else its own goes on learning
+    against = "best"
+    judged = 64
+    metrics = (Metric("rouge-l", say("ROUGE-L")), Metric("rouge-1", say("ROUGE-1")), Metric("rouge-2", say("ROUGE-2")))
+    default_source = "bundled/minilm-l6"
+    options = ("max_length",)
+    rate = 0.5  # as for translation
+
+    def __init__(self) -> None:
+        self._shared = Sequences(
+            task=self,
+            duty=self.id,
+            scoring=pair_scores.SUMMARY,
+            longest={"cpu": 256, "cuda": 512},
+            most={"cpu": 64, "cuda": 128},
+            naive_answers=pair_baselines.leading,
+            checks=pairs.summarization,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_shared"), name)

@@ -1,0 +1,255 @@
+"""Text classification: one label a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.models.layer_groups import Part
+from tlcore.tasks.shared import class_scores, source_families, text_lengths
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.core.findings import Finding
+    from tlcore.core.spec_parts import Options, Split
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
+    from tlcore.tasks.shared.text_examples import TextExamples
+
+LOOKED_AT = 2_000  # training texts whose lengths decide how much of a text is read
+MOST_TOKENS = {"cpu": 128, "cuda": 256}  # where the person leaves it open
+
+
+class TextClassification:
+    """One of several labels for each text; the network is a text encoder of transformers with mean pooling."""
+
+    id = "text-classification"
+    title = say("Text classification")
+    what = say("Tell which of several kinds a text is: topics, intents, spam, departments.")
+    icon = ":material/article:"
+    material = bundle = "text"
+    reads = ("text",)
+    ready = ()
+    formats = ("text-table",)
+    roles = (("text", say("Column of the text")), ("label", say("Column of the label")))
+    labelled = fresh = solves = True
+    corrects = "label"
+    against = "twin"
+    judged = None
+    metrics = (
+        Metric("accuracy", say("accuracy")),
+        Metric("macro-f1", say("macro-F1")),
+    )
+    default_source = "bundled/minilm-l6"
+    options = ("max_length",)
+    rate = 0.25  # text encoders are fine-tuned at 2e-5 to 4e-4: Devlin et al. 2019, arXiv 1810.04805
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        from tlcore.data.checks.class_labels import check_classes
+
+        return check_classes(rows)
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        from tlcore.data.splits import stratified
+
+        return rows.assign(split=stratified(rows, split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.nested_subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """The labels seen in training, in alphabetical order: the order of the outputs."""
+        return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.reads[0]
+        return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """``size``: tokens that are read of a text at most; ``mean``: tokens of a text in the mean; ``cut``: share of
+        the training texts that are longer; ``pad``: the padding's token. ``auto`` takes the 95th percentile.
+        """
+        source_families.fits(told, self)
+        own = int(told["input_size"])
+        lengths = _lengths(dataset, told)
+        size = options.max_length
+        if size == "auto":
+            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
+        elif size > own:
+            raise UnusableInput(
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
+                code="source-size",
+            )
+        return {
+            "size": int(size),
+            "mean": int(np.ceil(np.minimum(lengths, size).mean())),
+            "cut": round(float((lengths > size).mean()), 4),
+            "pad": int(told["pad"]),
+        }
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return text_lengths.side(processor["mean"])
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {"max_length": processor["size"]}
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Texts of at most {n} tokens", n=processor["size"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        if not processor["cut"]:
+            return []
+        return [
+            say(
+                "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                n=processor["size"],
+                percent=round(100 * processor["cut"], 1),
+            )
+        ]
+
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
+        return source.build(len(target["labels"]), pretrained, image_size=size, seed=seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
+        from tlcore.models.loading import load
+
+        return load(folder, source, size)
+
+    def parts(self, model: torch.nn.Module) -> list[Part]:
+        return model.parts()
+
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, TextExamples]:
+        from tlcore.tasks.shared.text_examples import TextExamples, Tokens
+
+        held = Tokens(
+            dataset, source.folder if source else None, processor["size"], cache.with_name("tokens") if cache else None
+        )
+        return {
+            split: TextExamples(dataset, split, target["labels"], processor, held)
+            for split in ("train", "validation", "test")
+        }
+
+    def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return model.features(batch["ids"], batch["mask"])
+
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
+        model = source.build(None, True, image_size=size)
+        if source.has_head(model):
+            return model, True
+        return self.model(source, target, True, size=size), False
+
+    def far(self, processor: dict[str, Any], device: str) -> None:
+        """None: there is no measured near end for text encoders, so no similarity is told."""
+        return None
+
+    def classes(self, examples: TextExamples) -> np.ndarray:
+        return examples.labels
+
+    def solve(
+        self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples], target: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A multinomial logistic head on train features, its strength chosen on validation data."""
+        return class_scores.solve(features, examples, len(target["labels"]))
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        from torch.nn import functional
+
+        logits = model(batch["ids"], batch["mask"])
+        return functional.cross_entropy(logits.float(), batch["labels"]), logits
+
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
+        return given.float().cpu().numpy()
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Truth, prediction and probabilities of each text; a group (an author, a thread) is one unit."""
+        return class_scores.evaluate(outputs, examples)
+
+    def answers(self, records: Records, dataset: Dataset) -> None:
+        return None
+
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> None:
+        return None
+
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        return class_scores.aggregate(records, weights)
+
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
+        """The commonest class, and a logistic regression on words."""
+        from tlcore.tasks.text_classification.baselines import naive
+
+        return naive(self, examples, target)
+
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
+        """Which words moved the answer; a text needs no picture."""
+        from tlcore.tasks.shared import word_attributions
+
+        for error in worst:
+            error["picture"] = error["gradcam"] = None
+        word_attributions.illustrate(worst, dataset, source, weights, processor, labels)
+
+
+def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
+    """Tokens of training texts, of some drawn at random where there are many; guessed where no tokenizer is there."""
+    from tlcore.models import tokenization
+    from tlcore.tasks.shared.text_examples import encode
+
+    texts = text_lengths.some(dataset.split("train")["text"], LOOKED_AT)
+    if told.get("folder") is None:
+        return text_lengths.guessed(texts)
+    return np.diff(encode(tokenization.read(Path(told["folder"])), texts, 8_192)[1])

@@ -1,0 +1,84 @@
+"""What a network that writes must beat: counting, on the same tokens, and the source model as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core import machine
+from tlcore.core.i18n import say
+from tlcore.evaluation.records import Naive
+from tlcore.tasks.shared import inference
+from tlcore.tasks.text_generation.examples import OUTPUT
+from tlcore.tasks.text_generation.n_grams import Counted
+
+if TYPE_CHECKING:
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.contract import Task
+    from tlcore.tasks.text_generation.examples import CausalExamples
+
+MOST = 2_000_000  # training tokens that are counted, from the beginning
+BATCH = 8
+
+
+def naive(
+    task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
+) -> list[Naive]:
+    """N-grams whose length of context is chosen on validation data, and the source before any training."""
+    model = task.source_model(source, target)[0]
+    words = int(model.net.get_input_embeddings().num_embeddings)
+    out, length = counted(examples, words)
+    found = [
+        Naive(
+            "n-gram",
+            say("counted sequences of {n} tokens, with backoff", n=length + 1),
+            task.evaluate(out, examples["test"], target),
+        )
+    ]
+    device = machine.found().device
+    own = inference.outputs(task, model.to(device), examples["test"], BATCH, device)
+    return [
+        *found,
+        Naive("source-as-it-is", say("the source model as it is"), task.evaluate(own, examples["test"], target)),
+    ]
+
+
+def counted(examples: Mapping[str, CausalExamples], words: int) -> tuple[np.ndarray, int]:
+    """Outputs of counting on the test set, as the task keeps them, and the tokens of context that were looked at."""
+    model = Counted(*_tokens(examples["train"], MOST)[:2], words)
+    losses, _, scored = _weighed(model, examples["validation"])
+    length = int(np.argmin(losses[:, scored].mean(axis=1))) if scored.any() else 0
+    losses, hits, scored = _weighed(model, examples["test"])
+    rows = _tokens(examples["test"])[3]
+    n = len(examples["test"])
+    out = np.zeros(n, OUTPUT)
+    out["characters"] = examples["test"].characters
+    out["loss"] = np.bincount(rows[scored], losses[length][scored], n)
+    out["tokens"] = np.bincount(rows[scored], minlength=n)
+    out["hits"] = np.bincount(rows[scored], hits[length][scored], n)
+    return out, length
+
+
+def _weighed(model: Counted, examples: CausalExamples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ids, starts, scored, _ = _tokens(examples)
+    return *model.weigh(ids, starts), scored
+
+
+def _tokens(examples: CausalExamples, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The tokens of a split as one row (those of its first examples, up to ``most``): ids, starts, whether each is
+    scored, and its example.
+    """
+    kept, rows = examples.held.kept, examples.rows
+    if most is not None:
+        rows = rows[: max(1, int(np.searchsorted(np.cumsum(examples.held.lengths(rows)), most, side="right")))]
+    lengths = examples.held.lengths(rows)
+    places = np.concatenate([np.arange(kept["starts"][row], kept["starts"][row + 1]) for row in rows])
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return (
+        kept["ids"][places].astype(np.int64),
+        starts,
+        kept["scored"][places],
+        np.repeat(np.arange(len(rows)), lengths),
+    )

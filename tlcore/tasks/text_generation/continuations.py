@@ -1,0 +1,126 @@
+"""What a model writes, beside what the texts truly say: prompts of the test set, before and after training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core import machine
+from tlcore.core.i18n import say
+from tlcore.runtime.generation import begun, continued, readable
+from tlcore.tasks.text_generation import chat_template
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.contract import Task
+
+PROMPT = 200  # characters of a plain text that are given, at most; never more than half of it
+SHOWN, PREDICTED = 4, 24  # prompts that are gone on from by both models, and by the trained one alone
+WORST = 12  # of the latter, those that went worst
+GREEDY = {"length": 48, "temperature": 0.0, "top_p": 1.0, "seed": 0}
+DRAWN = {"length": 48, "temperature": 0.8, "top_p": 0.95, "seed": 0}
+WAYS = ((say("the likeliest words"), GREEDY), (say("drawn: temperature 0.8, top-p 0.95, seed 0"), DRAWN))
+
+
+def halves(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """How each text begins and how it goes on: prompt and completion, or what was said to the assistant and its last
+    answer; a plain text is parted at a blank.
+    """
+    if "turns" in rows:
+        return [_chat(json.loads(turns)) for turns in rows["turns"]]
+    if "completion" in rows:
+        return list(zip(rows["text"], rows["completion"], strict=True))
+    return [_parted(text) for text in rows["text"]]
+
+
+def samples(
+    task: Task,
+    answers: list[dict[str, Any]],
+    dataset: Dataset,
+    processor: dict[str, Any],
+    source: OpenSource,
+    weights: Path,
+) -> list[dict[str, Any]]:
+    """What the source as it is and the trained model write from the same prompts with the same seeds: {id, prompt,
+    truth, written: [{how, before, after}]}. Fills in ``prediction`` of some of the answers: those that went worst, and
+    others spread over the test set.
+    """
+    from tlcore.models import tokenization
+
+    device = machine.found().device
+    tokenizer = tokenization.open_tokenizer(tokenization.read(source.folder), 1_000_000)
+    prompts = _prompts(dataset.split("test"), processor, source.folder)
+
+    def writes(model: Any, place: int, settings: dict[str, Any]) -> str:
+        text, told = prompts[place]
+        made = continued(model, begun(tokenizer, told, text, settings["length"]), told, settings)
+        return readable(tokenizer.decode(made)).strip()
+
+    def network(model: Any) -> Any:
+        return model.to(device).eval().net
+
+    n = len(answers)
+    spread = np.unique(np.linspace(0, n - 1, min(n, SHOWN)).astype(int)).tolist()
+    worst = sorted(range(n), key=lambda place: answers[place]["score"])[:WORST]
+    more = np.unique(np.linspace(0, n - 1, min(n, PREDICTED - WORST)).astype(int)).tolist()
+    trained = network(task.load(weights, source.source, processor["size"]))
+    for place in {*spread, *worst, *more}:
+        answers[place]["prediction"] = writes(trained, place, GREEDY)
+    after = {(place, way): writes(trained, place, how) for place in spread for way, (_, how) in enumerate(WAYS)}
+    before = network(task.source_model(source, {})[0])
+    return [
+        {
+            "id": answers[place]["id"],
+            "prompt": answers[place]["text"],
+            "truth": answers[place]["truth"],
+            "written": [
+                {"how": said.model_dump(), "before": writes(before, place, how), "after": after[place, way]}
+                for way, (said, how) in enumerate(WAYS)
+            ],
+        }
+        for place in spread
+    ]
+
+
+def _prompts(rows: pd.DataFrame, processor: dict[str, Any], folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Each prompt as it was written in training, with what stands around it."""
+    around = {name: processor[name] for name in ("before", "after", "bos", "end", "context")}
+    if processor["form"] != "chat":
+        return [(begin, around) for begin, _ in halves(rows)]
+    from tlcore.tasks.text_generation.examples import names, plainly
+
+    end = str(processor["end_token"] or "")
+    own = chat_template.own(folder, names(processor)) if processor["template"] == "own" else None
+    bare = {**around, "before": "", "after": ""}
+    found = []
+    for turns in map(json.loads, rows["turns"]):
+        before = turns[: _last(turns)]
+        try:
+            text = own(before, True) if own else plainly(end)(before, True)
+        except Exception:  # a stranger's template, which took the whole chat but not its beginning
+            text = plainly(end)(before, True)
+        found.append((text, {**bare, "after": text[len(text.rstrip()) :]}))
+    return found
+
+
+def _chat(turns: list[dict[str, str]]) -> tuple[str, str]:
+    last = _last(turns)
+    return "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns[:last]), turns[last]["content"]
+
+
+def _last(turns: list[dict[str, str]]) -> int:
+    return max(place for place, turn in enumerate(turns) if turn["role"] == "assistant")
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """A text at the last blank within its first half, or within as much as is given."""
+    room = min(PROMPT, len(text) // 2)
+    at = max(text.rfind(" ", 1, room + 1), text.rfind("\n", 1, room + 1))
+    at = at if at > 0 else max(1, room)
+    return text[:at].rstrip() or text[:1], text[at:].strip()

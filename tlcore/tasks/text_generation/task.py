@@ -1,0 +1,374 @@
+"""Text generation: a network learns to go on writing as the person's texts do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import Sentence, say
+from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.models.layer_groups import Part
+from tlcore.tasks.shared import source_families, text_lengths
+from tlcore.tasks.text_generation.examples import OUTPUT
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from tlcore.core.findings import Finding
+    from tlcore.core.spec_parts import Options, Split
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.models.source_model import SourceModel
+    from tlcore.tasks.text_generation.examples import CausalExamples
+
+LOOKED_AT = 2_000  # training examples whose lengths decide how much of a text is read
+CHARACTERS_A_TOKEN = 3.5  # a guess, for what is told before the source model is open
+MOST_TOKENS = {"cpu": 256, "cuda": 512}  # where the person leaves it open
+LEAST = 12  # examples without which nothing can be told
+MOULD = 0.2  # share of the examples in one cluster of near duplicates from which they are taken for one mould
+MOST_NATS = 50.0  # of a mean loss: a perplexity beyond 5 · 10²¹ says nothing more
+
+
+class TextGeneration:
+    """The next token, one after the other; the network is a causal one of transformers, with nothing new put on it."""
+
+    id = "text-generation"
+    title = say("Text generation")
+    what = say("Go on writing as your texts do, or answer prompts as your completions do.")
+    icon = ":material/edit_note:"
+    material = "text"
+    bundle = "generation"
+    reads = ("causal",)
+    ready = ("causal",)
+    formats = ("chat", "prompt-completion", "text-column", "plain-text")
+    roles = (("text", say("Column of the text, or of the prompt")), ("completion", say("Column of the completion")))
+    labelled = solves = fresh = False
+    corrects = None
+    against = "best"
+    judged = None
+    metrics = (
+        Metric(
+            "perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1, least=1.0, across=False
+        ),
+        Metric(
+            "bits-per-character",
+            say("bits per character"),
+            higher_is_better=False,
+            share=False,
+            smallest=0.02,
+            least=0.0,
+        ),
+        Metric("next-token-accuracy", say("accuracy of the next token"), across=False),
+    )
+    default_source = "bundled/studio-writer"
+    options = ("max_length",)
+    rate = 1.0
+
+    # --- data ----------------------------------------------------------------------------------------------------
+    def check(self, rows: pd.DataFrame) -> list[Finding]:
+        """Whether there is enough, and on what the model will be trained."""
+        from tlcore.core.findings import Finding
+        from tlcore.tasks.text_generation.examples import form_of
+
+        if rows.empty:
+            return []
+        found = [Finding(level="note", code="scored", sentence=SCORED[form_of(rows)])]
+        if _of_one_mould(rows):
+            found.append(
+                Finding(
+                    level="note",
+                    code="one-mould",
+                    sentence=say(
+                        "Very many examples share most of their words (an instruction that all of them begin "
+                        "with, perhaps), so they are dealt out one by one."
+                    ),
+                )
+            )
+        if len(rows) < LEAST:
+            found.append(
+                Finding(
+                    level="error",
+                    code="too-few",
+                    count=len(rows),
+                    sentence=say(
+                        "There are {n} examples (texts, or blocks of one); at least {least} are needed.",
+                        n=len(rows),
+                        least=LEAST,
+                    ),
+                    fix=say("Add more text."),
+                )
+            )
+        return found
+
+    def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
+        """Documents stay whole; where there are few, each is cut into contiguous pieces. Near duplicates stay together,
+        unless nearly all examples are alike.
+        """
+        from tlcore.data.splits import documents, stratified
+
+        told = rows.assign(near=None) if _of_one_mould(rows) else rows
+        return rows.assign(split=stratified(told.assign(group=documents(told)), split))
+
+    def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
+        from tlcore.data.nested_subsets import nested
+
+        return nested(rows, seed)
+
+    def fit_target(self, dataset: Dataset) -> dict[str, Any]:
+        """What the examples are; there are no labels."""
+        from tlcore.tasks.text_generation.examples import form_of
+
+        return {"form": form_of(dataset.rows)}
+
+    # --- the model -----------------------------------------------------------------------------------------------
+    def assumed(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.reads[0]
+        size = source.input_size or 512
+        return {"modality": reads, "input_size": size, "pad": 0, "bos": None, "end": None, "folder": None}
+
+    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+        """``size``: tokens of an example at most; ``mean``: in the mean; ``cut``: share of the training examples that
+        are longer; ``form`` of the examples; ``template`` of chats, own or plain; ``before`` and ``after`` stand
+        around what a person asks; the tokens ``pad``, ``bos`` and ``end``; ``context``: tokens that the network reads.
+        ``auto`` takes the 95th percentile.
+        """
+        source_families.fits(told, self)
+        own, size = int(told["input_size"]), options.max_length
+        if size != "auto" and size > own:
+            raise UnusableInput(
+                say(
+                    "This source model reads at most {own} tokens of a text; max_length is {asked}.",
+                    own=own,
+                    asked=size,
+                ),
+                code="source-size",
+            )
+        made = _described(told, dataset)
+        lengths = _lengths(dataset, told, made)
+        if size == "auto":
+            size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
+        return {
+            **made,
+            "size": int(size),
+            "mean": int(np.ceil(np.minimum(lengths, size).mean())),
+            "cut": round(float((lengths > size).mean()), 4),
+        }
+
+    def side(self, processor: dict[str, Any]) -> int:
+        return text_lengths.side(processor["mean"])
+
+    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+        return {"max_length": processor["size"]}
+
+    def seen(self, processor: dict[str, Any]) -> Sentence:
+        return say("Texts of at most {n} tokens", n=processor["size"])
+
+    def notes(self, processor: dict[str, Any]) -> list[Sentence]:
+        found = [SCORED[processor["form"]]]
+        if processor["template"] == "plain":
+            found.append(
+                say(
+                    "The tokenizer has no template for chats that could be used, so they are written plainly: "
+                    "User: … and Assistant: …, a line each."
+                )
+            )
+        if processor["cut"]:
+            found.append(
+                say(
+                    "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
+                    n=processor["size"],
+                    percent=round(100 * processor["cut"], 1),
+                )
+            )
+        return found
+
+    def model(
+        self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
+    ) -> torch.nn.Module:
+        return source.build(None, pretrained, image_size=size, seed=seed)
+
+    def load(self, folder: Path, source: SourceModel, size: int | None = None) -> torch.nn.Module:
+        from tlcore.models.loading import load
+
+        return load(folder, source, size)
+
+    def parts(self, model: torch.nn.Module) -> list[Part]:
+        return model.parts()
+
+    def examples(
+        self,
+        dataset: Dataset,
+        processor: dict[str, Any],
+        target: dict[str, Any],
+        cache: Path | None,
+        source: OpenSource | None = None,
+    ) -> dict[str, CausalExamples]:
+        from tlcore.tasks.text_generation.examples import CausalExamples, Written
+
+        held = Written(
+            dataset, source.folder if source else None, processor, cache.with_name("tokens") if cache else None
+        )
+        return {split: CausalExamples(dataset, split, processor, held) for split in ("train", "validation", "test")}
+
+    def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> None:
+        return None
+
+    def source_model(
+        self, source: OpenSource, target: dict[str, Any], *, size: int | None = None
+    ) -> tuple[torch.nn.Module, bool]:
+        return source.build(None, True, image_size=size), True
+
+    def far(self, processor: dict[str, Any], device: str) -> None:
+        return None
+
+    def classes(self, examples: CausalExamples) -> None:
+        return None
+
+    def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
+        """The mean over the scored tokens of the batch, in nats; of each its loss, whether it was guessed, its row."""
+        losses, hits, rows = model.weighed(batch["ids"], batch["mask"], batch["labels"])
+        return losses.sum() / max(1, len(losses)), (losses.detach(), hits, rows)
+
+    def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: Any) -> np.ndarray:
+        """Of each example: its loss in nats, the tokens that were scored, and those of them that were guessed."""
+        losses, hits, rows = (one.double().cpu().numpy() for one in given)
+        rows, n = rows.astype(np.int64), len(batch["ids"])
+        out = np.zeros(n, OUTPUT)
+        out["loss"], out["tokens"] = np.bincount(rows, losses, n), np.bincount(rows, minlength=n)
+        out["hits"], out["characters"] = np.bincount(rows, hits, n), batch["characters"].cpu().numpy()
+        return out
+
+    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+        return None
+
+    # --- scores --------------------------------------------------------------------------------------------------
+    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+        return target
+
+    def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
+        """Sums of each example: loss, tokens, hits, and the characters that its scored tokens are."""
+        columns = {name: outputs[name].astype(np.float64) for name in OUTPUT.names or ()}
+        return Records(ids=examples.ids, unit=np.asarray(examples.units), columns=columns)
+
+    def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
+        """Each test example: how it begins, how it truly goes on, and as a score the mean chance of its tokens
+        (the inverse of its own perplexity). What the model writes instead is filled in by `samples`, for some.
+        """
+        from tlcore.tasks.text_generation.continuations import halves
+
+        loss, tokens = records.columns["loss"], np.maximum(records.columns["tokens"], 1)
+        return [
+            {"id": name, "text": begin, "truth": rest, "prediction": "", "score": float(np.exp(-nats / n))}
+            for name, (begin, rest), nats, n in zip(
+                records.ids, halves(dataset.split("test")), loss, tokens, strict=True
+            )
+        ]
+
+    def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def samples(
+        self,
+        answers: list[dict[str, Any]],
+        dataset: Dataset,
+        processor: dict[str, Any],
+        source: OpenSource,
+        weights: Path,
+    ) -> list[dict[str, Any]]:
+        from tlcore.tasks.text_generation.continuations import samples
+
+        return samples(self, answers, dataset, processor, source, weights)
+
+    def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
+        """From the sums of the examples, each as often as the weights say: a long one counts for more than a short."""
+        weights = np.atleast_2d(weights).astype(np.float64)
+        total = {name: weights @ values for name, values in records.columns.items()}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "perplexity": np.exp(np.minimum(total["loss"] / total["tokens"], MOST_NATS)),
+                "bits-per-character": total["loss"] / np.log(2) / total["characters"],
+                "next-token-accuracy": total["hits"] / total["tokens"],
+            }
+
+    def naive(
+        self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
+    ) -> list[Naive]:
+        """A model that counts, on the same tokens, and the source model as it is."""
+        from tlcore.tasks.text_generation.baselines import naive
+
+        return naive(self, examples, target, source)
+
+    def illustrate(
+        self,
+        folder: Path,
+        worst: list[dict[str, Any]],
+        dataset: Dataset,
+        source: SourceModel,
+        weights: Path,
+        processor: dict[str, Any],
+        labels: list[str],
+    ) -> None:
+        for error in worst:
+            error["picture"] = error["gradcam"] = None
+
+
+SCORED: dict[str, Sentence] = {
+    "plain": say("The model is trained and scored on every token of the texts."),
+    "completion": say("The model is trained and scored on the completions alone; prompts are only read."),
+    "chat": say("The model is trained and scored on what the assistant says alone; the rest of a chat is only read."),
+}
+
+
+def _of_one_mould(rows: pd.DataFrame) -> bool:
+    """Whether so many examples are near duplicates of one that keeping them together leaves nothing to deal out."""
+    return "near" in rows and rows["near"].value_counts().max() > MOULD * len(rows)
+
+
+def _described(told: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """What of the processor does not depend on how long the examples are."""
+    from tlcore.models import tokenization as tokens
+    from tlcore.tasks.text_generation import chat_template
+    from tlcore.tasks.text_generation.examples import form_of, names, plainly
+
+    form = form_of(dataset.rows)
+    made: dict[str, Any] = {
+        "form": form,
+        "template": None,
+        "before": "",
+        "after": "\n" if form == "completion" else "",
+        "context": int(told["input_size"]),
+        **{name: told[name] for name in ("pad", "bos", "end")},
+    }
+    tokenizer = tokens.open_tokenizer(tokens.read(Path(told["folder"])), 8) if told.get("folder") else None
+    for name in ("bos", "end"):
+        known = tokenizer is not None and told[name] is not None
+        made[f"{name}_token"] = tokenizer.id_to_token(told[name]) if known else None
+    if form == "chat":
+        import json
+
+        given = chat_template.own(Path(told["folder"]), names(made)) if told.get("folder") else None
+        chats = dataset.split("train")["turns"].head(LOOKED_AT // 10)
+        fits = given is not None and all(chat_template.spans(json.loads(turns), given) for turns in chats)
+        made["template"] = "own" if fits else "plain"
+        before, after = chat_template.around(given if fits and given else plainly(str(made["end_token"] or "")))
+        made |= {"before": before, "after": after}
+    return made
+
+
+def _lengths(dataset: Dataset, told: Mapping[str, Any], made: dict[str, Any]) -> np.ndarray:
+    """Tokens of training examples, of some drawn at random where there are many; guessed without a tokenizer."""
+    from tlcore.models import tokenization as tokens
+    from tlcore.tasks.text_generation.examples import encode, writer
+
+    rows = text_lengths.some(dataset.split("train"), LOOKED_AT)
+    if told.get("folder") is None:
+        more = rows["completion"].str.len() if "completion" in rows else 0
+        return np.asarray(2 + (rows["text"].str.len() + more) / CHARACTERS_A_TOKEN)
+    folder = Path(told["folder"])
+    whole = {**made, "size": 1_000_000}
+    return np.diff(encode(tokens.read(folder), rows, whole, writer(whole, folder))["starts"])

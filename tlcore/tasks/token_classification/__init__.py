@@ -1,0 +1,1 @@
+"""Named entities: the words of a text that name a person, a place, a product, each with its label."""

@@ -1,0 +1,70 @@
+"""Scores of entities found in texts: an entity is right where its first and last character and its label are (as
+conlleval and seqeval count, Tjong Kim Sang and De Meulder 2003, arXiv cs/0306050).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tlcore.data.readers.entity_tags import Span
+from tlcore.evaluation.records import Records
+from tlcore.tasks.shared.label_sets import counted
+
+
+def records(examples: Any, found: Sequence[Sequence[Span]], labels: Sequence[str]) -> Records:
+    """Counts (n, labels) of each text: ``hits``, ``said`` and ``there``; ``unknown`` (n,), its entities of a kind that
+    no training text has; ``spans``, what was found. A group (a document) is one unit.
+    """
+    index = {label: place for place, label in enumerate(labels)}
+    shape = (len(examples), len(labels))
+    hits, said, there = (np.zeros(shape, np.int64) for _ in range(3))
+    unknown, spans = np.zeros(len(examples), np.int64), np.empty(len(examples), object)
+    for row, (own, gold) in enumerate(zip(found, examples.gold, strict=True)):
+        spans[row] = list(own)
+        true = set(gold)
+        for span in own:
+            said[row, index[span[2]]] += 1
+            hits[row, index[span[2]]] += span in true
+        for span in gold:
+            if span[2] in index:
+                there[row, index[span[2]]] += 1
+            else:
+                unknown[row] += 1
+    columns = {"hits": hits, "said": said, "there": there, "unknown": unknown, "spans": spans}
+    return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
+
+
+def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Micro-averaged F1, precision and recall over all entities for each row of weights (draws, n); 0 where there is
+    nothing to divide by.
+    """
+    weights = np.atleast_2d(weights).astype(np.float64)
+    columns = records.columns
+    hits = weights @ columns["hits"].sum(axis=1)
+    said = weights @ columns["said"].sum(axis=1)
+    there = weights @ (columns["there"].sum(axis=1) + columns["unknown"])
+    least = 1e-12
+    return {
+        "entity-f1": 2 * hits / np.maximum(said + there, least),
+        "precision": hits / np.maximum(said, least),
+        "recall": hits / np.maximum(there, least),
+    }
+
+
+def of_each(records: Records) -> np.ndarray:
+    """The F1 of each text (n,); 1 where there is no entity and none was found."""
+    hits, said, there = (records.columns[name].sum(axis=1) for name in ("hits", "said", "there"))
+    total = said + there + records.columns["unknown"]
+    return np.where(total > 0, 2 * hits / np.maximum(total, 1), 1.0)
+
+
+def by_label(records: Records, labels: list[str]) -> dict[str, Any]:
+    """A row for each kind of entity; n counts entities."""
+    columns = records.columns
+    return {
+        "per_class": counted(labels, *(columns[name].sum(axis=0) for name in ("hits", "said", "there"))),
+        "unknown_label": int((columns["unknown"] > 0).sum()),
+    }

@@ -1,0 +1,1 @@
+"""Translation: a text in one language becomes the same text in another."""

@@ -1,0 +1,49 @@
+"""Translation: a text in one language becomes the same text in another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.core.i18n import say
+from tlcore.data.checks import pairs
+from tlcore.evaluation.records import Metric
+from tlcore.tasks.shared import pair_baselines, pair_scores
+from tlcore.tasks.shared.text_to_text import Sequences
+
+
+class Translation:
+    """chrF first, as it serves every language; what is not here is `Sequences`."""
+
+    id = "translation"
+    title = say("Translation")
+    what = say("Turn texts of one language into another, from pairs that somebody has translated.")
+    icon = ":material/translate:"
+    material = "text"
+    bundle = "seq2seq"
+    reads = ("seq2seq", "text")
+    ready = ("seq2seq",)
+    formats = ("pairs",)
+    roles = (("source", say("Column of the source text")), ("target", say("Column of the target text")))
+    labelled = solves = False
+    corrects = None
+    fresh = True  # a decoder, where the source has none; else its own goes on learning
+    against = "best"
+    judged = 128
+    metrics = (Metric("chrf", say("chrF")), Metric("bleu", say("BLEU")))
+    default_source = "bundled/minilm-l6"
+    options = ("max_length", "source_language", "target_language")
+    rate = 0.5  # a fresh decoder learns at 5e-5 to 8e-4, a trained one is tuned at the lower end
+
+    def __init__(self) -> None:
+        self._shared = Sequences(
+            task=self,
+            duty=self.id,
+            scoring=pair_scores.TRANSLATION,
+            longest={"cpu": 128, "cuda": 256},
+            most={"cpu": 128, "cuda": 256},
+            naive_answers=pair_baselines.copying,
+            checks=pairs.translation,
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "_shared"), name)

@@ -1,0 +1,65 @@
+"""The side tasks of a run: what is learned beside the target task, each with its examples and its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.data import auxiliary
+from tlcore.data.dataset import SPLITS
+
+if TYPE_CHECKING:
+    from tlcore.data.dataset import Dataset
+    from tlcore.models.loading import OpenSource
+    from tlcore.tasks.contract import Task
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of them. ``same_examples``: it has further labels of the target task's examples, else a set of its own."""
+
+    dataset: Dataset
+    target: dict[str, Any]
+    examples: Mapping[str, Any]
+    same_examples: bool
+
+
+def named(plan: Mapping[str, Any]) -> list[str]:
+    """The side tasks that a Plan names, in order; ``extra`` is the second labelled set."""
+    phases = plan["arms"]["transfer"]["phases"]
+    return [name for phase in phases for hook in phase.get("hooks", ()) for name in hook.get("sides", ())]
+
+
+def opened(
+    plan: Mapping[str, Any],
+    task: Task,
+    dataset: Dataset,
+    sets: Mapping[str, Dataset],
+    cache: Path,
+    source: OpenSource | None,
+) -> dict[str, Side]:
+    """The side tasks of a run by name. ``sets`` are `further.apart` from its own examples; ``cache`` is that of the
+    pictures.
+    """
+    found = {}
+    for name in named(plan):
+        own = name == "extra" and name in sets
+        view = auxiliary.some_left(sets[name]) if own else dataset.with_labels(name)
+        if empty := next((split for split in SPLITS if not view.info.n[split]), None):
+            raise UnusableInput(
+                say(
+                    "The further task {name} has no labelled example among those for {split}; it needs some in each "
+                    "split, with labels that training examples have too.",
+                    name=name,
+                    split=empty,
+                ),
+                code="side-empty",
+            )
+        target = task.fit_target(view)
+        examples = task.examples(view, plan["processor"], target, cache, source)
+        found[name] = Side(view, target, examples, same_examples=not own)
+    return found

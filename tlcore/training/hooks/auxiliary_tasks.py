@@ -1,0 +1,135 @@
+"""Further tasks learned beside the target task, on the same layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.tasks.shared.inference import in_batches, metrics
+from tlcore.training.hooks.contract import At, Ended
+from tlcore.training.hooks.second_stream import draw
+from tlcore.training.hooks.task_weighting import WEIGHTINGS
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.auxiliary_tasks import Side
+    from tlcore.training.phase import Training
+
+
+class SideTasks:
+    """A linear head a side task on the features of the target task's head, and a weighting that joins the losses.
+
+    The best state is that of the highest mean of all tasks' validation scores. At the end the heads answer for their
+    test examples; the outputs (n, classes) lie beside the checkpoint as ``side-<k>-test.npy``.
+    """
+
+    id = "side-tasks"
+    what = say("heads of other tasks on the same layers")
+
+    def __init__(self, sides: Sequence[str], weighting: str):
+        self.names, self.kind = list(sides), weighting
+
+    def begin(self, told: Training, device: str) -> None:
+        from torch import nn
+
+        if getattr(told.model, "head", None) is None:
+            raise UnusableInput(
+                say("Multi-task learning needs a network that ends in a linear head."), code="strategy-refused"
+            )
+        self.told, self.device = told, device
+        self.sides: list[Side] = [told.sides[name] for name in self.names]
+        width = told.model.head.in_features
+        self.heads = nn.ModuleList(nn.Linear(width, len(side.target["labels"])) for side in self.sides).to(device)
+        self.weighting = WEIGHTINGS[self.kind](1 + len(self.sides), device)
+        named = dict(told.model.named_parameters())
+        last = next(part for part in reversed(told.task.parts(told.model)[:-1]) if part.parameters)
+        self.shared = [named[name] for name in last.parameters if name in named and named[name].requires_grad]
+        self.labels = [_beside(told.examples["train"], side) for side in self.sides]
+        self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
+        self._inputs: list[torch.Tensor] = []
+        self._look = told.model.head.register_forward_pre_hook(
+            lambda _, given: self._inputs.__setitem__(slice(None), [given[0].flatten(1)])
+        )
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        return [*self.heads.parameters(), *self.weighting.parameters()]
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        """The joined loss. Further labels of the same examples cost no second forward pass; examples of a second set
+        do. An example without a label counts for nothing.
+        """
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        features, losses = self._inputs[-1], [loss.float()]
+        for side, head, labels in zip(self.sides, self.heads, self.labels, strict=True):
+            if labels is not None:
+                seen, truth = features, torch.from_numpy(labels[batch["places"]]).to(self.device)
+            else:
+                other = draw(side.examples["train"], len(batch["places"]), at, self.device)
+                seen, truth = self.told.task.features(model, other), other["labels"]
+            known = truth >= 0
+            losses.append(cross_entropy(head(seen[known]).float(), truth[known]) if known.any() else loss.new_zeros(()))
+        self._inputs.clear()
+        return self.weighting.join(losses, self.shared)
+
+    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
+        metric = self.told.metric
+        scores = [seen[metric.id]]
+        for number, side in enumerate(self.sides):
+            examples = side.examples["validation"]
+            scores.append(self._scored(model, number, "validation")[metric.id] if len(examples) else scores[0])
+        now = (float(np.mean(scores)), -seen["loss"])
+        if self.best is None or now > self.best[0]:
+            self.best = (now, {name: value.detach().clone() for name, value in self.heads.state_dict().items()})
+        return now
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"heads": self.heads.state_dict(), "weighting": self.weighting.state_dict(), "best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.heads.load_state_dict(state["heads"])
+        self.weighting.load_state_dict(state["weighting"])
+        best = state["best"]
+        self.best = None if best is None else (tuple(best[0]), best[1])
+
+    def end(self, model: Any) -> Ended:
+        self._look.remove()
+        if self.best is not None:
+            self.heads.load_state_dict(self.best[1])
+        folder = self.told.checkpoint.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(len(self.sides)):
+            np.save(folder / f"side-{number}-test.npy", self._outputs(model, number, "test"))
+        return Ended(measured={"weights": [round(weight, 3) for weight in self.weighting.weights()]})
+
+    def _scored(self, model: Any, number: int, split: str) -> dict[str, float]:
+        side = self.sides[number]
+        return metrics(self.told.task, self._outputs(model, number, split), side.examples[split], side.target)
+
+    def _outputs(self, model: Any, number: int, split: str) -> np.ndarray:
+        import torch
+
+        examples, rows = self.sides[number].examples[split], []
+        model.eval()
+        chunks = in_batches(np.arange(len(examples)), max(1, self.told.batch_size // self.told.accumulation))
+        with torch.no_grad():
+            for batch in examples.batches(chunks, None, self.device):
+                rows.append(self.heads[number](self.told.task.features(model, batch)).float().cpu().numpy())
+        classes = len(self.sides[number].target["labels"])
+        return np.concatenate(rows) if rows else np.zeros((0, classes), np.float32)
+
+
+def _beside(examples: Any, side: Side) -> np.ndarray | None:
+    """A side task's label (n,) of each training example of the target task, -1 where it has none; None where the side
+    task has examples of its own.
+    """
+    if not side.same_examples:
+        return None
+    known = dict(zip(side.examples["train"].rows.tolist(), side.examples["train"].labels.tolist(), strict=True))
+    return np.array([known.get(row, -1) for row in examples.rows.tolist()], dtype=np.int64)

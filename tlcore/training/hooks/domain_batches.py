@@ -1,0 +1,115 @@
+"""What the methods of domain adaptation share: the head's inputs and outputs on a batch of each domain, and how far
+apart two domains are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.training.hooks.second_stream import draw, needed
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.training.hooks.contract import At
+    from tlcore.training.phase import Training
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Features (k, d) and logits (k, classes) of the labelled batch (the source domain) and of the one that goes with
+    it (the target domain), in float32.
+    """
+
+    source: torch.Tensor
+    source_logits: torch.Tensor
+    target: torch.Tensor
+    target_logits: torch.Tensor
+
+
+class Domains:
+    """Draws the target's batches and looks at what flows into the head. Batches of the two domains go through the
+    network one after the other, so that batch norm normalises each by itself.
+    """
+
+    def __init__(self, told: Training, device: str):
+        self.told, self.device = told, device
+        self.examples = needed(told, "unlabelled")
+        if getattr(told.model, "head", None) is None:
+            raise UnusableInput(
+                say("Domain adaptation needs a network that ends in a linear head."), code="strategy-refused"
+            )
+        self.width, self.classes = told.model.head.in_features, told.model.head.out_features
+        self._inputs: list[Any] = []
+        self._hook = told.model.head.register_forward_pre_hook(self._look)
+
+    def see(self, model: Any, batch: Any, given: Any, at: At) -> Seen:
+        """``given`` are the logits of the labelled batch, whose features were seen as they flowed by."""
+        source = self._inputs[-1]
+        batch = draw(self.examples, len(given), at, self.device)
+        target = self.told.task.features(model, batch)
+        logits = model.classify(target)
+        self._inputs.clear()
+        return Seen(source.float(), given.float(), target.float(), logits.float())
+
+    def close(self) -> None:
+        """Look no longer."""
+        self._hook.remove()
+
+    def _look(self, module: Any, inputs: tuple[Any, ...]) -> None:
+        if module.training:
+            self._inputs[:] = [inputs[0].flatten(1)]
+
+
+def reversed_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
+    """The same numbers, whose gradient is multiplied by minus ``strength`` (Ganin et al. 2016)."""
+    return features.detach() * (1 + strength) - features * strength
+
+
+def ramp(share: float) -> float:
+    """From 0 to 1 as training goes on: 2 / (1 + exp(-10 p)) - 1 (Ganin et al. 2016, section 5.2.2)."""
+    from math import exp
+
+    return 2 / (1 + exp(-10 * share)) - 1
+
+
+def discriminator(inputs: int, width: int = 256) -> torch.nn.Module:
+    """Tells the domains apart by one number: above 0 is the source."""
+    from torch import nn
+
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+
+def told_apart(source: np.ndarray, target: np.ndarray) -> tuple[float, int]:
+    """How often a linear classifier of the domains is right on the half that it was not fitted on, and of how many
+    examples, as many of each. ``source`` (n, d) and ``target`` (m, d) are features; the first ones are taken.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    n = min(len(source), len(target))
+    rows = np.concatenate([source[:n], target[:n]])
+    which = np.repeat([0, 1], n)
+    std = rows.std(axis=0)
+    rows = (rows - rows.mean(axis=0)) / np.where(std < 1e-6, 1.0, std)
+    fit = np.tile(np.arange(n) % 2 == 0, 2)
+    if fit.all():
+        return 0.5, 0
+    with threadpool_limits(1):
+        model = LogisticRegression(C=1 / rows.shape[1], max_iter=200).fit(rows[fit], which[fit])
+        return float((model.predict(rows[~fit]) == which[~fit]).mean()), int((~fit).sum())
+
+
+def proxy_a(source: np.ndarray, target: np.ndarray) -> float:
+    """2 (1 - 2 ε), with ε the error of `told_apart`, at most ½ (Ben-David et al. 2006, NIPS)."""
+    return distance(told_apart(source, target)[0])
+
+
+def distance(right: float) -> float:
+    """The proxy-A-distance, 0 to 2, where the domains are told apart so often (a share)."""
+    return 2 * (1 - 2 * min(0.5, 1 - right))

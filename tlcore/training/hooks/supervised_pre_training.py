@@ -1,0 +1,56 @@
+"""Supervised pre-training: the labels of a second set are learned first, with a head that is thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.i18n import say
+from tlcore.training.hooks.contract import At
+
+if TYPE_CHECKING:
+    import torch
+
+    from tlcore.data.dataset import Dataset
+    from tlcore.training.context import Fitting
+    from tlcore.training.phase import Training
+
+
+class Supervised:
+    """Cross-entropy over the labels of the phase's stream, with a linear head of its own on the features (Sharif
+    Razavian et al. 2014, arXiv 1403.6382, and Kolesnikov et al. 2020, arXiv 1912.11370, on what such features bring).
+    """
+
+    id = "supervised"
+    what = say("telling the labels of the second set")
+    reads = ("image", "text")
+    views = 1
+    most = 30
+
+    @staticmethod
+    def stream(told: Fitting, dataset: Dataset) -> Any:
+        """Its examples with its own labels, which need not be those of the target task."""
+        target = told.task.fit_target(dataset)
+        return told.task.examples(dataset, told.processor, target, told.cache / "pictures", told.source)["train"]
+
+    def begin(self, told: Training, device: str) -> None:
+        from torch import nn
+
+        self.task = told.task
+        labels = self.task.fit_target(told.sets[told.phase["stream"]])["labels"]
+        self.head = nn.Linear(told.model.head.in_features, len(labels)).to(device)
+
+    def parameters(self) -> Iterable[torch.nn.Parameter]:
+        return self.head.parameters()
+
+    def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
+        from torch.nn import functional
+
+        logits = self.head(self.task.features(model, batch))
+        return loss + functional.cross_entropy(logits.float(), batch["labels"])
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self.head.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.head.load_state_dict(state)

@@ -1,0 +1,140 @@
+"""Phases that are done once for an arm: pre-training, whose end all seeds and learning-rate trials begin with.
+
+::
+
+    arms/<arm>/once-<phase>.pt    its checkpoint while it trains, its end afterwards
+    arms/<arm>/pre-trained/       the network without a head, in hub layout: a source model
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+from tlcore.data import auxiliary
+from tlcore.training import loop
+from tlcore.training.checkpoint import Checkpoint
+from tlcore.training.hooks import find
+from tlcore.training.phase import Trained, Training
+from tlcore.training.workload import passes_once
+
+if TYPE_CHECKING:
+    from tlcore.training.context import Fitting
+
+TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
+SOURCE = "pre-trained"  # the folder of what it leaves
+
+
+def begin_with(
+    told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any], accumulation: int
+) -> dict[str, Any]:
+    """Load the body that a phase leaves into ``model``, whose head stays its own, doing the phase where that is not
+    done. Returns what the report says of it: objective, set, examples, left_out, epochs, seconds, losses.
+    """
+    checkpoint = Checkpoint(folder / f"once-{number}.pt")
+    kept = checkpoint.load()
+    if kept is None or "done" not in kept:
+        _train(told, arm, checkpoint, number, phase, accumulation)
+        kept = checkpoint.load()
+        assert kept is not None
+    done = Trained(**kept["done"])
+    model.load_state_dict({**model.state_dict(), **without_head(told, model, kept["model"])})
+    losses = [point["train_loss"] for point in done.history if "train_loss" in point]
+    given, seen = told.given[phase["stream"]], told.sets[phase["stream"]].info.n["train"]
+    return {
+        "objective": phase["hooks"][0]["id"],
+        "start": "source" if phase["pretrained"] else "random",
+        "set": given.info.name,
+        "fingerprint": given.fingerprint,
+        "examples": seen,
+        "left_out": given.info.n["train"] - seen,
+        "epochs": done.epochs,
+        "seconds": done.seconds,
+        "losses": losses,
+        "notes": done.notes,
+        "source": _packed(told, folder / SOURCE, model),
+    }
+
+
+def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """A state without what the task puts on the source model."""
+    last = told.task.parts(model)[-1]
+    own = {*last.parameters, *last.buffers} if getattr(told.task, "fresh", True) else set()
+    return {name: value for name, value in state.items() if name not in own}
+
+
+def _train(
+    told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any], accumulation: int
+) -> None:
+    """Do the phase, or go on with it; its end is in the checkpoint."""
+    stream, watch, epochs = phase["stream"], told.watch, phase["epochs"]
+    watch.say(
+        say("Pre-training on {name}", name=told.sets[stream].info.name),
+        arm=arm,
+        phase="pre-training",
+        epoch=0,
+        epochs=epochs,
+    )
+
+    def on_epoch(epoch: int, seconds: float, **values: float) -> None:
+        watch.now.update(epoch=epoch)
+        watch.point(arm=arm, seed=0, trial=TRIAL, phase=number, epoch=epoch, seconds=seconds, **values)
+
+    start = watch.done
+    loop.train(
+        Training(
+            task=told.task,
+            model=told.model(phase["pretrained"], 0),
+            examples=told.examples,
+            target=told.target,
+            phase=phase,
+            rate=phase["rate"],
+            epochs=epochs,
+            patience=None,
+            seed=0,
+            batch_size=phase["batch_size"],
+            accumulation=accumulation,
+            machine=told.machine,
+            checkpoint=checkpoint,
+            metric=told.metric,
+            minutes=told.plan["arms"][arm]["minutes"],
+            streams={stream: _stream(told, phase)},
+            sets=told.sets,
+            keep=True,
+            on_step=lambda n: watch.step(n, phase["views"]),
+            on_epoch=on_epoch,
+        )
+    )
+    watch.finish(start + passes_once(told.plan, phase))
+
+
+def _stream(told: Fitting, phase: dict[str, Any]) -> Any:
+    """The examples that the phase goes through, as its objective takes them."""
+    return find(phase["hooks"][0]["id"]).stream(told, auxiliary.some_left(told.sets[phase["stream"]]))
+
+
+def _packed(told: Fitting, folder: Path, model: Any) -> bool:
+    """Write the body as a source model, and whether a network that is built from it has the very same weights."""
+    import torch
+
+    from tlcore.models.loading import backbones, open_folder
+
+    if folder.exists():
+        return True
+    draft = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(draft, ignore_errors=True)
+    backbones.save(model, draft, told.task.saved(told.processor))
+    try:
+        opened = open_folder(draft, told.source.source)
+        other = told.task.model(opened, told.target, True, size=told.processor["size"], seed=0)
+    except UnusableInput as error:  # an architecture that cannot be without a head
+        print(f"the pre-trained network cannot be a source model: {error}")
+        return False
+    ours, theirs = (without_head(told, one, one.state_dict()) for one in (model, other))
+    if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
+        return False
+    draft.rename(folder)
+    return True

@@ -1,0 +1,49 @@
+"""How much work a Plan is: epochs, passes over the training set, seconds; and what its arms are called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tlcore.core.i18n import Sentence, say
+
+ARMS = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
+
+
+def arm_in_words(plan: dict[str, Any], arm: str) -> Sentence:
+    """The title of an arm."""
+    return ARMS.get(arm) or say("{task} learned alone", task=plan["arms"][arm]["side"])
+
+
+def epochs_of(arm: dict[str, Any]) -> int:
+    """Epochs at most in one training of an arm, over its phases; those that are done once for all are not counted."""
+    return sum(phase["epochs"] for phase in arm["phases"] if phase["kind"] == "train" and not phase.get("once"))
+
+
+def passes_once(plan: dict[str, Any], phase: dict[str, Any]) -> float:
+    """The work of a phase that is done once, in passes over the training set."""
+    return phase["epochs"] * phase["examples"] * phase["views"] / max(1, plan["n_train"])
+
+
+def work_of(plan: dict[str, Any], arm: str) -> float:
+    """The most work of an arm, in passes over the training set (forward and backward); for progress and time left."""
+    told = plan["arms"][arm]
+    passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in told["phases"])
+    passes += sum(passes_once(plan, phase) for phase in told["phases"] if phase.get("once"))
+    epochs = epochs_of(told)
+    if epochs:
+        passes += len(told["rates"]) * told["trial_epochs"] + plan["seeds"] * epochs
+    return passes
+
+
+def guess_seconds(plan: dict[str, Any], cores: int) -> float:
+    """A rough guess of the time of both arms, all seeds: from the passes at most, an example's work and model size.
+
+    It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores, and
+    2,500 on a GPU.
+    """
+    speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
+    each = (plan.get("side", plan["processor"]["size"]) / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5
+    passes = 0.0
+    for name, arm in plan["arms"].items():
+        passes += work_of(plan, name) * max((phase.get("cost", 1.0) for phase in arm["phases"]), default=1.0)
+    return 15 + passes * plan["n_train"] * each / speed

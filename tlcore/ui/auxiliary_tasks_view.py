@@ -1,0 +1,47 @@
+"""Multi-task learning on Compare: each task learned together with the others, and alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from tlcore.core.i18n import number, say, t
+from tlcore.ui.formatting import interval, plain, score, sentence
+
+CHANGES = {"gains": say("gains"), "loses": say("loses"), "unclear": say("no clear difference")}
+
+
+def show(report: dict[str, Any]) -> None:
+    """The sentence, and a row for each task."""
+    rows = report["tasks"]
+    words = {change: t(word) for change, word in CHANGES.items()}
+    st.markdown(sentence(report["sentences"]["tasks"]))
+    table = [
+        {
+            t("Task"): name(row["title"]),
+            t("Together"): f"{score(row['together']['value'])} [{interval(row['together']['interval'])}]",
+            t("Alone"): f"{score(row['alone']['value'])} [{interval(row['alone']['interval'])}]",
+            t("Difference"): t(
+                "{points} points ({low} to {high})",
+                points=number(100 * row["difference"]["value"], 1),
+                low=number(100 * row["difference"]["interval"][0], 1),
+                high=number(100 * row["difference"]["interval"][1], 1),
+            ),
+            t("Change"): words[row["change"]],
+            "n": number(row["n"], 0),
+        }
+        for row in rows
+    ]
+    st.table(table, border="horizontal", hide_index=True)
+    st.caption(
+        t(
+            "Alone: the same source model fine-tuned on that task only, with the same epochs and seeds. Intervals of "
+            "95 %; whether a task gains or loses is judged for all tasks together (Holm)."
+        )
+    )
+
+
+def name(title: Any) -> str:
+    """A task's name: a column of the person's own, or a sentence."""
+    return plain(title) if isinstance(title, str) else sentence(title)

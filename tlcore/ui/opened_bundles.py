@@ -1,0 +1,28 @@
+"""The bundle that a page asks, opened once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import say
+
+SHOWN = 8  # examples tried at once
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _bundle(path: str, stamp: float) -> Any:
+    """An opened bundle; it runs in onnxruntime, so that the pages need no torch."""
+    from tlcore.bundle import Bundle
+
+    return Bundle.open(path)
+
+
+def opened(path: Path) -> Any:
+    """The bundle at a path. Raises UnusableInput where it is gone or broken."""
+    if not path.exists():
+        raise UnusableInput(say("The bundle of this run is not there any more."), code="bundle")
+    return _bundle(str(path), path.stat().st_mtime)

@@ -1,0 +1,34 @@
+"""Which part of many examples a page shows: those of a label, and a page of them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from tlcore.core.i18n import t
+from tlcore.ui.formatting import plain, short
+
+
+def class_picker(labels: list[str], key: str, title: str | None = None) -> str:
+    """One of the labels; '' stands for none of them."""
+    title = title or t("Class")
+    if len(labels) <= 12:
+        chosen = st.pills(
+            title,
+            labels,
+            default=labels[0],
+            required=True,
+            key=f"{key}-class",
+            format_func=lambda label: plain(short(label, 40)) or t("no label"),
+        )
+        return str(chosen)
+    return str(
+        st.selectbox(title, labels, key=f"{key}-class-list", width=420, format_func=lambda one: one or t("no label"))
+    )
+
+
+def pager(count: int, page: int, key: str) -> int:
+    """Which page of ``count`` things to show; a number input where there is more than one."""
+    pages = -(-count // page)
+    if pages <= 1:
+        return 0
+    return int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"page-{key}", width=160)) - 1

@@ -1,0 +1,240 @@
+"""Texts on a page: where they come from, tables of them, errors to search, and one to try."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.core.errors import StudioError
+from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.safe_csv import cell
+from tlcore.ui.formatting import percent_or_dash, plain, sentence
+from tlcore.ui.state import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tlcore.data.readers import Reader
+
+EXCERPT = 300  # characters of a text in a table
+ROWS = 25  # rows of a table at once
+# Columns that every text has, and what the columns that a task adds are called.
+NOT_SHOWN = (
+    "id",
+    "text",
+    "label",
+    "split",
+    "group",
+    "row",
+    "sha256",
+    "characters",
+    "near",
+    "language",
+    "entities",
+    "turns",
+    "ends",
+    "spans",
+    "answerable",
+)
+OWN: dict[str, Sentence] = {
+    "labels": say("Labels"),
+    "marked": say("Entities"),
+    "completion": say("Completion"),
+    "document": say("Document"),
+    "target": say("Target"),
+    "question": say("Question"),
+    "answer": say("Answer"),
+    "title": say("Article"),
+}
+
+
+class Pasted(io.BytesIO):
+    """What was typed into a field, as an uploaded file is."""
+
+    def __init__(self, typed: str, suffix: str):
+        super().__init__(typed.encode())
+        self.name = f"pasted{suffix}"
+
+
+def ways() -> dict[str, str]:
+    """The ways in, by id."""
+    return {
+        "table": t("A table"),
+        "tables": t("Tables named train, validation, test"),
+        "zip": t("A zip of tables"),
+        "paste": t("Paste a table"),
+        "hub": t("A dataset on the hub"),
+    }
+
+
+def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
+    """What was given in one of the `ways`, as ``files``; the readers say what may be given."""
+    types = list(dict.fromkeys(suffix[1:] for reader in readers for suffix in reader.suffixes))
+    if way == "table":
+        st.caption("  \n".join(t(reader.what) for reader in readers))
+        file = st.file_uploader(t("Table"), type=types, key="upload-texts", help=help)
+        return {"files": [file] if file else []}
+    if way == "tables":
+        st.caption(t("The files train, validation (also val, dev) and test; your split is kept."))
+        files = st.file_uploader(
+            t("Tables"), type=types, accept_multiple_files=True, key="upload-texts-several", help=help
+        )
+        return {"files": files or []}
+    if way == "zip":
+        st.caption(t("One table, or the files train, validation and test."))
+        file = st.file_uploader(t("Zip file"), type=["zip"], key="upload-texts-zip", help=help)
+        return {"files": [file] if file else []}
+    if way == "hub":
+        return hub_name()
+    first = next(reader for reader in readers if reader.example)
+    st.caption(
+        t("Copied from a spreadsheet or a file: the first row names the columns.")
+        if "," in first.example
+        else t(first.what)
+    )
+    pasted = st.text_area(t("Table"), key="upload-texts-pasted", height=180, placeholder=f"{first.example}\n…")
+    return {"files": [Pasted(pasted, first.suffixes[0])] if pasted.strip() else []}
+
+
+def hub_name() -> dict[str, Any]:
+    """The name of a dataset on the hub, as ``path``."""
+    name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
+    return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
+
+
+def language_warning(source: str, rows: pd.DataFrame) -> None:
+    """That the chosen source model does not know the languages of the texts, where that is so."""
+    from tlcore.modalities.text.languages import shares
+    from tlcore.models import find
+    from tlcore.models.source_languages import unspoken
+
+    try:
+        said = unspoken(find(source, store()), shares(rows))
+    except StudioError:  # the Source page says what is wrong with it
+        return
+    if said:
+        st.warning(sentence(said), icon=":material/translate:")
+
+
+def short(text: object) -> str:
+    """A text's beginning on one line."""
+    told = " ".join(str(text).split())
+    return no_formula(told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…")
+
+
+def no_formula(text: str) -> str:
+    """A cell with a sign of no width before what a spreadsheet would run: the download of a table guards nothing."""
+    return text if cell(text) == text else f"\u200b{text}"
+
+
+def searched(key: str) -> str:
+    """What is looked for; the field's own hint would be English."""
+    return st.text_input(
+        t("Search"), type="search", key=f"{key}-search", width=320, placeholder=t("words in the text")
+    ).strip()
+
+
+def table(rows: pd.DataFrame, *, key: str) -> None:
+    """Texts with their labels, searchable."""
+    import pandas as pd
+
+    wanted = searched(key)
+    if wanted:
+        rows = rows[rows["text"].str.contains(wanted, case=False, regex=False)]
+    if rows.empty:
+        st.caption(t("No text holds these words."))
+        return
+    pages = -(-len(rows) // ROWS)
+    page = 1
+    if pages > 1:
+        page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
+    part = rows.iloc[(page - 1) * ROWS : page * ROWS]
+    told = (
+        {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own(rows)}
+    )
+    shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
+    st.dataframe(
+        shown,
+        hide_index=True,
+        alt=t("Texts with their labels"),
+        column_config={
+            "text": st.column_config.TextColumn(t("Text"), width="large"),
+            "label": t("Label"),
+            "row": t("Row"),
+            **{name: t(OWN[name]) for name in told if name in OWN},
+        },
+    )
+
+
+def own(rows: pd.DataFrame) -> list[str]:
+    """The columns that a task adds to its texts and that a person reads."""
+    return [name for name in rows.columns if name not in NOT_SHOWN and (rows[name] != "").any()]
+
+
+def examples(rows: Sequence[dict[str, Any]]) -> None:
+    """A few texts, each with where it is from."""
+    for one in rows:
+        st.markdown(f"> {plain(short(one['text']))}")
+        st.caption(plain(str(one["id"])))
+
+
+def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]:
+    """The errors the model was surest of, as a table to search; those that the search left."""
+    import pandas as pd
+
+    graded = "score" in worst[0]
+    sure, truth = ("score", t("Truth")) if graded else ("confidence", t("Label"))
+    st.caption(
+        t("The worst answers first. Click a heading to sort.")
+        if graded
+        else t("The errors the model was surest of. Click a heading to sort.")
+    )
+    wanted = searched(key).lower()
+    kept = [
+        one
+        for one in worst
+        if not wanted or wanted in " ".join(map(str, (one["text"], one["truth"], one["prediction"]))).lower()
+    ]
+    if not kept:
+        st.caption(t("No error holds these words."))
+        return []
+    shown = pd.DataFrame(
+        {
+            "text": [no_formula(" ".join(one["text"].split())) for one in kept],
+            "truth": [no_formula(str(one["truth"])) for one in kept],
+            "prediction": [no_formula(str(one["prediction"])) for one in kept],
+            "sure": [percent_or_dash(one[sure]) for one in kept],
+            "row": [one["id"] for one in kept],
+        }
+    )
+    st.dataframe(
+        shown,
+        hide_index=True,
+        row_height=70,
+        alt=t("Errors of the model"),
+        column_config={
+            "text": st.column_config.TextColumn(t("Text"), width=320 if graded else "large"),
+            "truth": st.column_config.TextColumn(truth, width=200 if graded else None),
+            "prediction": st.column_config.TextColumn(t("Prediction"), width=200 if graded else None),
+            "sure": t("Score") if graded else t("How sure"),
+            "row": t("Row"),
+        },
+    )
+    st.caption(
+        t("Where the data are wrong, correct the example or leave it out on the Data page, and run again.")
+        if graded
+        else t("If a label is wrong, correct it on the Data page and run again.")
+    )
+    return kept
+
+
+def asked(key: str) -> list[tuple[str, str]]:
+    """What was typed to be predicted: (name, text) for each line."""
+    typed = st.text_area(
+        t("One text a line"), key=f"try-text-{key}", height=140, placeholder=t("Type or paste texts here")
+    )
+    lines = [line.strip() for line in typed.splitlines() if line.strip()]
+    return [(str(number), line) for number, line in enumerate(lines, 1)]

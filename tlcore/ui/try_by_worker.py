@@ -1,0 +1,88 @@
+"""Try a model that needs torch, which the pages do not have: a quick job of the worker is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from tlcore.core.i18n import t
+from tlcore.store.tables import SUCCEEDED
+from tlcore.ui import job_view, text_view
+from tlcore.ui.formatting import plain, sentence, short
+from tlcore.ui.state import owner, store
+
+if TYPE_CHECKING:
+    from tlcore.bundle.predictors import Kind
+    from tlcore.store.tables import Job
+
+LOOK = 0.7  # seconds between two looks at the job
+MOST = 50  # texts at once
+
+
+def show(path: Path, key: str, kind: Kind) -> None:
+    """Texts that are typed or pasted, the knobs of this kind of bundle, and the worker's answers."""
+    given = text_view.asked(key)[:MOST]
+    settings = _knobs(kind, key)
+    state = f"ask-job-{key}"
+    if st.button(t("Ask the model"), icon=":material/play_arrow:", disabled=not given, key=f"ask-{key}"):
+        asked = {"bundle": str(path), "inputs": [text for _, text in given], "settings": settings}
+        st.session_state[state] = store().jobs.submit("ask", owner(), asked).id
+        st.rerun()
+    job = store().jobs.get(st.session_state[state]) if state in st.session_state else None
+    if job is None:
+        return
+    if job_view.live(job):
+        _wait(job.id)
+    elif job.state == SUCCEEDED:
+        _answers(job)
+    else:
+        job_view.failure(job)
+
+
+def _knobs(kind: Kind, key: str) -> dict[str, float]:
+    """What may be chosen, as the kind says; whole numbers stay whole."""
+    chosen: dict[str, float] = {}
+    with st.container(horizontal=True):
+        for knob in kind.knobs:
+            chosen[knob.id] = st.number_input(
+                t(knob.title),
+                knob.low,
+                knob.high,
+                knob.default,
+                knob.step,
+                key=f"knob-{knob.id}-{key}",
+                width=200,
+                help=t(knob.help) if knob.help else None,
+            )
+    return chosen
+
+
+def _wait(job_id: str) -> None:
+    @st.fragment(run_every=LOOK)
+    def look() -> None:
+        job = store().jobs.get(job_id)
+        if job is None or not job_view.live(job):
+            st.rerun()
+        with st.spinner(t("The model is being asked; it is loaded first, which takes some seconds.")):
+            job_view.worker_hint(job)
+
+    look()
+
+
+def _answers(job: Job) -> None:
+    asked = (job.input or {}).get("inputs") or []
+    for text, row in zip(asked, (job.output or {}).get("rows") or [], strict=False):
+        with st.container(border=True):
+            st.markdown(f"> {plain(text_view.short(text))}")
+            if row["reason"]:
+                st.error(sentence(row["reason"]), icon=":material/error:")
+            else:
+                _lines(row["prediction"])
+
+
+def _lines(answer: Any) -> None:
+    """An answer as it was written, its lines kept."""
+    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [""]  # beside a blank, ** is no bold
+    st.markdown("**" + "**  \n**".join(short(line, 2_000) or "–" for line in lines) + "**")

@@ -1,0 +1,42 @@
+"""Which words moved an answer: marked in the text, and asked of the worker where they are not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from tlcore.core.i18n import t
+from tlcore.tasks.shared.word_attributions import marked
+from tlcore.ui import job_view
+from tlcore.ui.formatting import plain
+from tlcore.ui.state import owner, store
+
+
+def show(told: Sequence[Sequence[Any]], explained: str) -> None:
+    """The text with its words marked for the answer that is explained."""
+    if not told:
+        st.caption(t("No word of this text was read."))
+        return
+    st.html(f'<p style="line-height:2">{marked(told)}</p>')
+    st.caption(
+        t(
+            "For “{answer}”: words with + and a solid line spoke for it, words with − and a dashed line against it; "
+            "the stronger the ground, the more. Compared with the same text without meaning (integrated gradients).",
+            answer=plain(explained),
+        )
+    )
+
+
+def on_demand(given: dict[str, Any], key: str) -> None:
+    """A button that has the worker explain ``given`` (a bundle, a text and, if wanted, a label), and what it found."""
+    state = f"words-{key}"
+    job_id = st.session_state.get(state)
+    if job_id is None:
+        if st.button(t("Show which words moved the answer"), icon=":material/visibility:", key=f"go-{state}"):
+            st.session_state[state] = store().jobs.submit("explain", owner(), given).id
+            st.rerun()
+        return
+    if job := job_view.outcome(job_id):
+        show((job.output or {}).get("words") or [], str((job.output or {}).get("explained")))
