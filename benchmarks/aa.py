@@ -133,7 +133,7 @@ def test_set_alone(first: list[Records], second: list[Records]) -> bool:
     """A false verdict of the naive rule: a paired bootstrap over the test set, seeds taken as given."""
     flags = [np.mean([r.columns["truth"] == r.columns["prediction"] for r in arm], axis=0) for arm in (first, second)]
     gap = flags[0] - flags[1]
-    weights = next(statistics.unit_weights(first[0].unit, 1000, np.random.default_rng(0)))
+    weights = next(statistics.resampling_weights(first[0].unit, 1000, np.random.default_rng(0)))
     low, high = np.quantile(weights @ gap / len(gap), [0.025, 0.975])
     return bool((low > 0 or high < 0) and abs(gap.mean()) >= TASK.metrics[0].smallest)
 

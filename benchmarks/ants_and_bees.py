@@ -21,7 +21,7 @@ import yaml
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("pretrained", "bundled"))
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the photos and weights of this benchmark are not here")
     assets = Path(os.environ["TLCORE_ASSETS"]).resolve()
@@ -31,7 +31,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, fields in runs.items():
-            if told.only in (None, name):
+            if result.only in (None, name):
                 report = run(Path(folder), {"data": {"path": str(assets / "data/hymenoptera")}, **fields})
                 print(f"{name}: {said(report)}", flush=True)
 

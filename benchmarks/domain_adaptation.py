@@ -46,15 +46,15 @@ def main() -> None:
     ask.add_argument("--seeds", type=int, default=3)
     ask.add_argument("--size", type=int, default=128)
     ask.add_argument("--rate", type=float, help="Learning rate (else searched).")
-    told = ask.parse_args()
+    result = ask.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the pictures and weights of this benchmark are not here")
-    assets, told.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), told.work.resolve()
-    told.work.mkdir(parents=True, exist_ok=True)
+    assets, result.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), result.work.resolve()
+    result.work.mkdir(parents=True, exist_ok=True)
     gains, hurt = [], []
     print("| pair | method | target accuracy | choice | proxy-A before → after | seconds |\n|---|---|--:|--:|--:|--:|")
-    for pair in told.pairs:
-        rows = {method: run(assets, pair, method, told) for method in told.methods}
+    for pair in result.pairs:
+        rows = {method: run(assets, pair, method, result) for method in result.methods}
         chosen = max(rows, key=lambda method: rows[method]["choice"])
         for method, row in rows.items():
             mark = " **chosen**" if method == chosen else ""
@@ -68,25 +68,25 @@ def main() -> None:
             over = {method: 100 * (row["value"] - rows["source-only"]["value"]) for method, row in rows.items()}
             gains.append(over[chosen])
             hurt += [f"{method} on {pair} ({gain:+.1f})" for method, gain in over.items() if gain < 0]
-    if (fonts := told.work / "data" / "fonts-digits" / "fonts.txt").exists():
+    if (fonts := result.work / "data" / "fonts-digits" / "fonts.txt").exists():
         print(f"\nfonts-digits was drawn from the {len(fonts.read_text().splitlines())} fonts of fonts.txt beside it.")
     if gains:
         print(
-            f"\nChosen minus source-only, {told.seeds} seeds, mean over {len(gains)} pairs: {np.mean(gains):+.1f} "
-            f"points ({', '.join(f'{pair} {gain:+.1f}' for pair, gain in zip(told.pairs, gains, strict=True))}).\n"
+            f"\nChosen minus source-only, {result.seeds} seeds, mean over {len(gains)} pairs: {np.mean(gains):+.1f} "
+            f"points ({', '.join(f'{pair} {gain:+.1f}' for pair, gain in zip(result.pairs, gains, strict=True))}).\n"
             f"Worse than source-only, in points: {', '.join(hurt) or 'none'}."
         )
 
 
-def run(assets: Path, pair: str, method: str, told: argparse.Namespace) -> dict:
+def run(assets: Path, pair: str, method: str, args: argparse.Namespace) -> dict:
     """One row, from its file or by one run of the command line: the score on the target's test data, and what the
     choice without labels saw."""
-    name = f"{pair}-{method}-{told.epochs}-{told.seeds}-{told.size}-{told.rate or 'searched'}"
-    kept = told.work / f"{name}.json"
+    name = f"{pair}-{method}-{args.epochs}-{args.seeds}-{args.size}-{args.rate or 'searched'}"
+    kept = args.work / f"{name}.json"
     if kept.exists():
         return json.loads(kept.read_text())
     print(f"{pair}: {method}", file=sys.stderr, flush=True)
-    source, target = drawn(told.work) if pair == "fonts-digits" else (assets / "data" / one for one in PAIRS[pair])
+    source, target = drawn(args.work) if pair == "fonts-digits" else (assets / "data" / one for one in PAIRS[pair])
     spec = {
         "name": f"{pair} {method}",
         "task": "image-classification",
@@ -95,14 +95,14 @@ def run(assets: Path, pair: str, method: str, told: argparse.Namespace) -> dict:
         "strategy": "domain-adaptation",
         "strategy_options": {"method": method},
         "baseline": "none",
-        "seeds": told.seeds,
-        "budget": {"epochs": told.epochs},
-        "options": {"image_size": told.size, "learning_rate": told.rate or "auto"}
+        "seeds": args.seeds,
+        "budget": {"epochs": args.epochs},
+        "options": {"image_size": args.size, "learning_rate": args.rate or "auto"}
         | ({"augmentation": "no-flip"} if pair in DIGITS else {}),
     }
-    path = told.work / f"{name}.yaml"
+    path = args.work / f"{name}.yaml"
     path.write_text(yaml.safe_dump(spec))
-    workspace = told.work / "home"
+    workspace = args.work / "home"
     command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(workspace)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

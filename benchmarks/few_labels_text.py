@@ -46,24 +46,24 @@ def part(assets: Path, name: str, labels: str, work: Path, most_test: int) -> Pa
     return folder
 
 
-def report(folder: Path, labels: str, strategy: str, told: argparse.Namespace) -> dict:
+def report(folder: Path, labels: str, strategy: str, args: argparse.Namespace) -> dict:
     """The report of one cell, from its file or by running it now."""
-    kept = told.work / f"{folder.name}-{strategy}-{told.seeds}.json"
+    kept = args.work / f"{folder.name}-{strategy}-{args.seeds}.json"
     if not kept.exists():
         share = 0.15 if labels == "all" else VALIDATION
         spec = {
             "name": kept.stem,
             "task": TASK,
             "strategy": strategy,
-            "seeds": told.seeds,
+            "seeds": args.seeds,
             "baseline": "scratch" if strategy == TWINNED else "none",
             "source": "bundled/minilm-l6",
-            "budget": {"epochs": told.epochs or "auto"},
+            "budget": {"epochs": args.epochs or "auto"},
             "data": {"path": str(folder), "split": {"validation": share, "test": 0.2}},
         }
-        path = told.work / f"{kept.stem}.yaml"
+        path = args.work / f"{kept.stem}.yaml"
         path.write_text(yaml.safe_dump(spec))
-        command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(told.work / "home")]
+        command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(args.work / "home")]
         draft = kept.with_suffix(".tmp")
         draft.write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
         draft.rename(kept)
@@ -75,10 +75,10 @@ def apart(store: Store, found: dict, twinned: dict) -> str:
     task, runs = tasks.find(TASK), [store.runs.get(one["run"]) for one in (found, twinned)]
     ours, theirs = (several_runs.scored(store, run) for run in runs)
     assert ours.dataset == theirs.dataset
-    told = statistics.difference(task, ours.transfer, theirs.twin, ours.target)
-    one = told.estimates[told.headline]
+    result = statistics.difference(task, ours.transfer, theirs.twin, ours.target)
+    one = result.estimates[result.headline]
     low, high = one.interval
-    return f"{100 * one.value:+.1f} points [{100 * low:.1f}, {100 * high:.1f}] | {told.verdict}"
+    return f"{100 * one.value:+.1f} points [{100 * low:.1f}, {100 * high:.1f}] | {result.verdict}"
 
 
 def scored(arm: dict) -> str:
@@ -95,20 +95,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, help="epochs at most; the studio's own choice where none is given")
     parser.add_argument("--test", type=int, default=1_000, help="test texts at most")
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the texts of this benchmark are not here")
-    assets, told.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), told.work.resolve()
-    told.work.mkdir(parents=True, exist_ok=True)
+    assets, result.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), result.work.resolve()
+    result.work.mkdir(parents=True, exist_ok=True)
     print("| set | labels a class | strategy | n test | transfer | scratch twin | difference | verdict | TF-IDF |")
     print("|---|--:|---|--:|---|---|---|---|--:|", flush=True)
-    for name in told.sets.split(","):
-        for labels in told.labels.split(","):
-            folder = part(assets, name, labels, told.work, told.test)
-            twinned = report(folder, labels, TWINNED, told)
-            store = Store.open(told.work / "home")
-            for strategy in told.strategies.split(","):
-                found = report(folder, labels, strategy, told)
+    for name in result.sets.split(","):
+        for labels in result.labels.split(","):
+            folder = part(assets, name, labels, result.work, result.test)
+            twinned = report(folder, labels, TWINNED, result)
+            store = Store.open(result.work / "home")
+            for strategy in result.strategies.split(","):
+                found = report(folder, labels, strategy, result)
                 words = next(one for one in found["naive"] if one["id"] == "words")
                 print(
                     f"| {name} | {labels} | {strategy} | {found['n_test']} | {scored(found['transfer'])} | "

@@ -39,22 +39,22 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--each", type=int)
     parser.add_argument("--workspace", type=Path)
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the pictures and weights of this benchmark are not here")
     assets = Path(os.environ["TLCORE_ASSETS"]).resolve()
     print("| set | strategy | labels | transfer | from scratch | scratch needs | outcome | minutes of training |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as temporary:
-        home = (told.workspace or Path(temporary)).resolve()
+        home = (result.workspace or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
-        for name in told.only or SETTINGS:
-            found = measured(name, told, assets, home)
+        for name in result.only or SETTINGS:
+            found = measured(name, result, assets, home)
             print(*rows(name, found), sep="\n", flush=True)
             print(*found["sentences"], sep="\n", file=sys.stderr, flush=True)
 
 
-def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> dict:
+def measured(name: str, args: argparse.Namespace, assets: Path, home: Path) -> dict:
     """The label savings of one setting; the run is begun, gone on with or found done."""
     data, source, strategy = SETTINGS[name]
     folder = home / "".join(c if c.isalnum() else "-" for c in name)
@@ -63,11 +63,11 @@ def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> d
         "name": name,
         "task": "image-classification",
         "strategy": strategy,
-        "seeds": told.seeds,
-        "data": {"path": str(some(assets / data, folder / "few", told.each) if told.each else assets / data)},
+        "seeds": args.seeds,
+        "data": {"path": str(some(assets / data, folder / "few", args.each) if args.each else assets / data)},
         "source": source if source.startswith("bundled/") else str(assets / source),
-        "options": {"image_size": told.image_size},
-        "budget": {"epochs": told.epochs or "auto"},
+        "options": {"image_size": args.image_size},
+        "budget": {"epochs": args.epochs or "auto"},
     }
     (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
     kept = folder / "run.txt"
@@ -76,7 +76,7 @@ def measured(name: str, told: argparse.Namespace, assets: Path, home: Path) -> d
         tlcore("resume", kept.read_text(), *workspace)
     else:
         kept.write_text(tlcore("run", str(folder / "spec.yaml"), *workspace)["run"])
-    sizes = ["--sizes", str(told.sizes), "--seeds", str(told.seeds)]
+    sizes = ["--sizes", str(args.sizes), "--seeds", str(args.seeds)]
     found = tlcore("savings", kept.read_text(), *sizes, *workspace)
     from tlcore.core.i18n import Sentence
 
@@ -106,21 +106,21 @@ def tlcore(*arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def rows(name: str, told: dict) -> list[str]:
+def rows(name: str, result: dict) -> list[str]:
     out = []
-    for place, one in enumerate(told["sizes"]):
-        scores = [told["arms"][arm]["points"][place] for arm in ("transfer", "twin")]
+    for place, one in enumerate(result["sizes"]):
+        scores = [result["arms"][arm]["points"][place] for arm in ("transfer", "twin")]
         low, high = one["interval"]
-        needed = f"> {told['limit']}" if one["needed"] is None else f"{one['needed']:.0f}"
-        end = f"> {told['limit']}" if high is None else f"{high:.0f}"
+        needed = f"> {result['limit']}" if one["needed"] is None else f"{one['needed']:.0f}"
+        end = f"> {result['limit']}" if high is None else f"{high:.0f}"
         cells = [
             name,
-            told["strategy"],
+            result["strategy"],
             f"{one['labels']:.0f}",
             *(shown(score) for score in scores),
             f"{needed} [{low:.0f}, {end}], {one['reading']}",
             one["outcome"],
-            f"{told['seconds'] / 60:.1f}" if one is told["sizes"][-1] else "",
+            f"{result['seconds'] / 60:.1f}" if one is result["sizes"][-1] else "",
         ]
         out.append("| " + " | ".join(cells) + " |")
     return out

@@ -42,9 +42,9 @@ def part(assets: Path, name: str, folder: Path, each: int, most_test: int) -> Pa
     return folder
 
 
-def run(folder: Path, strategy: str, told: argparse.Namespace) -> str:
+def run(folder: Path, strategy: str, args: argparse.Namespace) -> str:
     """The run's id, from its file or by running it now."""
-    kept = told.work / f"{folder.name}-{strategy}-{told.seeds}.run"
+    kept = args.work / f"{folder.name}-{strategy}-{args.seeds}.run"
     if not kept.exists():
         spec = {
             "name": kept.stem,
@@ -52,13 +52,13 @@ def run(folder: Path, strategy: str, told: argparse.Namespace) -> str:
             "source": "bundled/minilm-l6",
             "strategy": strategy,
             "baseline": "none",
-            "seeds": told.seeds,
+            "seeds": args.seeds,
             "data": {"path": str(folder)},
-            "budget": {"epochs": told.epochs},
+            "budget": {"epochs": args.epochs},
         }
         path = kept.with_suffix(".yaml")
         path.write_text(yaml.safe_dump(spec))
-        command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(told.work / "home")]
+        command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", str(args.work / "home")]
         kept.write_text(json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)["run"])
     return kept.read_text()
 
@@ -71,20 +71,20 @@ def main() -> None:
     ask.add_argument("--test", type=int, default=1_000, help="test texts at most")
     ask.add_argument("--seeds", type=int, default=3)
     ask.add_argument("--epochs", type=int, default=6)
-    told = ask.parse_args()
+    result = ask.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the texts of this benchmark are not here")
-    assets, told.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), told.work.resolve()
+    assets, result.work = Path(os.environ["TLCORE_ASSETS"]).resolve(), result.work.resolve()
     task = tasks.find(TASK)
     print(
         "| set | n train / test | LoRA | weights trained | fine-tuning | LoRA minus fine-tuning, points | largest "
         "difference of the merge |\n|---|--:|---|--:|---|---|--:|",
         flush=True,
     )
-    for name in told.sets.split(","):
-        folder = part(assets, name, told.work / "data" / f"{name}-{told.each}", told.each, told.test)
-        ids = {strategy: run(folder, strategy, told) for strategy in ("lora", "fine-tuning")}
-        store = Store.open(told.work / "home")
+    for name in result.sets.split(","):
+        folder = part(assets, name, result.work / "data" / f"{name}-{result.each}", result.each, result.test)
+        ids = {strategy: run(folder, strategy, result) for strategy in ("lora", "fine-tuning")}
+        store = Store.open(result.work / "home")
         runs = {strategy: store.runs.get(id) for strategy, id in ids.items()}
         both = {strategy: several_runs.scored(store, one) for strategy, one in runs.items()}
         apart = statistics.difference(task, both["lora"].transfer, both["fine-tuning"].transfer, both["lora"].target)

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--weighting", default="uniform", choices=("uniform", "uncertainty", "gradnorm"))
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=12)
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the pictures of this benchmark are not here")
     with tempfile.TemporaryDirectory() as place:
@@ -54,10 +54,10 @@ def main() -> None:
             "strategy": "multi-task-learning",
             "data": {"path": str(table(Path(os.environ["TLCORE_ASSETS"]), folder)), "columns": {"also": "domain"}},
             "source": "bundled/studio-small",
-            "strategy_options": {"weighting": told.weighting},
+            "strategy_options": {"weighting": result.weighting},
             "seeds": 3,
-            "budget": {"epochs": told.epochs},
-            "options": {"image_size": told.size, "learning_rate": 0.002},
+            "budget": {"epochs": result.epochs},
+            "options": {"image_size": result.size, "learning_rate": 0.002},
         }
         path = Path(place) / "spec.yaml"
         path.write_text(yaml.safe_dump(spec))
@@ -76,8 +76,8 @@ def main() -> None:
     print(words(report["sentences"]["tasks"]))
 
 
-def words(told: dict | str) -> str:
-    return told if isinstance(told, str) else str(Sentence.model_validate(told))
+def words(result: dict | str) -> str:
+    return result if isinstance(result, str) else str(Sentence.model_validate(result))
 
 
 if __name__ == "__main__":

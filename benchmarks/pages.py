@@ -182,21 +182,21 @@ class Visitor:
 
     async def _read(self) -> None:
         async for data in self._line:
-            told = ForwardMsg.FromString(data)
-            kind, element = told.WhichOneof("type"), told.delta.new_element
+            result = ForwardMsg.FromString(data)
+            kind, element = result.WhichOneof("type"), result.delta.new_element
             if kind == "navigation":
-                self._pages = {p.url_pathname or "start": p.page_script_hash for p in told.navigation.app_pages}
-            elif kind == "new_session" and not told.metadata.run.fragment_ids:
+                self._pages = {p.url_pathname or "start": p.page_script_hash for p in result.navigation.app_pages}
+            elif kind == "new_session" and not result.metadata.run.fragment_ids:
                 self._alive = {}
             elif kind == "auto_rerun":
-                token = self._alive[told.auto_rerun.fragment_id] = object()
-                again = self._again(told.auto_rerun.fragment_id, told.auto_rerun.interval, token)
+                token = self._alive[result.auto_rerun.fragment_id] = object()
+                again = self._again(result.auto_rerun.fragment_id, result.auto_rerun.interval, token)
                 self._tasks.add(asyncio.create_task(again))
             elif kind == "delta" and element.HasField("exception"):
                 self.errors.append(f"exception: {element.exception.type} {element.exception.message}")
             elif kind == "delta" and element.heading.tag == "h1":
                 self._heading = self._heading or element.heading.body
-            elif kind == "script_finished" and told.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            elif kind == "script_finished" and result.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
                 self._done.set()
 
     async def _again(self, fragment: str, interval: float, token: object) -> None:
@@ -249,7 +249,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "errors": [e for v in visitors for e in v.errors],
         "training": {"state": state, "nice": nice, "epochs": epochs},
         "web_seconds": round(sum(after["cpu_times"][:2]) - sum(before["cpu_times"][:2]), 1),
-        "web_megabytes": [told["memory_info"].rss >> 20 for told in (before, after)],
+        "web_megabytes": [result["memory_info"].rss >> 20 for result in (before, after)],
     }
 
 

@@ -41,8 +41,8 @@ def main() -> None:
         folder = Path(made)
         (folder / "data").mkdir()
         for split, most in (("train", asked.questions), ("test", asked.test)):
-            told = part(json.loads((given / f"{split}.json").read_text()), most, asked.answerable)
-            (folder / "data" / f"{split}.json").write_text(json.dumps(told))
+            result = part(json.loads((given / f"{split}.json").read_text()), most, asked.answerable)
+            (folder / "data" / f"{split}.json").write_text(json.dumps(result))
         spec = from_dict(
             {
                 "name": "squad2_en",
@@ -77,23 +77,23 @@ def tell(report: dict, points: object, seconds: float) -> None:
             *(f"{key} {value:.3f} {report[name]['intervals'][key]}" for key, value in report[name]["metrics"].items()),
         )
     for one in report["naive"]:
-        told = {key: round(value, 3) for key, value in one["metrics"].items()}
-        print(one["id"], told or Sentence.model_validate(one["reason"]))
+        result = {key: round(value, 3) for key, value in one["metrics"].items()}
+        print(one["id"], result or Sentence.model_validate(one["reason"]))
     for row in report["slices"]["rows"]:
         print("part:", Sentence.model_validate(row["name"]), f"n = {row['n']}", f"F1 {row['score']:.3f}")
     print(Sentence.model_validate(report["sentences"]["verdict"]))
 
 
-def part(told: dict, most: int, answerable: bool) -> dict:
+def part(result: dict, most: int, answerable: bool) -> dict:
     """Articles with paragraphs drawn at random until they hold so many questions."""
-    places = [(a, p) for a, article in enumerate(told["data"]) for p in range(len(article["paragraphs"]))]
+    places = [(a, p) for a, article in enumerate(result["data"]) for p in range(len(article["paragraphs"]))]
     chosen: list[tuple[int, int]] = []
     count = 0
     for place in np.random.default_rng(0).permutation(len(places)):
         if most and count >= most:
             break
         a, p = places[place]
-        paragraph = told["data"][a]["paragraphs"][p]
+        paragraph = result["data"][a]["paragraphs"][p]
         if answerable:
             paragraph["qas"] = [one for one in paragraph["qas"] if not one["is_impossible"]]
         if paragraph["qas"]:
@@ -102,9 +102,9 @@ def part(told: dict, most: int, answerable: bool) -> dict:
     kept = set(chosen)
     articles = [
         {**article, "paragraphs": [one for p, one in enumerate(article["paragraphs"]) if (a, p) in kept]}
-        for a, article in enumerate(told["data"])
+        for a, article in enumerate(result["data"])
     ]
-    return {**told, "data": [one for one in articles if one["paragraphs"]]}
+    return {**result, "data": [one for one in articles if one["paragraphs"]]}
 
 
 if __name__ == "__main__":

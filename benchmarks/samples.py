@@ -25,19 +25,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=[one.id for one in SAMPLES])
     parser.add_argument("--seeds", type=int)
-    told = parser.parse_args()
+    result = parser.parse_args()
     print("| sample | seconds | metric | transfer | from scratch | against | difference | verdict | n |")
     print("|---|--:|---|---|---|---|---|---|--:|")
     for sample in SAMPLES:
-        if told.only and sample.id not in told.only:
+        if result.only and sample.id not in result.only:
             continue
         with tempfile.TemporaryDirectory() as place:
             upload = sample.write(Path(place) / "upload")
             spec = {"name": sample.id, "task": sample.task, "source": tasks.find(sample.task).default_source}
             spec |= sample.spec
             spec["data"] = {**sample.spec.get("data", {}), "path": str(upload)}
-            if told.seeds:
-                spec["seeds"] = told.seeds
+            if result.seeds:
+                spec["seeds"] = result.seeds
             path = Path(place) / "spec.yaml"
             path.write_text(yaml.safe_dump(spec))
             command = [sys.executable, "-m", "tlcore", "run", str(path), "--json", "--workspace", f"{place}/w"]

@@ -80,7 +80,7 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
     examples = TASK.examples(dataset, processor, target, folder / "pictures", source)
     train = examples["train"]
     tokens = int(train.held.lengths(train.rows).sum())
-    here = machine.found()
+    here = machine.detect()
     context = PlanContext(len(train), TASK.side(processor), 22_000_000, "cpu", 1, BATCH, 1e-4, TASK.rate)
     phase = train_phase(context)
 
@@ -104,7 +104,7 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
     def ours(turn: int) -> float:
         model = TASK.model(source, target, True, size=processor["size"], seed=0)
         few = {**examples, "validation": inference.First(examples["validation"], 1)}  # the bare loop judges nothing
-        told = Training(
+        result = Training(
             task=TASK,
             model=model,
             examples=few,
@@ -122,7 +122,7 @@ def tuning(dataset, source, target, processor, folder: Path, turns: int) -> None
         )
         train.held.lengths(train.rows)  # cut into tokens, as in the bare loop, before the clock starts
         started = time.perf_counter()
-        loop.train(told)
+        loop.train(result)
         return time.perf_counter() - started
 
     both = [(bare(), ours(turn)) for turn in range(turns)]
@@ -139,22 +139,22 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=4_000)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--only", choices=("frozen", "tuning"))
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the texts of this benchmark are not here")
     sst2 = Path(os.environ["TLCORE_ASSETS"]).resolve() / "data" / "sst2"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         whole = pd.concat(pd.read_csv(path) for path in sorted(sst2.glob("*.csv"))).drop_duplicates("text")
-        whole.sample(min(told.texts, len(whole)), random_state=0).to_csv(folder / "texts.csv", index=False)
+        whole.sample(min(result.texts, len(whole)), random_state=0).to_csv(folder / "texts.csv", index=False)
         store = Store.open(folder / "workspace")
         dataset = data.read(Data(path=str(folder / "texts.csv")), task=TASK, store=store, owner="local")
         source = open_source("bundled/minilm-l6", store)
         processor, target = TASK.processor(source.preprocess, Options(), dataset, "cpu"), TASK.fit_target(dataset)
         machine.deterministic()
         for name, work in (("frozen", frozen), ("tuning", tuning)):
-            if told.only in (None, name):
-                work(dataset, source, target, processor, folder, told.turns)
+            if result.only in (None, name):
+                work(dataset, source, target, processor, folder, result.turns)
         store.close()
 
 

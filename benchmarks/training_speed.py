@@ -142,7 +142,7 @@ def tuning(dataset, source, target, size: int, folder: Path, steps: int = 210, b
     """Images a second of our loop's steps against a bare loop with the same network, augmentation and optimizer."""
     processor = TASK.processor(source.preprocess, Options(image_size=size), dataset, "cpu")
     examples = TASK.examples(dataset, processor, target, folder / "pictures-tuning")
-    here = machine.found()
+    here = machine.detect()
     per_epoch = len(examples["train"]) // batch
     epochs = -(-steps // per_epoch)
     context = PlanContext(len(examples["train"]), size, 3_500_000, "cpu", epochs, batch, 1e-3)
@@ -212,7 +212,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--tuning-size", type=int, default=96)
     parser.add_argument("--only", choices=("frozen", "tuning"))
-    told = parser.parse_args()
+    result = parser.parse_args()
     if not os.environ.get("TLCORE_ASSETS"):
         raise SystemExit("TLCORE_ASSETS names no folder: the photos and weights of this benchmark are not here")
     assets = Path(os.environ["TLCORE_ASSETS"])
@@ -223,11 +223,11 @@ def main() -> None:
         dataset = data.read(Data(path=str(photos)), task=TASK, store=store, owner="local")
         source = open_source(str(assets / "models/mobilenetv2_100_in1k"), store)
         target = TASK.fit_target(dataset)
-        print(machine.found().said, torch.__version__, dataset.info.n)
-        if told.only != "tuning":
-            frozen(dataset, source, target, told.size, folder)
-        if told.only != "frozen":
-            tuning(dataset, source, target, told.tuning_size, folder)
+        print(machine.detect().description, torch.__version__, dataset.info.n)
+        if result.only != "tuning":
+            frozen(dataset, source, target, result.size, folder)
+        if result.only != "frozen":
+            tuning(dataset, source, target, result.tuning_size, folder)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import beta, multivariate_normal, norm
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.evaluation import statistics
 from tlcore.evaluation.records import Metric, Records
 
@@ -34,7 +34,7 @@ SETTINGS = ((0.02, 0.01), (0.12, 0.01), (0.12, 0.02))
 class Accuracy:
     """What `difference` needs of a task, with accuracy alone."""
 
-    metrics = (Metric("accuracy", say("accuracy")),)
+    metrics = (Metric("accuracy", sentence("accuracy")),)
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict) -> dict[str, np.ndarray]:
         return {"accuracy": weights @ records.columns["right"] / weights.sum(axis=1)}
@@ -67,31 +67,31 @@ def _correlation(accuracy: tuple[float, float], disagreement: float) -> float:
     return float(brentq(apart, 0.0, 0.9999))
 
 
-def simulate(told: World, n: int, rng: np.random.Generator) -> list[list[Records]]:
+def simulate(result: World, n: int, rng: np.random.Generator) -> list[list[Records]]:
     """Records of both arms, three seeds each, on the same n units."""
     unit = rng.standard_normal(n)
     arms = []
-    for accuracy in told.accuracy:
+    for accuracy in result.accuracy:
         own = rng.standard_normal(n)
         seeds = []
         for _ in range(SEEDS):
             latent = (
-                np.sqrt(told.between) * unit
-                + np.sqrt(told.within - told.between) * own
-                + np.sqrt(1 - told.within) * rng.standard_normal(n)
+                np.sqrt(result.between) * unit
+                + np.sqrt(result.within - result.between) * own
+                + np.sqrt(1 - result.within) * rng.standard_normal(n)
             )
-            reached = np.clip(accuracy + told.deviation * rng.standard_normal(), 0.01, 0.99)
+            reached = np.clip(accuracy + result.deviation * rng.standard_normal(), 0.01, 0.99)
             right = (latent < norm.ppf(reached)).astype(float)
             seeds.append(Records(ids=range(n), unit=np.arange(n), columns={"right": right}))
         arms.append(seeds)
     return arms
 
 
-def verdicts(told: World, n: int, repetitions: int, rng: np.random.Generator) -> tuple[list[str | None], float]:
+def verdicts(result: World, n: int, repetitions: int, rng: np.random.Generator) -> tuple[list[str | None], float]:
     """The verdict of each repetition, and the mean share of units on which the arms disagree."""
     found, apart = [], []
     for i in range(repetitions):
-        ours, its = simulate(told, n, rng)
+        ours, its = simulate(result, n, rng)
         found.append(statistics.difference(Accuracy(), ours, its, {}, seed=i).verdict)
         apart.append(np.mean([a.columns["right"] != b.columns["right"] for a in ours for b in its]))
     return found, float(np.mean(apart))

@@ -78,12 +78,12 @@ class Walk:
             self.page.screenshot(path=self.shots / f"{self.number:02d}-{step}.png", full_page=True)
 
 
-def walk(told: argparse.Namespace, page: Page, address: str) -> None:
+def walk(args: argparse.Namespace, page: Page, address: str) -> None:
     """Start → Data → Strategy → Train → Compare → Share, as the buttons lead."""
-    sample = next(one for one in SAMPLES if one.id == told.sample)
+    sample = next(one for one in SAMPLES if one.id == args.sample)
     page.goto(address)
     page.get_by_role("heading", name=t("Try a sample")).wait_for()
-    here = Walk(page, told.shots)
+    here = Walk(page, args.shots)
     here.settled()
     here.at("start")
     here.begun = time.monotonic()
@@ -102,7 +102,7 @@ def walk(told: argparse.Namespace, page: Page, address: str) -> None:
     here.at("strategy")
     here.click(t("Start the run"))
     page.wait_for_url("**/train**")
-    if told.shots:
+    if args.shots:
         page.wait_for_timeout(20_000)
         here.at("training")
     page.get_by_role("button", name=t("Next: see whether transfer helped")).wait_for(timeout=LONGEST)
@@ -127,10 +127,10 @@ def main() -> None:
     parser.add_argument("--language", default="en-US", choices=("en-US", "pt-BR"))
     parser.add_argument("--shots", type=Path)
     parser.add_argument("--wide", type=int, default=1280)
-    told = parser.parse_args()
-    i18n.follow(lambda: "pt_BR" if told.language == "pt-BR" else "en")
-    if told.shots:
-        told.shots.mkdir(parents=True, exist_ok=True)
+    result = parser.parse_args()
+    i18n.set_language_provider(lambda: "pt_BR" if result.language == "pt-BR" else "en")
+    if result.shots:
+        result.shots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server, address = serve(Path(folder))
         try:
@@ -138,13 +138,13 @@ def main() -> None:
                 Path(folder) / "profile",
                 executable_path=shutil.which("chromium"),
                 headless=True,
-                locale=told.language,
+                locale=result.language,
                 accept_downloads=True,
-                viewport={"width": told.wide, "height": 900},
+                viewport={"width": result.wide, "height": 900},
                 args=list(ARGUMENTS),
             )
             browser.set_default_timeout(120_000)
-            walk(told, browser.new_page(), address)
+            walk(result, browser.new_page(), address)
             browser.close()
         finally:
             server.terminate()

@@ -6,7 +6,7 @@ from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
 from tlcore.ui import dataset_view, guard, upload_review, upload_view, walk
-from tlcore.ui.formatting import sentence
+from tlcore.ui.formatting import message
 from tlcore.ui.state import CHECK, change_draft, store
 
 guard("data")
@@ -25,7 +25,7 @@ if fingerprint:
     try:
         dataset = Dataset.open(store(), fingerprint)
     except UnusableInput as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
     else:
         dataset_view.confirmed(project, dataset)
         walk.forward("strategy", t("Next: choose a strategy"))

@@ -16,7 +16,7 @@ from tlcore.ui import (
     text_view,
     walk,
 )
-from tlcore.ui.formatting import sentence
+from tlcore.ui.formatting import message
 from tlcore.ui.state import draft_spec, source_of, store
 from tlcore.ui.state import project as open_project
 
@@ -29,7 +29,7 @@ fingerprint = walk.need_data(project)
 try:
     dataset = Dataset.open(store(), fingerprint)
 except StudioError as error:
-    st.error(sentence(error.sentence), icon=":material/error:")
+    st.error(message(error.sentence), icon=":material/error:")
     st.stop()
 
 text_view.language_warning(source_of(project.draft), dataset.rows)
@@ -48,7 +48,7 @@ project = open_project() or project
 try:
     spec = draft_spec(project)
 except StudioError as error:
-    st.error(sentence(error.sentence), icon=":material/error:")
+    st.error(message(error.sentence), icon=":material/error:")
     st.stop()
 
 st.subheader(t("Pilot race"), anchor=False)

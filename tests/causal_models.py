@@ -58,8 +58,10 @@ def write_tokenizer(folder: Path, template: str | None = None) -> None:
     tokenizer.add_special_tokens([AddedToken(one, special=True) for one in (END, "<|im_start|>", "<|im_end|>")])
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    told = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": END, "eos_token": END}
-    (folder / "tokenizer_config.json").write_text(json.dumps({**told, "chat_template": template} if template else told))
+    result = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": END, "eos_token": END}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({**result, "chat_template": template} if template else result)
+    )
 
 
 def write_model(folder: Path, kind: str = "llama", template: str | None = None, **changes: object) -> Path:
@@ -67,7 +69,7 @@ def write_model(folder: Path, kind: str = "llama", template: str | None = None, 
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    told = {
+    result = {
         "vocab_size": 259,
         "bos_token_id": 256,
         "eos_token_id": 256,
@@ -78,7 +80,7 @@ def write_model(folder: Path, kind: str = "llama", template: str | None = None, 
     }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **told)).save_pretrained(folder)
+        AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **result)).save_pretrained(folder)
     (folder / "generation_config.json").unlink(missing_ok=True)
     write_tokenizer(folder, template)
     return folder

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 KINDS = tuple(
     (name, f"tests.job_kinds:{name.replace('-', '_')}")
@@ -43,7 +43,7 @@ def count(store, job, progress):
     with (folder / "attempts.txt").open("a") as file:
         file.write(f"{job.attempt} {step}\n")
     while step < steps:
-        progress(step / steps, say("Step {n} of {steps}", n=step, steps=steps), step=step)
+        progress(step / steps, sentence("Step {n} of {steps}", n=step, steps=steps), step=step)
         link = hashlib.sha256(f"{link}{step}".encode()).hexdigest()
         step += 1
         part = kept.with_suffix(".part")
@@ -67,7 +67,7 @@ def note(store, job, progress):
 
 
 def refuse(store, job, progress):
-    raise UnusableInput(say("The column {name} is not there.", name="kind"), code="column", file="a.csv", row=3)
+    raise UnusableInput(sentence("The column {name} is not there.", name="kind"), code="column", file="a.csv", row=3)
 
 
 def memory(store, job, progress):

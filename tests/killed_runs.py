@@ -45,8 +45,8 @@ def lie_in_wait(place: dict[str, Any]) -> None:
     wanted = {name: value for name, value in place.items() if name != "later"}
     left: list[int] = []
 
-    def look(told: dict[str, Any]) -> None:
-        if not left and all(told.get(name) == value for name, value in wanted.items()):
+    def look(result: dict[str, Any]) -> None:
+        if not left and all(result.get(name) == value for name, value in wanted.items()):
             left.append(place.get("later", 0))
             count(0)
 
@@ -57,21 +57,21 @@ def lie_in_wait(place: dict[str, Any]) -> None:
                 print(f"killed at {place}", flush=True)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    say, point, step = Watch.say, Watch.point, Watch.step
+    announce, point, step = Watch.announce, Watch.point, Watch.step
 
-    def on_say(self: Watch, sentence: Any, **now: Any) -> None:
-        say(self, sentence, **now)
+    def on_announce(self: Watch, message: Any, **now: Any) -> None:
+        announce(self, message, **now)
         look(now)
 
-    def on_point(self: Watch, **told: Any) -> None:
-        point(self, **told)
-        look(told)
+    def on_point(self: Watch, **params: Any) -> None:
+        point(self, **params)
+        look(params)
 
     def on_step(self: Watch, examples: int, weight: float = 1.0) -> None:
         step(self, examples, weight)
         count(1)
 
-    Watch.say, Watch.point, Watch.step = on_say, on_point, on_step  # type: ignore[method-assign]
+    Watch.announce, Watch.point, Watch.step = on_announce, on_point, on_step  # type: ignore[method-assign]
 
 
 class Forked:
@@ -94,8 +94,8 @@ class Forking(Worker):
             with log.open("ab") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
-            told = [job.id, "--attempt", str(job.attempt), "--workspace", str(self._store.home), "--parent", str(me)]
-            os._exit(child.main([*told, "--kinds", self._kinds]))
+            result = [job.id, "--attempt", str(job.attempt), "--workspace", str(self._store.home), "--parent", str(me)]
+            os._exit(child.main([*result, "--kinds", self._kinds]))
         return Child(job, Forked(pid), processes.started(pid) or 0.0)  # type: ignore[arg-type]
 
 

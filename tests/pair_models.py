@@ -64,10 +64,10 @@ def write_model(folder: Path, kind: str, **changes: object) -> Path:
     import torch
     from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
-    told = {"vocab_size": VOCABULARY, **KINDS[kind], **changes}
+    result = {"vocab_size": VOCABULARY, **KINDS[kind], **changes}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model(kind, **told)).save_pretrained(folder)
+        AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model(kind, **result)).save_pretrained(folder)
     text_models.write_tokenizer(folder)
     if kind == "m2m_100":
         _languages(folder)
@@ -77,10 +77,10 @@ def write_model(folder: Path, kind: str, **changes: object) -> Path:
 def _languages(folder: Path) -> None:
     """The tokenizer of a model of many languages: it puts nothing before a text yet."""
     path = folder / "tokenizer.json"
-    told = json.loads(path.read_text())
-    words = [*list(told["model"]["vocab"])[:-3], "eng_Latn", "por_Latn", "</s>"]
-    told["model"]["vocab"] = {word: place for place, word in enumerate(words)}
-    path.write_text(json.dumps({**told, "post_processor": None, "padding": None, "truncation": None}))
+    result = json.loads(path.read_text())
+    words = [*list(result["model"]["vocab"])[:-3], "eng_Latn", "por_Latn", "</s>"]
+    result["model"]["vocab"] = {word: place for place, word in enumerate(words)}
+    path.write_text(json.dumps({**result, "post_processor": None, "padding": None, "truncation": None}))
 
 
 def pairs(n: int, seed: int = 0) -> list[tuple[str, str]]:

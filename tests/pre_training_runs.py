@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tlcore import flow, models
 from tlcore.spec import from_dict
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.run_progress import Watch
 
 
@@ -26,8 +26,8 @@ def prepared(task, dataset, further, source, store, *, stream="unlabelled", seed
     opened, sets = models.open_source(spec.source, store), {stream: further}
     plan = flow.plan_for(spec, task, dataset, opened, sets=sets)
     run = store.runs.create(spec, "local")
-    watch = Watch(lambda *told, **more: None, store, run.id, plan)
-    return Fitting(
+    watch = Watch(lambda *args, **more: None, store, run.id, plan)
+    return TrainingContext(
         task,
         dataset,
         opened,

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from tlcore import tasks
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
 from tlcore.models.loading import OpenSource, open_folder
 from tlcore.models.source_model import SourceModel
@@ -121,7 +121,7 @@ def _dataset(home: Path) -> Dataset:
         origin="shapes.zip",
         labels=LABELS,
         n={"train": 36, "validation": 18, "test": 18},
-        split_said=say("Cut by hand."),
+        split_said=sentence("Cut by hand."),
     )
     (draft / "dataset.json").write_text(info.model_dump_json())
     draft.rename(home / "datasets" / mark)
@@ -138,13 +138,13 @@ def _source(folder: Path, library: str) -> OpenSource:
         from safetensors.torch import save_file
 
         net = timm.create_model("test_resnet", pretrained=False, num_classes=10)
-        told = {
+        result = {
             "architecture": "test_resnet",
             "num_classes": 10,
             "num_features": net.num_features,
             "pretrained_cfg": {**net.pretrained_cfg, "input_size": [3, 64, 64], "crop_pct": 64 / 72},
         }
-        (folder / "config.json").write_text(json.dumps(told, default=str))
+        (folder / "config.json").write_text(json.dumps(result, default=str))
         save_file(net.state_dict(), folder / "model.safetensors")
     else:
         from transformers import ViTConfig, ViTForImageClassification
@@ -172,8 +172,8 @@ def _source(folder: Path, library: str) -> OpenSource:
             architecture=library,
             parameters=1000,
             megabytes=1.0,
-            source_task=say("nothing"),
-            source_data=say("nothing"),
+            source_task=sentence("nothing"),
+            source_data=sentence("nothing"),
             licence="Apache-2.0",
             input_size=64,
         ),

@@ -39,7 +39,7 @@ def known(monkeypatch):
 
 def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
     counts = {f"class {i}": per_class for i in range(classes)}
-    told = {"probe": {"value": probe, "interval": [probe - 0.05, probe + 0.05]}}
+    result = {"probe": {"value": probe, "interval": [probe - 0.05, probe + 0.05]}}
     return Evidence(
         n_train=per_class * classes,
         n_per_class=counts,
@@ -47,7 +47,7 @@ def evidence(per_class=32, probe=0.8, similarity=0.5, classes=4, **more):
         imbalance=1.0,
         set_aside=0,
         similarity=similarity,
-        transferability=told,
+        transferability=result,
         source={"id": "here", "title": "Here"},
         **more,
     )
@@ -117,14 +117,14 @@ def test_three_strategies_are_joined_together():
         "linear-probe-then-fine-tune": Expected("linear-probe-then-fine-tune", 0.74, (0.6, 0.8), 0.04, 0.05),
     }
     scores = {BASE: 0.6, "fine-tuning": 0.75, "linear-probe-then-fine-tune": 0.62}
-    told = {
+    result = {
         **RULE,
         "correlation": {
             "fine-tuning": {"linear-probe-then-fine-tune": 0.4},
             "linear-probe-then-fine-tune": {"fine-tuning": 0.4},
         },
     }
-    joined, _ = advice_rule.join(prior, raced(scores, 60), told)
+    joined, _ = advice_rule.join(prior, raced(scores, 60), result)
     rng = np.random.default_rng(0)
     cov = np.array([[0.08**2, 0.4 * 0.08 * 0.05], [0.4 * 0.08 * 0.05, 0.05**2]])
     drawn = rng.multivariate_normal([0.0, 0.04], cov, 400_000)
@@ -178,43 +178,43 @@ def test_the_map_agrees_with_the_advice(known):
 
 
 def test_advice_before_anything_is_measured_rests_on_counts():
-    told = advise(evidence(per_class=10).model_copy(update={"transferability": None}))
-    assert told.strategy == BASE
-    assert told.choices == []
-    assert told.risk is None
-    assert "has not been measured" in " ".join(told.to_json()["reasons"])
+    result = advise(evidence(per_class=10).model_copy(update={"transferability": None}))
+    assert result.strategy == BASE
+    assert result.choices == []
+    assert result.risk is None
+    assert "has not been measured" in " ".join(result.to_json()["reasons"])
 
 
 def test_measured_advice_tells_what_to_expect(known):
-    told = advise(evidence(per_class=64, probe=0.6))
-    assert told.strategy == told.choices[0].strategy == "fine-tuning"
-    assert {one.strategy for one in told.choices} == {BASE, *RULE["strategies"]}
-    for one in told.choices:
+    result = advise(evidence(per_class=64, probe=0.6))
+    assert result.strategy == result.choices[0].strategy == "fine-tuning"
+    assert {one.strategy for one in result.choices} == {BASE, *RULE["strategies"]}
+    for one in result.choices:
         assert one.interval[0] <= one.expected <= one.interval[1]
-    assert 0 < told.risk < 1
-    assert "60" in str(told.reasons[0])
+    assert 0 < result.risk < 1
+    assert "60" in str(result.reasons[0])
 
 
 def test_more_labels_change_the_advice_where_the_rule_says(known):
-    told = advise(evidence(per_class=8, probe=0.9))
-    assert told.strategy == BASE
-    n = told.more_labels["per_class"]
+    result = advise(evidence(per_class=8, probe=0.9))
+    assert result.strategy == BASE
+    n = result.more_labels["per_class"]
     # -0.04 + 0.03 (log2 n - 5) + 0.2 * (0.1 / 0.75) > 0
     turn = 2 ** ((0.04 - 0.2 * 0.1 / 0.75) / 0.03 + 5)
     assert turn <= n * 1.05
     assert n <= turn * 2**0.25 * 1.05
-    assert told.more_labels["strategy"] == "fine-tuning"
+    assert result.more_labels["strategy"] == "fine-tuning"
 
 
 def test_adapters_stand_for_training_a_large_network(known):
     """The rule's choice is between a head and the whole network; of a large one the latter is done by LoRA."""
     large = {"parameters": 560_000_000, "strategies": [BASE, "fine-tuning", "lora"]}
-    told = advise(evidence(per_class=64, probe=0.6, **large))
-    assert (told.strategy, told.choices[0].strategy) == ("lora", "fine-tuning")
-    assert "560 million" in str(told.reasons[-1])
-    told = advise(evidence(per_class=8, probe=0.9, **large))
-    assert told.strategy == BASE
-    assert told.more_labels["strategy"] == "lora"
+    result = advise(evidence(per_class=64, probe=0.6, **large))
+    assert (result.strategy, result.choices[0].strategy) == ("lora", "fine-tuning")
+    assert "560 million" in str(result.reasons[-1])
+    result = advise(evidence(per_class=8, probe=0.9, **large))
+    assert result.strategy == BASE
+    assert result.more_labels["strategy"] == "lora"
 
 
 def test_a_clearly_better_source_is_named(known):
@@ -239,20 +239,20 @@ def test_a_race_can_turn_the_advice(known):
         ],
     }
     assert advise(here).strategy == "fine-tuning"
-    told = advise(here, race=race)
-    assert told.strategy == BASE
-    assert told.raced
-    told = " ".join(i18n._shown(reason, "pt_BR") for reason in told.reasons)
-    assert "Extração de características 90 %" in told, "each strategy by its name in the reader's language"
+    result = advise(here, race=race)
+    assert result.strategy == BASE
+    assert result.raced
+    result = " ".join(i18n._shown(reason, "pt_BR") for reason in result.reasons)
+    assert "Extração de características 90 %" in result, "each strategy by its name in the reader's language"
 
 
 def test_each_material_has_a_rule_and_another_takes_no_similarity():
-    texts = Situation.of(evidence(material="text"))
-    assert (texts.material, texts.similarity) == ("text", 0.5)
+    texts = Situation.of(evidence(modality="text"))
+    assert (texts.modality, texts.similarity) == ("text", 0.5)
     assert advice_rule.expect(texts) != advice_rule.expect(Situation.of(evidence())), "each by its own rule"
-    sounds = Situation.of(evidence(material="sound"))
-    assert (sounds.material, sounds.similarity) == ("image", None), "its scale of similarity is another one"
-    assert "of texts" in str(advise(evidence(material="text")).reasons[1])
+    sounds = Situation.of(evidence(modality="sound"))
+    assert (sounds.modality, sounds.similarity) == ("image", None), "its scale of similarity is another one"
+    assert "of texts" in str(advise(evidence(modality="text")).reasons[1])
 
 
 @pytest.mark.parametrize("material", advice_rule.FITTED_ON)

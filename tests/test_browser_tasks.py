@@ -36,7 +36,7 @@ from tlcore.tasks import TASKS
 from tlcore.tasks import find as find_task
 
 EXAMPLES, SEEDS = 40, 2
-OTHERS = [task for task in TASKS if task.material != "image"]  # test_browser_walk walks with pictures
+OTHERS = [task for task in TASKS if task.modality != "image"]  # test_browser_walk walks with pictures
 LOCALES = {task.id: ("en-US", "pt-BR")[place % 2] for place, task in enumerate(OTHERS)}
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -52,7 +52,7 @@ def models(tmp_path_factory):
 def walked(request, browser, monkeypatch):
     """A task, and a tab in its language, which is this test's own too."""
     locale = LOCALES[request.param.id]
-    monkeypatch.setattr(i18n, "_language", lambda: i18n.match(locale))
+    monkeypatch.setattr(i18n, "_language", lambda: i18n.match_locale(locale))
     with tab(browser, locale) as page:
         yield request.param, page
 
@@ -146,7 +146,7 @@ def ask(page, task, example: Path) -> None:
 @pytest.mark.parametrize("walked", OTHERS, ids=[task.id for task in OTHERS], indirect=True)
 def test_a_task_from_upload_to_download(walked, studio, models, tmp_path):
     task, page = walked
-    start(page, studio, task, models(next(kind for kind in task.reads if kind in tiny_sources.SOURCES)))
+    start(page, studio, task, models(next(kind for kind in task.source_families if kind in tiny_sources.SOURCES)))
     upload(page, upload_of(task, tmp_path))
     confirm(page)
     choose(page, task)

@@ -57,9 +57,9 @@ def test_a_decision_is_kept_and_taken_back(path):
 
 
 def test_answers_obey_it():
-    told = {"temperature": 1.0, "decision": {"positive": "dog", "threshold": 0.3}}
+    result = {"temperature": 1.0, "decision": {"positive": "dog", "threshold": 0.3}}
     shares = np.array([[0.75, 0.25], [0.7, 0.3], [0.2, 0.8]])
-    assert [answer(row, ["cat", "dog"], told) for row in shares] == [0, 1, 1]
+    assert [answer(row, ["cat", "dog"], result) for row in shares] == [0, 1, 1]
     assert [answer(row, ["cat", "dog"], {}) for row in shares] == [0, 0, 1]
     first = {"decision": {"positive": "cat", "threshold": 0.8}}
     assert [answer(row, ["cat", "dog"], first) for row in shares] == [1, 1, 1]

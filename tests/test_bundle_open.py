@@ -196,9 +196,9 @@ def test_labels_and_outputs_must_fit(path):
 
 
 def test_absurd_preprocessing_is_refused(path):
-    told = {"size": 64, "canvas": 10**9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}
+    result = {"size": 64, "canvas": 10**9, "interpolation": "bicubic", "mean": [0.5] * 3, "std": [0.5] * 3}
     with pytest.raises(UnusableInput):
-        Bundle.open(resealed(path, **{"preprocessing.json": json.dumps(told).encode()}))
+        Bundle.open(resealed(path, **{"preprocessing.json": json.dumps(result).encode()}))
 
 
 def test_a_zip_of_pictures_is_predicted_as_a_job(context, tmp_path):
@@ -211,14 +211,14 @@ def test_a_zip_of_pictures_is_predicted_as_a_job(context, tmp_path):
         archive.writestr("__MACOSX/._x.jpg", b"junk")
         archive.writestr("deep/broken.png", b"\x89PNG\r\n\x1a\nxxxx")
     seen = []
-    told = predict(store, job, lambda share, sentence, **_: seen.append(str(sentence)))
-    assert (told["n"], told["set_aside"]) == (18, 1)
-    assert sum(told["counts"].values()) == 18
+    result = predict(store, job, lambda share, message, **_: seen.append(str(message)))
+    assert (result["n"], result["set_aside"]) == (18, 1)
+    assert sum(result["counts"].values()) == 18
     assert seen == ["16 pictures predicted"]
-    table = list(csv.DictReader((store.jobs.folder(job.id) / told["file"]).open()))
+    table = list(csv.DictReader((store.jobs.folder(job.id) / result["file"]).open()))
     kept = {row["input"]: row["prediction"] for row in csv.DictReader((context.folder / "predictions.csv").open())}
     assert {row["input"]: row["prediction"] for row in table} == kept
-    aside = list(csv.DictReader((store.jobs.folder(job.id) / told["set_aside_file"]).open()))
+    aside = list(csv.DictReader((store.jobs.folder(job.id) / result["set_aside_file"]).open()))
     assert [row["input"] for row in aside] == ["deep/broken.png"]
 
 
@@ -246,14 +246,14 @@ def test_inputs_are_found_with_their_names(tmp_path):
 def test_a_job_answers_what_was_typed_and_knobs_have_bounds(path, store, monkeypatch):
     """What the pages ask of the worker for kinds that need torch; here one that does not."""
     from tlcore.bundle.predictors import Knob, find
-    from tlcore.core.i18n import say
+    from tlcore.core.i18n import sentence
     from tlcore.execution.job_kinds.predict import ask
 
     job = store.jobs.submit("ask", "local", {"bundle": str(path), "inputs": [str(path), "nothing.png"]})
-    told = ask(store, job, lambda *a, **k: None)
-    assert [row["prediction"] for row in told["rows"]] == [None, None]
-    assert all(row["reason"]["text"] for row in told["rows"])
-    monkeypatch.setattr(type(find("image")), "knobs", (Knob("beams", say("Beams"), 1, 8, 2, 1),))
+    result = ask(store, job, lambda *a, **k: None)
+    assert [row["prediction"] for row in result["rows"]] == [None, None]
+    assert all(row["reason"]["text"] for row in result["rows"])
+    monkeypatch.setattr(type(find("image")), "knobs", (Knob("beams", sentence("Beams"), 1, 8, 2, 1),))
     opened = Bundle.open(path)
     assert opened.settings == {"beams": 2}
     opened.choose({"beams": 4.0})
@@ -270,10 +270,10 @@ def test_a_table_to_predict_is_read_as_strictly_as_one_to_train_on(tmp_path):
 
     (tmp_path / "t.csv").write_text('text\nI love it, but it broke\n"I love it, but it broke"\ngood\n')
     (tmp_path / "open.csv").write_text("text,note\ngood,a\n" + '"' + "never closed " * 6_000_000)
-    told = [
+    result = [
         (name, text, reason and str(reason)) for name, text, reason in find("text").found_in(tmp_path.glob("t.csv"))
     ]
-    assert told == [
+    assert result == [
         ("t.csv:2", None, "It has more or fewer cells than the header."),
         ("t.csv:3", "I love it, but it broke", None),
         ("t.csv:4", "good", None),

@@ -31,12 +31,12 @@ ALLOWED = ("numpy", "numpy.libs", "PIL", "pillow.libs", "onnxruntime", "flatbuff
 def packed(request, tmp_path_factory):
     """(context, report, unzipped folder) of a run of each library."""
     context = finished(request.param)
-    told = report.build(context)
-    path = bundle.pack(context, told)
+    result = report.build(context)
+    path = bundle.pack(context, result)
     folder = tmp_path_factory.mktemp(request.param)
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
-    return context, told, folder
+    return context, result, folder
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +62,7 @@ def run_alone(clean: Path, folder: Path, *arguments: str) -> subprocess.Complete
 
 
 def test_it_holds_what_it_promises(packed):
-    context, told, folder = packed
+    context, result, folder = packed
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names <= layout.KNOWN
     assert {
@@ -84,13 +84,13 @@ def test_it_holds_what_it_promises(packed):
     assert manifest["fingerprint"] == context.dataset.fingerprint
     inside = json.loads((folder / "report.json").read_text())
     assert inside["bundle"] is None
-    assert inside["verdict"] == told["verdict"]
+    assert inside["verdict"] == result["verdict"]
     assert str(context.folder) not in (folder / "README.md").read_text()
 
 
 def test_onnx_agrees_with_torch_and_with_the_report(packed):
-    context, told, _ = packed
-    facts = told["export"]
+    context, result, _ = packed
+    facts = result["export"]
     assert facts["agrees"]
     assert facts["n"] == facts["same_class"] == facts["same_class_report"] == 18
     assert facts["max_difference"] < 1e-3
@@ -102,8 +102,8 @@ def test_onnx_agrees_with_torch_and_with_the_report(packed):
 def test_the_libraries_load_it_back(packed):
     import torch
 
-    context, told, folder = packed
-    result = context.arms["transfer"][told["packed"]["seed"]]
+    context, found, folder = packed
+    result = context.arms["transfer"][found["packed"]["seed"]]
     if context.source.library == "timm":
         import timm
 
@@ -124,7 +124,7 @@ def test_the_libraries_load_it_back(packed):
 
 
 def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_path):
-    context, told, folder = packed
+    context, result, folder = packed
     rows = context.dataset.split("test")
     pictures = tmp_path / "pictures"
     for name, file in zip(rows["id"], rows["file"], strict=True):
@@ -142,7 +142,7 @@ def test_predict_py_alone_gives_the_numbers_of_the_report(packed, clean, tmp_pat
         for column in ("confidence", "'=square", "disc", "triangle"):
             assert float(row[column]) == pytest.approx(float(kept[name][column]), abs=1e-3)
     right = np.mean([found[name]["prediction"] == row["truth"] for name, row in kept.items()])
-    assert right == pytest.approx(told["packed"]["value"])
+    assert right == pytest.approx(result["packed"]["value"])
     aside = {row["input"]: row["reason"] for row in csv.DictReader((tmp_path / "out-set-aside.csv").open())}
     assert set(aside) == {"broken.jpg", "notes.txt"}
     assert "cut off" in aside["broken.jpg"]
@@ -161,12 +161,12 @@ def test_without_onnx_the_bundle_says_so_and_its_torch_gives_the_same(packed, tm
 
     with monkeypatch.context() as within:
         within.setattr(Pictures, "export", export)
-        told = report.build(context)
-        path = bundle.pack(context, told)
+        result = report.build(context)
+        path = bundle.pack(context, result)
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert not (tmp_path / "model.onnx").exists()
-    assert "no such operator" in str(told["notes"][-1])
+    assert "no such operator" in str(result["notes"][-1])
     needed = (tmp_path / "requirements.txt").read_text()
     assert context.source.library in needed
     assert "torch" in needed
@@ -192,7 +192,7 @@ def test_what_predict_py_imports_is_in_the_requirements(kind):
     import re
 
     imported = set(re.findall(r"^ *(?:import|from) (\w+)", kind.predict_py(), re.MULTILINE)) - sys.stdlib_module_names
-    by_onnx, by_torch = (predict_program.requirements(kind.reads, library) for library in (None, "transformers"))
+    by_onnx, by_torch = (predict_program.requirements(kind.requirement, library) for library in (None, "transformers"))
     assert imported - {"torch", "transformers", "safetensors"} <= set(re.findall(r"^\w+", by_onnx, re.MULTILINE))
     assert imported - {"onnxruntime"} <= set(re.findall(r"^\w+", by_torch, re.MULTILINE))
     assert "transformers>=5" in by_torch
@@ -205,17 +205,17 @@ def test_a_temperature_reaches_every_prediction(packed, clean, tmp_path, monkeyp
 
     context, _, _ = packed
     monkeypatch.setattr(calibration, "temperature", lambda logits, truth: (2.5, None))
-    told = report.build(context)
-    path = bundle.pack(context, told)
+    found = report.build(context)
+    path = bundle.pack(context, found)
     folder = tmp_path / "unzipped"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder)
     assert (
         json.loads((folder / "calibration.json").read_text())["temperature"]
-        == told["calibration"]["temperature"]
+        == found["calibration"]["temperature"]
         == 2.5
     )
-    result = next(r for r in context.arms["transfer"] if r.seed == told["packed"]["seed"])
+    result = next(r for r in context.arms["transfer"] if r.seed == found["packed"]["seed"])
     by_hand = np.exp(result.outputs("test") / 2.5)
     by_hand /= by_hand.sum(axis=1, keepdims=True)
     kept = list(csv.DictReader((context.folder / "predictions.csv").open()))
@@ -254,7 +254,7 @@ def test_predict_py_says_when_nothing_can_be_read(packed, clean, tmp_path):
 
 
 def test_the_card_is_yaml_then_measurements(packed):
-    context, told, folder = packed
+    context, found, folder = packed
     text = (folder / "README.md").read_text()
     _, head, body = text.split("---\n", 2)
     front = yaml.safe_load(head)
@@ -262,11 +262,11 @@ def test_the_card_is_yaml_then_measurements(packed):
     assert front["library_name"] == context.source.library
     result = front["model-index"][0]["results"][0]
     assert front["model-index"][0]["name"] == "shapes <1>"
-    assert result["metrics"][0]["value"] == round(told["packed"]["value"], 4)
+    assert result["metrics"][0]["value"] == round(found["packed"]["value"], 4)
     assert result["dataset"]["revision"] == context.dataset.fingerprint
     assert "shapes \\<1\\>" in body
-    assert f"{told['packed']['value']:.3f}" in body
-    assert f"{told['export']['milliseconds']:.1f} ms" in body
+    assert f"{found['packed']['value']:.3f}" in body
+    assert f"{found['export']['milliseconds']:.1f} ms" in body
     for name in ("model.onnx", "model.safetensors", "predict.py"):
         assert sha256(folder / name) in body
 
@@ -285,7 +285,7 @@ def test_the_hub_knows_the_tasks_of_the_cards():
 
 
 def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
-    told = {
+    result = {
         "base": "owner/name",
         "source": "Name",
         "class": "BertModel",
@@ -294,8 +294,8 @@ def test_adapters_of_a_source_on_the_hub_say_how_they_are_loaded():
         "merged": 9000,
         "head": True,
     }
-    assert 'BertModel.from_pretrained("owner/name")' in lora_adapter.section(told)
-    own = lora_adapter.section({**told, "base": None})
+    assert 'BertModel.from_pretrained("owner/name")' in lora_adapter.section(result)
+    own = lora_adapter.section({**result, "base": None})
     assert "(Name)" in own
     assert "```" not in own
 

@@ -26,8 +26,8 @@ def book(n: int = 40) -> str:
 
 
 def chat(i: int, *turns: tuple[str, str]) -> dict:
-    told = turns or (("user", f"What is {i} and {i}?"), ("assistant", f"It is {2 * i}."))
-    return {"messages": [{"role": role, "content": content} for role, content in told]}
+    result = turns or (("user", f"What is {i} and {i}?"), ("assistant", f"It is {2 * i}."))
+    return {"messages": [{"role": role, "content": content} for role, content in result]}
 
 
 def jsonl(path, rows) -> None:
@@ -214,11 +214,11 @@ def test_files_that_are_no_text_and_lines_that_never_end(tmp_path):
     (tmp_path / "up" / "picture.txt").write_bytes(bytes(range(256)) * 40)
     (tmp_path / "up" / "notes.pdf").write_bytes(b"%PDF")
     made = staged(tmp_path / "up", tmp_path)
-    told = {(item.file, item.row): str(item.reason) for item in made.set_aside()}
-    assert "longer than 100,000" in told["good.txt", 40]
-    assert told["empty.txt", None] == "The file is empty."
-    assert "not text" in told["picture.txt", None]
-    assert told["notes.pdf", None] == "It is not a plain text."
+    result = {(item.file, item.row): str(item.reason) for item in made.set_aside()}
+    assert "longer than 100,000" in result["good.txt", 40]
+    assert result["empty.txt", None] == "The file is empty."
+    assert "not text" in result["picture.txt", None]
+    assert result["notes.pdf", None] == "It is not a plain text."
     assert set(made.rows["document"]) == {"good.txt"}
 
 

@@ -85,14 +85,14 @@ def test_a_batch_without_a_scored_token_gives_nothing(tmp_path):
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
     folder = causal_models.write_model(tmp_path / "a")
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**told, "num_key_value_heads": 10**6}))
+    result = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**result, "num_key_value_heads": 10**6}))
     with pytest.raises(UnusableInput, match="no text network can have"):
         opened(folder)
-    (folder / "config.json").write_text(json.dumps({**told, "num_hidden_layers": 5}))
+    (folder / "config.json").write_text(json.dumps({**result, "num_hidden_layers": 5}))
     with pytest.raises(UnusableInput, match="missing keys"):
         opened(folder).build(None, True)
-    (folder / "config.json").write_text(json.dumps({**told, "auto_map": {"AutoModelForCausalLM": "x.Y"}}))
+    (folder / "config.json").write_text(json.dumps({**result, "auto_map": {"AutoModelForCausalLM": "x.Y"}}))
     with pytest.raises(UnusableInput, match="program code"):
         opened(folder)
     small = causal_models.write_model(tmp_path / "b", vocab_size=200, bos_token_id=0, eos_token_id=0)
@@ -166,9 +166,9 @@ def test_entries_of_the_catalogue_have_the_size_of_their_architecture():
     from tlcore.models.catalogue import causal
 
     for entry in causal.ENTRIES[1:]:
-        told = PUBLISHED[entry.id.removesuffix("-Instruct")]
+        result = PUBLISHED[entry.id.removesuffix("-Instruct")]
         with torch.device("meta"):
-            net = AutoModelForCausalLM.from_config(AutoConfig.for_model(entry.architecture, **told))
+            net = AutoModelForCausalLM.from_config(AutoConfig.for_model(entry.architecture, **result))
         assert sum(p.numel() for p in net.parameters()) == pytest.approx(entry.parameters, rel=0.005), entry.id
 
 

@@ -22,7 +22,7 @@ from tlcore.models.loading import open_folder
 from tlcore.strategies import STRATEGIES, serving
 from tlcore.tasks.shared import inference
 from tlcore.tasks.text_generation.n_grams import Counted
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("text-generation")
 WORDS = [
@@ -190,14 +190,14 @@ def test_scores_are_transformers_own_loss_on_the_same_texts(tmp_path, store, lla
     for text in dataset.split("test")["text"]:
         ids = torch.tensor([[256, *tokenizer.encode(text).ids, 256]])
         with torch.inference_mode():
-            told = plain(input_ids=ids, labels=ids)
+            result = plain(input_ids=ids, labels=ids)
         n = ids.shape[1] - 1
-        nats, tokens, characters = nats + told.loss.item() * n, tokens + n, characters + len(text)
-        hits += int((told.logits[0, :-1].argmax(-1) == ids[0, 1:]).sum())
+        nats, tokens, characters = nats + result.loss.item() * n, tokens + n, characters + len(text)
+        hits += int((result.logits[0, :-1].argmax(-1) == ids[0, 1:]).sum())
     assert found["perplexity"] == pytest.approx(np.exp(nats / tokens), rel=1e-4)
     assert found["bits-per-character"] == pytest.approx(nats / np.log(2) / characters, rel=1e-4)
     assert found["next-token-accuracy"] == pytest.approx(hits / tokens)
-    naive = {one.id: one for one in TASK.naive(dataset, examples, {}, source)}
+    naive = {one.id: one for one in TASK.baselines(dataset, examples, {}, source)}
     assert naive["source-as-it-is"].records.columns["loss"] == pytest.approx(out["loss"], rel=1e-5)
 
 
@@ -249,7 +249,7 @@ def test_a_run_that_was_killed_ends_at_the_very_same_weights(tmp_path, store, ll
     processor = TASK.processor(source.preprocess, Options(), dataset, "cpu")
     from tlcore.spec import Spec
 
-    context = PlanContext(dataset.info.n["train"], 62, 10_000, "cpu", 3, 8, 1e-3, TASK.rate, solves=False)
+    context = PlanContext(dataset.info.n["train"], 62, 10_000, "cpu", 3, 8, 1e-3, TASK.rate, has_convex_head=False)
     spec = Spec(task=TASK.id, data=Data(dataset=dataset.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, "fine-tuning", context, processor, TASK.metrics[0])
 
@@ -266,8 +266,10 @@ def test_a_run_that_was_killed_ends_at_the_very_same_weights(tmp_path, store, ll
                 raise Killed
 
         monkeypatch.setattr(tally, "point", point)
-        told = Fitting(TASK, dataset, source, TASK.fit_target(dataset), plan, folder, tmp_path / "cache", tally)
-        return fit.again(told, "transfer", 0, 1e-3), seen
+        result = TrainingContext(
+            TASK, dataset, source, TASK.fit_target(dataset), plan, folder, tmp_path / "cache", tally
+        )
+        return fit.again(result, "transfer", 0, 1e-3), seen
 
     whole, _ = trained(tmp_path / "whole")
     with pytest.raises(Killed):
@@ -345,8 +347,8 @@ def test_no_page_of_the_report_speaks_of_points_or_per_cent_of_a_perplexity(fini
         assert "point" not in row
         assert "ponto" not in row
         assert report["samples"][0]["id"] in page
-    told = {name: json.dumps(sentence) for name, sentence in report["sentences"].items()}
-    assert "points" not in "".join(told.values())
+    result = {name: json.dumps(sentence) for name, sentence in report["sentences"].items()}
+    assert "points" not in "".join(result.values())
 
 
 def test_the_bundle_writes_without_the_studio_and_in_plain_transformers(finished, tmp_path):

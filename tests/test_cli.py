@@ -29,9 +29,9 @@ def run(capsys, *arguments):
 def test_lists_are_one_json_object(capsys, verb, key):
     code, out, _ = run(capsys, verb, "--json")
     assert code == 0
-    told = json.loads(out)
-    assert list(told) == [key]
-    assert all(row["id"] for row in told[key])
+    result = json.loads(out)
+    assert list(result) == [key]
+    assert all(row["id"] for row in result[key])
 
 
 def test_sources_say_where_they_are(capsys):
@@ -101,9 +101,9 @@ def test_a_run_on_data_that_are_not_there_is_2(capsys, tmp_path):
 def test_check_tells_what_is_there_and_what_is_not(capsys, photos):
     status, out, _ = run(capsys, "check", photos, "--task", "image-classification", "--json")
     assert status == 0
-    told = json.loads(out)
-    assert told["usable"]
-    assert told["labels"] == {"across": 30, "dots": 30, "down": 30}
+    result = json.loads(out)
+    assert result["usable"]
+    assert result["labels"] == {"across": 30, "dots": 30, "down": 30}
 
 
 def test_check_of_one_class_is_2(capsys, photos, tmp_path):
@@ -118,10 +118,10 @@ def test_advice_is_measured_on_the_training_examples(capsys, photos):
 
     status, out, _ = run(capsys, "advise", "--task", "image-classification", "--data", photos, "--json")
     assert status == 0
-    told = json.loads(out)
-    assert told["strategy"] in {strategy.id for strategy in STRATEGIES}
-    assert set(told["evidence"]["n_per_class"]) == {"across", "dots", "down"}
-    assert 0 <= told["evidence"]["similarity"] <= 1
-    assert 0 <= told["evidence"]["transferability"]["probe"]["value"] <= 1
-    assert all(isinstance(reason, str) for reason in told["reasons"])
-    assert told["sources"][0]["id"]
+    result = json.loads(out)
+    assert result["strategy"] in {strategy.id for strategy in STRATEGIES}
+    assert set(result["evidence"]["n_per_class"]) == {"across", "dots", "down"}
+    assert 0 <= result["evidence"]["similarity"] <= 1
+    assert 0 <= result["evidence"]["transferability"]["probe"]["value"] <= 1
+    assert all(isinstance(reason, str) for reason in result["reasons"])
+    assert result["sources"][0]["id"]

@@ -17,7 +17,7 @@ from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared import inference
 from tlcore.training import features, fit
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.hooks import At
 from tlcore.training.hooks.contrastive import Contrastive
 from tlcore.training.job_progress import Tally
@@ -35,10 +35,10 @@ def fitting(tmp_path, store):
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=2, baseline="none")
 
-    def made(name: str, epochs: int = 6) -> Fitting:
+    def made(name: str, epochs: int = 6) -> TrainingContext:
         context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 3e-3, TASK.rate)
         plan = make_plan(spec, ID, context, processor, TASK.metrics[0])
-        told = Fitting(
+        result = TrainingContext(
             TASK,
             texts,
             source,
@@ -48,8 +48,8 @@ def fitting(tmp_path, store):
             tmp_path / "cache",
             Tally(lambda *a, **k: None),
         )
-        told.folder.mkdir()
-        return told
+        result.folder.mkdir()
+        return result
 
     return made
 
@@ -78,13 +78,13 @@ def test_the_loss_is_that_of_the_pairs():
 
 
 def test_tuning_draws_the_classes_apart_and_the_head_fits_the_new_features(fitting):
-    told = fitting("run", epochs=60)
-    result = fit.again(told, "transfer", 0, 1e-2)
-    model = open_folder(result.weights, told.source.source).build(None, True)
-    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    found = fitting("run", epochs=60)
+    result = fit.again(found, "transfer", 0, 1e-2)
+    model = open_folder(result.weights, found.source.source).build(None, True)
+    again = inference.outputs(TASK, model, found.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
-    tuned, _ = features.extract(TASK, model, told.examples, None, "x", device="cpu", batch_size=8)
-    still, _ = features.extract(TASK, told.model(True, 0), told.examples, None, "x", device="cpu", batch_size=8)
+    tuned, _ = features.extract(TASK, model, found.examples, None, "x", device="cpu", batch_size=8)
+    still, _ = features.extract(TASK, found.model(True, 0), found.examples, None, "x", device="cpu", batch_size=8)
 
     def apart(rows, labels):
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -92,22 +92,22 @@ def test_tuning_draws_the_classes_apart_and_the_head_fits_the_new_features(fitti
         off = ~np.eye(len(rows), dtype=bool)
         return (rows @ rows.T)[same & off].mean() - (rows @ rows.T)[~same].mean()
 
-    labels = told.examples["test"].labels
+    labels = found.examples["test"].labels
     assert apart(tuned["test"], labels) > apart(still["test"], labels) + 0.2
-    head = TASK.solve(tuned, told.examples, told.target)
+    head = TASK.solve(tuned, found.examples, found.target)
     solved = tuned["test"] @ head["weight"].T + head["bias"]
     assert np.abs(solved - result.outputs("test")).max() < 1e-2, "the head is the one of the tuned features"
     assert result.validation["accuracy"] >= 0.8
 
 
 def test_the_cache_of_the_source_is_neither_read_nor_written(fitting, tmp_path):
-    told = fitting("clean")
-    clean = fit.again(told, "transfer", 0, 3e-3).outputs("test")
+    result = fitting("clean")
+    clean = fit.again(result, "transfer", 0, 3e-3).outputs("test")
     folder = tmp_path / "cache" / "features"
     assert not list(folder.glob("*")) if folder.exists() else True
-    key = features.cache_key(told.dataset.fingerprint, told.source.digest, told.processor)
+    key = features.cache_key(result.dataset.fingerprint, result.source.digest, result.processor)
     folder.mkdir(parents=True, exist_ok=True)
-    for split, examples in told.examples.items():
+    for split, examples in result.examples.items():
         np.savez(folder / f"{key}-{split}.npz", features=np.zeros((len(examples), 16), np.float32), seconds=1.0)
     poisoned = fit.again(fitting("poisoned"), "transfer", 0, 3e-3).outputs("test")
     assert np.array_equal(clean, poisoned)
@@ -115,8 +115,8 @@ def test_the_cache_of_the_source_is_neither_read_nor_written(fitting, tmp_path):
 
 
 def test_each_seed_has_features_and_a_head_of_its_own(fitting):
-    told = fitting("seeds")
-    results = fit.fit(told)["transfer"]
+    result = fitting("seeds")
+    results = fit.fit(result)["transfer"]
     assert [one.seed for one in results] == [0, 1]
     assert not np.array_equal(results[0].outputs("test"), results[1].outputs("test"))
     alone = fit.again(fitting("alone"), "transfer", 1, 3e-3)
@@ -124,14 +124,14 @@ def test_each_seed_has_features_and_a_head_of_its_own(fitting):
 
 
 def test_a_run_that_stops_at_the_head_does_not_train_again(fitting, monkeypatch):
-    told = fitting("stopped")
+    result = fitting("stopped")
     monkeypatch.setattr(fit._Arm, "_solve", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        fit.again(told, "transfer", 0, 3e-3)
+        fit.again(result, "transfer", 0, 3e-3)
     monkeypatch.undo()
     steps = []
     monkeypatch.setattr(Contrastive, "loss", lambda *a, **k: steps.append(1))
-    resumed = fit.again(told, "transfer", 0, 3e-3)
+    resumed = fit.again(result, "transfer", 0, 3e-3)
     monkeypatch.undo()
     assert not steps
     assert np.array_equal(resumed.outputs("test"), fit.again(fitting("whole"), "transfer", 0, 3e-3).outputs("test"))
@@ -142,5 +142,5 @@ def test_it_needs_one_class_an_example():
     assert strategy.refuse(TASK, None) is None
     assert strategy.refuse(tasks.find("image-classification"), None) is None
     for task in tasks.TASKS:
-        assert (strategy.refuse(task, None) is None) == (task.solves and task.labelled), task.id
-    assert strategy.refuse(SimpleNamespace(solves=True, labelled=False), None) is not None
+        assert (strategy.refuse(task, None) is None) == (task.has_convex_head and task.labelled), task.id
+    assert strategy.refuse(SimpleNamespace(has_convex_head=True, labelled=False), None) is not None

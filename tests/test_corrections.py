@@ -32,8 +32,8 @@ def made(found, store, **how):
 
 
 def test_a_corrected_set_of_labels_is_the_same_as_a_corrected_file(tmp_path, store):
-    told = {"t.csv:2": "bad; good", "t.csv:3": "-", "t.csv:4": ""}
-    one = made(staged(tmp_path), store, corrections=told)
+    result = {"t.csv:2": "bad; good", "t.csv:3": "-", "t.csv:4": ""}
+    one = made(staged(tmp_path), store, corrections=result)
     right = {row["id"]: row["labels"] for _, row in one.rows.iterrows()}
     assert (right["t.csv:2"], right["t.csv:3"]) == ("bad; good", "")
     assert "t.csv:4" not in right
@@ -57,9 +57,9 @@ def test_a_correction_that_cannot_be_is_refused_by_name(label, reason):
 def test_the_split_comes_back_as_corrections(tmp_path, store):
     found = made(staged(tmp_path), store)
     (tmp_path / "split.csv").write_text(found.split_csv())
-    told = read_corrections(tmp_path / "split.csv")
-    assert set(told.values()) == {"good", "bad", "bad; good", "-"}
-    assert relabel(found, told, tasks.find(TASK), store, "local").fingerprint == found.fingerprint
+    result = read_corrections(tmp_path / "split.csv")
+    assert set(result.values()) == {"good", "bad", "bad; good", "-"}
+    assert relabel(found, result, tasks.find(TASK), store, "local").fingerprint == found.fingerprint
 
 
 def test_labels_that_differ_in_spelling_are_merged_in_every_set(tmp_path):
@@ -126,13 +126,13 @@ def test_sets_are_changed_in_the_table(tmp_path, table):
         return frame
 
     seen = table(change)
-    told = label_corrections.edit(TASK, rows, None, {"t.csv:99": "bad"}, key="k")
+    result = label_corrections.edit(TASK, rows, None, {"t.csv:99": "bad"}, key="k")
     assert seen["labels"] == ["", "bad", "good"]
     names = seen["frame"]["file"].tolist()
-    assert told == {"t.csv:99": "bad", names[0]: "bad", names[1]: "-", names[2]: ""}
+    assert result == {"t.csv:99": "bad", names[0]: "bad", names[1]: "-", names[2]: ""}
     assert seen["how"]["column_config"]["label"]["type_config"]["options"][0]["value"] == "bad"
     table(lambda frame: frame)
-    assert label_corrections.edit(TASK, rows, None, told, key="k") == told, (
+    assert label_corrections.edit(TASK, rows, None, result, key="k") == result, (
         "what was changed stays and is shown changed"
     )
 
@@ -142,14 +142,14 @@ def test_sets_are_changed_in_the_table(tmp_path, table):
         return frame
 
     table(back)
-    assert label_corrections.edit(TASK, rows, None, told, key="k") == {"t.csv:99": "bad", names[1]: "-"}
+    assert label_corrections.edit(TASK, rows, None, result, key="k") == {"t.csv:99": "bad", names[1]: "-"}
 
 
 def test_pairs_are_ticked_to_be_left_out(tmp_path, table):
     rows = staged(tmp_path, pair_models.pairs(20), "translation", "source,target").rows
     seen = table(lambda frame: frame.assign(out=[True] + [False] * (len(frame) - 1)))
-    told = label_corrections.edit("translation", rows, None, {}, key="k")
-    assert told == {rows["id"].iloc[0]: ""}
+    result = label_corrections.edit("translation", rows, None, {}, key="k")
+    assert result == {rows["id"].iloc[0]: ""}
     assert list(seen["frame"]) == ["text", "target", "file", "out"]
     assert "put right in your file" in seen["caption"]
     assert label_corrections.title("translation") == "Leave examples out"

@@ -6,7 +6,7 @@ import pytest
 from hostile.build import classes, picture, with_entry, zipped
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.uploads.archives import Archive, Limits, clean, extract, junk, need_room, outside
+from tlcore.core.uploads.archives import Archive, Limits, clean, extract, junk, outside, require_free_space
 
 
 def listing(folder):
@@ -61,7 +61,7 @@ def test_limits(limits, code, tmp_path):
 
 def test_a_full_disk_is_said_before_anything_is_written(tmp_path):
     with pytest.raises(UnusableInput) as refusal:
-        need_room(tmp_path, 10**18, "up.zip")
+        require_free_space(tmp_path, 10**18, "up.zip")
     assert refusal.value.code == "disk-full"
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tlcore import data, tasks
 from tlcore.core.errors import Cancelled, UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.safe_csv import safe_csv
 from tlcore.core.spec_parts import Data, Split
 from tlcore.data.confirm import confirm, relabel
@@ -279,13 +279,13 @@ def test_check_is_plain_json(tmp_path):
 
 
 @pytest.fixture
-def told():
+def result():
     said = []
-    return said, lambda share, sentence, **more: said.append((share, str(sentence)))
+    return said, lambda share, message, **more: said.append((share, str(message)))
 
 
-def test_the_job_checks_a_path_and_a_sample(tmp_path, store, told):
-    said, progress = told
+def test_the_job_checks_a_path_and_a_sample(tmp_path, store, result):
+    said, progress = result
     path = zipped(tmp_path / "up.zip", classes())
     job = store.jobs.submit("check-upload", "local", {"path": str(path), "task": TASK.id, "columns": {}, "group": None})
     output = check_upload(store, job, progress)
@@ -299,7 +299,7 @@ def test_the_job_checks_a_path_and_a_sample(tmp_path, store, told):
 
 def test_a_cancelled_check_stops_and_leaves_nothing_staged(tmp_path):
     def stop(*_, **__):
-        raise Cancelled(say("Stopped."), code="cancelled")
+        raise Cancelled(sentence("Stopped."), code="cancelled")
 
     with pytest.raises(Cancelled):
         staged(classes(), tmp_path, progress=stop)
@@ -326,8 +326,12 @@ def test_a_carriage_return_begins_no_row():
     from tlcore.runtime.predict_images import cell, uncell
 
     text = "hello\r=1+1"
-    for told in (safe_csv(pd.DataFrame({"file": [text]})), table(["file"], [[text]]), table(["file"], [[cell(text)]])):
-        assert told == 'file\n"hello\n=1+1"\n'
+    for result in (
+        safe_csv(pd.DataFrame({"file": [text]})),
+        table(["file"], [[text]]),
+        table(["file"], [[cell(text)]]),
+    ):
+        assert result == 'file\n"hello\n=1+1"\n'
     for given in ("=1", "\r=1", "a\rb", "'a\rb", "''=1", "'=1", "'", "", "plain"):
         assert uncell(cell(given)) == (given[1:] if given == "'=1" else given.replace("\r", "\n"))
 
@@ -343,5 +347,5 @@ def test_the_split_comes_back_as_corrections(tmp_path, store):
 
 def test_an_empty_correction_leaves_a_picture_out():
     rows = pd.DataFrame({"id": ["a", "b", "c"], "label": ["x", "y", "y"]})
-    told = corrected(rows, {"a": " ", "c": "z"})
-    assert told.to_dict("list") == {"id": ["b", "c"], "label": ["y", "z"]}
+    result = corrected(rows, {"a": " ", "c": "z"})
+    assert result.to_dict("list") == {"id": ["b", "c"], "label": ["y", "z"]}

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tlcore.core.i18n import LANGUAGES, follow, t
+from tlcore.core.i18n import LANGUAGES, set_language_provider, t
 from tlcore.ui.learn import CHAPTERS, find, glossary
 from tlcore.ui.learn.verdict import wilson
 
@@ -20,9 +20,9 @@ DRAWN = [chapter.render.__globals__["drawing"] for chapter in CHAPTERS if "drawi
 
 @pytest.fixture(params=list(LANGUAGES))
 def language(request):
-    follow(lambda: request.param)
+    set_language_provider(lambda: request.param)
     yield request.param
-    follow(lambda: "en")
+    set_language_provider(lambda: "en")
 
 
 def show(chapter_id: str) -> None:

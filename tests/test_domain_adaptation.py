@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.test_training_hooks import with_hooks
-from tests.test_training_loop import same, source, state, told  # noqa: F401
-from tlcore.core.i18n import read
+from tests.test_training_loop import result, same, source, state  # noqa: F401
+from tlcore.core.i18n import translate
 from tlcore.strategies import find
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
@@ -158,8 +158,8 @@ def test_the_proxy_distance_is_two_for_domains_apart_and_near_zero_for_the_same(
     assert domain_batches.proxy_a(one, other + 5) == pytest.approx(2.0)
 
 
-def test_adabn_takes_the_mean_statistics_of_target_batches(told, tmp_path):
-    training = told(epochs=1)
+def test_adabn_takes_the_mean_statistics_of_target_batches(result, tmp_path):
+    training = result(epochs=1)
     training.streams = {"unlabelled": training.examples["test"]}
     hook = adabn.AdaBn()
     hook.begin(training, "cpu")
@@ -185,10 +185,10 @@ def phase_hooks(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_is_resumed_to_the_same_weights(method, told, tmp_path):
-    streams = {"unlabelled": told().examples["test"]}
+def test_every_method_is_resumed_to_the_same_weights(method, result, tmp_path):
+    streams = {"unlabelled": result().examples["test"]}
     hooks = phase_hooks(method)
-    whole = with_hooks(told, hooks, streams=streams, checkpoint=Checkpoint(tmp_path / "other.pt", every=1e9))
+    whole = with_hooks(result, hooks, streams=streams, checkpoint=Checkpoint(tmp_path / "other.pt", every=1e9))
     before = {name for name, _ in whole.model.named_modules()}
     first = loop.train(whole)
 
@@ -197,8 +197,8 @@ def test_every_method_is_resumed_to_the_same_weights(method, told, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop.train(with_hooks(told, hooks, streams=streams, on_epoch=kill))
-    resumed = with_hooks(told, hooks, streams=streams)
+        loop.train(with_hooks(result, hooks, streams=streams, on_epoch=kill))
+    resumed = with_hooks(result, hooks, streams=streams)
     second = loop.train(resumed)
     assert same(state(whole.model), state(resumed.model))
     assert first.measured == second.measured
@@ -212,16 +212,16 @@ def test_every_method_is_resumed_to_the_same_weights(method, told, tmp_path):
     assert set(first.measured["target-choice"]) == {"score", "proxy_a_before", "proxy_a_after", "n"}
 
 
-def test_target_labels_play_no_part_in_training(told, tmp_path):
+def test_target_labels_play_no_part_in_training(result, tmp_path):
     """The same examples with other labels give the same weights."""
     ends = []
     for turn in (0, 1):
-        training = told(checkpoint=Checkpoint(tmp_path / f"{turn}.pt", every=1e9), epochs=1)
+        training = result(checkpoint=Checkpoint(tmp_path / f"{turn}.pt", every=1e9), epochs=1)
         stream = training.examples["test"]
         stream.labels = (stream.labels + turn) % 3
         loop.train(
             with_hooks(
-                told,
+                result,
                 phase_hooks("cdan"),
                 streams={"unlabelled": stream},
                 epochs=1,
@@ -264,7 +264,7 @@ def run_of(store, photos, tiny_source, target, *, baseline="none", seeds=1, **da
         }
     )
     run = store.runs.create(spec, "local")
-    job = run_here(store, run.id, lambda *told, **more: None)
+    job = run_here(store, run.id, lambda *args, **more: None)
     assert job.state == "succeeded", job.error
     return store.runs.get(run.id)
 
@@ -282,7 +282,7 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
     assert report["n_test"] == 12
     assert report["tested_on"] == "lit-test"
     assert report["sets"]["unlabelled"]["n"] == 24
-    notes = [str(read(note)) for note in report["notes"]]
+    notes = [str(translate(note)) for note in report["notes"]]
     assert [note for note in notes if "Learned from besides" in note and "lit (" in note]
     assert not [note for note in notes if "lit-test" in note], "nothing was learned from the test set"
     assert "0 not at all" in report["sentences"]["domains"]["text"]
@@ -304,7 +304,7 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
         plan,
         store,
         "local",
-        lambda *told, **more: None,
+        lambda *args, **more: None,
     )
     assert kept["unlabelled"].fingerprint == report["sets"]["unlabelled"]["fingerprint"]
 
@@ -313,14 +313,14 @@ def test_the_plainer_arm_says_what_adapting_brought(store, photos, tiny_source, 
     from tlcore.training.workload import work_of
 
     run = run_of(store, photos, tiny_source, target, extra=str(target[1]), baseline="scratch", seeds=2)
-    told = run.report["plainer"]
+    result = run.report["plainer"]
     assert {hook["id"] for hook in run.plan["arms"]["plainer"]["phases"][0]["hooks"]} == {"target-choice"}
-    expected = run.report["transfer"]["value"] - told["value"]
-    assert told["difference"]["value"] == pytest.approx(expected)
-    low, high = told["difference"]["interval"]
+    expected = run.report["transfer"]["value"] - result["value"]
+    assert result["difference"]["value"] == pytest.approx(expected)
+    low, high = result["difference"]["interval"]
     assert low <= expected <= high
-    assert told["verdict"] in ("transfer-helps", "no-clear-difference", "negative-transfer")
-    assert "source only" in str(read(run.report["sentences"]["plainer"]))
+    assert result["verdict"] in ("transfer-helps", "no-clear-difference", "negative-transfer")
+    assert "source only" in str(translate(run.report["sentences"]["plainer"]))
     assert set(run.report["cost"]) == {"transfer", "plainer", "twin"}
     assert work_of(run.plan, "plainer") == work_of(run.plan, "transfer")
     page = (store.runs.folder(run.id) / "report.html").read_text()

@@ -22,7 +22,7 @@ from tlcore.spec import Spec
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared import inference
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("token-classification")
 ROWS = text_models.tagged(60)
@@ -131,7 +131,7 @@ def test_a_dictionary_finds_what_it_knows(bert, texts):
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
     target = TASK.fit_target(texts)
     examples = TASK.examples(texts, processor, target, None, source)
-    found = {one.id: one.records for one in TASK.naive(texts, examples, target, source)}
+    found = {one.id: one.records for one in TASK.baselines(texts, examples, target, source)}
     ones = np.ones((1, len(examples["test"])))
     assert TASK.aggregate(found["none"], ones, target)["entity-f1"][0] == 0
     assert 0.4 < TASK.aggregate(found["dictionary"], ones, target)["entity-f1"][0] < 1
@@ -151,11 +151,13 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
         pytest.skip(str(reason))
     source = open_folder(bert, nameless("tests/text"))
     processor = TASK.processor(source.preprocess, Options(), texts, "cpu")
-    context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 4, 8, 1e-2, TASK.rate, TASK.solves)
+    context = PlanContext(
+        texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 4, 8, 1e-2, TASK.rate, TASK.has_convex_head
+    )
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     assert {phase["kind"] for phase in plan["arms"]["transfer"]["phases"]} == {"train"}
-    told = Fitting(
+    found = TrainingContext(
         TASK,
         texts,
         source,
@@ -165,10 +167,10 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
         tmp_path / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-2)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 1e-2)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, found.examples["test"], 3, "cpu")
     kept = result.outputs("test")
     assert (again["tags"] == kept["tags"]).all()
     assert np.abs(again["sure"] - kept["sure"]).max() < 1e-3
@@ -176,7 +178,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
 
 
 def test_a_head_alone_is_tried_at_rates_for_a_head(bert):
-    context = PlanContext(100, 62, 20_000_000, "cpu", 8, None, None, TASK.rate, TASK.solves)
+    context = PlanContext(100, 62, 20_000_000, "cpu", 8, None, None, TASK.rate, TASK.has_convex_head)
     spec = Spec(task=TASK.id, data=Data(dataset="x"), seeds=1)
     arms = {
         name: make_plan(spec, name, context, {"size": 16}, TASK.metrics[0])["arms"]["transfer"]
@@ -229,15 +231,15 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
     command = [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv"), "--places"]
     done = subprocess.run(command, cwd=tmp_path / "bundle", text=True, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    told = list(csv.DictReader(done.stdout.splitlines()))
-    assert [one["prediction"] for one in told] == [one["prediction"] for one in given]
-    assert any("[" in one["prediction"] for one in told)
-    for one, its in zip(told, given, strict=True):
+    result = list(csv.DictReader(done.stdout.splitlines()))
+    assert [one["prediction"] for one in result] == [one["prediction"] for one in given]
+    assert any("[" in one["prediction"] for one in result)
+    for one, its in zip(result, given, strict=True):
         assert shown(its["text"], json.loads(one["entities"])) == one["prediction"]
     bundle = Bundle.open(report["bundle"])
     rows = bundle.predict([one["text"] for one in given])
     assert [row.prediction for row in rows] == [one["prediction"] for one in given]
-    assert [list(map(list, row.spans)) for row in rows] == [json.loads(one["entities"]) for one in told]
+    assert [list(map(list, row.spans)) for row in rows] == [json.loads(one["entities"]) for one in result]
     assert str(bundle.predict([" "])[0].reason) == "It has no text."
     expected = json.loads((tmp_path / "bundle" / "example" / "expected.json").read_text())
     ((only,), text) = bundle.predict_paths([tmp_path / "bundle" / "example" / "texts.csv"]).rows, given[0]["text"]

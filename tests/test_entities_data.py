@@ -29,7 +29,7 @@ def staged(source, folder, **how):
 
 
 def found_in(staged_) -> dict[str, list]:
-    return {text: spans_of(told) for text, told in zip(staged_.rows["text"], staged_.rows["entities"], strict=True)}
+    return {text: spans_of(result) for text, result in zip(staged_.rows["text"], staged_.rows["entities"], strict=True)}
 
 
 EXPECTED = {from_tags(*row)[0]: from_tags(*row)[1] for row in ROWS}
@@ -93,8 +93,8 @@ def test_a_parquet_of_the_hub_names_its_tags(tmp_path, store):
     names = sorted({tag for _, tags in ROWS for tag in tags})
     table = pa.table({"tokens": [a for a, _ in ROWS], "ner_tags": [[names.index(tag) for tag in b] for _, b in ROWS]})
     feature = {"ner_tags": {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "Sequence"}}
-    told = json.dumps({"info": {"features": feature}}).encode()
-    pq.write_table(table.replace_schema_metadata({b"huggingface": told}), tmp_path / "t.parquet")
+    result = json.dumps({"info": {"features": feature}}).encode()
+    pq.write_table(table.replace_schema_metadata({b"huggingface": result}), tmp_path / "t.parquet")
     assert found_in(staged(tmp_path / "t.parquet", tmp_path)) == EXPECTED
     pd.DataFrame({"tokens": [a for a, _ in ROWS], "tags": [[0] * len(a) for a, _ in ROWS]}).to_parquet(
         tmp_path / "u.parquet"
@@ -151,12 +151,12 @@ BY_TOKEN = {  # the columns, and what stands in that of the sentence beside its 
 def by_token(rows, how="numbers"):
     """A table with a row for each token."""
     columns, said = BY_TOKEN[how]
-    told = [
+    result = [
         (said(n, place == 0), token, tag)
         for n, row in enumerate(rows)
         for place, (token, tag) in enumerate(zip(*row, strict=True))
     ]
-    return pd.DataFrame(told, columns=columns)
+    return pd.DataFrame(result, columns=columns)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])

@@ -8,7 +8,7 @@ import pytest
 import text_models
 from text_pages import opened, project_with_run, said, tables
 
-from tlcore.core.i18n import read
+from tlcore.core.i18n import translate
 from tlcore.ui.try_entities import marked
 
 TASK = "token-classification"
@@ -75,8 +75,8 @@ def test_compare_tells_each_kind_of_entity_and_the_worst_answers(project, home):
             assert {"thing", "number"} <= set(at.dataframe[0].value["label"])
     every = next(one.value for one in at.dataframe if "against" in one.value)
     assert (every["metric"] == "entity F1").all()
-    told = read(project[0].runs.get(home[1]).report["reference"]["title"])
-    assert every["against"].tolist() == [told], "what the difference is from"
+    result = translate(project[0].runs.get(home[1]).report["reference"]["title"])
+    assert every["against"].tolist() == [result], "what the difference is from"
 
 
 def test_a_typed_text_is_shown_with_its_entities_marked(project, home):
@@ -95,5 +95,5 @@ def test_a_typed_text_is_shown_with_its_entities_marked(project, home):
 
 
 def test_marks_carry_the_label_and_no_markup_of_the_text():
-    told = marked("*Ana* saw [Rio]", [(1, 4, "a_b"), (11, 14, "place")], ["a_b", "place"])
-    assert told == r"\*:blue-background[Ana (**a\_b**)]\* saw \[:green-background[Rio (**place**)]\]"
+    result = marked("*Ana* saw [Rio]", [(1, 4, "a_b"), (11, 14, "place")], ["a_b", "place"])
+    assert result == r"\*:blue-background[Ana (**a\_b**)]\* saw \[:green-background[Rio (**place**)]\]"

@@ -30,13 +30,13 @@ def processor(dataset, source, side=32):
 
 @pytest.fixture
 def measured(dataset, store, tiny_source):
-    told = opened(store, tiny_source)
+    result = opened(store, tiny_source)
     cache = store.home / "cache"
-    return guidance.measure_with(dataset, TASK, told, processor(dataset, told), cache), told, cache
+    return guidance.measure_with(dataset, TASK, result, processor(dataset, result), cache), result, cache
 
 
 def test_evidence_has_every_part_and_comes_back_from_disk(measured, dataset, store, monkeypatch):
-    evidence, told, cache = measured
+    evidence, result, cache = measured
     assert evidence.n_train == dataset.info.n["train"]
     assert 0 <= evidence.similarity_interval[0] <= evidence.similarity <= evidence.similarity_interval[1] <= 1
     assert {part.id for part in evidence.similarity_parts} == {"statistics", "head", "spread"}
@@ -48,41 +48,41 @@ def test_evidence_has_every_part_and_comes_back_from_disk(measured, dataset, sto
     assert curve.points[-1].value == pytest.approx(evidence.transferability["probe"]["value"])
     assert curve.doubled.n == 2 * curve.now.n == 2 * evidence.n_train
     assert curve.gain_interval[0] <= curve.gain_interval[1]
-    assert evidence.source["id"] == told.source.id
+    assert evidence.source["id"] == result.source.id
     assert "3 classes" in str(evidence.relevance)
 
-    monkeypatch.setattr(feature_pass, "look", lambda *a, **k: pytest.fail("measured twice"))
-    again = guidance.measure_with(dataset, TASK, told, processor(dataset, told), cache)
+    monkeypatch.setattr(feature_pass, "run_feature_pass", lambda *a, **k: pytest.fail("measured twice"))
+    again = guidance.measure_with(dataset, TASK, result, processor(dataset, result), cache)
     assert again.model_dump_json() == evidence.model_dump_json()
-    assert guidance.kept(store, dataset.fingerprint, told.source.id) == again
+    assert guidance.kept(store, dataset.fingerprint, result.source.id) == again
     assert guidance.kept(store, dataset.fingerprint, "bundled/other") is None
-    assert guidance.kept(store, "0" * 16, told.source.id) is None
+    assert guidance.kept(store, "0" * 16, result.source.id) is None
 
 
 def test_test_data_are_not_looked_at(measured, dataset, store, tiny_source):
     """No feature of the test set is computed, and labels and pictures of the test set change nothing."""
-    evidence, told, cache = measured
+    evidence, result, cache = measured
     assert not list((cache / "features").glob("*-test.npz"))
     dataset.rows.loc[dataset.rows["split"] == "test", ["label", "file"]] = ["across", "missing"]
     for path in (cache / "evidence").glob("*.json"):
         path.unlink()
-    again = guidance.measure_with(dataset, TASK, told, processor(dataset, told), cache)
+    again = guidance.measure_with(dataset, TASK, result, processor(dataset, result), cache)
     told_before, told_again = evidence.model_dump(), again.model_dump()
     told_before.pop("seconds"), told_again.pop("seconds")
     assert told_again == told_before
 
 
 def test_a_newer_version_measures_anew(measured, dataset, store, monkeypatch):
-    _, told, _ = measured
+    _, result, _ = measured
     monkeypatch.setattr(evidence_cache, "VERSION", evidence_cache.VERSION + 1)
-    assert guidance.kept(store, dataset.fingerprint, told.source.id) is None
+    assert guidance.kept(store, dataset.fingerprint, result.source.id) is None
 
 
 def test_features_of_one_split_are_kept_while_another_is_added(dataset, store, tiny_source, monkeypatch):
-    told = opened(store, tiny_source)
-    how = processor(dataset, told)
+    result = opened(store, tiny_source)
+    how = processor(dataset, result)
     target = TASK.fit_target(dataset)
-    model, _ = TASK.source_model(told, target, size=32)
+    model, _ = TASK.source_model(result, target, size=32)
     examples = TASK.examples(dataset, how, target, None)
     seen = []
 
@@ -113,9 +113,9 @@ def test_moments_are_those_of_the_layers_inputs(dataset, store, tiny_source):
     """Against the mean and variance of all inputs of the first and the last batch-norm layer at once."""
     import torch
 
-    told = opened(store, tiny_source)
-    how, target = processor(dataset, told), TASK.fit_target(dataset)
-    model, _ = TASK.source_model(told, target, size=32)
+    result = opened(store, tiny_source)
+    how, target = processor(dataset, result), TASK.fit_target(dataset)
+    model, _ = TASK.source_model(result, target, size=32)
     examples = TASK.examples(dataset, how, target, None)
     features.extract(TASK, model, {"train": examples["train"]}, store.home / "f", "key", device="cpu", batch_size=7)
     kept = features.moments(store.home / "f", "key")
@@ -142,11 +142,11 @@ def test_the_source_heads_logits_come_from_cached_features(name, tmp_path):
 
     from tlcore.models.loading import open_folder
 
-    told = open_folder(write(name, tmp_path / name), source(name))
+    result = open_folder(write(name, tmp_path / name), source(name))
     target = {"labels": ["a", "b", "c"]}
-    size = told.preprocess["input_size"]
-    model, own = TASK.source_model(told, target, size=size)
-    trained = TASK.model(told, target, True, size=size)
+    size = result.preprocess["input_size"]
+    model, own = TASK.source_model(result, target, size=size)
+    trained = TASK.model(result, target, True, size=size)
     x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         a, b = model.eval().features(x), trained.eval().features(x)
@@ -166,12 +166,12 @@ def test_doubtful_labels_are_those_that_were_exchanged():
     units = np.arange(120)
     fold = linear_probe.folds(given, units)
     predicted = linear_probe.cross_validate(linear_probe.coordinates(x), given, fold, 3, 12)
-    told = size.label_noise(predicted, given, ["a", "b", "c"], [str(i) for i in range(120)], ["f"] * 120, units)
-    found = {int(one.id) for one in told.suspects}
+    result = size.label_noise(predicted, given, ["a", "b", "c"], [str(i) for i in range(120)], ["f"] * 120, units)
+    found = {int(one.id) for one in result.suspects}
     assert found >= set(wrong.tolist())
-    assert len(found) == told.count <= 10
-    assert told.interval[0] < told.share == told.count / 120 < told.interval[1]
-    for one in (one for one in told.suspects if int(one.id) in wrong):
+    assert len(found) == result.count <= 10
+    assert result.interval[0] < result.share == result.count / 120 < result.interval[1]
+    for one in (one for one in result.suspects if int(one.id) in wrong):
         assert one.suggested == "abc"[labels[int(one.id)]]
         assert one.label == "abc"[given[int(one.id)]]
 
@@ -182,11 +182,11 @@ def test_twice_the_labels_is_read_from_the_power_law():
     def read(accuracy):
         return size._read(sizes, accuracy, np.tile(accuracy, (5, 1)), 160)
 
-    told = read(1 - (0.08 + 1.2 * sizes**-0.575))
-    assert told.fit == pytest.approx({"a": 1.2, "b": 0.575, "c": 0.08}, rel=0.05)
-    assert told.gain == pytest.approx(1.2 * (160**-0.575 - 320**-0.575), abs=1e-3)
-    assert told.gain_interval == pytest.approx([told.gain] * 2)
-    assert told.worth is True
+    result = read(1 - (0.08 + 1.2 * sizes**-0.575))
+    assert result.fit == pytest.approx({"a": 1.2, "b": 0.575, "c": 0.08}, rel=0.05)
+    assert result.gain == pytest.approx(1.2 * (160**-0.575 - 320**-0.575), abs=1e-3)
+    assert result.gain_interval == pytest.approx([result.gain] * 2)
+    assert result.worth is True
     flat, falling = read(np.full(5, 0.7)), read(np.array([0.9, 0.8, 0.7, 0.6, 0.5]))
     assert flat.gain == pytest.approx(0)
     assert falling.gain == pytest.approx(0)
@@ -204,13 +204,13 @@ def test_the_gain_of_twice_the_labels_is_held_by_its_interval():
     for seed in range(80):
         rng = np.random.default_rng(seed)
         hits = (rng.random((1, 300)) < truth(sizes)[:, None]).astype(float)
-        told = size._read(sizes, hits.mean(axis=1), size._bootstrap(hits, np.arange(300)), 240)
-        held += told.gain_interval[0] <= gain <= told.gain_interval[1]
+        result = size._read(sizes, hits.mean(axis=1), size._bootstrap(hits, np.arange(300)), 240)
+        held += result.gain_interval[0] <= gain <= result.gain_interval[1]
     assert held / 80 >= 0.85
 
 
 def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset, store, tiny_source, monkeypatch):
-    told = opened(store, tiny_source)
+    result = opened(store, tiny_source)
     spec = from_dict(
         {
             "task": TASK.id,
@@ -223,14 +223,14 @@ def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset
     real = guidance.advise
     monkeypatch.setattr(guidance, "advise", lambda evidence, *rest, **more: (asked.append(evidence), real(evidence))[1])
 
-    def progress(share, sentence=None, **more):
+    def progress(share, message=None, **more):
         pass
 
     plan = flow.plan_for(
-        spec, TASK, dataset, told, lambda: flow.advised(spec, TASK, dataset, told, store, progress, "local")
+        spec, TASK, dataset, result, lambda: flow.advised(spec, TASK, dataset, result, store, progress, "local")
     )
     assert asked[0].similarity is not None
-    key = features.cache_key(dataset.fingerprint, told.digest, plan["processor"])
+    key = features.cache_key(dataset.fingerprint, result.digest, plan["processor"])
     kept = {path.name for path in (store.home / "cache" / "features").glob(f"{key}*")}
     assert kept == {f"{key}-{part}.npz" for part in ("train", "validation", "moments")}
 
@@ -270,13 +270,13 @@ def test_advise_on_the_command_line(dataset, store, tiny_source, photos):
         timeout=200,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout)
-    assert {"strategy", "reasons", "evidence", "sources"} <= set(told)
-    assert 0 <= told["evidence"]["similarity"] <= 1
-    assert told["evidence"]["n_per_class"]
-    scores = {one["id"]: one["score"] for one in told["sources"]}
+    result = json.loads(done.stdout)
+    assert {"strategy", "reasons", "evidence", "sources"} <= set(result)
+    assert 0 <= result["evidence"]["similarity"] <= 1
+    assert result["evidence"]["n_per_class"]
+    scores = {one["id"]: one["score"] for one in result["sources"]}
     assert scores[str(tiny_source)] is not None
-    assert told["sources"][0]["id"] == str(tiny_source)
+    assert result["sources"][0]["id"] == str(tiny_source)
     assert all(score is None for ref, score in scores.items() if ref != str(tiny_source))
 
 
@@ -286,21 +286,21 @@ def test_jobs_measure(dataset, store, tiny_source):
     said = []
     asked = {"dataset": dataset.fingerprint, "source": str(tiny_source), "options": {"image_size": 32}}
     job = store.jobs.submit("measure", "local", {"task": TASK.id, **asked})
-    done = run_here(store, job.id, lambda share, sentence=None, **more: said.append((share, str(sentence))))
+    done = run_here(store, job.id, lambda share, message=None, **more: said.append((share, str(message))))
     assert done.state == "succeeded", done.error
     assert guidance.kept(store, dataset.fingerprint, str(tiny_source)).thorough
     shares = [share for share, _ in said if share is not None]
     assert shares == sorted(shares)
-    assert any("looks at every example once" in sentence for _, sentence in said)
+    assert any("looks at every example once" in message for _, message in said)
 
 
 def test_measuring_is_cancelled_at_the_next_batch(dataset, store, tiny_source):
     from tlcore.core.errors import Cancelled
-    from tlcore.core.i18n import say
+    from tlcore.core.i18n import sentence
 
-    def stop(share, sentence=None, **more):
-        raise Cancelled(say("Stopped."), code="cancelled")
+    def stop(share, message=None, **more):
+        raise Cancelled(sentence("Stopped."), code="cancelled")
 
-    told = opened(store, tiny_source)
+    result = opened(store, tiny_source)
     with pytest.raises(Cancelled):
-        measurement.measure_with(dataset, TASK, told, processor(dataset, told), store.home / "cache", stop)
+        measurement.measure_with(dataset, TASK, result, processor(dataset, result), store.home / "cache", stop)

@@ -16,7 +16,7 @@ import yaml
 
 
 def spec_file(folder, photos, source, **changes):
-    told = {
+    result = {
         "name": "patterns",
         "task": "image-classification",
         "data": {"path": str(photos)},
@@ -27,7 +27,7 @@ def spec_file(folder, photos, source, **changes):
         "options": {"image_size": 32, "batch_size": 16},
     }
     path = folder / "spec.yaml"
-    path.write_text(yaml.safe_dump({**told, **changes}))
+    path.write_text(yaml.safe_dump({**result, **changes}))
     return path
 
 
@@ -58,11 +58,11 @@ def test_the_report_has_what_others_rely_on(finished):
     assert report["strategy"] == report["requested_strategy"] == "feature-extraction"
     assert report["seeds"] == 2
     for arm in ("transfer", "baseline"):
-        told = report[arm]
-        low, high = told["interval"]
-        assert 0 <= low <= told["value"] <= high <= 1
-        assert set(told["metrics"]) == {"accuracy", "macro-f1"}
-        assert told["seconds"] > 0
+        result = report[arm]
+        low, high = result["interval"]
+        assert 0 <= low <= result["value"] <= high <= 1
+        assert set(result["metrics"]) == {"accuracy", "macro-f1"}
+        assert result["seconds"] > 0
     assert report["transfer"]["epochs"] is None
     assert report["baseline"]["epochs"] >= 1
     assert report["baseline"]["seconds_search"] > 0
@@ -95,8 +95,8 @@ def test_the_run_leaves_the_files_that_the_docs_name(finished):
 def test_report_export_and_predict(finished, photos):
     folder, report = finished
     home = folder / "home"
-    told = tlcore("report", report["run"], "--json", home=home)
-    assert json.loads(told.stdout) == report
+    result = tlcore("report", report["run"], "--json", home=home)
+    assert json.loads(result.stdout) == report
     out = folder / "sub" / "model.zip"
     assert tlcore("export", report["run"], "--output", out, home=home).returncode == 0
     assert zipfile.is_zipfile(out)
@@ -105,9 +105,9 @@ def test_report_export_and_predict(finished, photos):
     broken.write_bytes(b"not a picture")
     done = tlcore("predict", out, photos / "dots", broken, "--output", csv, "--json", home=home)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert len(told["predictions"]) == 30
-    assert "broken.jpg" in told["set_aside"][0]["input"]
+    result = json.loads(done.stdout)
+    assert len(result["predictions"]) == 30
+    assert "broken.jpg" in result["set_aside"][0]["input"]
     header = csv.read_text().splitlines()[0]
     assert header == "input,prediction,confidence,across,dots,down"
 
@@ -156,12 +156,12 @@ def test_killed_runs_end_as_undisturbed_ones(finished, photos_zip, tiny_source):
         )
     process.wait(timeout=280)
     assert kills
-    told = json.loads(tlcore("report", next((home / "runs").iterdir()).name, "--json", home=home).stdout)
+    result = json.loads(tlcore("report", next((home / "runs").iterdir()).name, "--json", home=home).stdout)
     for arm in ("transfer", "baseline"):
-        assert told[arm]["value"] == report[arm]["value"]
-        assert told[arm]["metrics"] == report[arm]["metrics"]
-    assert told["difference"] == report["difference"]
-    assert told["verdict"] == report["verdict"]
+        assert result[arm]["value"] == report[arm]["value"]
+        assert result[arm]["metrics"] == report[arm]["metrics"]
+    assert result["difference"] == report["difference"]
+    assert result["verdict"] == report["verdict"]
 
 
 def test_one_seed_gives_no_verdict_and_no_twin_gives_no_difference(tmp_path, photos_zip, tiny_source):

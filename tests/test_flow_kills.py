@@ -80,7 +80,7 @@ def test_ten_kills_change_nothing(spec, tmp_path):
     for arm in ("transfer", "baseline"):
         for key in ("value", "interval", "metrics"):
             assert report[arm][key] == expected[arm][key], (arm, key, kills)
-        same = [[seed["best_epoch"] for seed in told[arm]["per_seed"]] for told in (report, expected)]
+        same = [[seed["best_epoch"] for seed in result[arm]["per_seed"]] for result in (report, expected)]
         assert same[0] == same[1]
     assert report["difference"] == expected["difference"]
     assert report["verdict"] == expected["verdict"]

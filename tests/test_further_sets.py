@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import draw, write_photos
 from tlcore import data, flow, tasks
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.spec_parts import Data
 from tlcore.data import auxiliary
 from tlcore.spec import Spec, from_dict
@@ -109,22 +109,22 @@ class _Needy(type(find("fine-tuning"))):
     """A strategy that needs a set without labels."""
 
     def __init__(self):
-        self.needs = {"unlabelled": say("Examples of the target domain")}
+        self.needs = {"unlabelled": sentence("Examples of the target domain")}
 
 
 def test_what_is_missing_is_said_and_what_is_given_is_named_in_the_plan(heap, dataset, store, tiny_source, monkeypatch):
     from tlcore import models, strategies
 
-    told = {"task": "image-classification", "strategy": "fine-tuning", "source": str(tiny_source)}
-    spec = from_dict({**told, "data": {"dataset": dataset.fingerprint}})
+    result = {"task": "image-classification", "strategy": "fine-tuning", "source": str(tiny_source)}
+    spec = from_dict({**result, "data": {"dataset": dataset.fingerprint}})
     needy = _Needy()
     monkeypatch.setattr(strategies, "_BY_ID", {**strategies._BY_ID, "fine-tuning": needy})
     assert "Examples of the target domain" in str(missing(needy, spec.data))
     source = models.open_source(spec.source, store)
     with pytest.raises(UnusableInput, match=r"data\.unlabelled"):
         flow.plan_for(spec, PICTURES, dataset, source)
-    spec = from_dict({**told, "data": {"dataset": dataset.fingerprint, "unlabelled": str(heap)}})
-    sets = flow.further_sets(spec, PICTURES, store.home / "no-plan", store, "local", lambda *told, **more: None)
+    spec = from_dict({**result, "data": {"dataset": dataset.fingerprint, "unlabelled": str(heap)}})
+    sets = flow.further_sets(spec, PICTURES, store.home / "no-plan", store, "local", lambda *args, **more: None)
     plan = flow.plan_for(spec, PICTURES, dataset, source, sets=sets)
     assert plan["sets"]["unlabelled"]["n"] == 5
     assert auxiliary.named(plan, store)["unlabelled"].fingerprint == sets["unlabelled"].fingerprint

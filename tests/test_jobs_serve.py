@@ -19,7 +19,7 @@ from tlcore.core.errors import UnusableInput
 from tlcore.execution import processes
 from tlcore.execution.heartbeat import workers_alive
 from tlcore.store import Store
-from tlcore.store.upload_tokens import arrived, arriving, open_door
+from tlcore.store.upload_tokens import arrived, arriving, open_token
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,7 +81,7 @@ def test_a_large_file_is_streamed_to_the_workspace_in_bounded_memory(studio):
     import psutil
 
     one, port, store = studio
-    secret = open_door(store.home, "local")
+    secret = open_token(store.home, "local")
     web = next(p for p in psutil.Process(one.pid).children() if "tlcore.ui.web" in p.cmdline())
     before, piece = web.memory_info().rss, os.urandom(2**20)
     status, text = ask(port, "PUT", f"/api/upload/{secret}/folhas%20%C3%A9.zip", (piece for _ in range(300)))
@@ -95,7 +95,7 @@ def test_a_large_file_is_streamed_to_the_workspace_in_bounded_memory(studio):
 
 def test_nothing_is_taken_without_the_secret_nor_kept_of_a_broken_upload(studio):
     _, port, store = studio
-    secret = open_door(store.home, "local")
+    secret = open_token(store.home, "local")
     status, text = ask(port, "PUT", "/api/upload/" + "A" * 43 + "/x.zip", b"PK")
     assert (status, json.loads(text)["error"]["code"]) == (404, "upload-address")
     status, text = ask(port, "PUT", f"/api/upload/{secret}/x.zip", b"", {"Content-Length": str(2**50)})

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.core.i18n import read
+from tlcore.core.i18n import translate
 from tlcore.execution import failures, job_kinds, lease, processes
 from tlcore.execution.foreground import run_here
 from tlcore.execution.reconcile import Reconcile
@@ -38,15 +38,15 @@ def do(store, kind, input=None, **more):
 
 
 def test_work_in_the_foreground_ends_with_its_output_and_tells_its_progress(store):
-    told = []
+    result = []
     job = do(
         store,
         "count",
         {"steps": 5},
-        on_progress=lambda share, sentence, **more: told.append((share, str(sentence), more)),
+        on_progress=lambda share, sentence, **more: result.append((share, str(sentence), more)),
     )
     assert (job.state, job.output, job.error) == ("succeeded", {"link": chain(5), "steps": 5}, None)
-    assert told[1] == (0.2, "Step 1 of 5", {"step": 1})
+    assert result[1] == (0.2, "Step 1 of 5", {"step": 1})
     assert job.progress["share"] == 0.8
     assert job.progress["sentence"] == {"text": "Step {n} of {steps}", "params": {"n": 4, "steps": 5}}
     assert job.started <= job.finished
@@ -69,7 +69,7 @@ def test_a_failure_is_said_in_words_and_its_traceback_is_in_the_log(store, kind,
     job = do(store, kind, input)
     assert job.state == "failed"
     assert (job.error["code"], job.error["exit_code"]) == (code, exit_code)
-    assert words in read(job.error["sentence"])
+    assert words in translate(job.error["sentence"])
     assert "Traceback" not in json.dumps(job.error)
     assert "Traceback" in (store.jobs.folder(job.id) / "log.txt").read_text()
 
@@ -137,16 +137,16 @@ def test_a_job_that_a_worker_holds_is_watched_and_its_progress_told(store):
         pid_started=processes.started(os.getpid()),
         progress={"share": 0.5, "sentence": None, "at": 1.0, "epoch": 2},
     )
-    told = []
+    result = []
     watching = threading.Thread(
-        target=lambda: told.append(run_here(store, job.id, lambda *a, **more: told.append((a, more)), kinds=TABLE))
+        target=lambda: result.append(run_here(store, job.id, lambda *a, **more: result.append((a, more)), kinds=TABLE))
     )
     watching.start()
-    wait_for(lambda: told)
-    assert told[0] == ((0.5, None), {"epoch": 2})
+    wait_for(lambda: result)
+    assert result[0] == ((0.5, None), {"epoch": 2})
     store.jobs.finish(job.id, 1, "succeeded", output={"by": "worker"})
     watching.join(timeout=10)
-    assert told[-1].output == {"by": "worker"}
+    assert result[-1].output == {"by": "worker"}
 
 
 def test_a_lease_that_is_lost_is_noticed_and_nothing_more_is_written(store):

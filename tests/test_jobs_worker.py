@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tlcore.core.i18n import read
+from tlcore.core.i18n import translate
 from tlcore.execution import processes
 from tlcore.execution.heartbeat import workers_alive
 from tlcore.execution.worker import Worker
@@ -270,7 +270,7 @@ def test_a_job_whose_process_dies_again_and_again_fails_with_a_sentence(store):
     with worker(store):
         job = ended(store, store.jobs.submit("dies", "local", {}).id, 120)
     assert (job.state, job.attempt, job.error["code"]) == ("failed", 6, "ended-again-and-again")
-    assert "ended 6 times without getting any further" in read(job.error["sentence"])
+    assert "ended 6 times without getting any further" in translate(job.error["sentence"])
 
 
 def test_a_stopped_worker_hands_its_jobs_back(store):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.evaluation.label_savings import Measured, analyse, sentences
 from tlcore.evaluation.power_law import crosses, falling, fit
 from tlcore.evaluation.records import Metric, Records
@@ -17,7 +17,7 @@ SIZES = np.array([20.0, 40, 80, 160, 320])
 class Right:
     """A task whose score is the share of right answers."""
 
-    metrics = (Metric("accuracy", say("accuracy")),)
+    metrics = (Metric("accuracy", sentence("accuracy")),)
 
     def aggregate(self, records, weights, target):
         return {"accuracy": (weights @ records.columns["right"]) / weights.sum(axis=1)}
@@ -102,8 +102,8 @@ def test_savings_are_found_in_nearly_every_case():
     assert truth[4] == pytest.approx(833, rel=0.02)
     held = np.zeros(5)
     for seed in range(24):
-        told = analysed(transfer, scratch(SIZES), seed)
-        for place, (one, true) in enumerate(zip(told["sizes"], truth, strict=True)):
+        result = analysed(transfer, scratch(SIZES), seed)
+        for place, (one, true) in enumerate(zip(result["sizes"], truth, strict=True)):
             low, high = one["interval"]
             held[place] += low <= max(true, 20) <= (high or np.inf)
     assert (held >= 21).all(), held  # P(20 or fewer of 24 at 95 %) = 0.03
@@ -126,38 +126,38 @@ def test_intervals_narrow_with_more_test_units():
     ],
 )
 def test_what_is_said_of_each_outcome(transfer, outcome, word):
-    told = analysed(np.array(transfer), scratch(SIZES), 2, units=600)
-    assert told["equal"]["outcome"] == outcome
-    said = sentences({**told, "seeds": 3, "n_test": 600})
+    result = analysed(np.array(transfer), scratch(SIZES), 2, units=600)
+    assert result["equal"]["outcome"] == outcome
+    said = sentences({**result, "seeds": 3, "n_test": 600})
     assert word in str(said["equal"])
     if outcome == "costs":
-        assert told["equal"]["saved"] < 0
-        assert told["equal"]["reading"] == "measured"
+        assert result["equal"]["saved"] < 0
+        assert result["equal"]["reading"] == "measured"
 
 
 def test_what_was_seen_is_told_from_what_was_extrapolated():
-    told = analysed(np.array([0.35, 0.30, 0.26, 0.22, 0.12]), scratch(SIZES), 4, units=3000, spread=0.004)
-    assert told["equal"]["reading"] == "extrapolated"
-    assert 320 < told["equal"]["needed"] < told["limit"] == 3200
-    said = sentences({**told, "seeds": 3, "n_test": 3000})
+    result = analysed(np.array([0.35, 0.30, 0.26, 0.22, 0.12]), scratch(SIZES), 4, units=3000, spread=0.004)
+    assert result["equal"]["reading"] == "extrapolated"
+    assert 320 < result["equal"]["needed"] < result["limit"] == 3200
+    said = sentences({**result, "seeds": 3, "n_test": 3000})
     assert "beyond what was measured" in str(said["equal"])
     assert "not extrapolated" in str(said["seen"])
 
 
 def test_a_test_set_without_an_error_is_not_certain():
-    told = analysed(np.full(5, 0.002), np.full(5, 0.002), 0, units=20, spread=0.0)
-    assert told["equal"]["outcome"] == "unclear"
-    assert told["equal"]["interval"][1] is None
+    result = analysed(np.full(5, 0.002), np.full(5, 0.002), 0, units=20, spread=0.0)
+    assert result["equal"]["outcome"] == "unclear"
+    assert result["equal"]["interval"][1] is None
 
 
 def test_one_seed_gives_an_interval_of_the_test_set_alone():
-    told = analysed(np.array([0.40, 0.30, 0.28, 0.206, 0.147]), scratch(SIZES), 6, seeds=1)
-    assert told["equal"]["interval"][0] >= 20
+    result = analysed(np.array([0.40, 0.30, 0.28, 0.206, 0.147]), scratch(SIZES), 6, seeds=1)
+    assert result["equal"]["interval"][0] >= 20
 
 
 def test_a_metric_without_a_best_value_is_refused():
     class Bleu(Right):
-        metrics = (Metric("accuracy", say("BLEU"), share=False),)
+        metrics = (Metric("accuracy", sentence("BLEU"), share=False),)
 
     rng = np.random.default_rng(0)
     hand = Measured(SIZES, answers(scratch(SIZES), 30, rng))

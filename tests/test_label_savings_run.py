@@ -57,14 +57,14 @@ def finished(tmp_path_factory, photos, tiny_source):
 def test_the_whole_story_on_a_small_run(finished):
     store, run_id, before, job = finished
     folder = store.runs.folder(run_id)
-    told = label_savings.load(folder)
+    result = label_savings.load(folder)
     after = store.runs.get(run_id).report
-    assert after == {**before, "label_savings": told} == json.loads((folder / "report.json").read_text())
-    assert job.output["labels"] == told["n_train"] == before["dataset"]["n"]["train"]
-    assert told["recipe"]["twin"]["learning_rate"] == before["baseline"]["per_seed"][0]["learning_rate"]
+    assert after == {**before, "label_savings": result} == json.loads((folder / "report.json").read_text())
+    assert job.output["labels"] == result["n_train"] == before["dataset"]["n"]["train"]
+    assert result["recipe"]["twin"]["learning_rate"] == before["baseline"]["per_seed"][0]["learning_rate"]
     for arm, key in (("transfer", "transfer"), ("twin", "baseline")):
-        points = told["arms"][arm]["points"]
-        assert len(points) == len(told["sizes"]) == 4
+        points = result["arms"][arm]["points"]
+        assert len(points) == len(result["sizes"]) == 4
         assert points[-1]["value"] == pytest.approx(before[key]["value"]), "all the labels: the run's own arms"
         assert all(0 <= p["interval"][0] <= p["value"] <= p["interval"][1] <= 1 for p in points)
     assert not list(folder.rglob("savings/**/weights")), "weights of the parts are not kept"
@@ -75,13 +75,13 @@ def test_the_whole_story_on_a_small_run(finished):
 
 def test_scores_of_the_parts_are_those_of_the_kept_outputs(finished):
     store, run_id, _, _ = finished
-    told = label_savings.load(store.runs.folder(run_id))
+    result = label_savings.load(store.runs.folder(run_id))
     test = Dataset.open(store, store.runs.get(run_id).dataset).split("test")
     labels = sorted(test["label"].unique())
     truth = np.array([labels.index(label) for label in test["label"]])
     folders = sorted((store.runs.folder(run_id) / "savings").glob("n-*"))
     assert len(folders) == 3
-    for folder, point in zip(folders, told["arms"]["twin"]["points"], strict=False):
+    for folder, point in zip(folders, result["arms"]["twin"]["points"], strict=False):
         right = [
             (np.load(folder / "arms/twin" / f"seed-{s}" / "outputs-test.npy").argmax(1) == truth).mean()
             for s in range(2)
@@ -123,9 +123,9 @@ def test_a_kill_in_the_middle_changes_nothing(finished):
     assert 6 <= len(kept) < 12
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout)
-    assert told["arms"] == expected["arms"]
-    assert told["sizes"] == expected["sizes"]
+    result = json.loads(done.stdout)
+    assert result["arms"] == expected["arms"]
+    assert result["sizes"] == expected["sizes"]
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items()), "what was done is not done again"
 
 
@@ -156,9 +156,9 @@ def test_a_run_that_cannot_be_measured_says_why(report, code):
     from tlcore.store.tables import Run
 
     run = Run(id="x", dataset="y", plan={}, report=report)
-    with pytest.raises(UnusableInput) as told:
+    with pytest.raises(UnusableInput) as result:
         label_savings_job.usable(run)
-    assert told.value.code == code
+    assert result.value.code == code
 
 
 def test_the_command_line_names_a_run_that_is_not_there(capsys, tmp_path, monkeypatch):

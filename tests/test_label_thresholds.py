@@ -88,7 +88,7 @@ def test_test_labels_choose_nothing():
     here = on_test(TASK, outputs, {"validation": examples(validation[0]), "test": examples(test[0])}, target)
     there = on_test(TASK, outputs, {"validation": examples(validation[0]), "test": examples(~test[0])}, target)
     assert (here.columns["prediction"] == there.columns["prediction"]).all()
-    rows = TASK.decided(validation[1], examples(validation[0]), target)["thresholds"]
+    rows = TASK.with_thresholds(validation[1], examples(validation[0]), target)["thresholds"]
     assert (here.columns["prediction"] == (share(test[1]) >= [row["threshold"] for row in rows])).all()
     half = TASK.evaluate(test[1], examples(test[0]), target)
     assert (here.columns["prediction"] != half.columns["prediction"]).any()
@@ -108,13 +108,13 @@ def test_the_report_says_how_they_were_chosen(own, words):
         {"label": name, "threshold": 0.5 if None in own else 0.3, "own": bool(one), "n": 5, "f1": 0.5, "f1_half": 0.4}
         for name, one in zip("ab", own, strict=True)
     ]
-    told = {
+    result = {
         "labels": rows,
         "n_validation": 40,
         "half": {"metrics": {"macro-f1": 0.4}},
         "difference": {"value": 0.1, "interval": [-0.02, 0.22]},
     }
-    text = str(operating_points.sentence(told, {"metrics": {"macro-f1": 0.5}}, TASK.metrics[0]))
+    text = str(operating_points.summary(result, {"metrics": {"macro-f1": 0.5}}, TASK.metrics[0]))
     assert words in text
     if None in own:
         return
@@ -163,13 +163,13 @@ def test_they_can_be_taken_out_of_a_bundle_and_put_back(path):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "result",
     [{"threshold": 0.5, "thresholds": [0.5]}, {"thresholds": [0.5, 0.5]}, {"threshold": 0.5, "thresholds": [0.5, 1.5]}],
 )
-def test_forged_thresholds_are_refused(path, told):
+def test_forged_thresholds_are_refused(path, result):
     with zipfile.ZipFile(path) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    manifest, content = json.loads(files["manifest.json"]), json.dumps(told).encode()
+    manifest, content = json.loads(files["manifest.json"]), json.dumps(result).encode()
     manifest["files"]["calibration.json"] = hashlib.sha256(content).hexdigest()
     files |= {"manifest.json": json.dumps(manifest).encode(), "calibration.json": content}
     with zipfile.ZipFile(path, "w") as archive:

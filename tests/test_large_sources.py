@@ -83,12 +83,14 @@ def test_on_the_strategy_page_it_is_chosen_already(tmp_path, monkeypatch):
 def test_it_stands_for_whatever_gradients_would_train(task, store):
     """A head that is solved stays: it looks at every example once and takes the least memory of all."""
     found = tasks.find(task)
-    source = replace(models.find(ENCODER, store), modality=found.reads[0], parameters=560_000_000)
-    among = measurement.among(found, source)
+    source = replace(models.find(ENCODER, store), modality=found.source_families[0], parameters=560_000_000)
+    among = measurement.advised_strategies(found, source)
     assert "lora" in among
-    assert (BASE in among) == found.solves
-    assert "lora" not in measurement.among(found, replace(source, parameters=278_000_000))
-    assert "lora" not in measurement.among(found, replace(source, architecture="resnet50", modality="image"))
+    assert (BASE in among) == found.has_convex_head
+    assert "lora" not in measurement.advised_strategies(found, replace(source, parameters=278_000_000))
+    assert "lora" not in measurement.advised_strategies(
+        found, replace(source, architecture="resnet50", modality="image")
+    )
 
 
 @pytest.mark.parametrize(("n", "expected"), [(20, BASE), (100, "lora"), (1200, "lora")])
@@ -111,7 +113,7 @@ def test_a_folder_tells_its_size_without_being_opened(tmp_path, store, monkeypat
 def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monkeypatch):
     """What `tlcore run` does of a Spec without a strategy, on a network that counts as large here."""
     from tlcore.training import fit
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.job_progress import Tally
 
     monkeypatch.setattr(measurement, "LARGE", 1_000)
@@ -126,10 +128,10 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
         budget={"epochs": 1},
         options={"batch_size": 16},
     )
-    advice = lambda: flow.advised(asked, task, made, source, store, lambda *told, **more: None, "local")  # noqa: E731
+    advice = lambda: flow.advised(asked, task, made, source, store, lambda *args, **more: None, "local")  # noqa: E731
     plan = flow.plan_for(asked, task, made, source, advice)
     assert plan["strategy"] == "lora"
-    told = Fitting(
+    found = TrainingContext(
         task,
         made,
         source,
@@ -139,8 +141,8 @@ def test_a_run_with_an_open_strategy_trains_adapters_alone(tmp_path, store, monk
         store.home / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-2)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 1e-2)
     lora = result.measured["lora"]
     attention = 3 * 2 * 4  # self-attention of both sides and the decoder's look at the source; two layers; q, k, v, o
     assert lora["trained"] == attention * 2 * 16 * 8, "A and B of every matrix of 16 by 16, and nothing else"
@@ -156,8 +158,8 @@ def test_a_race_trains_adapters_where_all_layers_of_a_large_model_would_be_train
     assert pilot.candidates(task, source=source) == [BASE, "lora"]
     assert pilot.candidates(tasks.find("translation"), source=models.find(NLLB, store)) == ["lora"]
     assert "scratch" in pilot.candidates(task, source=source, scratch=True)
-    told = spec(made, str(folder)).model_copy(update={"budget": Budget(epochs=1)})
-    asked = pilot.request(told, made.fingerprint)
+    result = spec(made, str(folder)).model_copy(update={"budget": Budget(epochs=1)})
+    asked = pilot.request(result, made.fingerprint)
     job = run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
     assert job.state == "succeeded", job.error
     found = pilot.kept(store, asked)

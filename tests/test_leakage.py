@@ -21,22 +21,22 @@ def read(path, task, store):
     return data.read(Data(path=str(path)), task=tasks.find(task), store=store, owner="local")
 
 
-def texts(*said, **columns):
-    return pd.DataFrame({"text": said, **columns})
+def texts(*args, **columns):
+    return pd.DataFrame({"text": args, **columns})
 
 
 def test_a_second_labelled_set_loses_what_the_run_is_scored_on(photos, dataset, store):
     extra = auxiliary.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
     turned = extra.without(extra.rows["id"][extra.rows["split"] == "test"])  # so that its split is not the run's
     turned = turned.with_validation(dataset.split("train")["id"].head(6))
-    left = auxiliary.apart(turned, dataset, PICTURES)
+    left = auxiliary.decontaminate(turned, dataset, PICTURES)
     judged = set(dataset.rows[dataset.rows["split"] != "train"]["sha256"])
     assert judged & set(turned.split("train")["sha256"])
     assert not judged & set(left.split("train")["sha256"])
     assert not set(dataset.split("train")["sha256"]) & set(left.split("validation")["sha256"])
     assert left.info.n["train"] > 0
     assert (left.rows["id"] == extra.rows["id"]).all(), "what is kept by position serves the view as well"
-    assert auxiliary.apart(left, dataset, PICTURES).fingerprint == left.fingerprint
+    assert auxiliary.decontaminate(left, dataset, PICTURES).fingerprint == left.fingerprint
 
 
 def test_a_set_of_which_nothing_is_left_is_refused(dataset):
@@ -48,7 +48,7 @@ def test_a_set_of_which_nothing_is_left_is_refused(dataset):
 def test_texts_are_the_same_by_their_words_whatever_else_is_known_of_them(columns):
     known = texts("Good day, dear friend!", sha256="another", **columns)
     rows = texts("good day dear  friend", "good day dear", "guten tag", sha256="one")
-    assert TEXTS.among(rows, known).tolist() == [True, False, "target" in columns]
+    assert TEXTS.contaminated(rows, known).tolist() == [True, False, "target" in columns]
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,10 @@ def test_texts_are_the_same_by_their_words_whatever_else_is_known_of_them(column
     ],
 )
 def test_pieces_of_documents_are_known_by_a_run_of_words(said, found):
-    assert TEXTS.among(texts(said), texts(LONG, document="a")).tolist() == [found]
-    assert TEXTS.among(texts(said), texts(LONG)).tolist() == [False], "a short text may well be part of a longer one"
+    assert TEXTS.contaminated(texts(said), texts(LONG, document="a")).tolist() == [found]
+    assert TEXTS.contaminated(texts(said), texts(LONG)).tolist() == [False], (
+        "a short text may well be part of a longer one"
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_unlabelled_texts_lose_those_that_the_run_is_scored_on(task, store, tmp_
     every = auxiliary.read_set(
         "unlabelled", str(tmp_path / "all.txt"), task=tasks.find(task), store=store, owner="local"
     )
-    left = auxiliary.apart(every, dataset, tasks.find(task)).split("train")
+    left = auxiliary.decontaminate(every, dataset, tasks.find(task)).split("train")
     judged = dataset.rows[dataset.rows["split"] != "train"]
     assert 0 < len(left) < len(every.rows)
     plain = [" ".join(text.split()) for text in judged["text"].str.lower()]

@@ -78,12 +78,12 @@ def test_the_adapters_on_the_source_through_peft_are_the_merged_network(make, ki
             parameter.normal_(std=0.2)
     lora.write(model, hook.wanted, tmp_path / "adapter")
     lora.merge(model)
-    told = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    result = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     if make is image_network:
         base = timm.create_model(f"local-dir:{tmp_path / 'source'}", pretrained=True, num_classes=0)
         others = {}
     else:
-        base = getattr(transformers, told["auto_mapping"]["base_model_class"]).from_pretrained(tmp_path / "source")
+        base = getattr(transformers, result["auto_mapping"]["base_model_class"]).from_pretrained(tmp_path / "source")
         others = {"attention_mask": inputs[1]}
     network = PeftModel.from_pretrained(base, str(tmp_path / "adapter")).eval()
     head = load_file(tmp_path / "adapter" / "head.safetensors")

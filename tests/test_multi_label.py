@@ -27,7 +27,7 @@ from tlcore.spec import Spec
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared import inference
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("multi-label-text-classification")
 
@@ -211,9 +211,9 @@ def test_scores_by_hand():
     assert found["macro-f1"] == pytest.approx([0.5, 0.5])
     assert found["micro-f1"] == pytest.approx([4 / 7, 2 / 3])
     assert found["exact-match"] == pytest.approx([0.25, 0.0])
-    told = TASK.by_label(records, {"labels": ["a", "b"]})
-    assert told["unknown_label"] == 1
-    assert told["per_class"] == [
+    result = TASK.by_label(records, {"labels": ["a", "b"]})
+    assert result["unknown_label"] == 1
+    assert result["per_class"] == [
         {"label": "a", "n": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0},
         {"label": "b", "n": 1, "precision": 0.0, "recall": 0.0, "f1": 0.0},
     ]
@@ -266,7 +266,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(
+    found = TrainingContext(
         TASK,
         texts,
         source,
@@ -276,10 +276,10 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
         tmp_path / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-3)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, found.examples["test"], 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["macro-f1"] <= 1
 
@@ -287,7 +287,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path):
 def test_words_alone_find_what_words_tell(bert, texts):
     target = TASK.fit_target(texts)
     made = TASK.examples(texts, {"size": 16, "pad": 0}, target, None)
-    found = {one.id: one for one in TASK.naive(texts, made, target, open_folder(bert, nameless("tests/text")))}
+    found = {one.id: one for one in TASK.baselines(texts, made, target, open_folder(bert, nameless("tests/text")))}
     ones = np.ones((1, len(made["test"])))
     assert TASK.aggregate(found["words"].records, ones, target)["macro-f1"][0] >= 0.7
     commonest = texts.split("train")["labels"].mode()[0]
@@ -327,10 +327,10 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
         timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
-    told = list(csv.DictReader(ran.stdout.splitlines()))
-    assert [one["prediction"] for one in told] == [one["prediction"] for one in given]
-    assert any("; " in one["prediction"] for one in told)
-    for one in told:
+    result = list(csv.DictReader(ran.stdout.splitlines()))
+    assert [one["prediction"] for one in result] == [one["prediction"] for one in given]
+    assert any("; " in one["prediction"] for one in result)
+    for one in result:
         shares = {label: float(one[label]) for label in ("bad", "good", "travel")}
         assert one["prediction"] == "; ".join(label for label, p in shares.items() if p >= from_[label])
         assert float(one["confidence"]) == pytest.approx(min(max(p, 1 - p) for p in shares.values()), abs=1e-5)
@@ -343,9 +343,9 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     assert report["thresholds"]["half"]["metrics"] == pytest.approx(half)
     page = (tmp_path / "bundle" / "report.html").read_text()
     assert "Given from" in page
-    told = str(Sentence.model_validate(report["sentences"]["thresholds"]))
-    assert told.partition("'")[0] in page
-    assert told in (tmp_path / "bundle" / "README.md").read_text()
+    result = str(Sentence.model_validate(report["sentences"]["thresholds"]))
+    assert result.partition("'")[0] in page
+    assert result in (tmp_path / "bundle" / "README.md").read_text()
 
 
 def _at_one_half(report, home):

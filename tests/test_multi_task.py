@@ -19,7 +19,7 @@ from tlcore.data.dataset import SIDE
 from tlcore.spec import from_dict
 from tlcore.strategies import find
 from tlcore.training import auxiliary_tasks, fit, loop
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.hooks.task_weighting import GradNorm, Uncertainty, Uniform, step
 from tlcore.training.run_progress import Watch
 
@@ -164,15 +164,15 @@ def test_without_a_second_task_it_says_what_to_do(table, store, tiny_source):
     assert "one class an example" in str(find("multi-task-learning").refuse(tasks.find("translation"), None))
 
 
-def fitting(told, store, **options):
+def fitting(result, store, **options):
     """The run of a Spec, ready to be trained."""
-    dataset = data.read(told.data, task=PICTURES, store=store, owner="local")
-    source = models.open_source(told.source, store)
-    told = told.model_copy(update={"strategy_options": options, "baseline": "none", "seeds": 1})
-    plan = flow.plan_for(told, PICTURES, dataset, source)
-    made = store.runs.create(told, "local")
+    dataset = data.read(result.data, task=PICTURES, store=store, owner="local")
+    source = models.open_source(result.source, store)
+    result = result.model_copy(update={"strategy_options": options, "baseline": "none", "seeds": 1})
+    plan = flow.plan_for(result, PICTURES, dataset, source)
+    made = store.runs.create(result, "local")
     watch = Watch(lambda *words, **more: None, store, made.id, plan)
-    return Fitting(
+    return TrainingContext(
         PICTURES,
         dataset,
         source,
@@ -186,9 +186,9 @@ def fitting(told, store, **options):
 
 @pytest.mark.parametrize("weighting", ["uniform", "uncertainty", "gradnorm"])
 def test_a_killed_training_ends_as_an_undisturbed_one(table, store, tiny_source, weighting, monkeypatch):
-    told = spec(table, tiny_source, budget={"epochs": 3})
-    undisturbed = fit.fit(fitting(told, store, weighting=weighting))["transfer"][0]
-    killed, original = fitting(told, store, weighting=weighting), loop.train
+    result = spec(table, tiny_source, budget={"epochs": 3})
+    undisturbed = fit.fit(fitting(result, store, weighting=weighting))["transfer"][0]
+    killed, original = fitting(result, store, weighting=weighting), loop.train
 
     def until_the_third(training):
         def kill(epoch, **values):
@@ -225,10 +225,10 @@ def test_a_label_that_no_training_example_has_counts_for_nothing(table, store):
 
 def test_the_side_task_is_really_learned(table, store, tiny_source):
     """Dark and light are told apart by its head, on examples that have no such label in training as well."""
-    told = spec(
+    found = spec(
         table, tiny_source, budget={"epochs": 12}, options={"image_size": 32, "batch_size": 8, "learning_rate": 0.005}
     )
-    run = fitting(told, store)
+    run = fitting(found, store)
     result = fit.fit(run)["transfer"][0]
     side = run.sides["shade"]
     out = np.load(result.folder / "side-0-test.npy")
@@ -237,8 +237,8 @@ def test_the_side_task_is_really_learned(table, store, tiny_source):
 
 
 def test_the_report_tells_task_by_task(table, store, tiny_source, tmp_path):
-    told = spec(table, tiny_source, seeds=2)
-    (tmp_path / "spec.yaml").write_text(told.to_yaml())
+    result = spec(table, tiny_source, seeds=2)
+    (tmp_path / "spec.yaml").write_text(result.to_yaml())
     done = subprocess.run(
         [sys.executable, "-m", "tlcore", "run", tmp_path / "spec.yaml", "--json", "--workspace", tmp_path / "w"],
         capture_output=True,

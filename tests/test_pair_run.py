@@ -107,9 +107,9 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    told = list(csv.DictReader(done.stdout.splitlines()))
-    assert [one["prediction"] for one in told] == [one["prediction"] for one in rows]
-    assert [one["input"] for one in told] == [f"asked.csv:{i}" for i in range(2, len(rows) + 2)]
+    result = list(csv.DictReader(done.stdout.splitlines()))
+    assert [one["prediction"] for one in result] == [one["prediction"] for one in rows]
+    assert [one["input"] for one in result] == [f"asked.csv:{i}" for i in range(2, len(rows) + 2)]
     expected = json.loads((tmp_path / "bundle" / "example" / "expected.json").read_text())
     assert expected["prediction"] == next(
         one["prediction"] for one in rows if one["text"] in (tmp_path / "bundle" / "example" / "texts.csv").read_text()
@@ -136,7 +136,8 @@ def test_the_bundle_is_a_source_that_is_told_as_it_is(finished, table, store, tm
     made = data.read(Data(path=str(table)), task=TASK, store=store, owner="local")
     processor, target = TASK.processor(source.preprocess, Options(), made, "cpu"), TASK.fit_target(made)
     found = {
-        one.id: one for one in TASK.naive(made, TASK.examples(made, processor, target, None, source), target, source)
+        one.id: one
+        for one in TASK.baselines(made, TASK.examples(made, processor, target, None, source), target, source)
     }
     ones = np.ones((1, made.info.n["test"]))
     value = float(TASK.aggregate(found["source"].records, ones, target)["chrf"][0])

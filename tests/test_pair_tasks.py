@@ -22,7 +22,7 @@ from tlcore.spec import Spec
 from tlcore.strategies import serving
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared import inference
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("translation")
 TARGETS = [target for _, target in pair_models.pairs(60)]
@@ -125,9 +125,9 @@ def test_a_step_is_the_same_with_and_without_the_cache(folders):
 def test_a_vocabulary_writes_everything_and_is_the_same_each_time():
     from tokenizers import Tokenizer
 
-    told = pair_tokenization.vocabulary(TARGETS)
-    assert told == pair_tokenization.vocabulary(TARGETS)
-    made = Tokenizer.from_str(told)
+    result = pair_tokenization.vocabulary(TARGETS)
+    assert result == pair_tokenization.vocabulary(TARGETS)
+    made = Tokenizer.from_str(result)
     for text in ("o prato foi bom", "Ação! 日本 €", "x"):
         ids = made.encode(text).ids
         assert ids[-1] == 2
@@ -199,16 +199,16 @@ def test_models_of_many_languages_and_of_many_duties_are_told_which(folders, pai
     with torch.inference_mode():
         out = TASK.outputs(model, batch, TASK.loss(model, batch)[1])
     assert out["ids"][:, 0].tolist() == [names["por_Latn"]] * 2
-    told = {
+    result = {
         "model_type": "t5",
         "task_specific_params": {
             "summarization": {"prefix": "summarize: "},
             "translation_en_to_pt": {"prefix": "to pt: "},
         },
     }
-    assert pair_tokenization.prefix(told, "summarization", (None, None)) == "summarize: "
-    assert pair_tokenization.prefix(told, "translation", ("en", "pt")) == "to pt: "
-    assert pair_tokenization.prefix(told, "translation", (None, None)) == ""
+    assert pair_tokenization.prefix(result, "summarization", (None, None)) == "summarize: "
+    assert pair_tokenization.prefix(result, "translation", ("en", "pt")) == "to pt: "
+    assert pair_tokenization.prefix(result, "translation", (None, None)) == ""
     assert pair_tokenization.prefix({"model_type": "marian"}, "translation", (None, "por")) == ">>por<< "
 
 
@@ -218,13 +218,13 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path, folders):
     with pytest.raises(UnusableInput, match=r"no tokenizer\.json"):
         opened(folder).build(None, True)
     text_models.write_tokenizer(folder)
-    told = json.loads((folder / "config.json").read_text())
+    result = json.loads((folder / "config.json").read_text())
     for change, expected in (
         ({"d_ff": 10**9}, "no text network can have"),
         ({"num_layers": 5}, "missing keys"),
         ({"auto_map": {"AutoModel": "x.Y"}}, "program code"),
     ):
-        (folder / "config.json").write_text(json.dumps({**told, **change}))
+        (folder / "config.json").write_text(json.dumps({**result, **change}))
         with pytest.raises(UnusableInput, match=expected):
             opened(folder).build(None, True)
     with pytest.raises(UnusableInput, match="network only 20"):
@@ -245,11 +245,11 @@ def fitting(source, pairs, store, tmp_path, strategy, epochs=1):
     context = PlanContext(pairs.info.n["train"], TASK.side(processor), 5_000, "cpu", epochs, 16, 1e-3, TASK.rate, False)
     spec = Spec(task=TASK.id, data=Data(dataset=pairs.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(
+    result = TrainingContext(
         TASK, pairs, source, TASK.fit_target(pairs), plan, tmp_path, store.home / "cache", Tally(lambda *a, **k: None)
     )
-    told.folder.mkdir(exist_ok=True)
-    return told
+    result.folder.mkdir(exist_ok=True)
+    return result
 
 
 @pytest.mark.parametrize("kind", ["bert", "t5"])
@@ -259,15 +259,15 @@ def test_every_strategy_trains(strategy, kind, folders, pairs, tmp_path, store):
     from tlcore.training import fit
 
     source = opened(folders[kind])
-    told = fitting(source, pairs, store, tmp_path / "run", strategy)
-    result = fit.again(told, "transfer", 0, 1e-3)
+    found = fitting(source, pairs, store, tmp_path / "run", strategy)
+    result = fit.again(found, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    again, before = inference.outputs(TASK, model, told.examples["test"], 3, "cpu"), result.outputs("test")
+    again, before = inference.outputs(TASK, model, found.examples["test"], 3, "cpu"), result.outputs("test")
     assert np.allclose(again["loss"], before["loss"], rtol=1e-3)
     assert (again["ids"] == before["ids"]).mean() > 0.99
     assert 0 <= result.validation["chrf"] <= 1
     if strategy == "feature-extraction":
-        kept = TASK.model(source, told.target, True, size=told.processor["size"])
+        kept = TASK.model(source, found.target, True, size=found.processor["size"])
         frozen = [n for part in kept.parts()[:-1] for n in part.parameters]
         assert frozen
         ours = dict(model.named_parameters())
@@ -290,11 +290,11 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(folders, pairs, 
         return real(*args)
 
     monkeypatch.setattr(inference, "score", dies)
-    told = fitting(source, pairs, store, tmp_path / "killed", "fine-tuning", 3)
+    result = fitting(source, pairs, store, tmp_path / "killed", "fine-tuning", 3)
     with pytest.raises(KeyboardInterrupt):
-        fit.again(told, "transfer", 0, 1e-3)
+        fit.again(result, "transfer", 0, 1e-3)
     monkeypatch.setattr(inference, "score", real)
-    resumed = fit.again(told, "transfer", 0, 1e-3)
+    resumed = fit.again(result, "transfer", 0, 1e-3)
     ours, theirs = (load_file(one.weights / "model.safetensors") for one in (whole, resumed))
     assert all((ours[name] == theirs[name]).all() for name in ours)
     assert (whole.outputs("test") == resumed.outputs("test")).all()
@@ -314,7 +314,9 @@ def test_summaries_are_judged_by_rouge_against_first_sentences(folders, tmp_path
     processor, target = task.processor(source.preprocess, Options(), made, "cpu"), task.fit_target(made)
     examples = task.examples(made, processor, target, None, source)
     ones = np.ones((1, made.info.n["test"]))
-    found = {one.id: task.aggregate(one.records, ones, target) for one in task.naive(made, examples, target, source)}
+    found = {
+        one.id: task.aggregate(one.records, ones, target) for one in task.baselines(made, examples, target, source)
+    }
     assert set(found) == {"lead-1", "lead-3", "nearest", "source"}
     assert float(found["lead-1"]["rouge-l"][0]) == pytest.approx(1.0)
     assert float(found["lead-3"]["rouge-l"][0]) < 0.9

@@ -36,11 +36,11 @@ def plan(strategy, **changes):
 
 @pytest.mark.parametrize("strategy", [s.id for s in STRATEGIES])
 def test_a_plan_is_json_and_is_said_in_words(strategy):
-    told = plan(strategy)
-    assert json.loads(json.dumps(told)) == told
-    assert work_of(told, "transfer") > 0
-    assert guess_seconds(told, 2) > 0
-    for arm in told["arms"].values():
+    result = plan(strategy)
+    assert json.loads(json.dumps(result)) == result
+    assert work_of(result, "transfer") > 0
+    assert guess_seconds(result, 2) > 0
+    for arm in result["arms"].values():
         for phase in phases_in_words(arm):
             assert t(phase["title"])
 

@@ -18,7 +18,7 @@ from tlcore.models.loading import backbones, open_folder
 from tlcore.strategies import find
 from tlcore.strategies.contract import PlanContext, missing, resolved
 from tlcore.training import fit, loop, shared_phases
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.workload import epochs_of, work_of
 
 PICTURES, TEXTS = tasks.find("image-classification"), tasks.find("text-classification")
@@ -70,13 +70,13 @@ def watched(monkeypatch):
 
 
 def test_pictures_are_pre_trained_once_for_all_seeds_and_trials(dataset, heap, tiny_source, store, monkeypatch):
-    told = prepared(PICTURES, dataset, heap, tiny_source, store, seeds=2, rate="auto")
+    result = prepared(PICTURES, dataset, heap, tiny_source, store, seeds=2, rate="auto")
     seen = watched(monkeypatch)
-    results = fit.fit(told)["transfer"]
+    results = fit.fit(result)["transfer"]
     shared = [one for one in seen if one[0].get("once")]
     assert len(shared) == 1
     assert len(seen) == 1 + 3 + 2  # three learning rates, two seeds
-    head = set(PICTURES.parts(told.model(True, 0))[-1].parameters)
+    head = set(PICTURES.parts(result.model(True, 0))[-1].parameters)
     end = shared[0][3]
     for _, _, before, _ in seen[1:]:
         assert all(torch.equal(before[name], end[name]) for name in end if name not in head)
@@ -93,9 +93,9 @@ def test_its_curve_is_kept_apart_and_its_seconds_are_counted_once(dataset, heap,
     from tlcore.report.build import _arm, _cost
     from tlcore.report.pre_training_text import in_words, points_of, series
 
-    told = prepared(PICTURES, dataset, heap, tiny_source, store, seeds=2)
-    results = fit.fit(told)["transfer"]
-    points = told.watch.store.runs.points(told.watch.run_id)
+    result = prepared(PICTURES, dataset, heap, tiny_source, store, seeds=2)
+    results = fit.fit(result)["transfer"]
+    points = result.watch.store.runs.points(result.watch.run_id)
     assert list(points_of(points)["epoch"]) == [1, 2]
     assert series(points)[0].y == results[0].shared["losses"]
     assert (points[points["trial"] == "final"]["seed"].unique() == [0, 1]).all()
@@ -103,17 +103,17 @@ def test_its_curve_is_kept_apart_and_its_seconds_are_counted_once(dataset, heap,
     own = [one.seconds for one in results]
     assert first > 0
     assert _cost(results)["seconds"] == pytest.approx(first + sum(own))
-    records = [PICTURES.evaluate(one.outputs("test"), told.examples["test"], told.target) for one in results]
-    arm = _arm(PICTURES, results, records, told.target, told.metric)
+    records = [PICTURES.evaluate(one.outputs("test"), result.examples["test"], result.target) for one in results]
+    arm = _arm(PICTURES, results, records, result.target, result.metric)
     assert arm["seconds"] == pytest.approx(first + sum(own) / 2)
     assert any("40 examples" in str(one) for one in in_words(results[0].shared))
 
 
 def test_texts_learn_to_guess_hidden_words(texts, bert, store, monkeypatch):
     labelled, bare = texts
-    told = prepared(TEXTS, labelled, bare, bert, store)
+    found = prepared(TEXTS, labelled, bare, bert, store)
     seen = watched(monkeypatch)
-    result = fit.fit(told)["transfer"][0]
+    result = fit.fit(found)["transfer"][0]
     phase, _, before, after = seen[0]
     assert phase["hooks"] == [{"id": "masked", "own_head": True}]
     moved = {name for name in before if not torch.equal(before[name], after[name])}
@@ -128,8 +128,8 @@ def test_texts_learn_to_guess_hidden_words(texts, bert, store, monkeypatch):
 def test_the_labels_of_a_second_set_are_learned_with_a_head_of_their_own(dataset, tiny_source, store, tmp_path):
     photos = write_photos(tmp_path / "other", 12, kinds=("down", "dots"), side=40)
     second = auxiliary.read_set("extra", str(photos), task=PICTURES, store=store, owner="local")
-    told = prepared(PICTURES, dataset, second, tiny_source, store, stream="extra", epochs=4)
-    result = fit.fit(told)["transfer"][0]
+    found = prepared(PICTURES, dataset, second, tiny_source, store, stream="extra", epochs=4)
+    result = fit.fit(found)["transfer"][0]
     assert result.shared["objective"] == "supervised"
     assert result.shared["losses"][-1] < result.shared["losses"][0]
     assert result.shared["losses"][0] == pytest.approx(0.69, abs=0.2), "two labels, not the target's three"
@@ -138,19 +138,19 @@ def test_the_labels_of_a_second_set_are_learned_with_a_head_of_their_own(dataset
 @pytest.mark.parametrize("then", ["linear-probe-then-fine-tune", "feature-extraction"])
 def test_features_are_those_of_the_pre_trained_network(then, dataset, heap, tiny_source, store):
     """The cache holds the source's own features, and must not be asked."""
-    plain = Fitting(**{**vars_of(prepared(PICTURES, dataset, heap, tiny_source, store)), "sets": {}})
+    plain = TrainingContext(**{**vars_of(prepared(PICTURES, dataset, heap, tiny_source, store)), "sets": {}})
     plain.plan["arms"]["transfer"]["phases"] = [{"kind": "extract"}, {"kind": "solve"}]
     source = fit.frozen(plain, "transfer")
-    told = prepared(PICTURES, dataset, heap, tiny_source, store, then=then)
-    result = fit.fit(told)["transfer"][0]  # fails where the packed network does not give its head's features
-    learned = fit.frozen(told, "transfer")
+    found = prepared(PICTURES, dataset, heap, tiny_source, store, then=then)
+    result = fit.fit(found)["transfer"][0]  # fails where the packed network does not give its head's features
+    learned = fit.frozen(found, "transfer")
     assert abs(learned["validation"] - source["validation"]).max() > 1e-3
     assert result.seconds > 0
 
 
-def vars_of(told):
+def vars_of(result):
     names = ("task", "dataset", "source", "target", "plan", "folder", "cache", "watch", "sets")
-    return {name: getattr(told, name) for name in names}
+    return {name: getattr(result, name) for name in names}
 
 
 @pytest.mark.parametrize("kind", ["pictures", "texts"])
@@ -160,7 +160,7 @@ def test_a_kill_inside_or_after_it_changes_nothing(
 ):
     case = (PICTURES, dataset, heap, tiny_source) if kind == "pictures" else (TEXTS, *texts, bert)
     undisturbed = fit.fit(prepared(*case, store, epochs=3))["transfer"][0]
-    told = prepared(*case, store, epochs=3)
+    result = prepared(*case, store, epochs=3)
     original = loop.train
 
     def train(training):
@@ -177,11 +177,11 @@ def test_a_kill_inside_or_after_it_changes_nothing(
 
     monkeypatch.setattr(loop, "train", train)
     with pytest.raises(KeyboardInterrupt):
-        fit.fit(told)
+        fit.fit(result)
     monkeypatch.setattr(loop, "train", original)
     begun = []
-    monkeypatch.setattr(told.watch, "say", lambda sentence, **now: begun.append(now.get("phase")))
-    resumed = fit.fit(told)["transfer"][0]
+    monkeypatch.setattr(result.watch, "announce", lambda message, **now: begun.append(now.get("phase")))
+    resumed = fit.fit(result)["transfer"][0]
     assert ("pre-training" in begun) == (killed == "inside"), "what was done is not done again"
     assert resumed.shared["losses"] == undisturbed.shared["losses"]
     ours, theirs = weights(resumed), weights(undisturbed)
@@ -191,10 +191,10 @@ def test_a_kill_inside_or_after_it_changes_nothing(
 def test_what_the_run_is_judged_by_is_left_out(dataset, photos, tiny_source, store):
     """The further set holds all pictures of the run itself: only those that it may learn from are taken."""
     whole = auxiliary.read_set("unlabelled", str(photos), task=PICTURES, store=store, owner="local")
-    told = prepared(PICTURES, dataset, whole, tiny_source, store)
+    found = prepared(PICTURES, dataset, whole, tiny_source, store)
     judged = set(dataset.rows[dataset.rows["split"] != "train"]["sha256"])
-    assert not set(told.sets["unlabelled"].split("train")["sha256"]) & judged
-    result = fit.fit(told)["transfer"][0]
+    assert not set(found.sets["unlabelled"].split("train")["sha256"]) & judged
+    result = fit.fit(found)["transfer"][0]
     assert result.shared["left_out"] == len(judged)
     assert result.shared["examples"] == dataset.info.n["train"]
 
@@ -206,7 +206,7 @@ def test_a_body_without_its_head_is_a_source_model(kind, tmp_path):
     size = {"vit": 64, "dinov2": 70}.get(kind)
     opened = open_folder(write(kind, tmp_path / "one"), nameless())
     model = opened.build(3, True, image_size=size, seed=1).eval()
-    told = {
+    result = {
         "input_size": model.input_size,
         "mean": [0.5] * 3,
         "std": [0.5] * 3,
@@ -216,7 +216,7 @@ def test_a_body_without_its_head_is_a_source_model(kind, tmp_path):
     pixels = torch.rand(2, 3, model.input_size, model.input_size)
     with torch.no_grad():
         features = model.features(pixels)
-    backbones.save(model, tmp_path / "body", told)
+    backbones.save(model, tmp_path / "body", result)
     again = open_folder(tmp_path / "body", nameless())
     other = again.build(5, True, seed=2).eval()
     with torch.no_grad():
@@ -228,10 +228,10 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
     from tlcore.bundle.pack import write_zip
 
     labelled, bare = texts
-    told = prepared(TEXTS, labelled, bare, bert, store)
-    result = fit.fit(told)["transfer"][0]
+    outcome = prepared(TEXTS, labelled, bare, bert, store)
+    result = fit.fit(outcome)["transfer"][0]
     assert result.shared["source"]
-    folder = told.folder / "arms" / "transfer" / shared_phases.SOURCE
+    folder = outcome.folder / "arms" / "transfer" / shared_phases.SOURCE
     write_zip(tmp_path / "pre-trained.zip", folder)
     about = {"pre_training": {"set": "heap", "examples": 50}, "licence": "mit"}
     model = store.models.publish(
@@ -244,7 +244,7 @@ def test_the_pre_trained_network_serves_the_next_run_by_path_and_from_the_librar
         opened = models.open_source(ref, store)
         network = TEXTS.model(opened, {"labels": ["a", "b", "c"]}, True, seed=0)
         table = network.net.encoder.get_input_embeddings().weight
-        kept = torch.load(told.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
+        kept = torch.load(outcome.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
         assert torch.equal(table, kept["net.encoder.embeddings.word_embeddings.weight"])
     again = prepared(TEXTS, labelled, bare, f"library/{model.id}", store)
     assert fit.fit(again)["transfer"][0].validation["accuracy"] >= 0
@@ -254,14 +254,14 @@ def test_another_run_begins_with_what_this_one_left(texts, bert, store, tmp_path
     """As label savings do: fewer labels, the very same pre-training."""
     from dataclasses import replace
 
-    told = prepared(TEXTS, *texts, bert, store)
-    first = fit.fit(told)["transfer"][0]
+    found = prepared(TEXTS, *texts, bert, store)
+    first = fit.fit(found)["transfer"][0]
     seen = watched(monkeypatch)
     ids = texts[0].split("train")["id"].tolist()[:16]
-    part = replace(told, dataset=texts[0].with_train(ids), folder=tmp_path / "part", before=told.folder)
+    part = replace(found, dataset=texts[0].with_train(ids), folder=tmp_path / "part", before=found.folder)
     result = fit.again(part, "transfer", 0, 1e-3)
     assert [phase.get("once", False) for phase, *_ in seen] == [False]
-    kept = torch.load(told.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
+    kept = torch.load(found.folder / "arms" / "transfer" / "once-0.pt", weights_only=True)["model"]
     name = "net.encoder.embeddings.word_embeddings.weight"
     assert torch.equal(seen[0][2][name], kept[name])
     assert result.shared["losses"] == first.shared["losses"]
@@ -273,9 +273,9 @@ def test_random_weights_are_a_start_too(texts, store, monkeypatch, tmp_path):
     source = text_models.write_model(tmp_path / "doubled")
     doubled = {name: 2 * value for name, value in load_file(source / "model.safetensors").items()}
     save_file(doubled, source / "model.safetensors", metadata={"format": "pt"})
-    told = prepared(TEXTS, *texts, source, store, start="random")
+    result = prepared(TEXTS, *texts, source, store, start="random")
     seen = watched(monkeypatch)
-    fit.fit(told)
+    fit.fit(result)
     phase, rate, before, _ = seen[0]
     assert rate == pytest.approx(1e-3 * TEXTS.rate)
     name = "embeddings.word_embeddings.weight"
@@ -330,11 +330,11 @@ def test_the_objective_suits_the_data(modality, sets, objective, stream):
 def test_pre_training_is_work_of_its_own_and_done_once():
     from tlcore.strategies.fine_tuning import FineTuning
 
-    told = context(sets={"unlabelled": 5_000})
-    phases = STRATEGY.phases(told)
+    result = context(sets={"unlabelled": 5_000})
+    phases = STRATEGY.phases(result)
     arm = {"phases": phases, "rates": [1], "trial_epochs": 0}
     plan = {"arms": {"transfer": arm}, "seeds": 3, "n_train": 200}
-    tuned = epochs_of({"phases": FineTuning().phases(told)})
+    tuned = epochs_of({"phases": FineTuning().phases(result)})
     assert epochs_of(arm) == tuned
     assert work_of(plan, "transfer") == pytest.approx(3 * tuned + 2 * phases[0]["epochs"] * 25)
     assert STRATEGY.phases(context(epochs=7))[0]["epochs"] == 7
@@ -367,7 +367,7 @@ def test_a_whole_run_tells_of_it_and_leaves_a_source_with_a_card(photos, tiny_so
     )
     run = store.runs.create(spec, "local")
     job = store.jobs.get(run.id)
-    flow.work(store, job, lambda *told, **more: None)
+    flow.work(store, job, lambda *args, **more: None)
     home = store.runs.folder(run.id)
     report = json.loads((home / "report.json").read_text())
     assert report["pre_training"]["epochs"] == 2

@@ -31,7 +31,7 @@ def case(tmp_path, store):
 
 
 def test_a_network_that_writes_goes_on_with_the_texts_and_is_kept_whole(case, store, monkeypatch):
-    told = prepared(*case, store)
+    found = prepared(*case, store)
     seen, original = [], loop.train
 
     def train(training):
@@ -40,13 +40,13 @@ def test_a_network_that_writes_goes_on_with_the_texts_and_is_kept_whole(case, st
         return done
 
     monkeypatch.setattr(loop, "train", train)
-    result = fit.fit(told)["transfer"][0]
+    result = fit.fit(found)["transfer"][0]
     assert [phase.get("once", False) for phase, _ in seen] == [True, False]
     assert seen[0][0]["hooks"] == [{"id": "causal"}]
     assert result.shared["losses"][-1] < result.shared["losses"][0]
     assert result.shared["source"]
-    opened = models.open_source(str(told.folder / "arms" / "transfer" / shared_phases.SOURCE), store)
-    network = TASK.model(opened, told.target, True)
+    opened = models.open_source(str(found.folder / "arms" / "transfer" / shared_phases.SOURCE), store)
+    network = TASK.model(opened, found.target, True)
     assert all(torch.equal(value, seen[0][1][name]) for name, value in network.state_dict().items())
 
 
@@ -54,10 +54,10 @@ def test_its_loss_is_that_of_transformers_on_the_same_texts(case, store):
     from tlcore.training.hooks import At
     from tlcore.training.hooks.causal_language_modelling import Causal
 
-    told = prepared(*case, store)
-    hook, model = Causal(), told.model(True, 0).eval()
+    result = prepared(*case, store)
+    hook, model = Causal(), result.model(True, 0).eval()
     hook.task = TASK
-    (batch,) = Causal.stream(told, case[2]).batches([range(4)], (0, 0), "cpu")
+    (batch,) = Causal.stream(result, case[2]).batches([range(4)], (0, 0), "cpu")
     with torch.no_grad():
         found = hook.loss(model, batch, None, torch.zeros(()), At(0, 0))
         theirs = model.net(input_ids=batch["ids"], attention_mask=batch["mask"], labels=batch["labels"]).loss

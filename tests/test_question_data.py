@@ -58,10 +58,10 @@ def hub(row):
 def test_every_format_gives_the_same_questions(tmp_path, name):
     found = staged(written(tmp_path / name, ROWS), tmp_path)
     assert found.usable
-    told = {(row.text, row.question): (row.answer, json.loads(row.spans)) for row in found.rows.itertuples()}
+    result = {(row.text, row.question): (row.answer, json.loads(row.spans)) for row in found.rows.itertuples()}
     for row in ROWS:
         spans = [[row["answer_start"], row["answer_start"] + len(row["answer"])]] if row["answer"] else []
-        assert told[row["context"], row["question"]] == (row["answer"], spans)
+        assert result[row["context"], row["question"]] == (row["answer"], spans)
     assert len(found.rows) == len(ROWS)
     assert next(f for f in found.findings if f.code == "unanswerable").count == 15
     assert found.rows["group"].nunique() == 30
@@ -141,9 +141,9 @@ def test_answers_are_looked_for_where_they_do_not_stand(tmp_path, answers, words
 def test_a_bad_question_is_set_aside_with_its_row_and_the_rest_is_used(tmp_path, row, reason):
     good = text_models.questions(5)
     text_models.write_questions(tmp_path / "a.json", good)
-    told = json.loads((tmp_path / "a.json").read_text())
-    told["data"] += one(*row)["data"]
-    (tmp_path / "a.json").write_text(json.dumps(told))
+    result = json.loads((tmp_path / "a.json").read_text())
+    result["data"] += one(*row)["data"]
+    (tmp_path / "a.json").write_text(json.dumps(result))
     found = staged(tmp_path / "a.json", tmp_path)
     assert len(found.rows) == 10
     (aside,) = found.set_aside()
@@ -153,8 +153,8 @@ def test_a_bad_question_is_set_aside_with_its_row_and_the_rest_is_used(tmp_path,
 
 def test_contradictions_and_odd_parts_are_set_aside(tmp_path):
     text_models.write_questions(tmp_path / "a.json", text_models.questions(5))
-    told = json.loads((tmp_path / "a.json").read_text())
-    told["data"] += [
+    result = json.loads((tmp_path / "a.json").read_text())
+    result["data"] += [
         *one("A b c.", "Which?", [{"text": "b", "answer_start": 2}], is_impossible=True)["data"],
         *one("A b d.", "Which?", [], is_impossible=False)["data"],
         "no article",
@@ -162,7 +162,7 @@ def test_contradictions_and_odd_parts_are_set_aside(tmp_path):
         {"title": "t", "paragraphs": ["no paragraph", {"context": "A b e."}]},
         {"title": "t", "paragraphs": [{"context": "A b f.", "qas": ["no question", 7]}]},
     ]
-    (tmp_path / "a.json").write_text(json.dumps(told))
+    (tmp_path / "a.json").write_text(json.dumps(result))
     found = staged(tmp_path / "a.json", tmp_path)
     assert len(found.rows) == 10
     reasons = [t(aside.reason) for aside in found.set_aside()]
@@ -316,9 +316,9 @@ CASES = [
 
 @pytest.mark.parametrize(("said", "gold", "exact", "f1"), CASES)
 def test_scores_are_those_of_squad(said, gold, exact, f1):
-    told = gold or [""]
-    assert max(official_f1(one, said) for one in told) == pytest.approx(f1)
-    assert max(official(one) == official(said) for one in told) == exact
+    result = gold or [""]
+    assert max(official_f1(one, said) for one in result) == pytest.approx(f1)
+    assert max(official(one) == official(said) for one in result) == exact
     assert answer_scores.best(said, gold) == (pytest.approx(f1), exact)
 
 
@@ -358,9 +358,9 @@ def test_metrics_are_weighted_means():
     records = answer_scores.records(["red", "blue", "one two"], some)
     assert records.columns["f1"].tolist() == [1, 0, pytest.approx(2 / 3)]
     assert records.columns["answerable"].tolist() == [True, False, True]
-    told = TASK.aggregate(records, np.array([[1, 1, 1], [2, 0, 0], [0, 1, 3]]), {})
-    assert told["f1"] == pytest.approx([5 / 9, 1, 0.5])
-    assert told["exact-match"] == pytest.approx([1 / 3, 1, 0])
+    result = TASK.aggregate(records, np.array([[1, 1, 1], [2, 0, 0], [0, 1, 3]]), {})
+    assert result["f1"] == pytest.approx([5 / 9, 1, 0.5])
+    assert result["exact-match"] == pytest.approx([1 / 3, 1, 0])
 
 
 def test_naive_answers():

@@ -72,14 +72,14 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    told = list(csv.DictReader(done.stdout.splitlines()))
+    result = list(csv.DictReader(done.stdout.splitlines()))
     n = len(given)
-    assert [one["prediction"] for one in told[:n]] == [one["prediction"] for one in given]
-    assert [one["prediction"] for one in told[n : 2 * n]] == [one["prediction"] for one in given]
+    assert [one["prediction"] for one in result[:n]] == [one["prediction"] for one in given]
+    assert [one["prediction"] for one in result[n : 2 * n]] == [one["prediction"] for one in given]
     assert "Its context is empty." in done.stderr
     expected = json.loads((tmp_path / "bundle" / "example" / "expected.json").read_text())
-    assert told[-1]["prediction"] == expected["prediction"]
-    assert float(told[-1]["confidence"]) == pytest.approx(expected["confidence"], abs=1e-4)
+    assert result[-1]["prediction"] == expected["prediction"]
+    assert float(result[-1]["confidence"]) == pytest.approx(expected["confidence"], abs=1e-4)
     opened_ = Bundle.open(report["bundle"])
     found = opened_.predict(asked)
     assert [row.prediction for row in found] == [one["prediction"] for one in given]

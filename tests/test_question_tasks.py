@@ -22,7 +22,7 @@ from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.question_answering import task
 from tlcore.tasks.question_answering.examples import located
 from tlcore.tasks.shared import inference
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("question-answering")
 
@@ -110,8 +110,8 @@ def test_damaged_weights_are_refused(tmp_path, bert):
 
     folder = tmp_path / "deeper"
     shutil.copytree(bert, folder)
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**told, "num_hidden_layers": 3}))
+    result = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**result, "num_hidden_layers": 3}))
     with pytest.raises(UnusableInput, match="missing keys"):
         transformers_spans.build(opened(folder), True, 32, 0)
 
@@ -255,7 +255,7 @@ def test_training_sees_one_window_a_question_and_evaluation_all(questions, bert)
             at = whole["places"][row]
             words = train.contexts[chunk[place]][at[first, 0] : at[last, 1]]
             assert words == train.truths[chunk[place]][0]
-    order = inference.arranged(train, np.arange(len(train)))
+    order = inference.longest_first(train, np.arange(len(train)))
     lengths = train.held.lengths(train.rows[order])
     assert (np.diff(lengths) <= 0).all()
 
@@ -279,7 +279,7 @@ def test_how_much_is_read_at_once(questions, bert, tmp_path):
     kept = TASK.examples(questions, auto, {}, cache, source)["test"].held.of(0)
     assert (kept[0][2] == first[0][2]).all()
     with pytest.raises(ValueError, match="without a source model"):
-        inference.arranged(TASK.examples(questions, auto, {}, None)["train"], np.arange(3))
+        inference.longest_first(TASK.examples(questions, auto, {}, None)["train"], np.arange(3))
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in serving(TASK) if not (one.needs or one.takes)])
@@ -291,11 +291,11 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
     source = opened(bert)
     processor = TASK.processor(source.preprocess, Options(), questions, "cpu")
     context = PlanContext(
-        questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 3, 16, 1e-3, TASK.rate, TASK.solves
+        questions.info.n["train"], TASK.side(processor), 5_000, "cpu", 3, 16, 1e-3, TASK.rate, TASK.has_convex_head
     )
     spec = Spec(task=TASK.id, data=Data(dataset=questions.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(
+    found = TrainingContext(
         TASK,
         questions,
         source,
@@ -305,11 +305,11 @@ def test_every_strategy_trains(strategy, bert, questions, tmp_path, store):
         tmp_path / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 3e-3)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 3e-3)
     model = TASK.load(result.weights, source.source)
     kept = result.outputs("test")
-    again = inference.outputs(TASK, model, told.examples["test"], 3, "cpu")
+    again = inference.outputs(TASK, model, found.examples["test"], 3, "cpu")
     assert (again["start"] == kept["start"]).all()
     assert (again["none"] == kept["none"]).all()
     assert np.abs(again["best"] - kept["best"]).max() < 1e-3
@@ -334,10 +334,10 @@ def test_it_learns_what_can_be_learned(tmp_path, store):
     )
     source = opened(folder)
     processor = TASK.processor(source.preprocess, Options(), made, "cpu")
-    context = PlanContext(made.info.n["train"], 60, 5_000, "cpu", 15, 16, 1e-2, 1.0, TASK.solves)
+    context = PlanContext(made.info.n["train"], 60, 5_000, "cpu", 15, 16, 1e-2, 1.0, TASK.has_convex_head)
     spec = Spec(task=TASK.id, data=Data(dataset=made.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, "scratch", context, processor, TASK.metrics[0])
-    told = Fitting(
+    found = TrainingContext(
         TASK,
         made,
         source,
@@ -347,17 +347,17 @@ def test_it_learns_what_can_be_learned(tmp_path, store):
         tmp_path / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-2)
-    test = told.examples["test"]
-    records = TASK.evaluate(result.outputs("test"), test, told.target)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 1e-2)
+    test = found.examples["test"]
+    records = TASK.evaluate(result.outputs("test"), test, found.target)
     score = float(records.columns["f1"].mean())
-    naive = {one.id: one for one in TASK.naive(made, told.examples, told.target, source)}
+    naive = {one.id: one for one in TASK.baselines(made, found.examples, found.target, source)}
     assert score > 0.8
     assert score > max(float(one.records.columns["f1"].mean()) for one in naive.values() if one.records)
     assert naive["as-is"].records is None
     assert "no head of its own" in str(naive["as-is"].reason)
-    own = {one.id: one for one in TASK.naive(made, told.examples, told.target, opened(result.weights))}
+    own = {one.id: one for one in TASK.baselines(made, found.examples, found.target, opened(result.weights))}
     assert float(own["as-is"].records.columns["f1"].mean()) == pytest.approx(score, abs=0.05)
     shown = TASK.answers(records, made)
     assert [one["score"] for one in shown] == records.columns["f1"].tolist()

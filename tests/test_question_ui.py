@@ -96,13 +96,13 @@ def test_the_place_of_an_answer_in_a_long_context():
 def test_errors_and_parts_are_told(project, home):
     store, made = project
     at = opened("compare", project=made, run=home[1])
-    told = {}
+    result = {}
     for part in ("errors", "slices", "naive"):
         at.segmented_control(key="compare-part").set_value(part).run()
         assert not at.exception, (part, at.exception)
-        told[part] = said(at) + tables(at) + "".join(one.value.to_string() for one in at.table)
-    assert "was it" in told["errors"]
-    assert "answerable" in told["slices"]
-    assert "commonest answer" in told["naive"]
+        result[part] = said(at) + tables(at) + "".join(one.value.to_string() for one in at.table)
+    assert "was it" in result["errors"]
+    assert "answerable" in result["slices"]
+    assert "commonest answer" in result["naive"]
     page = (store.runs.folder(home[1]) / "report.pt_BR.html").read_text()
     assert "a resposta mais comum do treino" in page

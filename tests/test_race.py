@@ -14,7 +14,7 @@ import pytest
 from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
 from tlcore import guidance, tasks
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation.records import Metric, Records
 from tlcore.execution.foreground import run_here
@@ -40,14 +40,14 @@ def test_the_better_half_goes_on_and_who_is_near():
 
 
 def test_rungs_grow_by_three_and_end_at_the_whole():
-    assert pilot.rungs(36) == [4, 12, 36]
-    assert pilot.rungs(8) == [3, 3, 8]
-    assert pilot.rungs(2) == [2, 2, 2]
-    assert pilot.rungs(0) == [0]
+    assert pilot.rounds(36) == [4, 12, 36]
+    assert pilot.rounds(8) == [3, 3, 8]
+    assert pilot.rounds(2) == [2, 2, 2]
+    assert pilot.rounds(0) == [0]
 
 
 class Right:
-    metrics = (Metric("accuracy", say("accuracy")),)
+    metrics = (Metric("accuracy", sentence("accuracy")),)
 
     def aggregate(self, records, weights, target):
         return {"accuracy": (weights @ records.columns["right"]) / weights.sum(axis=1)}
@@ -86,9 +86,9 @@ def test_a_race_with_a_known_course():
         runner("fine-tuning", 36, lambda rate, n: {4: 200, 12: 390, 36: 400}[n] if rate == 0.2 else 100, seen),
         runner("linear-probe-then-fine-tune", 36, lambda rate, n: {4: 310, 12: 330, 36: 380}[n], seen),
     ]
-    told = race_job._race(runners, Tally(lambda *a, **k: None))
-    by_id = {one["strategy"]: one for one in told["candidates"]}
-    assert (told["winner"], told["clear"], told["runner_up"]) == ("linear-probe-then-fine-tune", True, None)
+    result = race_job._race(runners, Tally(lambda *a, **k: None))
+    by_id = {one["strategy"]: one for one in result["candidates"]}
+    assert (result["winner"], result["clear"], result["runner_up"]) == ("linear-probe-then-fine-tune", True, None)
     assert by_id["fine-tuning"]["dropped_at"] == 1
     assert by_id["fine-tuning"]["rate"] == 0.2, "the rate that did best in the first rung"
     assert by_id["feature-extraction"]["dropped_at"] == 2
@@ -98,7 +98,7 @@ def test_a_race_with_a_known_course():
     assert [rung["epochs"] for rung in winner] == [4, 12], "who is left alone has won"
     assert winner[-1]["score"] == pytest.approx(330 / 400)
     assert winner[-1]["interval"][0] < 330 / 400 < winner[-1]["interval"][1]
-    assert told["seconds"] == 1 + 2 + 2 + 0 + 1, "a second for each training; a head is solved once"
+    assert result["seconds"] == 1 + 2 + 2 + 0 + 1, "a second for each training; a head is solved once"
 
 
 def test_who_is_within_noise_is_not_dropped():
@@ -109,10 +109,10 @@ def test_who_is_within_noise_is_not_dropped():
         runner("fine-tuning", 36, lambda rate, n: 299, seen),
         runner("linear-probe-then-fine-tune", 36, lambda rate, n: 298, seen),
     ]
-    told = race_job._race(runners, Tally(lambda *a, **k: None))
-    assert [one["dropped_at"] for one in told["candidates"]] == [None, None, None]
-    assert told["winner"] == "feature-extraction"
-    assert not told["clear"]
+    result = race_job._race(runners, Tally(lambda *a, **k: None))
+    assert [one["dropped_at"] for one in result["candidates"]] == [None, None, None]
+    assert result["winner"] == "feature-extraction"
+    assert not result["clear"]
 
 
 @pytest.mark.parametrize(("first", "last", "near"), [(50, 341, True), (50, 331, False), (0, 300, True)])
@@ -151,7 +151,7 @@ def asked_for(dataset, source, **changes):
     return pilot.request(spec, dataset.fingerprint)
 
 
-def scores_of(told):
+def scores_of(result):
     return [
         (
             one["strategy"],
@@ -159,7 +159,7 @@ def scores_of(told):
             one["dropped_at"],
             [(r["epochs"], r["score"], r["interval"], r["loss"]) for r in one["rungs"]],
         )
-        for one in told["candidates"]
+        for one in result["candidates"]
     ]
 
 
@@ -170,21 +170,23 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     asked = asked_for(dataset, tiny_source)
     job = store.jobs.submit("race", "local", asked, lane="train")
     sentences = []
-    done = run_here(store, job.id, lambda share, sentence, **more: sentences.append(str(sentence)))
+    done = run_here(store, job.id, lambda share, message, **more: sentences.append(str(message)))
     assert done.state == SUCCEEDED, done.error
     assert "test" not in looked
     assert not list((store.home / "cache" / "features").glob("*-test*")), "test data are not even embedded"
-    told = pilot.kept(store, asked)
-    assert done.output["winner"] == told["winner"]
-    assert {one["strategy"] for one in told["candidates"]} == set(pilot.candidates(tasks.find("image-classification")))
+    result = pilot.kept(store, asked)
+    assert done.output["winner"] == result["winner"]
+    assert {one["strategy"] for one in result["candidates"]} == set(
+        pilot.candidates(tasks.find("image-classification"))
+    )
     assert "scratch" not in pilot.candidates(tasks.find("image-classification"))
     assert "scratch" in pilot.candidates(tasks.find("image-classification"), scratch=True)
-    assert told["n_own"] == len(dataset.split("validation"))
+    assert result["n_own"] == len(dataset.split("validation"))
     assert any("Rung 1 of 3" in one for one in sentences)
-    for one in told["candidates"]:
+    for one in result["candidates"]:
         for rung in one["rungs"]:
             assert rung["interval"][0] <= rung["score"] <= rung["interval"][1]
-    assert guidance.kept_race(store, dataset.fingerprint, str(tiny_source)) == told
+    assert guidance.kept_race(store, dataset.fingerprint, str(tiny_source)) == result
     assert guidance.kept_race(store, dataset.fingerprint, "bundled/other") is None
     other = {**asked, "spec": {**asked["spec"], "budget": {"epochs": 5}}}
     assert pilot.kept(store, other) is None, "other options are another race"
@@ -195,7 +197,7 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
     """Feature extraction in the race, against the same head fitted here from the kept features."""
     asked = asked_for(dataset, tiny_source)
     run_here(store, store.jobs.submit("race", "local", asked, lane="train").id)
-    told = next(one for one in pilot.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
+    result = next(one for one in pilot.kept(store, asked)["candidates"] if one["strategy"] == "feature-extraction")
     from tlcore.models.logistic_head import logistic_head
 
     features = {
@@ -206,7 +208,7 @@ def test_the_solved_head_scores_what_the_run_scores(store, dataset, tiny_source)
     truth = {name: np.array([labels.index(one) for one in dataset.split(name)["label"]]) for name in features}
     head = logistic_head(features["train"], truth["train"], features["validation"], truth["validation"], len(labels))
     right = (features["validation"] @ head["weight"].T + head["bias"]).argmax(axis=1) == truth["validation"]
-    assert told["rungs"][0]["score"] == pytest.approx(right.mean())
+    assert result["rungs"][0]["score"] == pytest.approx(right.mean())
 
 
 @pytest.mark.timeout(240)
@@ -258,7 +260,7 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
 def test_a_race_is_cancelled(store, dataset, tiny_source):
     job = store.jobs.submit("race", "local", asked_for(dataset, tiny_source, budget={"epochs": 30}), lane="train")
 
-    def stop(share, sentence, **more):
+    def stop(share, message, **more):
         if share:
             store.jobs.cancel(job.id)
 
@@ -279,7 +281,7 @@ def result(asked) -> dict:
             "seconds": 2.0,
         }
 
-    told = {
+    result = {
         "candidates": [
             {"strategy": "feature-extraction", "rate": None, "rungs": [rung(None, 0.8)] * 3, "dropped_at": None},
             {"strategy": "fine-tuning", "rate": 1e-3, "rungs": [rung(3, 0.5)], "dropped_at": 1},
@@ -298,11 +300,11 @@ def result(asked) -> dict:
         "n_own": 20,
         "turns": 2,
         "share": True,
-        "metric_title": say("accuracy").model_dump(),
+        "metric_title": sentence("accuracy").model_dump(),
         "asked": asked,
     }
-    told["sentences"] = {name: one.model_dump() for name, one in pilot.sentences(told).items()}
-    return told
+    result["sentences"] = {name: one.model_dump() for name, one in pilot.sentences(result).items()}
+    return result
 
 
 def draft_request(filled):  # noqa: F811
@@ -324,8 +326,8 @@ def test_page_offers_runs_fails_and_goes_on(filled):  # noqa: F811
     assert job.input == draft_request(filled)
     assert at.button(key="race-cancel")
     assert store.jobs.take(job.id, "test")
-    sentence = say("There was not enough memory for this.").model_dump()
-    store.jobs.finish(job.id, 1, FAILED, error={"code": "x", "sentence": sentence})
+    message = sentence("There was not enough memory for this.").model_dump()
+    store.jobs.finish(job.id, 1, FAILED, error={"code": "x", "sentence": message})
     at = opened("strategy", project=filled.project)
     assert "not enough memory" in said(at)
     at.button(key="race-go").click().run()

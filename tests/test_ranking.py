@@ -60,14 +60,14 @@ def test_what_was_measured_is_not_measured_again_and_grows_thorough(dataset, sto
     from tlcore.guidance import feature_pass
     from tlcore.training import features
 
-    told = models.open_source(folders[0], store)
-    how = TASK.processor(told.preprocess, SMALL, dataset, "cpu")
+    result = models.open_source(folders[0], store)
+    how = TASK.processor(result.preprocess, SMALL, dataset, "cpu")
     monkeypatch.setattr(features, "_pass", lambda *a, **k: pytest.fail("the backbone ran twice"))
-    full = evidence_module.measure_with(dataset, TASK, told, how, store.home / "cache")
+    full = evidence_module.measure_with(dataset, TASK, result, how, store.home / "cache")
     assert full.thorough
     assert full.size.learning_curve is not None
     assert full.transferability["probe"] == quick.transferability["probe"]
-    monkeypatch.setattr(feature_pass, "look", lambda *a, **k: pytest.fail("looked twice"))
+    monkeypatch.setattr(feature_pass, "run_feature_pass", lambda *a, **k: pytest.fail("looked twice"))
     guidance.rank(dataset, TASK, folders, store, SMALL)
     assert guidance.kept(store, dataset.fingerprint, folders[0]).thorough, "a ranking takes nothing away"
 

@@ -40,8 +40,8 @@ def source(tmp_path_factory):
 
 
 def test_pieces_and_words_by_hand(source):
-    told = text_similarity._Reader(source).pieces(["The food, the room!", "xyz food", "ÿÿÿ", "..."])
-    assert told.tolist() == [[4, 4], [3 + 1, 2], [3, 1], [0, 0]], "a sign without a piece counts as one"
+    result = text_similarity._Reader(source).pieces(["The food, the room!", "xyz food", "ÿÿÿ", "..."])
+    assert result.tolist() == [[4, 4], [3 + 1, 2], [3, 1], [0, 0]], "a sign without a piece counts as one"
 
 
 def test_known_words_are_near_and_random_letters_far(source):
@@ -86,9 +86,9 @@ def test_surprise_follows_the_head(tmp_path):
     model.save_pretrained(tmp_path / "bert")
     source = opened(tmp_path / "bert")
     reader = text_similarity._Reader(source)
-    told = reader.surprise(reader.guesser(), ["good", "food", "good good good good", ""])
-    assert told[:, 1].tolist() == [1, 1, 4, 0]
-    assert told[:, 0] == pytest.approx([-np.log(0.8), -np.log(0.2), -4 * np.log(0.8), 0], abs=1e-3)
+    result = reader.surprise(reader.guesser(), ["good", "food", "good good good good", ""])
+    assert result[:, 1].tolist() == [1, 1, 4, 0]
+    assert result[:, 0] == pytest.approx([-np.log(0.8), -np.log(0.2), -4 * np.log(0.8), 0], abs=1e-3)
     parts = {part.id: part for part in text_similarity.parts(source, ["good food", "food good good"] * 8)}
     assert set(parts) == {"fertility", "surprise"}
     assert parts["surprise"].value == 1

@@ -13,8 +13,8 @@ import pytest
 from report_run import PROCESSOR, finished
 
 from tlcore import tasks
-from tlcore.core.i18n import Sentence, read, say
-from tlcore.core.strict_json import plain
+from tlcore.core.i18n import Sentence, sentence, translate
+from tlcore.core.strict_json import to_plain
 from tlcore.models.loading import load
 from tlcore.report import build, html
 from tlcore.report.build import best_seed
@@ -83,10 +83,10 @@ def test_scores_are_those_of_the_packed_weights(context, report):
 def test_colours_were_learned_and_transfer_said_to_help(report):
     assert report["transfer"]["value"] > 0.8
     assert report["verdict"] == "transfer-helps"
-    told = read(report["sentences"]["verdict"])
-    assert told.startswith("Transfer helps")
-    assert "n = 18 test examples, 3 seeds" in told
-    assert read(report["sentences"]["plain"]).startswith("Of 100 new examples, about")
+    result = translate(report["sentences"]["verdict"])
+    assert result.startswith("Transfer helps")
+    assert "n = 18 test examples, 3 seeds" in result
+    assert translate(report["sentences"]["plain"]).startswith("Of 100 new examples, about")
 
 
 def test_classes_and_confusion_agree(report):
@@ -161,9 +161,9 @@ def test_where_the_twin_stood_when_transfer_was_done(context):
 
 def test_without_a_twin_there_is_no_verdict(context):
     alone = RunContext(**{**vars(context), "arms": {"transfer": context.arms["transfer"]}})
-    told = build(alone)
-    assert told["baseline"] is told["difference"] is told["verdict"] is None
-    assert "no verdict" in read(told["sentences"]["verdict"])
+    result = build(alone)
+    assert result["baseline"] is result["difference"] is result["verdict"] is None
+    assert "no verdict" in translate(result["sentences"]["verdict"])
     build(context)
 
 
@@ -171,10 +171,13 @@ def test_what_some_seeds_noted_is_told_with_their_number(context):
     """As when the average of the best epochs is better for one seed and not for the others."""
     arms = {"transfer": context.arms["transfer"], "twin": [copy(one) for one in context.arms["twin"]]}
     for one in arms["twin"]:
-        one.notes = [say("Always so."), say("Better by {n}.", n=2) if one.seed == 1 else say("No better.")]
-    told = build(RunContext(**{**vars(context), "arms": arms}))
+        one.notes = [
+            sentence("Always so."),
+            sentence("Better by {n}.", n=2) if one.seed == 1 else sentence("No better."),
+        ]
+    result = build(RunContext(**{**vars(context), "arms": arms}))
     build(context)
-    notes = [str(Sentence.model_validate(note)) for note in told["notes"]]
+    notes = [str(Sentence.model_validate(note)) for note in result["notes"]]
     assert notes.count("Always so.") == 1
     assert "Seed 2 of 3 (from-scratch twin): Better by 2." in notes
     assert "Seed 1, 3 of 3 (from-scratch twin): No better." in notes
@@ -183,10 +186,10 @@ def test_what_some_seeds_noted_is_told_with_their_number(context):
 
 def test_one_seed_gives_scores_and_no_verdict(context):
     arms = {arm: results[:1] for arm, results in context.arms.items()}
-    told = build(RunContext(**{**vars(context), "arms": arms}))
-    assert told["verdict"] is None
-    assert told["difference"]["interval"][0] < told["difference"]["interval"][1]
-    assert "One seed gives no verdict" in read(told["sentences"]["verdict"])
+    result = build(RunContext(**{**vars(context), "arms": arms}))
+    assert result["verdict"] is None
+    assert result["difference"]["interval"][0] < result["difference"]["interval"][1]
+    assert "One seed gives no verdict" in translate(result["sentences"]["verdict"])
     build(context)
 
 
@@ -220,11 +223,11 @@ def test_grad_cam_differs_by_class_and_falls_on_the_picture(library):
     model = load(result.weights, context.source.source, 64)
     labels = context.target["labels"]
     path = context.dataset.file(context.dataset.split("test")["file"].iloc[0])
-    shown, warm, told = gradcam.explain(model, path, PROCESSOR, labels)
+    shown, warm, found = gradcam.explain(model, path, PROCESSOR, labels)
     assert shown.size == warm.size == (gradcam.SHOWN, gradcam.SHOWN)
-    assert sum(told["probability"].values()) == pytest.approx(1, abs=1e-4)
+    assert sum(found["probability"].values()) == pytest.approx(1, abs=1e-4)
     scores = result.outputs("test")[0]
-    assert told["prediction"] == labels[int(scores.argmax())]
+    assert found["prediction"] == labels[int(scores.argmax())]
     from tlcore.runtime.image_canvas import pixels
 
     x = pixels(gradcam.view_of(path, PROCESSOR)[None], 64, PROCESSOR["mean"], PROCESSOR["std"])[0]
@@ -241,16 +244,16 @@ def test_explaining_a_picture_is_a_job(context, report):
     store.runs.set(context.run_id, report=report)
     name = context.dataset.split("test")["id"].iloc[3]
     job = store.jobs.submit("explain", "local", {"run": context.run_id, "id": name, "label": "disc"})
-    told = explain(store, job, lambda *_, **__: None)
-    assert told["explained"] == "disc"
-    assert told["truth"] == name.split("/")[0]
-    assert (store.jobs.folder(job.id) / told["gradcam"]).stat().st_size > 500
+    result = explain(store, job, lambda *_, **__: None)
+    assert result["explained"] == "disc"
+    assert result["truth"] == name.split("/")[0]
+    assert (store.jobs.folder(job.id) / result["gradcam"]).stat().st_size > 500
     with pytest.raises(UnusableInput, match="no picture"):
         explain(store, store.jobs.submit("explain", "local", {"run": context.run_id, "id": "../../etc"}), print)
 
 
 def test_numbers_that_json_lacks_become_null():
-    value = plain({"a": np.float32(1), "b": [np.nan, np.int64(3)], "c": (np.inf,), "d": np.arange(2)})
+    value = to_plain({"a": np.float32(1), "b": [np.nan, np.int64(3)], "c": (np.inf,), "d": np.arange(2)})
     assert value == {"a": 1.0, "b": [None, 3], "c": [None], "d": [0, 1]}
     json.dumps(value, allow_nan=False)
 
@@ -286,7 +289,7 @@ def test_losing_to_a_baseline_is_not_called_negative_transfer(task, other, word)
         "difference": {"value": -0.2, "interval": [-0.3, -0.1]},
         "n_test": 70,
         "seeds": 3,
-        "reference": {"id": other, "title": say("that").model_dump()},
+        "reference": {"id": other, "title": sentence("that").model_dump()},
     }
     assert str(heading(report)) == word
     assert str(verdict_sentence(report, tasks.find(task).metrics[0])).startswith(f"{word}: ")

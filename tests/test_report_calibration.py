@@ -86,17 +86,19 @@ def test_a_calibrated_model_has_no_error_left_but_chance():
     rng = np.random.default_rng(2)
     logits, truth = classifier(rng, n=4000, sure=3.0)
     fitted, _ = calibration.temperature(logits[:2000], truth[:2000])
-    told = calibration.describe(records(logits[2000:], truth[2000:]), records(logits[2000:] / fitted, truth[2000:]))
-    assert told["before"]["ece"]["value"] > 0.1
-    assert told["after"]["ece"]["value"] < 0.04
-    assert told["after"]["debiased"]["value"] < 0.03
-    assert told["change"]["interval"][1] < 0
-    assert told["change"]["value"] == pytest.approx(told["after"]["ece"]["value"] - told["before"]["ece"]["value"])
+    result = calibration.describe(records(logits[2000:], truth[2000:]), records(logits[2000:] / fitted, truth[2000:]))
+    assert result["before"]["ece"]["value"] > 0.1
+    assert result["after"]["ece"]["value"] < 0.04
+    assert result["after"]["debiased"]["value"] < 0.03
+    assert result["change"]["interval"][1] < 0
+    assert result["change"]["value"] == pytest.approx(
+        result["after"]["ece"]["value"] - result["before"]["ece"]["value"]
+    )
     for side in ("before", "after"):
-        assert sum(one["n"] for one in told[side]["reliability"]) == 2000
+        assert sum(one["n"] for one in result[side]["reliability"]) == 2000
         for name in ("ece", "debiased", "brier"):
-            low, high = told[side][name]["interval"]
-            assert low <= told[side][name]["value"] <= high
+            low, high = result[side][name]["interval"]
+            assert low <= result[side][name]["value"] <= high
 
 
 def test_operating_points_by_hand():
@@ -148,11 +150,11 @@ def test_many_runs_are_judged_together():
         for i in range(3)
     ]
     other = several_runs.Scored("elsewhere", "other data", simulated(rng, 0.9), simulated(rng, 0.5), {})
-    told = several_runs.compare(TASK, [*runs, other])
-    assert [one["verdict"] for one in told["twins"]] == ["transfer-helps", None, None, "transfer-helps"]
-    assert [(one["run"], one["other"]) for one in told["pairs"]] == [("0", "1"), ("0", "2"), ("1", "2")]
-    assert [one["verdict"] for one in told["pairs"]] == ["run", "run", None]
-    for family in (told["twins"], told["pairs"]):
+    result = several_runs.compare(TASK, [*runs, other])
+    assert [one["verdict"] for one in result["twins"]] == ["transfer-helps", None, None, "transfer-helps"]
+    assert [(one["run"], one["other"]) for one in result["pairs"]] == [("0", "1"), ("0", "2"), ("1", "2")]
+    assert [one["verdict"] for one in result["pairs"]] == ["run", "run", None]
+    for family in (result["twins"], result["pairs"]):
         assert [one["adjusted"] for one in family] == pytest.approx(several_runs.holm([one["p"] for one in family]))
     single = several_runs.Scored("one", "data", simulated(rng, 0.9)[:1], simulated(rng, 0.5)[:1], {})
     assert several_runs.compare(TASK, [single])["twins"][0]["verdict"] is None
@@ -163,7 +165,7 @@ def test_a_weak_part_is_found_and_a_sound_one_is_not():
     n = 300
     place = np.arange(n) % 3
     right = rng.random(n) < np.where(place == 0, 0.5, 0.9)
-    told = records(np.where(right[:, None], [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(n, int))
+    result = records(np.where(right[:, None], [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(n, int))
     camera = np.array(["old", "new", "newest"])[place]
     rows = pd.DataFrame(
         {
@@ -178,7 +180,7 @@ def test_a_weak_part_is_found_and_a_sound_one_is_not():
     parts = list(slices.by_column(rows))
     assert sum(mask.sum() for _, mask in parts[:3]) == n
     assert sum(mask.sum() for _, mask in parts[3:]) == n
-    found = slices.score(TASK, told, parts, {})
+    found = slices.score(TASK, result, parts, {})
     assert len(found) == 6
     assert [row["weak"] for row in found] == [True, False, False, False, False, False]
     assert found[0]["name"]["params"]["value"] == "old"
@@ -199,9 +201,9 @@ def test_of_many_parts_a_weak_one_is_still_found():
     rng = np.random.default_rng(8)
     place = np.repeat(np.arange(40), 20)
     right = np.where(place == 0, 0.0, 1.0) * (rng.random(800) < 0.95)
-    told = records(np.where(right[:, None] > 0, [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(800, int))
+    result = records(np.where(right[:, None] > 0, [[2.0, 0.0]], [[0.0, 2.0]]), np.zeros(800, int))
     parts = [({"kind": "column", "name": {}, "examples": []}, place == one) for one in range(40)]
-    assert [row["weak"] for row in slices.score(TASK, told, parts, {})] == [True, *[False] * 39]
+    assert [row["weak"] for row in slices.score(TASK, result, parts, {})] == [True, *[False] * 39]
 
 
 def test_clusters_are_of_like_examples():

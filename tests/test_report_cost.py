@@ -9,14 +9,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.evaluation import time_to_score
 from tlcore.evaluation.records import Metric
 from tlcore.report import energy
 
 
 def test_time_to_a_score_by_hand():
-    metric = Metric("accuracy", say("accuracy"))
+    metric = Metric("accuracy", sentence("accuracy"))
     points = pd.DataFrame(
         [
             {
@@ -42,10 +42,10 @@ def test_time_to_a_score_by_hand():
             "seconds_search": 3.0,
         },
     }
-    told = time_to_score.reached(points, report, metric, 0.6)
-    assert told["transfer"] == {"seconds": 1.5, "seeds": 1, "of": 1, "seconds_search": 0.2}
+    result = time_to_score.reached(points, report, metric, 0.6)
+    assert result["transfer"] == {"seconds": 1.5, "seeds": 1, "of": 1, "seconds_search": 0.2}
     # seed 0 began one second before its first point and has 0.7 at 4 s; seed 1 has 0.6 at 2 s
-    assert told["twin"]["seconds"] == pytest.approx((5.0 + 2.0) / 2)
+    assert result["twin"]["seconds"] == pytest.approx((5.0 + 2.0) / 2)
     assert time_to_score.reached(points, report, metric, 0.75)["twin"]["seeds"] == 1
     assert time_to_score.reached(points, report, metric, 0.95)["transfer"]["seconds"] is None
     assert time_to_score.best_common(report, metric) == pytest.approx(0.75)

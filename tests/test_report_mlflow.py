@@ -12,16 +12,16 @@ from tlcore.report.mlflow_mirror import EXPERIMENT, mirror
 
 
 @pytest.fixture(scope="module")
-def told():
+def result():
     context = finished("transformers")
     made = report.build(context)
     bundle.pack(context, made)
     return context, made
 
 
-def test_a_run_is_mirrored_once(told, tmp_path, monkeypatch):
+def test_a_run_is_mirrored_once(result, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
-    context, made = told
+    context, made = result
     address = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -50,13 +50,13 @@ def test_a_run_is_mirrored_once(told, tmp_path, monkeypatch):
     assert mirror(context, made) == run_id
 
 
-def test_a_store_that_cannot_be_reached_breaks_nothing(told, tmp_path, monkeypatch, capsys):
+def test_a_store_that_cannot_be_reached_breaks_nothing(result, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    assert mirror(*told) is None
+    assert mirror(*result) is None
     assert "MLflow:" in capsys.readouterr().err
 
 
-def test_nobody_asked(told, monkeypatch):
+def test_nobody_asked(result, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert mirror(*told) is None
+    assert mirror(*result) is None

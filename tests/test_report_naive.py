@@ -11,7 +11,7 @@ import pytest
 from report_run import PROCESSOR, finished
 
 from tlcore import tasks
-from tlcore.core.i18n import read
+from tlcore.core.i18n import translate
 from tlcore.core.spec_parts import Data
 from tlcore.guidance import Evidence
 from tlcore.plan import make_plan
@@ -49,11 +49,11 @@ def test_baselines_of_pictures(context, report):
     assert found["colours"]["value"] > 0.6  # each shape is drawn mostly in a colour of its own
     assert found["source-as-it-is"]["value"] is None
     assert found["source-as-it-is"]["beaten"] is None
-    assert "no classes with names" in read(found["source-as-it-is"]["reason"])
+    assert "no classes with names" in translate(found["source-as-it-is"]["reason"])
     for one in report["naive"][:2]:
         assert one["difference"]["value"] == pytest.approx(report["transfer"]["value"] - one["value"])
         assert one["beaten"] == (one["difference"]["interval"][0] > 0)
-    assert ("one-liner does" in read(report["sentences"]["naive"])) == (found["colours"]["beaten"] is False)
+    assert ("one-liner does" in translate(report["sentences"]["naive"])) == (found["colours"]["beaten"] is False)
 
 
 def test_histograms_by_hand(context):
@@ -106,7 +106,7 @@ def test_the_source_answers_as_it_is(context):
     names = ["x", "disc", "=square", "triangle", *"qrstuv"]
     source = replace(context.source, config={**context.source.config, "label_names": names})
     examples = context.task.examples(context.dataset, PROCESSOR, context.target, None)
-    found = {one.id: one for one in context.task.naive(context.dataset, examples, context.target, source)}
+    found = {one.id: one for one in context.task.baselines(context.dataset, examples, context.target, source)}
     model = context.source.build(None, True, image_size=64).eval()
     with torch.inference_mode():
         out = model(next(examples["test"].batches([np.arange(18)], None, "cpu"))["pixels"]).numpy()
@@ -133,10 +133,10 @@ def test_the_sentence_names_the_hardest_one(value, low, said):
         }
 
     entries = [one("easy", 0.5, 0.4), one("hard", value, low), {"difference": None, "beaten": None}]
-    told = str(baselines.sentence(entries, METRIC))
-    assert said in told
-    assert "hard" in told
-    assert baselines.sentence([], METRIC) is None
+    result = str(baselines.summary(entries, METRIC))
+    assert said in result
+    assert "hard" in result
+    assert baselines.summary([], METRIC) is None
 
 
 def negative(report, **changes):
@@ -167,25 +167,25 @@ def test_only_what_leans_to_negative_transfer_is_explained(context, report):
     even = negative(report, verdict="no-clear-difference", difference={"value": -0.02, "interval": [-0.07, 0.05]})
     assert explanation.leans(even) is None
     assert explanation.leans({**report, "difference": None}) is None
-    told = explanation.explain(context, negative(report), pd.DataFrame())
-    assert told["kind"] == "negative"
-    assert told["signs"][0]["id"] == "not-measured"
-    kinds = [one["kind"] for one in told["suggestions"]]
+    result = explanation.explain(context, negative(report), pd.DataFrame())
+    assert result["kind"] == "negative"
+    assert result["signs"][0]["id"] == "not-measured"
+    kinds = [one["kind"] for one in result["suggestions"]]
     assert kinds == ["measure", "strategy", "strategy", "strategy", "scratch"]
-    strategies = [one["draft"]["strategy"] for one in told["suggestions"][1:-1]]
+    strategies = [one["draft"]["strategy"] for one in result["suggestions"][1:-1]]
     assert strategies == ["linear-probe-then-fine-tune", "fine-tuning", "domain-adaptation"]
 
 
 def test_signs_name_their_numbers(context, report):
-    told = negative(report)
-    for seed in told["baseline"]["per_seed"]:
+    result = negative(report)
+    for seed in result["baseline"]["per_seed"]:
         seed["validation"] = {"accuracy": 0.8}
-    found = {name: str(said) for name, _, said in explanation.evidence_signs(told, evidence(0.21, 0.5))}
+    found = {name: str(said) for name, _, said in explanation.evidence_signs(result, evidence(0.21, 0.5))}
     assert set(found) == {"similarity", "transferability"}
     assert "0.21" in found["similarity"]
     assert "50 %" in found["transferability"]
-    assert [one[0] for one in explanation.evidence_signs(told, evidence(0.9, 0.95))] == ["no-warning"]
-    found = {name: str(said) for name, _, said in explanation.training_signs(told, pd.DataFrame(), {})}
+    assert [one[0] for one in explanation.evidence_signs(result, evidence(0.9, 0.95))] == ["no-warning"]
+    found = {name: str(said) for name, _, said in explanation.training_signs(result, pd.DataFrame(), {})}
     assert set(found) == {"cannot-fit"}
     assert "60 %" in found["cannot-fit"]
     assert "frozen features" in found["cannot-fit"]
@@ -226,12 +226,12 @@ def test_a_better_source_comes_first(report):
         {"id": "bundled/other", "title": "Other", "score": 0.9, "probe": {"value": 0.9}},
         {"id": "here", "title": "Here", "score": 0.5, "probe": {"value": 0.5}},
     ]
-    told = explanation.suggestions(negative(report), "here", ranking, True)
-    assert told[0]["draft"] == {"source": "bundled/other"}
-    assert "Other" in read(told[0]["sentence"])
-    assert "90 %" in read(told[0]["sentence"])
-    told = explanation.suggestions(negative(report), "bundled/other", ranking, True)
-    assert told[0]["kind"] == "strategy"
+    result = explanation.suggestions(negative(report), "here", ranking, True)
+    assert result[0]["draft"] == {"source": "bundled/other"}
+    assert "Other" in translate(result[0]["sentence"])
+    assert "90 %" in translate(result[0]["sentence"])
+    result = explanation.suggestions(negative(report), "bundled/other", ranking, True)
+    assert result[0]["kind"] == "strategy"
 
 
 def test_the_twins_longer_budget():
@@ -275,6 +275,6 @@ def test_where_the_twin_stood_at_its_ordinary_budget(context, report):
     assert found["ordinary"] == pytest.approx((0.5 + 0.35) / 2)
     assert found["longer"] == pytest.approx((0.9 + 0.35) / 2)
     assert twin_budget(points, {}, context.arms["twin"], METRIC) is None
-    told = str(sentences({**report, "twin_budget": found}, context.task)["twin_budget"])
-    assert "2 times" in told
-    assert "42.5 %" in told
+    result = str(sentences({**report, "twin_budget": found}, context.task)["twin_budget"])
+    assert "2 times" in result
+    assert "42.5 %" in result

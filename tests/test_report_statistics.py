@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.evaluation import statistics
 from tlcore.evaluation.records import Metric, Records
 from tlcore.tasks.image_classification.task import ImageClassification
@@ -113,11 +113,11 @@ def test_a_real_difference_is_seen_and_has_a_sign():
 
 
 def test_a_difference_too_small_to_matter_is_none():
-    metric = Metric("accuracy", say("accuracy"), smallest=0.05)
-    assert statistics.judge(statistics.Estimate(0.03, (0.01, 0.05)), metric) == "no-clear-difference"
-    assert statistics.judge(statistics.Estimate(0.06, (0.01, 0.11)), metric) == "transfer-helps"
-    assert statistics.judge(statistics.Estimate(-0.06, (-0.11, -0.01)), metric) == "negative-transfer"
-    assert statistics.judge(statistics.Estimate(0.06, (-0.01, 0.11)), metric) == "no-clear-difference"
+    metric = Metric("accuracy", sentence("accuracy"), smallest=0.05)
+    assert statistics.verdict_of(statistics.Estimate(0.03, (0.01, 0.05)), metric) == "no-clear-difference"
+    assert statistics.verdict_of(statistics.Estimate(0.06, (0.01, 0.11)), metric) == "transfer-helps"
+    assert statistics.verdict_of(statistics.Estimate(-0.06, (-0.11, -0.01)), metric) == "negative-transfer"
+    assert statistics.verdict_of(statistics.Estimate(0.06, (-0.01, 0.11)), metric) == "no-clear-difference"
 
 
 def test_one_seed_gives_an_interval_and_no_verdict():
@@ -139,7 +139,7 @@ def test_seeds_that_differ_widen_the_interval_and_identical_ones_do_not():
 
 def test_rows_of_one_unit_are_drawn_together():
     unit = np.repeat(["a", "b", "c", "d"], [1, 5, 2, 4])
-    weights = np.concatenate(list(statistics.unit_weights(unit, 500, np.random.default_rng(0))))
+    weights = np.concatenate(list(statistics.resampling_weights(unit, 500, np.random.default_rng(0))))
     assert weights.shape == (500, 12)
     for name in "abcd":
         assert (np.ptp(weights[:, unit == name], axis=1) == 0).all()
@@ -153,14 +153,14 @@ def test_rows_of_one_unit_are_drawn_together():
 
 def test_weights_come_in_chunks_that_add_up(monkeypatch):
     monkeypatch.setattr(statistics, "CHUNK", 100)
-    parts = list(statistics.unit_weights(np.arange(30), 50, np.random.default_rng(0)))
+    parts = list(statistics.resampling_weights(np.arange(30), 50, np.random.default_rng(0)))
     assert len(parts) > 10
     assert sum(len(part) for part in parts) == 50
 
 
 def test_lower_is_better_turns_the_sign():
     class Error:
-        metrics = (Metric("error", say("error"), higher_is_better=False),)
+        metrics = (Metric("error", sentence("error"), higher_is_better=False),)
 
         def aggregate(self, records, weights, target):
             wrong = records.columns["truth"] != records.columns["prediction"]

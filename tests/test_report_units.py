@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tlcore.core.i18n import follow, say
+from tlcore.core.i18n import sentence, set_language_provider
 from tlcore.evaluation import score_text
 from tlcore.evaluation.records import Metric
 from tlcore.report import baselines, narrative, score_units
 
-PERPLEXITY = Metric("perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1)
-ERRORS = Metric("errors", say("perplexity"), higher_is_better=False)
-BITS = Metric("bits", say("perplexity"), share=False)
+PERPLEXITY = Metric("perplexity", sentence("perplexity"), higher_is_better=False, share=False, smallest=0.1)
+ERRORS = Metric("errors", sentence("perplexity"), higher_is_better=False)
+BITS = Metric("bits", sentence("perplexity"), share=False)
 VERDICTS = ("transfer-helps", "negative-transfer", "no-clear-difference", None)
 
 
@@ -21,7 +21,7 @@ def report(value: float, verdict: str | None) -> dict:
         "verdict": verdict,
         "n_test": 50,
         "seeds": 3,
-        "reference": {"id": "x", "title": say("the source model as it is").model_dump()},
+        "reference": {"id": "x", "title": sentence("the source model as it is").model_dump()},
     }
 
 
@@ -29,11 +29,11 @@ def report(value: float, verdict: str | None) -> dict:
 @pytest.mark.parametrize("value", [3.25, -3.25])
 def test_a_worse_perplexity_never_reads_as_above(verdict, value):
     """A difference above 0 means better: of a perplexity, lower."""
-    told = str(narrative.verdict_sentence(report(value, verdict), PERPLEXITY))
-    assert ("3.25 lower than" if value > 0 else "3.25 higher than") in told
+    result = str(narrative.verdict_sentence(report(value, verdict), PERPLEXITY))
+    assert ("3.25 lower than" if value > 0 else "3.25 higher than") in result
     for word in ("points", "above", "below", "%-", "twin"):
-        assert word not in told
-    assert "the source model as it is" in told
+        assert word not in result
+    assert "the source model as it is" in result
 
 
 def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
@@ -52,27 +52,27 @@ def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
 )
 def test_the_naive_is_told_the_right_way_round(value, beaten, says):
     entry = {
-        "title": say("counting").model_dump(),
+        "title": sentence("counting").model_dump(),
         "value": 24.84,
         "beaten": beaten,
         "difference": {"value": value, "interval": [value - 1, value + 1]},
     }
-    assert says in str(baselines.sentence([entry], PERPLEXITY))
+    assert says in str(baselines.summary([entry], PERPLEXITY))
 
 
 def test_numbers_and_their_differences_in_both_languages():
     assert score_text.value(0.1234, True) == "12.3 %"
     assert [score_text.value(x, False) for x in (0.01234, 1.234, 12.34, 1234.5)] == ["0.012", "1.23", "12.3", "1,234"]
-    assert score_text.apart(0.0123, True) == "+1.2 points"
-    assert score_text.apart(-2.345, False) == "-2.34"
-    assert score_text.apart_span([-0.5, 12.25], False) == "-0.50 to 12.2"
+    assert score_text.signed_difference(0.0123, True) == "+1.2 points"
+    assert score_text.signed_difference(-2.345, False) == "-2.34"
+    assert score_text.difference_span([-0.5, 12.25], False) == "-0.50 to 12.2"
     assert score_text.value(None, True) == "–"
-    follow(lambda: "pt_BR")
+    set_language_provider(lambda: "pt_BR")
     try:
         assert score_text.value(12.34, False) == "12,3"
-        assert score_text.apart(0.0123, True) == "+1,2 pontos"
+        assert score_text.signed_difference(0.0123, True) == "+1,2 pontos"
     finally:
-        follow(lambda: "en")
+        set_language_provider(lambda: "en")
 
 
 def test_the_twin_is_told_without_per_cent():
@@ -114,14 +114,14 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
     found = statistics.intervals(task, [seed(0.5), seed(0.6), seed(2.5)], {})
     assert found["perplexity"].interval[0] == 1.0
     assert found["perplexity"].interval[1] > 10
-    told = {
+    result = {
         "task": task.id,
         "metric": "perplexity",
         "strategy": "fine-tuning",
         "difference": {"value": -1.0},
-        "reference": {"id": "n-gram", "title": say("the source model as it is").model_dump()},
+        "reference": {"id": "n-gram", "title": sentence("the source model as it is").model_dump()},
     }
-    kinds = [(one["kind"], one["id"]) for one in explanation.suggestions(told, "bundled/studio-writer", [], True)]
+    kinds = [(one["kind"], one["id"]) for one in explanation.suggestions(result, "bundled/studio-writer", [], True)]
     assert ("reference", None) in kinds
     assert not {"feature-extraction", "linear-probe-then-fine-tune", "scratch"} & {name for _, name in kinds}
 

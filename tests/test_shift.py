@@ -64,7 +64,7 @@ def test_the_discrepancy_is_that_of_the_strategy():
     ],
 )
 def test_what_is_offered_follows_from_the_distance(right, low, strategies, offered):
-    told = domain_shift.Compared(
+    result = domain_shift.Compared(
         n=100,
         right=right,
         right_interval=[low, 1.0],
@@ -73,7 +73,7 @@ def test_what_is_offered_follows_from_the_distance(right, low, strategies, offer
         mmd=0.1,
         mmd_chance=0.01,
     )
-    found = domain_shift.Shift(name="heap", size=900, strategies=strategies, compared=told)
+    found = domain_shift.Shift(name="heap", size=900, strategies=strategies, compared=result)
     assert found.offers == offered
     words = " ".join(map(str, domain_shift.in_words(found)))
     assert ("domain adaptation learns from both" in words) == (domain_shift.ADAPT in offered)
@@ -112,7 +112,7 @@ def test_it_is_measured_once_and_read_without_looking(dataset, store, tiny_sourc
     other = heap(tmp_path / "dim", store, dark=True)
     assert domain_shift.kept(store, dataset.fingerprint, other.fingerprint, str(tiny_source)) is None
     first = measured(dataset, other, PICTURES, tiny_source, store, image_size=32)
-    monkeypatch.setattr(feature_pass, "passed", lambda *told: pytest.fail("looked again"))
+    monkeypatch.setattr(feature_pass, "passed", lambda *args: pytest.fail("looked again"))
     assert measured(dataset, other, PICTURES, tiny_source, store, image_size=32) == first
     assert domain_shift.kept(store, dataset.fingerprint, other.fingerprint, str(tiny_source)) == first
     advice = guidance.kept_advice(store, dataset, str(tiny_source), other.fingerprint)

@@ -32,7 +32,7 @@ def test_distance_by_numeric_integration():
     def integral(m, v, n, w):
         return -np.log(quad(lambda x: np.sqrt(norm.pdf(x, m, v**0.5) * norm.pdf(x, n, w**0.5)), -30, 30)[0])
 
-    each = [integral(*told) for told in zip(mean, var, source_mean, source_var, strict=True)]
+    each = [integral(*result) for result in zip(mean, var, source_mean, source_var, strict=True)]
     wanted = ((each[0] + each[1]) / 2 + each[2]) / 2
     assert s.distance(moments(mean, var, source_mean, source_var, [0, 0, 1])) == pytest.approx(wanted, abs=1e-4)
     assert s.distance(moments([1, 2], [3, 4], [1, 2], [3, 4], [0, 1])) == pytest.approx(0, abs=1e-9)
@@ -41,8 +41,8 @@ def test_distance_by_numeric_integration():
 def test_participation_without_the_bias_of_few_examples():
     """Twenty even directions: 20, however few examples; the plain ratio of 25 examples would say about 11."""
     rng = np.random.default_rng(0)
-    told = [s.participation(rng.normal(size=(25, 20)) @ np.eye(20, 64)) for _ in range(40)]
-    assert np.median(told) == pytest.approx(20, rel=0.15)
+    result = [s.participation(rng.normal(size=(25, 20)) @ np.eye(20, 64)) for _ in range(40)]
+    assert np.median(result) == pytest.approx(20, rel=0.15)
     uneven = rng.normal(size=(3000, 3)) * np.sqrt([4.0, 2.0, 1.0])
     assert s.participation(uneven) == pytest.approx(49 / 21, rel=0.05)
     assert s.participation(np.ones((10, 4))) is None
@@ -67,17 +67,17 @@ def test_near_data_score_high_and_far_data_score_low():
     away = s.similarity(shifted, narrow, rng.normal(size=(120, 10)), far)
     assert near.value > 0.95
     assert away.value < 0.15
-    for told in (near, away):
-        assert {part.id for part in told.parts} == {"statistics", "head", "spread"}
-        assert told.value == pytest.approx(np.mean([part.value for part in told.parts]))
-        for part in told.parts:
+    for result in (near, away):
+        assert {part.id for part in result.parts} == {"statistics", "head", "spread"}
+        assert result.value == pytest.approx(np.mean([part.value for part in result.parts]))
+        for part in result.parts:
             assert 0 <= part.interval[0] <= part.value <= part.interval[1] <= 1
 
 
 def test_parts_that_a_network_does_not_have_are_left_out():
     wide = np.random.default_rng(0).normal(size=(60, 30))
-    told = s.similarity(None, wide, None, {"noise": {"spread": 3.0}})
-    assert [part.id for part in told.parts] == ["spread"]
+    result = s.similarity(None, wide, None, {"noise": {"spread": 3.0}})
+    assert [part.id for part in result.parts] == ["spread"]
     assert s.similarity(None, wide, None, {}).value is None
 
 
@@ -86,8 +86,8 @@ def test_more_examples_narrow_the_interval():
     widths = []
     for n in (20, 200):
         logits = rng.normal(size=(n, 10)) * 6
-        told = s.similarity(None, np.zeros((n, 4)), logits, {"noise": {"head": 7.0}})
-        widths.append(told.interval[1] - told.interval[0])
+        result = s.similarity(None, np.zeros((n, 4)), logits, {"noise": {"head": 7.0}})
+        widths.append(result.interval[1] - result.interval[0])
     assert widths[1] < 0.6 * widths[0]
 
 

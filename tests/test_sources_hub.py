@@ -19,7 +19,7 @@ import pytest
 from sources_models import write_timm
 
 from tlcore.core.errors import Cancelled, UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import Availability, availability, find, hub, open_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -150,16 +150,16 @@ def test_a_model_is_downloaded_once_and_then_is_here(server, store):
 
 def test_a_download_tells_its_progress_and_can_be_stopped(server, store):
     shares: list[float | None] = []
-    open_source(REPO, store, lambda share, sentence: shares.append(share))
+    open_source(REPO, store, lambda share, message: shares.append(share))
     assert shares[0] is None
     assert [s for s in shares if s is not None] == sorted(s for s in shares if s is not None)
     assert shares[-1] == pytest.approx(1.0)
 
 
 def test_a_cancelled_download_stops(server, store):
-    def stop(share: float | None, sentence: object) -> None:
+    def stop(share: float | None, message: object) -> None:
         if share is not None:
-            raise Cancelled(say("Cancelled."), code="cancelled")
+            raise Cancelled(sentence("Cancelled."), code="cancelled")
 
     with pytest.raises(Cancelled):
         open_source(REPO, store, stop)

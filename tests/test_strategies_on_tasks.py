@@ -24,7 +24,7 @@ from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import missing
 from tlcore.tasks import TASKS, find
 from tlcore.training import fit, loop
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.hooks.lora import fitting
 from tlcore.training.run_progress import Watch
 
@@ -54,10 +54,10 @@ def cases(home, workspace):
 
     def case(task):
         if task.id not in kept:
-            kind = next((kind for kind in task.reads if kind in tiny_sources.SOURCES), None)
+            kind = next((kind for kind in task.source_families if kind in tiny_sources.SOURCES), None)
             sample = next((one for one in SAMPLES if find(one.task).roles == task.roles), None)
             if kind is None or sample is None:
-                pytest.skip(f"{task.id} has no sample, or {task.reads} no line in tiny_sources")
+                pytest.skip(f"{task.id} has no sample, or {task.source_families} no line in tiny_sources")
             upload = sample.write(home / task.id)
             columns = sample.spec.get("data", {}).get("columns", {})
             whole = data.read(Data(path=str(upload), columns=columns), task=task, store=workspace, owner="local")
@@ -104,8 +104,8 @@ def prepared(task, strategy, case, store, **options):
     sets = dict.fromkeys(names, dataset)
     plan = flow.plan_for(spec, task, dataset, source, sets=sets)
     run = store.runs.create(spec, "local")
-    watch = Watch(lambda *told, **more: None, store, run.id, plan)
-    return Fitting(
+    watch = Watch(lambda *args, **more: None, store, run.id, plan)
+    return TrainingContext(
         task,
         dataset,
         source,
@@ -132,7 +132,7 @@ def test_a_pair_trains_two_steps_or_is_refused_with_the_reason(task, strategy, c
         with pytest.raises(UnusableInput, match=re.escape(str(reason))):
             prepared(task, strategy, case, workspace)
         return
-    told = prepared(task, strategy, case, workspace)
+    outcome = prepared(task, strategy, case, workspace)
     original, looked = loop.train, []
 
     def watched(training):
@@ -161,9 +161,11 @@ def test_a_pair_trains_two_steps_or_is_refused_with_the_reason(task, strategy, c
         return done
 
     monkeypatch.setattr(loop, "train", watched)
-    result = fit.fit(told)["transfer"][0]
-    assert len(looked) == sum(phase["kind"] == "train" for phase in told.plan["arms"]["transfer"]["phases"])
-    found = scores(task, [task.evaluate(result.outputs("test"), told.examples["test"], told.target)], told.target)
+    result = fit.fit(outcome)["transfer"][0]
+    assert len(looked) == sum(phase["kind"] == "train" for phase in outcome.plan["arms"]["transfer"]["phases"])
+    found = scores(
+        task, [task.evaluate(result.outputs("test"), outcome.examples["test"], outcome.target)], outcome.target
+    )
     assert all(np.isfinite(values).all() for values in found.values())
 
 
@@ -182,35 +184,35 @@ def test_lora_is_refused_by_name_and_by_the_network_itself(cases, workspace, tmp
     from tlcore.strategies import find as strategy_of
     from tlcore.strategies.contract import unsuited
 
-    task = next(one for one in TASKS if "image" in one.reads)
+    task = next(one for one in TASKS if "image" in one.source_families)
     dataset, _ = cases(task)
     folder = tiny_sources.write("image", tmp_path / "resnet", attention=False)
     lora = strategy_of("lora")
     assert unsuited(lora, models.open_source(str(folder), workspace).source) is not None
     with pytest.raises(UnusableInput, match="made for transformers"):
         prepared(task, lora, (dataset, folder), workspace)
-    told = prepared(task, strategy_of("fine-tuning"), (dataset, folder), workspace)
-    told.plan["arms"]["transfer"]["phases"][0]["hooks"] = [{"id": "lora", "rank": 2, "alpha": 4, "dropout": 0.0}]
+    result = prepared(task, strategy_of("fine-tuning"), (dataset, folder), workspace)
+    result.plan["arms"]["transfer"]["phases"][0]["hooks"] = [{"id": "lora", "rank": 2, "alpha": 4, "dropout": 0.0}]
     with pytest.raises(UnusableInput, match="no attention"):
-        fit.fit(told)
+        fit.fit(result)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda one: one.id)
 def test_a_run_killed_in_any_of_its_phases_ends_the_same_and_repeats_no_phase(strategy, cases, workspace, monkeypatch):
     from safetensors.torch import load_file
 
-    task = next(one for one in TASKS if "image" in one.reads)
+    task = next(one for one in TASKS if "image" in one.source_families)
     calm = fit.fit(prepared(task, strategy, cases(task), workspace))["transfer"][0]
     expected = load_file(calm.weights / "model.safetensors")
     phases = prepared(task, strategy, cases(task), workspace).plan["arms"]["transfer"]["phases"]
     for fatal in [place for place, phase in enumerate(phases) if phase["kind"] == "train"]:
-        told = prepared(task, strategy, cases(task), workspace)
-        seen = _Deadly(told, fatal)
+        outcome = prepared(task, strategy, cases(task), workspace)
+        seen = _Deadly(outcome, fatal)
         monkeypatch.setattr(loop, "train", seen.train)
         with pytest.raises(KeyboardInterrupt):
-            fit.fit(told)
+            fit.fit(outcome)
         seen.fatal, seen.places = None, []
-        result = fit.fit(told)["transfer"][0]
+        result = fit.fit(outcome)["transfer"][0]
         assert min(seen.places) == fatal, "a phase before it was repeated"
         found = load_file(result.weights / "model.safetensors")
         assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -220,8 +222,8 @@ def test_a_run_killed_in_any_of_its_phases_ends_the_same_and_repeats_no_phase(st
 class _Deadly:
     """Trains, notes the phases that were really trained, and dies after the first epoch of one of them."""
 
-    def __init__(self, told, fatal):
-        self.phases = told.plan["arms"]["transfer"]["phases"]
+    def __init__(self, result, fatal):
+        self.phases = result.plan["arms"]["transfer"]["phases"]
         self.fatal, self.places, self.original = fatal, [], loop.train
 
     def train(self, training):

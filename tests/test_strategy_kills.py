@@ -161,7 +161,7 @@ def workspace(tmp_path_factory) -> Store:
 
 def asked(case: str, things: dict[str, str]) -> dict[str, object]:
     """The Spec of a case, with the paths of what it names."""
-    told = {
+    result = {
         "name": case,
         "task": "image-classification",
         "source": "tiny",
@@ -170,8 +170,10 @@ def asked(case: str, things: dict[str, str]) -> dict[str, object]:
         "options": PICTURES,
         **CASES[case][0],
     }
-    data = {name: things.get(value, value) if isinstance(value, str) else value for name, value in told["data"].items()}
-    return {**told, "source": things[told["source"]], "data": data}
+    data = {
+        name: things.get(value, value) if isinstance(value, str) else value for name, value in result["data"].items()
+    }
+    return {**result, "source": things[result["source"]], "data": data}
 
 
 def ended(store: Store, run_id: str) -> object:
@@ -186,16 +188,16 @@ def ended(store: Store, run_id: str) -> object:
 def left(store: Store, run_id: str) -> dict[str, object]:
     """What a run left that has no time in it: scores, choices, what hooks measured, and all weights."""
     report, folder = store.runs.get(run_id).report, store.runs.folder(run_id)
-    told = {name: report.get(name) for name in ("difference", "verdict", "tasks", "n_test", "metric")}
+    found = {name: report.get(name) for name in ("difference", "verdict", "tasks", "n_test", "metric")}
     for arm in ("transfer", "baseline", "plainer"):
         one = report.get(arm) or {}
-        told[arm] = [one.get(name) for name in ("value", "interval", "metrics", "epochs")]
-        told[f"{arm} by seed"] = [(seed["best_epoch"], seed["metrics"]) for seed in one.get("per_seed", ())]
+        found[arm] = [one.get(name) for name in ("value", "interval", "metrics", "epochs")]
+        found[f"{arm} by seed"] = [(seed["best_epoch"], seed["metrics"]) for seed in one.get("per_seed", ())]
     for path in sorted((folder / "arms").glob("*/seed-*/result.json")):
         result, name = json.loads(path.read_text()), str(path.parent.relative_to(folder / "arms"))
-        told[name] = {key: result[key] for key in ("measured", "learning_rate", "best_epoch", "validation", "train")}
-        told[f"{name} weights"] = hashlib.sha256((path.parent / "weights/model.safetensors").read_bytes()).hexdigest()
-    return told
+        found[name] = {key: result[key] for key in ("measured", "learning_rate", "best_epoch", "validation", "train")}
+        found[f"{name} weights"] = hashlib.sha256((path.parent / "weights/model.safetensors").read_bytes()).hexdigest()
+    return found
 
 
 @pytest.mark.timeout(240)

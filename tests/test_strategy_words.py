@@ -34,9 +34,9 @@ def project(store, task, path, source=None):
 def test_no_sentence_speaks_of_classes_that_are_not_there(sample, store, tmp_path):
     task = tasks.find(sample.task)
     _, one = project(store, task, sample.write(tmp_path))
-    told = said(opened("strategy", project=one))
+    result = said(opened("strategy", project=one))
     for word in ("accuracy", "your classes", "Smallest class", "smallest class", "labels a class"):
-        assert word not in told, word
+        assert word not in result, word
     assert "Upload your examples" in said(opened("data", project=one))
 
 

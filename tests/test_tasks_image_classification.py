@@ -25,29 +25,29 @@ def records(n=200, classes=5, seed=0, groups=None):
 
 
 def test_scores_are_scikit_learns():
-    told = records()
-    truth, prediction = told.columns["truth"], told.columns["prediction"]
-    found = TASK.aggregate(told, np.ones((1, len(told))), {})
+    result = records()
+    truth, prediction = result.columns["truth"], result.columns["prediction"]
+    found = TASK.aggregate(result, np.ones((1, len(result))), {})
     assert found["accuracy"][0] == pytest.approx(accuracy_score(truth, prediction))
     assert found["macro-f1"][0] == pytest.approx(f1_score(truth, prediction, average="macro"))
 
 
 def test_weights_count_as_repetition():
-    told = records(50)
+    result = records(50)
     weights = np.random.default_rng(1).integers(0, 4, (3, 50))
-    found = TASK.aggregate(told, weights, {})
+    found = TASK.aggregate(result, weights, {})
     for row, weight in enumerate(weights):
         again = np.repeat(np.arange(50), weight)
-        truth, prediction = told.columns["truth"][again], told.columns["prediction"][again]
+        truth, prediction = result.columns["truth"][again], result.columns["prediction"][again]
         assert found["accuracy"][row] == pytest.approx(accuracy_score(truth, prediction))
         expected = f1_score(truth, prediction, labels=np.unique(truth), average="macro")
         assert found["macro-f1"][row] == pytest.approx(expected, abs=0.03)
 
 
 def test_probabilities_add_up_and_groups_are_the_units():
-    told = records(10, groups=np.array(list("aabbccddee")))
-    assert told.columns["probability"].sum(axis=1) == pytest.approx(np.ones(10))
-    assert list(told.unit) == list("aabbccddee")
+    result = records(10, groups=np.array(list("aabbccddee")))
+    assert result.columns["probability"].sum(axis=1) == pytest.approx(np.ones(10))
+    assert list(result.unit) == list("aabbccddee")
 
 
 @pytest.mark.parametrize(("side", "n", "expected"), [(48, 100, 64), (300, 100, 224), (300, 4000, 96), (300, 1000, 224)])
@@ -59,7 +59,7 @@ def test_the_picture_size_suits_data_and_machine(side, n, expected):
     dataset = SimpleNamespace(
         rows=pd.DataFrame({"width": [side], "height": [side + 10]}), info=SimpleNamespace(n={"train": n})
     )
-    told = {
+    result = {
         "input_size": 224,
         "resizable": True,
         "crop_pct": 0.875,
@@ -67,5 +67,5 @@ def test_the_picture_size_suits_data_and_machine(side, n, expected):
         "mean": [0.5] * 3,
         "std": [0.5] * 3,
     }
-    assert TASK.processor(told, Options(), dataset, "cpu")["size"] == expected
-    assert TASK.processor({**told, "resizable": False}, Options(image_size=64), dataset, "cpu")["size"] == 224
+    assert TASK.processor(result, Options(), dataset, "cpu")["size"] == expected
+    assert TASK.processor({**result, "resizable": False}, Options(image_size=64), dataset, "cpu")["size"] == 224

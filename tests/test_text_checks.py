@@ -14,7 +14,7 @@ from hostile.texts import ROWS, formulas, workbook
 
 from tlcore import tasks
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import follow, t
+from tlcore.core.i18n import set_language_provider, t
 from tlcore.core.spec_parts import Split
 from tlcore.data.confirm import confirm
 from tlcore.data.staging import stage
@@ -113,8 +113,8 @@ def test_near_duplicates_stay_in_one_split_and_leaks_are_told(tmp_path, store):
         one = rng.choice(words, 16).tolist()
         rows += [(" ".join(one), ("good", "bad")[i % 2]), (" ".join([*one, "indeed"]), ("good", "bad")[i % 2])]
     found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path)
-    told = {one.code: one for one in found.findings}
-    assert told["near-duplicate"].count >= 78
+    result = {one.code: one for one in found.findings}
+    assert result["near-duplicate"].count >= 78
     made = confirm(found, store, split=Split(), corrections=None, name="x", owner="local")
     assert made.rows.dropna(subset="near").groupby("near")["split"].nunique().max() == 1
     assert set(made.rows["split"]) == {"train", "validation", "test"}
@@ -143,19 +143,19 @@ def test_the_shares_of_languages_are_in_the_check_and_in_both_tongues(tmp_path):
     assert found.rows["language"].value_counts().to_dict() == {"en": 18, "pt": 12}
     sentence = next(one.sentence for one in found.findings if one.code == "languages")
     assert "English 60 %, Portuguese 40 %" in t(sentence)
-    follow(lambda: "pt_BR")
+    set_language_provider(lambda: "pt_BR")
     try:
         assert "inglês 60 %, português 40 %" in t(sentence)
     finally:
-        follow(lambda: "en")
+        set_language_provider(lambda: "en")
 
 
 def test_a_source_that_does_not_know_the_language_is_said(store):
     minilm = find("bundled/minilm-l6", store)
     assert "Portuguese 100 %" in t(unspoken(minilm, {"pt": 1.0}))
-    told = t(unspoken(minilm, {"en": 0.6, "pt": 0.4}))
-    assert "Portuguese 40 %" in told
-    assert "others" not in told, "what the model knows is no other language"
+    result = t(unspoken(minilm, {"en": 0.6, "pt": 0.4}))
+    assert "Portuguese 40 %" in result
+    assert "others" not in result, "what the model knows is no other language"
     assert unspoken(minilm, {"en": 0.9, "pt": 0.1}) is None
     assert unspoken(minilm, {}) is None
     assert unspoken(find("intfloat/multilingual-e5-small", store), {"pt": 1.0}) is None
@@ -208,8 +208,8 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setattr(
         datasets,
         "load_dataset",
-        lambda name, config=None, **told: real(
-            str(tmp_path / "repo"), config, cache_dir=str(tmp_path / "cache"), **told
+        lambda name, config=None, **params: real(
+            str(tmp_path / "repo"), config, cache_dir=str(tmp_path / "cache"), **params
         ),
     )
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
@@ -281,8 +281,8 @@ def test_personal_data_are_found_on_the_other_side_too(tmp_path, name):
     found = stage(
         text_models.write_table(tmp_path / "t.csv", rows, header), task=tasks.find(task), folder=tmp_path / "staged"
     )
-    (told,) = (one for one in found.findings if one.code == "personal-e-mail")
-    assert (told.count, told.examples) == (1, ["t.csv:19"])
+    (result,) = (one for one in found.findings if one.code == "personal-e-mail")
+    assert (result.count, result.examples) == (1, ["t.csv:19"])
     column = "question" if name == "a question" else "completion" if name == "a completion" else "target"
-    assert f"in their {column}: 1" in t(told.sentence)
-    assert "ana.silva" not in told.model_dump_json()
+    assert f"in their {column}: 1" in t(result.sentence)
+    assert "ana.silva" not in result.model_dump_json()

@@ -138,9 +138,9 @@ def test_personal_data_are_pointed_out_and_never_shown(tmp_path):
         assert personal_data.kinds(plain) == [], plain
     rows = [*ROWS, ("write to ana@example.com", "good")]
     found = staged(text_models.write_table(tmp_path / "t.csv", rows), tmp_path)
-    told = next(one for one in found.findings if one.code == "personal-e-mail")
-    assert told.examples == ["t.csv:26"]
-    assert "ana@" not in t(told.sentence)
+    result = next(one for one in found.findings if one.code == "personal-e-mail")
+    assert result.examples == ["t.csv:26"]
+    assert "ana@" not in t(result.sentence)
 
 
 def test_a_dataset_of_texts_is_immutable_and_fingerprinted_by_its_words(tmp_path, store):

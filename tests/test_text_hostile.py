@@ -28,17 +28,17 @@ def test_hostile_table_of_texts(case, tmp_path):
     source = upload / case.file
     source.write_bytes(case.content() if callable(case.content) else case.content)
     before = _snapshot(tmp_path, staging)
-    told = {"task": tasks.find("text-classification"), "folder": staging / "job", "columns": case.columns}
+    result = {"task": tasks.find("text-classification"), "folder": staging / "job", "columns": case.columns}
     if case.refused:
         with pytest.raises(UnusableInput) as refusal:
-            stage(source, **told)
+            stage(source, **result)
         assert refusal.value.code == case.refused
         assert refusal.value.row == case.row or case.row is None
         said = t(refusal.value.sentence)
         assert not (staging / "job" / "staged.json").exists()
     else:
-        stage(source, **told)
-        found = Staged.open(staging / "job", told["task"])
+        stage(source, **result)
+        found = Staged.open(staging / "job", result["task"])
         aside = found.set_aside()
         said = "\n".join([*(t(f.sentence) for f in found.findings), *(t(one.reason) for one in aside)])
         assert len(found.rows) == case.n, said

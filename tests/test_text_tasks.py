@@ -22,7 +22,7 @@ from tlcore.spec import Spec, from_dict
 from tlcore.strategies import STRATEGIES
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared import inference
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 TASK = tasks.find("text-classification")
 
@@ -118,22 +118,22 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path):
     small = text_models.write_model(tmp_path / "b", vocab_size=20)
     with pytest.raises(UnusableInput, match="tokens and the network only 20"):
         opened(small).build(2, True)
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**told, "hidden_size": 10**9}))
+    result = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**result, "hidden_size": 10**9}))
     with pytest.raises(UnusableInput, match="no text network can have"):
         opened(folder)
-    (folder / "config.json").write_text(json.dumps({**told, "num_hidden_layers": 5}))
+    (folder / "config.json").write_text(json.dumps({**result, "num_hidden_layers": 5}))
     with pytest.raises(UnusableInput, match="missing keys"):
         opened(folder).build(2, True)
-    (folder / "config.json").write_text(json.dumps({**told, "auto_map": {"AutoModel": "x.Y"}}))
+    (folder / "config.json").write_text(json.dumps({**result, "auto_map": {"AutoModel": "x.Y"}}))
     with pytest.raises(UnusableInput, match="program code"):
         opened(folder)
 
 
 def test_source_and_task_must_read_the_same(bert, texts, tiny_source, dataset):
-    told = opened(bert).preprocess
+    result = opened(bert).preprocess
     with pytest.raises(UnusableInput, match="reads texts"):
-        tasks.find("image-classification").processor(told, Options(), dataset, "cpu")
+        tasks.find("image-classification").processor(result, Options(), dataset, "cpu")
     with pytest.raises(UnusableInput, match="reads pictures"):
         TASK.processor(opened(tiny_source).preprocess, Options(), texts, "cpu")
 
@@ -157,7 +157,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     processor = TASK.processor(source.preprocess, Options(max_length=8), texts, "cpu")
     target = TASK.fit_target(texts)
     train = TASK.examples(texts, processor, target, tmp_path / "cache" / "pictures", source)["train"]
-    order = inference.arranged(train, np.arange(len(train)))
+    order = inference.longest_first(train, np.arange(len(train)))
     lengths = [min(8, len(train.texts[i].split()) + 2) for i in order]
     assert lengths == sorted(lengths, reverse=True)
     words = {word: place for place, word in enumerate((*text_models.SPECIAL, *text_models.WORDS))}
@@ -168,7 +168,7 @@ def test_batches_are_cut_padded_and_cached(bert, texts, tmp_path):
     assert batch["mask"].sum(dim=1).tolist() == [min(8, len(train.texts[i].split()) + 2) for i in (3, 0)]
     assert len(list((tmp_path / "cache" / "tokens").glob("*.npz"))) == 1
     with pytest.raises(ValueError, match="without a source model"):
-        inference.arranged(TASK.examples(texts, processor, target, None)["train"], order)
+        inference.longest_first(TASK.examples(texts, processor, target, None)["train"], order)
 
 
 @pytest.mark.parametrize("strategy", [one.id for one in STRATEGIES if not (one.needs or one.takes)])
@@ -182,7 +182,7 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
     context = PlanContext(texts.info.n["train"], TASK.side(processor), 5_000, "cpu", 1, 16, 1e-3, TASK.rate)
     spec = Spec(task=TASK.id, data=Data(dataset=texts.fingerprint), seeds=1, baseline="none")
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
-    told = Fitting(
+    found = TrainingContext(
         TASK,
         texts,
         source,
@@ -192,10 +192,10 @@ def test_every_strategy_trains(strategy, bert, texts, tmp_path, store):
         tmp_path / "cache",
         Tally(lambda *a, **k: None),
     )
-    told.folder.mkdir()
-    result = fit.again(told, "transfer", 0, 1e-3)
+    found.folder.mkdir()
+    result = fit.again(found, "transfer", 0, 1e-3)
     model = open_folder(result.weights, source.source).build(None, True)
-    test = told.examples["test"]
+    test = found.examples["test"]
     again = inference.outputs(TASK, model, test, 3, "cpu")
     assert np.abs(again - result.outputs("test")).max() < 1e-3
     assert 0 <= result.validation["accuracy"] <= 1
@@ -212,7 +212,7 @@ def test_rates_are_those_of_text_encoders(bert):
 def test_words_alone_find_what_words_tell(bert, texts):
     target = TASK.fit_target(texts)
     examples = TASK.examples(texts, {"size": 16, "pad": 0}, target, None)
-    found = {one.id: one for one in TASK.naive(texts, examples, target, opened(bert))}
+    found = {one.id: one for one in TASK.baselines(texts, examples, target, opened(bert))}
     ones = np.ones((1, len(examples["test"])))
     majority = TASK.aggregate(found["majority"].records, ones, target)["accuracy"][0]
     truth = texts.split("test")["label"]
@@ -273,10 +273,10 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tabl
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    told = list(csv.DictReader(done.stdout.splitlines()))
-    assert [one["prediction"] for one in told] == [one["prediction"] for one in given]
-    assert [one["input"] for one in told] == [f"asked.csv:{i}" for i in range(2, len(given) + 2)]
-    for mine, its in zip(told, given, strict=True):
+    result = list(csv.DictReader(done.stdout.splitlines()))
+    assert [one["prediction"] for one in result] == [one["prediction"] for one in given]
+    assert [one["input"] for one in result] == [f"asked.csv:{i}" for i in range(2, len(given) + 2)]
+    for mine, its in zip(result, given, strict=True):
         assert float(mine["confidence"]) == pytest.approx(float(its["confidence"]), abs=2e-3)
     opened_ = Bundle.open(report["bundle"])
     assert [row.prediction for row in opened_.predict([rows[one["input"]]["text"] for one in given])] == [
@@ -298,9 +298,9 @@ def test_the_column_that_was_trained_on_comes_before_others(finished, tmp_path):
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
     manifest = tmp_path / "bundle" / "manifest.json"
-    told = json.loads(manifest.read_text())
-    assert told["column"] == "text", "what the Spec calls it"
-    manifest.write_text(json.dumps({**told, "column": "remark"}))
+    result = json.loads(manifest.read_text())
+    assert result["column"] == "text", "what the Spec calls it"
+    manifest.write_text(json.dumps({**result, "column": "remark"}))
     good, bad = "the food was good and lovely", "the food was bad and awful"
     (tmp_path / "both.csv").write_text(f"text,remark\n{good},{bad}\n{bad},{good}\n")
     done = subprocess.run(
@@ -361,9 +361,9 @@ def test_without_onnx_the_bundle_says_so_and_predict_py_uses_torch(finished, tmp
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    (told,) = csv.DictReader(done.stdout.splitlines())
-    assert told["prediction"] == before.prediction
-    assert float(told["confidence"]) == pytest.approx(before.confidence, abs=1e-4)
+    (result,) = csv.DictReader(done.stdout.splitlines())
+    assert result["prediction"] == before.prediction
+    assert float(result["confidence"]) == pytest.approx(before.confidence, abs=1e-4)
 
 
 def test_predict_py_knows_the_columns_that_the_reader_knows():
@@ -381,9 +381,9 @@ def test_advice_on_texts(bert, texts, tmp_path):
     found = guidance.measure_with(texts, TASK, source, processor, tmp_path)
     assert [part.id for part in found.similarity_parts] == ["fertility"]
     assert 0 <= found.transferability["probe"]["value"] <= 1
-    told = guidance.advise(found, [])
-    assert told.strategy in {one.id for one in STRATEGIES}
-    assert any("pieces in the mean" in str(reason) for reason in told.reasons)
+    result = guidance.advise(found, [])
+    assert result.strategy in {one.id for one in STRATEGIES}
+    assert any("pieces in the mean" in str(reason) for reason in result.reasons)
 
 
 @pytest.mark.assets

@@ -57,9 +57,9 @@ def test_two_encodings_in_one_file_are_pointed_out(tmp_path, sound):
 def test_ragged_rows_are_set_aside_with_their_numbers(tmp_path, sound):
     found = staged(tmp_path, table(sound, ("alone",), (*sound.row(N, "too many cells"), "one", "two")), sound.task)
     assert len(found.rows) == N
-    told = reasons(found)
-    assert set(told) == {N + 2, N + 3}
-    assert all("cells" in one for one in told.values())
+    result = reasons(found)
+    assert set(result) == {N + 2, N + 3}
+    assert all("cells" in one for one in result.values())
 
 
 @EVERY
@@ -67,9 +67,9 @@ def test_empty_cells_are_set_aside_with_their_numbers(tmp_path, sound):
     rows = [sound.changed(sound.needed, ""), sound.changed(sound.needed, " \u00a0 "), sound.changed(0, "")]
     found = staged(tmp_path, table(sound, *rows), sound.task)
     assert len(found.rows) == N
-    told = reasons(found)
-    assert set(told) == {N + 2, N + 3, N + 4}
-    assert sound.said in told[N + 2]
+    result = reasons(found)
+    assert set(result) == {N + 2, N + 3, N + 4}
+    assert sound.said in result[N + 2]
 
 
 @EVERY
@@ -78,9 +78,9 @@ def test_a_cell_of_10_mb_is_set_aside_with_its_number(tmp_path, sound):
         tmp_path, table(sound, sound.changed(0, HUGE), sound.changed(len(sound.columns) - 1, HUGE)), sound.task
     )
     assert len(found.rows) == N
-    told = reasons(found)
-    assert set(told) == {N + 2, N + 3}
-    assert all(len(one) < 400 for one in told.values()), "nothing of the cell is said"
+    result = reasons(found)
+    assert set(result) == {N + 2, N + 3}
+    assert all(len(one) < 400 for one in result.values()), "nothing of the cell is said"
 
 
 @EVERY
@@ -89,8 +89,8 @@ def test_a_formula_is_a_text_and_no_list_that_is_handed_out_runs_it(tmp_path, so
     found = staged(tmp_path, table(sound, sound.row(N, words), (FORMULA,)), sound.task, name="=t.csv")
     assert given(sound, sound.row(N, words)) in set(found.rows["text"])
     made = confirm(found, store, split=Split(), corrections=None, name="x", owner="local")
-    for told in (made.split_csv(), set_aside_csv(found.set_aside()).decode()):
-        cells = [cell for row in csv.reader(told.splitlines()) for cell in row]
+    for result in (made.split_csv(), set_aside_csv(found.set_aside()).decode()):
+        cells = [cell for row in csv.reader(result.splitlines()) for cell in row]
         assert any(cell.startswith("'=t.csv") for cell in cells)
         assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
 
@@ -187,5 +187,5 @@ def test_a_huge_token_and_a_huge_line(tmp_path):
     assert "longer than 100,000" in next(iter(reasons(found).values()))
     prose = "\n\n".join(f"Line {i} goes on for some words, as lines do." for i in range(200))
     found = staged(tmp_path, f"{prose}\n\n{HUGE}\n".encode(), "text-generation", "t.txt")
-    assert any("100,000" in told for told in reasons(found).values()), reasons(found)
+    assert any("100,000" in result for result in reasons(found).values()), reasons(found)
     assert json.dumps(reasons(found)).count("y" * 500) == 0

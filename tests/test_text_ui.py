@@ -156,9 +156,9 @@ def test_errors_are_a_table_to_search(project, home):
         assert not at.exception, at.exception
         (job,) = [job for job in store.jobs.queue() if job.kind == "explain"]
         assert job.input == {"run": run.id, "text": first["text"], "label": "negative"}
-        told = explain(store, job, lambda *_, **__: None)
-        assert "".join(piece for piece, _ in told["words"]) == first["text"]
-        assert told["explained"] == "negative"
+        result = explain(store, job, lambda *_, **__: None)
+        assert "".join(piece for piece, _ in result["words"]) == first["text"]
+        assert result["explained"] == "negative"
         store.jobs.cancel(job.id)
         for part in ("classes", "slices", "naive", "calibration", "savings"):
             at.segmented_control(key="compare-part").set_value(part).run()

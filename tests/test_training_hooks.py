@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.test_training_loop import TASK, fitting, same, source, state, told  # noqa: F401
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training import fit, hooks, loop
 from tlcore.training.checkpoint import Checkpoint
 from tlcore.training.hooks import At, Ended
@@ -19,10 +19,10 @@ class Pull:
     """Everything a hook may have: a weight of its own in the loss, a batch of a stream, a state, an order, an end."""
 
     id = "pull"
-    what = say("a pull")
+    what = sentence("a pull")
 
-    def begin(self, told, device):
-        self.told, self.device = told, device
+    def begin(self, result, device):
+        self.context, self.device = result, device
         self.weight = torch.nn.Parameter(torch.rand(()))
         self.steps = 0
 
@@ -30,7 +30,7 @@ class Pull:
         return [self.weight]
 
     def loss(self, model, batch, given, loss, at):
-        if (examples := self.told.streams.get("unlabelled")) is not None:
+        if (examples := self.context.streams.get("unlabelled")) is not None:
             other = draw(examples, len(batch["labels"]), at, self.device)
             loss = loss + 0.01 * model(other["pixels"]).float().square().mean()
         return loss + (self.weight - 2) ** 2
@@ -38,19 +38,19 @@ class Pull:
     def after_step(self, model, at):
         self.steps += 1
 
-    def judge(self, model, seen, at):
+    def after_evaluation(self, model, seen, at):
         seen["steps"] = float(self.steps)
         return (float(at.epoch == 1), 0.0)  # the first epoch is the best, whatever the scores
 
     def state_dict(self):
         return {"steps": self.steps, "weight": self.weight.detach().clone()}
 
-    def load_state_dict(self, told):
-        self.steps = told["steps"]
-        self.weight.data.copy_(told["weight"])
+    def load_state_dict(self, result):
+        self.steps = result["steps"]
+        self.weight.data.copy_(result["weight"])
 
     def end(self, model):
-        return Ended([say("Done")], {"steps": self.steps, "weight": float(self.weight.detach())})
+        return Ended([sentence("Done")], {"steps": self.steps, "weight": float(self.weight.detach())})
 
 
 @pytest.fixture
@@ -59,14 +59,14 @@ def pull(monkeypatch):
     return [{"id": "pull"}]
 
 
-def with_hooks(told, these, **changes):
-    training = told(**changes)
+def with_hooks(result, these, **changes):
+    training = result(**changes)
     training.phase = {**training.phase, "hooks": these}
     return training
 
 
-def test_a_hook_trains_its_own_weights_and_chooses_the_state(told, pull):
-    training = with_hooks(told, pull)
+def test_a_hook_trains_its_own_weights_and_chooses_the_state(result, pull):
+    training = with_hooks(result, pull)
     states = {}
 
     def on_epoch(epoch, **values):
@@ -83,9 +83,9 @@ def test_a_hook_trains_its_own_weights_and_chooses_the_state(told, pull):
 
 
 @pytest.mark.parametrize("killed_at", [1, 2])
-def test_a_killed_training_with_hooks_ends_as_an_undisturbed_one(told, pull, tmp_path, killed_at):
-    streams = {"unlabelled": told().examples["validation"]}
-    whole = with_hooks(told, pull, streams=streams, checkpoint=Checkpoint(tmp_path / "other.pt", every=1e9))
+def test_a_killed_training_with_hooks_ends_as_an_undisturbed_one(result, pull, tmp_path, killed_at):
+    streams = {"unlabelled": result().examples["validation"]}
+    whole = with_hooks(result, pull, streams=streams, checkpoint=Checkpoint(tmp_path / "other.pt", every=1e9))
     first = loop.train(whole)
 
     def kill(epoch, **values):
@@ -93,17 +93,17 @@ def test_a_killed_training_with_hooks_ends_as_an_undisturbed_one(told, pull, tmp
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop.train(with_hooks(told, pull, streams=streams, on_epoch=kill))
+        loop.train(with_hooks(result, pull, streams=streams, on_epoch=kill))
     seen = []
-    resumed = with_hooks(told, pull, streams=streams, on_epoch=lambda epoch, **values: seen.append(epoch))
+    resumed = with_hooks(result, pull, streams=streams, on_epoch=lambda epoch, **values: seen.append(epoch))
     second = loop.train(resumed)
     assert seen[0] == killed_at + 1, "it began again instead of going on"
     assert first.measured == second.measured
     assert same(state(whole.model), state(resumed.model))
 
 
-def test_draws_of_a_stream_go_through_all_of_it_and_depend_on_the_place_alone(told):
-    examples = told().examples["validation"]
+def test_draws_of_a_stream_go_through_all_of_it_and_depend_on_the_place_alone(result):
+    examples = result().examples["validation"]
     examples.labels = torch.arange(len(examples)).numpy()
     n, seen = len(examples), []
     for step in range(-(-n // 4)):
@@ -115,10 +115,10 @@ def test_draws_of_a_stream_go_through_all_of_it_and_depend_on_the_place_alone(to
     assert not torch.equal(whole["labels"], draw(examples, 4, At(0, 1, 1, 4), "cpu")["labels"])
 
 
-def test_a_phase_on_a_stream_leaves_the_labels_alone(told, pull):
+def test_a_phase_on_a_stream_leaves_the_labels_alone(result, pull):
     """The hooks alone make the loss; the task's is not asked, and the validation labels choose nothing."""
-    examples = told().examples
-    training = with_hooks(told, pull, streams={"unlabelled": examples["test"]})
+    examples = result().examples
+    training = with_hooks(result, pull, streams={"unlabelled": examples["test"]})
     training.phase["stream"] = "unlabelled"
     training.task = _NoLoss()
     done = loop.train(training)
@@ -176,8 +176,8 @@ def torch_weights(result):
     return load_file(result.weights / "model.safetensors")
 
 
-def test_l2_sp_is_half_the_squared_distance_from_the_start(told):
-    training = told()
+def test_l2_sp_is_half_the_squared_distance_from_the_start(result):
+    training = result()
     hook = L2SP(strength=0.3)
     hook.begin(training, "cpu")
     head = set(TASK.parts(training.model)[-1].parameters)
@@ -193,11 +193,13 @@ def test_l2_sp_is_half_the_squared_distance_from_the_start(told):
     assert float(hook.loss(training.model, None, None, loss, At(0, 0))) == pytest.approx(expected, rel=1e-4)
 
 
-def test_l2_sp_keeps_the_weights_nearer_to_the_source(told, tmp_path):
+def test_l2_sp_keeps_the_weights_nearer_to_the_source(result, tmp_path):
     ends = {}
     for strength in (0.0, 10.0):
         training = with_hooks(
-            told, [{"id": "l2-sp", "strength": strength}], checkpoint=Checkpoint(tmp_path / f"{strength}.pt", every=1e9)
+            result,
+            [{"id": "l2-sp", "strength": strength}],
+            checkpoint=Checkpoint(tmp_path / f"{strength}.pt", every=1e9),
         )
         before = {name: value.clone() for name, value in training.model.named_parameters()}
         loop.train(training)
@@ -210,16 +212,16 @@ def test_l2_sp_keeps_the_weights_nearer_to_the_source(told, tmp_path):
     assert ends[10.0] < 0.5 * ends[0.0]
 
 
-def test_the_gradient_of_each_weight_is_clipped_once(told, monkeypatch):
+def test_the_gradient_of_each_weight_is_clipped_once(result, monkeypatch):
     """Also where a hook trains weights that it put into the network itself."""
     from accelerate import Accelerator
 
     class Inside:
-        id, what = "inside", say("inside")
+        id, what = "inside", sentence("inside")
 
-        def begin(self, told, device):
-            told.model.more = torch.nn.Parameter(torch.ones(()))
-            self.weight = told.model.more
+        def begin(self, result, device):
+            result.model.more = torch.nn.Parameter(torch.ones(()))
+            self.weight = result.model.more
 
         def parameters(self):
             return [self.weight]
@@ -238,13 +240,13 @@ def test_the_gradient_of_each_weight_is_clipped_once(told, monkeypatch):
         return original(self, these, most)
 
     monkeypatch.setattr(Accelerator, "clip_grad_norm_", clip)
-    loop.train(with_hooks(told, [{"id": "inside"}], epochs=1))
+    loop.train(with_hooks(result, [{"id": "inside"}], epochs=1))
     assert all(len({id(one) for one in these}) == len(these) for these in clipped)
 
 
-def test_a_soup_is_kept_only_where_it_is_better(told):
+def test_a_soup_is_kept_only_where_it_is_better(result):
     """The uniform average of the best states, scored on validation data like any other state."""
-    training = with_hooks(told, [{"id": "soup", "most": 2}], epochs=4)
+    training = with_hooks(result, [{"id": "soup", "most": 2}], epochs=4)
     states = {}
 
     def on_epoch(epoch, **values):

@@ -16,7 +16,7 @@ from tlcore.strategies.contract import PlanContext, train_phase
 from tlcore.tasks.shared import inference
 from tlcore.training import features, fit, loop
 from tlcore.training.checkpoint import Checkpoint
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.phase import Training
 from tlcore.training.workload import epochs_of
 
@@ -25,12 +25,12 @@ TASK = tasks.find("image-classification")
 
 @pytest.fixture
 def source(tiny_source):
-    told = SourceModel("tiny", "tiny", architecture="test_resnet", parameters=470_000, input_size=160)
-    return open_folder(tiny_source, told)
+    result = SourceModel("tiny", "tiny", architecture="test_resnet", parameters=470_000, input_size=160)
+    return open_folder(tiny_source, result)
 
 
 @pytest.fixture
-def told(source, dataset, tmp_path):
+def result(source, dataset, tmp_path):
     """Everything a training needs, on tiny pictures."""
     processor = TASK.processor(source.preprocess, Options(image_size=32), dataset, "cpu")
     target = TASK.fit_target(dataset)
@@ -52,7 +52,7 @@ def told(source, dataset, tmp_path):
             "seed": 0,
             "batch_size": 8,
             "accumulation": 1,
-            "machine": machine.found(),
+            "machine": machine.detect(),
             "checkpoint": Checkpoint(tmp_path / "checkpoint.pt", every=0),
             "metric": TASK.metrics[0],
         }
@@ -70,8 +70,8 @@ def same(one, other):
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_frozen_parts_keep_weights_and_batch_norm_statistics(told):
-    training = told()
+def test_frozen_parts_keep_weights_and_batch_norm_statistics(result):
+    training = result()
     training.phase["trainable"] = "head"
     parts = TASK.parts(training.model)
     before = state(training.model)
@@ -82,8 +82,8 @@ def test_frozen_parts_keep_weights_and_batch_norm_statistics(told):
     assert any(not torch.equal(before[name], after[name]) for name in parts[-1].parameters)
 
 
-def test_everything_trains_when_nothing_is_frozen(told):
-    training = told()
+def test_everything_trains_when_nothing_is_frozen(result):
+    training = result()
     before = state(training.model)
     loop.train(training)
     moved = [not torch.equal(before[n], p) for n, p in training.model.named_parameters()]
@@ -91,8 +91,8 @@ def test_everything_trains_when_nothing_is_frozen(told):
 
 
 @pytest.mark.parametrize("killed_at", [1, 2])
-def test_a_killed_training_ends_as_an_undisturbed_one(told, killed_at):
-    undisturbed = told(checkpoint=Checkpoint(told().checkpoint.path.with_name("other.pt"), every=1e9))
+def test_a_killed_training_ends_as_an_undisturbed_one(result, killed_at):
+    undisturbed = result(checkpoint=Checkpoint(result().checkpoint.path.with_name("other.pt"), every=1e9))
     first = loop.train(undisturbed)
 
     def kill(epoch, **values):
@@ -100,24 +100,24 @@ def test_a_killed_training_ends_as_an_undisturbed_one(told, killed_at):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loop.train(told(on_epoch=kill))
+        loop.train(result(on_epoch=kill))
     seen = []
-    resumed = told(on_epoch=lambda epoch, **values: seen.append(epoch))
+    resumed = result(on_epoch=lambda epoch, **values: seen.append(epoch))
     second = loop.train(resumed)
     assert seen[0] == killed_at + 1, "it began again instead of going on"
     assert first.score == second.score
     assert same(state(undisturbed.model), state(resumed.model))
 
 
-def test_another_seed_gives_another_model(told, tmp_path):
-    one = told(checkpoint=Checkpoint(tmp_path / "a.pt", every=1e9))
-    two = told(seed=1, checkpoint=Checkpoint(tmp_path / "b.pt", every=1e9))
+def test_another_seed_gives_another_model(result, tmp_path):
+    one = result(checkpoint=Checkpoint(tmp_path / "a.pt", every=1e9))
+    two = result(seed=1, checkpoint=Checkpoint(tmp_path / "b.pt", every=1e9))
     loop.train(one), loop.train(two)
     assert not same(state(one.model), state(two.model))
 
 
-def test_the_best_epoch_is_kept_not_the_last(told):
-    training = told(epochs=4, rate=0.3)  # a rate that wrecks the network
+def test_the_best_epoch_is_kept_not_the_last(result):
+    training = result(epochs=4, rate=0.3)  # a rate that wrecks the network
     done = loop.train(training)
     best = max((h["validation_accuracy"], -h["validation_loss"]) for h in done.history)
     assert done.score == best
@@ -125,14 +125,14 @@ def test_the_best_epoch_is_kept_not_the_last(told):
     assert again["accuracy"] == pytest.approx(best[0])
 
 
-def test_early_stopping_stops(told):
-    done = loop.train(told(epochs=30, patience=2, rate=0.0))
+def test_early_stopping_stops(result):
+    done = loop.train(result(epochs=30, patience=2, rate=0.0))
     assert done.epochs < 30
     assert done.epochs - done.best_epoch == 2
 
 
-def test_layer_wise_rates_fall_towards_the_input(told):
-    training = told()
+def test_layer_wise_rates_fall_towards_the_input(result):
+    training = result()
     training.phase["layer_decay"] = 0.5
     parts = TASK.parts(training.model)
     groups = loop._groups(training.model, parts, {part.name for part in parts}, 1.0, training.phase)
@@ -144,8 +144,8 @@ def test_layer_wise_rates_fall_towards_the_input(told):
     assert set(rate) == {n for n, _ in training.model.named_parameters()}
 
 
-def test_augmentation_depends_on_seed_epoch_and_example_only(told):
-    examples = told().examples["train"]
+def test_augmentation_depends_on_seed_epoch_and_example_only(result):
+    examples = result().examples["train"]
     order = np.arange(12)
     whole = next(iter(examples.batches([order], (0, 3), "cpu")))["pixels"]
     pieces = list(examples.batches(inference.in_batches(order, 5), (0, 3), "cpu"))
@@ -193,15 +193,15 @@ def fitting(source, dataset, store, strategy, task=TASK, seeds=1, baseline="none
     plan = make_plan(spec, strategy, context, processor, TASK.metrics[0])
     said = []
     watch = Watch(lambda share, sentence, **more: said.append((share, sentence, more)), store, run.id, plan)
-    told = Fitting(
+    result = TrainingContext(
         task, dataset, source, TASK.fit_target(dataset), plan, store.runs.folder(run.id), store.home / "cache", watch
     )
-    return told, said
+    return result, said
 
 
 def test_out_of_memory_halves_the_batch_and_says_so(source, dataset, store):
-    told, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(2))
-    result = fit.fit(told)["transfer"][0]
+    found, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(2))
+    result = fit.fit(found)["transfer"][0]
     assert result.accumulation == 4
     assert result.batch_size == 8
     assert "Memory ran out" in str(result.notes[0])
@@ -210,12 +210,12 @@ def test_out_of_memory_halves_the_batch_and_says_so(source, dataset, store):
 def test_out_of_memory_with_two_examples_fails_with_a_sentence(source, dataset, store):
     from tlcore.core.errors import RunFailed
 
-    told, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(0))
+    result, _ = fitting(source, dataset, store, "fine-tuning", task=_Forgetful(0))
     with pytest.raises(RunFailed, match="too small even for two examples"):
-        fit.fit(told)
+        fit.fit(result)
 
 
-def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path, told):
+def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path, result):
     """A network without batch norm gives the same weights whether a batch is computed whole or in parts."""
 
     class Plain(torch.nn.Module):
@@ -231,13 +231,13 @@ def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path
             self.train()
 
         def parts(self):
-            from tlcore.models.layer_groups import Part
+            from tlcore.models.layer_groups import LayerGroup
 
-            return [Part("head", ("head.weight", "head.bias"), ("head",))]
+            return [LayerGroup("head", ("head.weight", "head.bias"), ("head",))]
 
     ends = []
     for accumulation in (1, 4):
-        training = told(
+        training = result(
             model=Plain(), accumulation=accumulation, checkpoint=Checkpoint(tmp_path / f"{accumulation}.pt", every=1e9)
         )
         loop.train(training)
@@ -247,27 +247,27 @@ def test_accumulated_steps_equal_whole_ones_without_batch_norm(dataset, tmp_path
 
 @pytest.mark.parametrize("strategy", [s.id for s in STRATEGIES if not (s.unfit or s.needs or s.takes)])
 def test_every_strategy_trains_and_packs(strategy, source, dataset, store):
-    told, said = fitting(source, dataset, store, strategy)
-    result = fit.fit(told)["transfer"][0]
+    found, said = fitting(source, dataset, store, strategy)
+    result = fit.fit(found)["transfer"][0]
     assert (result.weights / "model.safetensors").exists()
     out = result.outputs("test")
     assert out.shape == (dataset.info.n["test"], 3)
     assert np.isfinite(out).all()
-    assert result.epochs == (epochs_of(told.plan["arms"]["transfer"]) or None)
+    assert result.epochs == (epochs_of(found.plan["arms"]["transfer"]) or None)
     shares = [share for share, _, _ in said if share is not None]
     assert shares == sorted(shares)
     assert shares[-1] <= 0.99
 
 
 def test_an_interrupted_fit_does_not_repeat_what_is_done(source, dataset, store, monkeypatch):
-    told, _ = fitting(source, dataset, store, "fine-tuning", seeds=2)
-    fit.fit(told)
+    found, _ = fitting(source, dataset, store, "fine-tuning", seeds=2)
+    fit.fit(found)
 
     def never(*arguments):
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr(loop, "train", never)
-    again = fit.fit(told)
+    again = fit.fit(found)
     assert [result.seed for result in again["transfer"]] == [0, 1]
 
 
@@ -295,8 +295,8 @@ def test_the_feature_cache_tells_data_model_and_preprocessing_apart():
 
 
 def test_seeds_of_a_solved_head_are_computed_once(source, dataset, store):
-    told, _ = fitting(source, dataset, store, "feature-extraction", seeds=3)
-    results = fit.fit(told)["transfer"]
+    result, _ = fitting(source, dataset, store, "feature-extraction", seeds=3)
+    results = fit.fit(result)["transfer"]
     assert np.array_equal(results[0].outputs("test"), results[2].outputs("test"))
     assert (results[2].weights / "config.json").exists()
 
@@ -308,8 +308,8 @@ def test_find_names_what_there_is():
         find("fine-tunning")
 
 
-def test_kept_statistics_do_not_move_and_weights_do(told):
-    training = told()
+def test_kept_statistics_do_not_move_and_weights_do(result):
+    training = result()
     training.phase["statistics"] = "kept"
     before = state(training.model)
     loop.train(training)

@@ -24,7 +24,7 @@ class Lengths:
 def test_training_batches_are_of_like_lengths_and_others_in_each_epoch():
     lengths = np.random.default_rng(0).integers(4, 200, 1_024)
     examples, order = Lengths(lengths), np.random.default_rng(1).permutation(1_024)
-    one, again, two = (inference.alike(examples, order, 16, np.random.default_rng(k)) for k in (1, 1, 2))
+    one, again, two = (inference.length_buckets(examples, order, 16, np.random.default_rng(k)) for k in (1, 1, 2))
     assert [batch.tolist() for batch in one] == [batch.tolist() for batch in again]
     assert [batch.tolist() for batch in one] != [batch.tolist() for batch in two]
     assert sorted(np.concatenate(one).tolist()) == list(range(1_024))
@@ -34,16 +34,16 @@ def test_training_batches_are_of_like_lengths_and_others_in_each_epoch():
     assert padded < 1.1 * lengths.sum() < 0.7 * before
     longest = [lengths[batch].max() for batch in one]
     assert longest != sorted(longest, reverse=True)
-    other = inference.alike(examples, order[::-1], 16, np.random.default_rng(1))
+    other = inference.length_buckets(examples, order[::-1], 16, np.random.default_rng(1))
     assert {frozenset(batch.tolist()) for batch in one} != {frozenset(batch.tolist()) for batch in other}
 
 
 def test_few_examples_are_trained_on_in_the_order_that_was_drawn():
     order = np.random.default_rng(1).permutation(40)
-    batches = inference.alike(Lengths(np.arange(40)), order, 16, np.random.default_rng(0))
+    batches = inference.length_buckets(Lengths(np.arange(40)), order, 16, np.random.default_rng(0))
     drawn = [sorted(batch.tolist()) for batch in inference.in_batches(order, 16)]
     assert sorted(sorted(batch.tolist()) for batch in batches) == sorted(drawn)
-    without = inference.alike(object(), order, 16, np.random.default_rng(0))
+    without = inference.length_buckets(object(), order, 16, np.random.default_rng(0))
     assert [batch.tolist() for batch in without] == [batch.tolist() for batch in inference.in_batches(order, 16)]
 
 

@@ -56,8 +56,8 @@ def test_h_score_by_the_matrices_of_the_paper(n, d):
     shrunk = LedoitWolf().fit(x)
     means = np.stack([x[labels == label].mean(axis=0) for label in labels])
     between = means.T @ means / (n - 1)
-    told = np.trace(np.linalg.inv(shrunk.covariance_) @ between) * (1 - shrunk.shrinkage_)
-    assert transferability.h_score(f, labels) == pytest.approx(told, rel=1e-4)
+    result = np.trace(np.linalg.inv(shrunk.covariance_) @ between) * (1 - shrunk.shrinkage_)
+    assert transferability.h_score(f, labels) == pytest.approx(result, rel=1e-4)
 
 
 def test_leep_by_hand():
@@ -85,19 +85,19 @@ def test_n_leep_tells_clusters_that_are_the_classes_from_those_that_are_not():
 
 
 def test_every_estimate_rises_as_the_classes_come_apart():
-    told = []
+    result = []
     for apart in (0.0, 0.3, 0.8):
         f, labels = blobs(150, 12, apart=apart, seed=1)
         units = np.arange(150)
         fold = linear_probe.folds(labels, units)
         predicted = linear_probe.cross_validate(linear_probe.coordinates(f), labels, fold, 3, 12)
-        told.append(transferability.estimate(f, labels, units, predicted, predicted, fold))
+        result.append(transferability.estimate(f, labels, units, predicted, predicted, fold))
     for name in ("log_me", "h_score", "leep", "n_leep"):
-        assert told[0][name] < told[1][name] < told[2][name], name
+        assert result[0][name] < result[1][name] < result[2][name], name
     for name in ("probe", "neighbours"):
-        values = [one[name]["value"] for one in told]
+        values = [one[name]["value"] for one in result]
         assert values[0] < values[1] < values[2]
-        low, high = told[0][name]["interval"]
+        low, high = result[0][name]["interval"]
         assert low < 1 / 3 < high, "classes that are alike are told apart by chance alone"
 
 

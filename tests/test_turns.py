@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tlcore import tasks
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo
 from tlcore.evaluation.records import Records
 from tlcore.execution.foreground import run_here
@@ -26,16 +26,16 @@ def made(tmp_path, n_train=80, n_validation=20, groups=False, strange=False):
     rows["group"] = [f"p{i // 4}" if groups else None for i in range(len(rows))]
     if strange:
         rows.loc[n_train, "label"] = "unheard"
-    told = Dataset(tmp_path)
-    told.rows = rows
-    told.info = DatasetInfo(fingerprint="f" * 16, task=TASK.id, name="x", origin="x", n=n, split_said=say("x"))
-    return told
+    result = Dataset(tmp_path)
+    result.rows = rows
+    result.info = DatasetInfo(fingerprint="f" * 16, task=TASK.id, name="x", origin="x", n=n, split_said=sentence("x"))
+    return result
 
 
 @pytest.mark.parametrize("groups", [False, True])
 def test_every_turn_validates_on_others_and_tears_nothing(tmp_path, groups):
     dataset = made(tmp_path, groups=groups)
-    found = cross_validation.turns(TASK, dataset)
+    found = cross_validation.folds(TASK, dataset)
     assert found[0] is dataset
     assert len(found) == cross_validation.MOST
     validated = [set(one.split("validation")["id"]) for one in found]
@@ -55,17 +55,17 @@ def test_every_turn_validates_on_others_and_tears_nothing(tmp_path, groups):
 def test_as_many_turns_as_are_needed(tmp_path):
     assert [cross_validation.count(800, n) for n in (200, 100, 60, 40, 10, 0)] == [1, 1, 2, 3, 3, 1]
     assert cross_validation.count(20, 20) == 1, "half of the data cannot train and validate in turn"
-    assert cross_validation.turns(TASK, made(tmp_path, 800, 200))[1:] == []
-    assert cross_validation.turns(TASK, made(tmp_path, strange=True))[1:] == [], "an unknown class cannot be trained on"
+    assert cross_validation.folds(TASK, made(tmp_path, 800, 200))[1:] == []
+    assert cross_validation.folds(TASK, made(tmp_path, strange=True))[1:] == [], "an unknown class cannot be trained on"
 
 
 def test_features_follow_their_examples(tmp_path):
     dataset = made(tmp_path)
     number = {name: float(name.removesuffix(".png")) for name in dataset.rows["id"]}
     kept = {split: np.array([[number[i]] for i in dataset.split(split)["id"]]) for split in ("train", "validation")}
-    for one in cross_validation.turns(TASK, dataset):
-        told = cross_validation.rearranged(kept, dataset, one)
-        for split, rows in told.items():
+    for one in cross_validation.folds(TASK, dataset):
+        result = cross_validation.rearranged(kept, dataset, one)
+        for split, rows in result.items():
             assert rows[:, 0].tolist() == [number[i] for i in one.split(split)["id"]]
     assert cross_validation.rearranged({**kept, "validation": kept["validation"][:5]}, dataset, dataset) == {}
 
@@ -81,8 +81,8 @@ def test_records_of_all_turns_are_one():
     def one(*ids):
         return Records(list(ids), np.array(ids), {"right": np.arange(len(ids))})
 
-    told = cross_validation.together([one("a", "b"), one("c")])
-    assert (told.ids, told.unit.tolist(), told.columns["right"].tolist()) == (
+    result = cross_validation.together([one("a", "b"), one("c")])
+    assert (result.ids, result.unit.tolist(), result.columns["right"].tolist()) == (
         ["a", "b", "c"],
         ["a", "b", "c"],
         [0, 1, 0],
@@ -104,21 +104,21 @@ def test_a_small_race_is_scored_on_all_turns(store, dataset, tiny_source):
     done = run_here(
         store,
         store.jobs.submit("race", "local", asked, lane="train").id,
-        lambda share, sentence, **more: said.append(str(sentence)),
+        lambda share, message, **more: said.append(str(message)),
     )
     assert done.error is None
-    told = pilot.kept(store, asked)
-    in_turn = cross_validation.turns(TASK, dataset)
-    left = [one for one in told["candidates"] if one["dropped_at"] is None]
-    assert told["turns"] == len(in_turn) > 1
-    assert told["n_own"] == len(dataset.split("validation"))
+    result = pilot.kept(store, asked)
+    in_turn = cross_validation.folds(TASK, dataset)
+    left = [one for one in result["candidates"] if one["dropped_at"] is None]
+    assert result["turns"] == len(in_turn) > 1
+    assert result["n_own"] == len(dataset.split("validation"))
     assert len(left) > 1, "with so few examples nobody is far ahead, or this test shows nothing"
-    assert told["n_validation"] == sum(len(one.split("validation")) for one in in_turn)
-    assert "turns" in told["sentences"]
+    assert result["n_validation"] == sum(len(one.split("validation")) for one in in_turn)
+    assert "turns" in result["sentences"]
     assert any("more validation sets in turn" in one for one in said)
-    errors = told["errors"]
+    errors = result["errors"]
     assert all(errors[a][b] == errors[b][a] and errors[a][a] == 0 for a in errors for b in errors)
     for one in left:  # a share of all of them: no share of one turn's
-        right = one["rungs"][-1]["score"] * told["n_validation"]
+        right = one["rungs"][-1]["score"] * result["n_validation"]
         assert right == pytest.approx(round(right))
     assert not list((store.home / "cache" / "features").glob("*-test*"))

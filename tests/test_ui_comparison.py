@@ -9,7 +9,7 @@ import pytest
 import ui_seed
 from test_ui_pages import LOCALES, opened, said
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.evaluation import calibration, operating_points
 from tlcore.store import Store
 from tlcore.tasks.image_classification.task import ImageClassification
@@ -23,7 +23,7 @@ def parts(beaten: bool) -> dict:
     logits, truth = rng.normal(size=(80, 2)), rng.integers(0, 2, 80)
     examples = SimpleNamespace(ids=[str(i) for i in range(80)], labels=truth, groups=np.arange(80))
     records = TASK.evaluate(logits, examples, {})
-    told = {
+    result = {
         "temperature": 1.5,
         "reason": None,
         "bins": 15,
@@ -32,7 +32,7 @@ def parts(beaten: bool) -> dict:
         **calibration.describe(records, records, draws=50),
     }
     shares = (records.columns["probability"], truth)
-    sentence = calibration.sentence(told).model_dump()
+    message = calibration.summary(result).model_dump()
     one = {"value": 0.5, "interval": [0.4, 0.6], "difference": {"value": 0.1, "interval": [-0.02, 0.2]}}
     row = {
         "kind": "cluster",
@@ -45,30 +45,36 @@ def parts(beaten: bool) -> dict:
         "difference": {"value": -0.3, "interval": [-0.4, -0.1]},
         "weak": True,
         "examples": [],
-        "name": say("like {example}", example="a*b.png").model_dump(),
+        "name": sentence("like {example}", example="a*b.png").model_dump(),
     }
     return {
         "naive": [
-            {"id": "majority", "title": say("commonest class").model_dump(), "reason": None, "beaten": beaten, **one}
+            {
+                "id": "majority",
+                "title": sentence("commonest class").model_dump(),
+                "reason": None,
+                "beaten": beaten,
+                **one,
+            }
         ],
-        "calibration": told,
+        "calibration": result,
         "operating": operating_points.build(list(ui_seed.LABELS), shares, shares),
         "slices": {"by": "features", "fewest": 10, "rows": [row]},
         "explanation": {
             "kind": "negative",
-            "signs": [{"id": "x", "about": "training", "sentence": say("Before training").model_dump()}],
+            "signs": [{"id": "x", "about": "training", "sentence": sentence("Before training").model_dump()}],
             "suggestions": [
                 {
                     "kind": "strategy",
                     "id": "fine-tuning",
                     "draft": {"strategy": "fine-tuning"},
-                    "sentence": say(
+                    "sentence": sentence(
                         "Measure which source models suit your data; it takes about a minute."
                     ).model_dump(),
                 }
             ],
         },
-        "sentences": {"calibration": sentence, "naive": sentence, "verdict": sentence},
+        "sentences": {"calibration": message, "naive": message, "verdict": message},
     }
 
 

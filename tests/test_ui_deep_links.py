@@ -68,12 +68,12 @@ class Server:
             )
             try:
                 with urllib.request.urlopen(asked, timeout=60) as answer:
-                    told = json.load(answer)
+                    result = json.load(answer)
             except urllib.error.HTTPError as error:
                 raise AssertionError(error.read().decode()) from None
-            if told.get("status") == "ready" or answer.status != 202:
-                return told
-            request = {"session_id": told["session_id"]}
+            if result.get("status") == "ready" or answer.status != 202:
+                return result
+            request = {"session_id": result["session_id"]}
 
     def stop(self):
         self.process.terminate()
@@ -100,18 +100,18 @@ def texts(node, kind):
 
 
 def test_first_visitor_by_a_deep_link_gets_the_frame_and_the_page(serve):
-    told = serve().ask(page="server")
-    assert told["status"] == "ready", told
-    assert "Server" in " ".join(texts(told["tree"], "title"))
-    shown = json.dumps(told)
+    result = serve().ask(page="server")
+    assert result["status"] == "ready", result
+    assert "Server" in " ".join(texts(result["tree"], "title"))
+    shown = json.dumps(result)
     assert "Language" in shown, "the frame's language picker is there"
-    assert {"learn", "library"} <= {page.get("url_path") for page in told["pages"]}
+    assert {"learn", "library"} <= {page.get("url_path") for page in result["pages"]}
 
 
 def test_first_visitor_by_a_deep_link_meets_the_gate(serve, tmp_path):
     secrets = tmp_path / "secrets.toml"
     secrets.write_text(SIGN_IN)
-    told = serve(f"--secrets.files={secrets}").ask(page="library")
-    shown = json.dumps(told["tree"])
+    result = serve(f"--secrets.files={secrets}").ask(page="library")
+    shown = json.dumps(result["tree"])
     assert "Sign in" in shown
     assert "published" not in shown, "nothing of the page itself is sent"

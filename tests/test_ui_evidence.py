@@ -55,7 +55,7 @@ def test_measuring_and_failed(seeded, locale):
     job = seeded.store.jobs.submit("measure", "local", seeded.asked, project_id=seeded.project)
     at = opened("strategy", locale, project=seeded.project)
     assert at.button(key="measure-cancel")
-    ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.sentence("The disk is full.")})
+    ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.stored("The disk is full.")})
     at = opened("strategy", locale, project=seeded.project)
     assert "The disk is full" in said(at)
     assert at.button(key="measure-go")
@@ -68,7 +68,7 @@ def test_what_another_measures_on_the_same_data_is_seen_and_not_stopped(seeded):
     assert said(at).count("Somebody else has the same under way") == 2
     assert not {"measure-cancel", "measure-go", "rank-cancel", "rank-go"} & {button.key for button in at.button}
     for job in (theirs, ranking):
-        ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.sentence("The disk is full.")})
+        ui_seed.end(seeded.store, job.id, FAILED, {"code": "x", "sentence": ui_seed.stored("The disk is full.")})
     at = opened("strategy", project=seeded.project)
     assert "The disk is full" not in said(at)
     assert not [box for box in at.expander if box.label == "Log"]

@@ -7,7 +7,7 @@ import pytest
 from test_label_savings import SIZES, analysed, scratch
 from test_ui_pages import filled, home, opened, said  # noqa: F401  (fixtures)
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation.label_savings import sentences
 from tlcore.store.tables import FAILED
 
@@ -49,12 +49,12 @@ def test_page_while_it_is_measured_and_when_it_failed(filled):  # noqa: F811
     measurable(store, run_id)
     job = store.jobs.submit("label-savings", "local", {"run": run_id}, lane="train")
     assert store.jobs.take(job.id, "test")
-    told = {"share": 0.4, "sentence": say("Training with {n} labels", n=40).model_dump(), "seconds_left": 33}
-    store.jobs.beat(job.id, 1, progress=told)
+    result = {"share": 0.4, "sentence": sentence("Training with {n} labels", n=40).model_dump(), "seconds_left": 33}
+    store.jobs.beat(job.id, 1, progress=result)
     at = tab(filled)
     assert "33 s" in said(at)
-    sentence = say("There was not enough memory for this.").model_dump()
-    store.jobs.finish(job.id, 1, FAILED, error={"code": "x", "sentence": sentence})
+    message = sentence("There was not enough memory for this.").model_dump()
+    store.jobs.finish(job.id, 1, FAILED, error={"code": "x", "sentence": message})
     at = tab(filled)
     assert "not enough memory" in said(at)
     at.button(key="savings-go").click().run()
@@ -64,17 +64,17 @@ def test_page_while_it_is_measured_and_when_it_failed(filled):  # noqa: F811
 @pytest.mark.parametrize("transfer", [[0.35, 0.30, 0.26, 0.22, 0.12], [0.2, 0.1, 0.06, 0.04, 0.03]])
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 def test_page_when_it_is_measured(filled, locale, transfer):  # noqa: F811
-    told = {
+    result = {
         **analysed(np.array(transfer), scratch(SIZES), 4, units=600),
         "seeds": 3,
         "n_test": 600,
         "watts": {"value": 120.0, "how": "nvml"},
     }
-    told["sentences"] = {name: one.model_dump() for name, one in sentences(told).items()}
-    measurable(filled.store, filled.runs["ends"], label_savings=told)
+    result["sentences"] = {name: one.model_dump() for name, one in sentences(result).items()}
+    measurable(filled.store, filled.runs["ends"], label_savings=result)
     at = tab(filled, locale)
     assert len(at.get("plotly_chart")) == 1
     if locale == "en-US":
-        assert str(Sentence.model_validate(told["sentences"]["equal"]))[:30] in said(at)
+        assert str(Sentence.model_validate(result["sentences"]["equal"]))[:30] in said(at)
         assert at.number_input(key=f"tts-watts-{filled.runs['ends']}").value == 120.0
         assert "NVML" in said(at)

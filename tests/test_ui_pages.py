@@ -191,7 +191,7 @@ def test_a_failed_check_says_why_and_offers_another_upload(home):
         store,
         job.id,
         "failed",
-        {"code": "x", "sentence": ui_seed.sentence("{file} is empty.", file="a*b*.zip")},
+        {"code": "x", "sentence": ui_seed.stored("{file} is empty.", file="a*b*.zip")},
     )
     store.projects.save_draft(project, {"task": "image-classification", "check": job.id})
     at = opened("data", project=project)

@@ -81,8 +81,8 @@ def test_the_strategy_asks_for_one_of_two_sets(filled):
     at = opened("strategy", project=filled.project)
     at.button_group(key=f"strategy-{filled.project}").set_value("pre-training-then-fine-tuning").run()
     assert not at.exception
-    told = said(at)
-    assert "A larger set of your field, without labels" in told
-    assert "A larger set of your field with labels" in told
-    assert "data.unlabelled" in told, "the plan says what is missing"
+    result = said(at)
+    assert "A larger set of your field, without labels" in result
+    assert "A larger set of your field with labels" in result
+    assert "data.unlabelled" in result, "the plan says what is missing"
     assert at.selectbox(key=f"s-pre-training-then-fine-tuning-start-{filled.project}").value == "source"

@@ -37,7 +37,7 @@ def test_sentences_are_literals_outside_of_f_strings(path):
         for call in ast.walk(node)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name)
-        and call.func.id in ("t", "say")
+        and call.func.id in ("t", "sentence")
         and call.args
         and isinstance(call.args[0], ast.Constant | ast.JoinedStr)
     ]
@@ -101,4 +101,4 @@ def test_the_source_page_can_say_how_much_every_kind_of_network_reads():
     from tlcore.tasks import TASKS
     from tlcore.ui.source_view import INPUTS
 
-    assert {kind for task in TASKS for kind in task.reads} <= set(INPUTS)
+    assert {kind for task in TASKS for kind in task.source_families} <= set(INPUTS)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import SetAside
-from tlcore.core.i18n import say
+from tlcore.core.findings import RejectedRow
+from tlcore.core.i18n import sentence
 from tlcore.ui import dataset_view, thumbnails, upload_view
 from tlcore.ui.formatting import plain, short
 
@@ -89,7 +89,7 @@ def test_one_local_person_may_name_any_path(tmp_path, monkeypatch):
 
 
 def test_what_was_set_aside_is_no_formula():
-    rows = [SetAside(file="=cmd|'/c calc'!A1", row=3, reason=say("It is no picture."))]
+    rows = [RejectedRow(file="=cmd|'/c calc'!A1", row=3, reason=sentence("It is no picture."))]
     lines = dataset_view.set_aside_csv(rows).decode().splitlines()
     assert lines[0] == "file,row,reason"
     assert lines[1].startswith("'=cmd")

@@ -70,8 +70,8 @@ def test_the_command_line_answers_the_same(both):
         for one in then[key][key]:
             again = held[one["id"]]
             assert set(one) <= set(again)
-            told = [json.dumps({name: row[name] for name in one}, sort_keys=True) for row in (one, again)]
-            assert reworded(told[:1], "en") == told[1:]
+            result = [json.dumps({name: row[name] for name in one}, sort_keys=True) for row in (one, again)]
+            assert reworded(result[:1], "en") == result[1:]
 
 
 @pytest.mark.parametrize("language", ["en", "pt_BR"])

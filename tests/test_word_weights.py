@@ -91,9 +91,9 @@ def test_the_word_that_decides_comes_first(planted):
     for _ in range(20):
         words = rng.choice(text_models.REST, 8).tolist()
         words[int(rng.integers(8))] = "happy"
-        told = word_attributions.explain(model, tokenizer, " ".join(words), ["no", "yes"])
-        assert told["prediction"] == told["explained"] == "yes"
-        ranked = sorted(told["words"], key=lambda one: -one[1])
+        result = word_attributions.explain(model, tokenizer, " ".join(words), ["no", "yes"])
+        assert result["prediction"] == result["explained"] == "yes"
+        ranked = sorted(result["words"], key=lambda one: -one[1])
         assert ranked[0][0].strip() == "happy"
         assert ranked[0][1] > 2 * abs(ranked[1][1])
         against = word_attributions.explain(model, tokenizer, " ".join(words), ["no", "yes"], 0)
@@ -130,9 +130,9 @@ def test_tokens_of_a_word_are_added_up(tmp_path):
     cut = tokenizer.encode("foobar baz")
     assert cut.tokens == ["[CLS]", "foo", "##bar", "baz", "[SEP]"]
     each, _ = word_attributions.weigh(model, cut.ids, 0, [True, False, False, False, True])
-    told = word_attributions.words(model, tokenizer, "foobar baz", 0)
-    assert [piece for piece, _ in told] == ["foobar ", "baz"]
-    assert [weight for _, weight in told] == pytest.approx([each[1] + each[2], each[3]], abs=1e-4)
+    result = word_attributions.words(model, tokenizer, "foobar baz", 0)
+    assert [piece for piece, _ in result] == ["foobar ", "baz"]
+    assert [weight for _, weight in result] == pytest.approx([each[1] + each[2], each[3]], abs=1e-4)
 
 
 def test_marks_show_strength_and_sign_without_colour_and_nothing_of_a_text_is_markup():
@@ -184,10 +184,10 @@ def test_explaining_a_text_is_a_job_on_the_bundle_alone(tmp_path, store, planted
         (tmp_path / "b.zip").write_bytes(b"")
         patch.setattr(opening.Bundle, "open", lambda _path: bundle)
         asked = {"bundle": str(tmp_path / "b.zip"), "text": "the happy food", **({"label": label} if label else {})}
-        told = jobs.explain(store, store.jobs.submit("explain", "local", asked), lambda *_, **__: None)
-    assert told["prediction"] == "positive"
-    assert told["explained"] == (label or "positive")
-    strongest = max(told["words"], key=lambda one: abs(one[1]))
+        result = jobs.explain(store, store.jobs.submit("explain", "local", asked), lambda *_, **__: None)
+    assert result["prediction"] == "positive"
+    assert result["explained"] == (label or "positive")
+    strongest = max(result["words"], key=lambda one: abs(one[1]))
     assert strongest[0].strip() == "happy"
     assert (strongest[1] > 0) == (label is None)
-    json.dumps(told)
+    json.dumps(result)

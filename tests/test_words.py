@@ -10,16 +10,28 @@ import pytest
 from babel.messages.pofile import read_po
 
 from tlcore.core import i18n
-from tlcore.core.i18n import LANGUAGES, Sentence, extract, follow, match, moment, number, percent, read, say, t
+from tlcore.core.i18n import (
+    LANGUAGES,
+    Sentence,
+    extract,
+    format_moment,
+    match_locale,
+    number,
+    percent,
+    sentence,
+    set_language_provider,
+    t,
+    translate,
+)
 
 SENTENCES = extract.sentences()
 
 
 @pytest.fixture
 def portuguese():
-    follow(lambda: "pt_BR")
+    set_language_provider(lambda: "pt_BR")
     yield
-    follow(lambda: "en")
+    set_language_provider(lambda: "en")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,7 @@ def test_sentences_are_literal(path):
     if path.suffix != ".py" or path.parent.name == "i18n":
         pytest.skip("not a module with sentences")
     for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
-        if isinstance(call.func, ast.Name) and call.func.id in ("t", "say") and call.args:
+        if isinstance(call.func, ast.Name) and call.func.id in ("t", "sentence") and call.args:
             first = call.args[0]
             made = isinstance(first, ast.JoinedStr | ast.BinOp | ast.IfExp) or (
                 isinstance(first, ast.Call) and isinstance(first.func, ast.Attribute) and first.func.attr == "format"
@@ -87,22 +99,22 @@ def test_sentences_are_literal(path):
 def test_numbers_dates_and_nested_sentences_follow_the_language(portuguese, monkeypatch):
     monkeypatch.setattr(i18n, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
     assert t("{n} pictures", n=1234.5) == "1.234,5 imagens"
-    assert str(say("{n} pictures", n=1234.5)) == "1,234.5 pictures"
-    assert t(say("Found: {what}", what=say("{n} pictures", n=2))) == "Found: 2 imagens"
-    assert read(say("{n} pictures", n=2).model_dump()) == "2 imagens"
+    assert str(sentence("{n} pictures", n=1234.5)) == "1,234.5 pictures"
+    assert t(sentence("Found: {what}", what=sentence("{n} pictures", n=2))) == "Found: 2 imagens"
+    assert translate(sentence("{n} pictures", n=2).model_dump()) == "2 imagens"
     assert number(0.5, 2) == "0,50"
     assert t("rate {n}", n=0.0004) == "rate 0,0004", "small numbers keep their first digits"
     assert percent(0.934) == "93,4 %"
-    assert "2026" in moment(datetime(2026, 11, 23, 9, 30))
+    assert "2026" in format_moment(datetime(2026, 11, 23, 9, 30))
     assert t(Sentence(text="No such sentence")) == "No such sentence"
 
 
 def test_what_is_stored_keeps_what_it_says_in_both_languages(portuguese, monkeypatch):
     monkeypatch.setattr(i18n, "_catalogue", lambda lang: {"{n} pictures": "{n} imagens"} if lang == "pt_BR" else {})
-    stored = say("Found: {what}", what=say("{n} pictures", n=2)).model_dump()
+    stored = sentence("Found: {what}", what=sentence("{n} pictures", n=2)).model_dump()
     monkeypatch.setattr(i18n, "_catalogue", lambda lang: {})  # the sentence was reworded since
-    assert read(stored) == "Found: 2 imagens"
-    assert read(read_again := Sentence.model_validate(stored).model_dump()) == "Found: 2 imagens"
+    assert translate(stored) == "Found: 2 imagens"
+    assert translate(read_again := Sentence.model_validate(stored).model_dump()) == "Found: 2 imagens"
     assert read_again == stored
 
 
@@ -118,9 +130,9 @@ def test_sentences_of_earlier_releases_stay_translated(tmp_path, monkeypatch):
 
 
 def test_an_unknown_language_falls_back_to_english():
-    follow(lambda: "xx")
+    set_language_provider(lambda: "xx")
     assert i18n.language() == "en"
-    follow(lambda: "en")
-    assert match("pt-BR") == match("pt-PT") == "pt_BR"
-    assert match("de") == match(None) == "en"
+    set_language_provider(lambda: "en")
+    assert match_locale("pt-BR") == match_locale("pt-PT") == "pt_BR"
+    assert match_locale("de") == match_locale(None) == "en"
     assert set(LANGUAGES) == {"en", "pt_BR"}

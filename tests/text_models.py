@@ -97,10 +97,10 @@ def write_model(folder: Path, kind: str = "bert", **changes: object) -> Path:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    told = {"vocab_size": len(SPECIAL) + len(WORDS), "max_position_embeddings": 64, **KINDS[kind], **changes}
+    result = {"vocab_size": len(SPECIAL) + len(WORDS), "max_position_embeddings": 64, **KINDS[kind], **changes}
     torch.manual_seed(0)
     with torch.random.fork_rng(devices=[]):
-        AutoModel.from_config(AutoConfig.for_model(kind, **told)).save_pretrained(folder)
+        AutoModel.from_config(AutoConfig.for_model(kind, **result)).save_pretrained(folder)
     write_tokenizer(folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "PreTrainedTokenizerFast"}))
     return folder
@@ -226,9 +226,9 @@ def write_questions(path: Path, rows: list[dict[str, object]]) -> Path:
         articles.setdefault(row["context"], []).append(
             {"question": row["question"], "answers": answers, "is_impossible": not answers}
         )
-    told = [
+    result = [
         {"title": f"t{i}", "paragraphs": [{"context": context, "qas": asked}]}
         for i, (context, asked) in enumerate(articles.items())
     ]
-    path.write_text(json.dumps({"version": "v2.0", "data": told}), encoding="utf-8")
+    path.write_text(json.dumps({"version": "v2.0", "data": result}), encoding="utf-8")
     return path

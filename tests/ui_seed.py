@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tlcore import tasks
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.spec_parts import Data, Split
 from tlcore.data.confirm import confirm
 from tlcore.data.dataset import Dataset
@@ -47,7 +47,7 @@ def pictures_zip(path: Path, each: int = 14, labels: tuple[str, ...] = LABELS) -
     return path
 
 
-def sentence(text: str, **params: Any) -> dict[str, Any]:
+def stored(text: str, **params: Any) -> dict[str, Any]:
     """A Sentence as the store keeps it; not one of the studio's own, so the extraction need not find it."""
     return {"text": text, "params": params}
 
@@ -121,9 +121,9 @@ def running(store: Store, run_id: str) -> None:
     """A run under way, in its second epoch."""
     assert store.jobs.take(run_id, "test")
     job = store.jobs.get(run_id)
-    told = {
+    result = {
         "share": 0.3,
-        "sentence": say("Training").model_dump(),
+        "sentence": sentence("Training").model_dump(),
         "arm": "transfer",
         "seed": 1,
         "epoch": 1,
@@ -133,21 +133,21 @@ def running(store: Store, run_id: str) -> None:
         "device": "cpu",
         "memory": 900e6,
     }
-    assert store.jobs.beat(run_id, job.attempt, progress=told)
+    assert store.jobs.beat(run_id, job.attempt, progress=result)
     points(store, run_id, 2)
 
 
 def failed(store: Store, run_id: str) -> None:
-    sentence = say("There was not enough memory for this; choose a smaller picture size.").model_dump()
-    end(store, run_id, FAILED, {"code": "out-of-memory", "sentence": sentence, "file": None, "row": None})
+    message = sentence("There was not enough memory for this; choose a smaller picture size.").model_dump()
+    end(store, run_id, FAILED, {"code": "out-of-memory", "sentence": message, "file": None, "row": None})
     (store.runs.folder(run_id) / "log.txt").write_text("attempt 1\nTraceback: no memory\n")
 
 
 def finished(store: Store, run_id: str, fingerprint: str, **changes: Any) -> None:
     """A finished run with its report, curves and files."""
     points(store, run_id)
-    told = {**report(run_id, store, fingerprint), **changes}
-    store.runs.set(run_id, report=told)
+    result = {**report(run_id, store, fingerprint), **changes}
+    store.runs.set(run_id, report=result)
     folder = store.runs.folder(run_id)
     (folder / "report.html").write_text("<html></html>")
     (folder / "predictions.csv").write_text("input,prediction,confidence\n")
@@ -183,7 +183,7 @@ def report(run_id: str, store: Store, fingerprint: str) -> dict[str, Any]:
         "batch_size": 8,
         "accumulation": 1,
     }
-    verdict = say(
+    verdict = sentence(
         "Transfer helps: {metric} is {value} points above training from scratch.",
         metric="accuracy",
         value=30.0,
@@ -218,10 +218,10 @@ def report(run_id: str, store: Store, fingerprint: str) -> dict[str, Any]:
             "transfer": {"train": 0.99, "validation": 0.9, "gap": 0.09},
             "twin": {"train": 0.9, "validation": 0.6, "gap": 0.3},
         },
-        "notes": [say("Batches were halved for lack of memory.").model_dump()],
+        "notes": [sentence("Batches were halved for lack of memory.").model_dump()],
         "sentences": {
             "verdict": verdict.model_dump(),
-            "plain": say(
+            "plain": sentence(
                 "Of 100 new examples, about {n} right; between {low} and {high}.", n=90, low=80, high=95
             ).model_dump(),
         },

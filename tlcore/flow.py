@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore import guidance, models, strategies, tasks
 from tlcore.core import atomic_files, machine
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Data
 from tlcore.data import auxiliary, read
 from tlcore.data.dataset import Dataset
@@ -24,7 +24,7 @@ from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext, Strategy, missing, unsuited
 from tlcore.tasks.contract import Task
 from tlcore.training import fit
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 if TYPE_CHECKING:
     from tlcore.models.loading import OpenSource
@@ -43,7 +43,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     (folder / "spec.yaml").write_text(spec.to_yaml())
     task = tasks.find(spec.task)
 
-    progress(0.0, say("Reading the data"))
+    progress(0.0, sentence("Reading the data"))
     sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
         dataset = Dataset.open(store, run.dataset)
@@ -52,7 +52,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     if not (folder / "plan.json").exists():
         dataset = tested_on(spec, dataset, sets, store, run.owner)
         store.runs.set(run.id, dataset=dataset.fingerprint)
-    progress(0.0, say("Opening the source model"))
+    progress(0.0, sentence("Opening the source model"))
     source = models.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
     plan = _kept(
@@ -69,9 +69,11 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
 
     watch = Watch(progress, store, run.id, plan)
     print(
-        f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.found().said}", file=sys.stderr, flush=True
+        f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.detect().description}",
+        file=sys.stderr,
+        flush=True,
     )
-    arms = fit.fit(Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch, sets))
+    arms = fit.fit(TrainingContext(task, dataset, source, target, plan, folder, store.home / "cache", watch, sets))
 
     from tlcore import bundle, report
     from tlcore.report.context import RunContext
@@ -90,15 +92,15 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
         plan=plan,
         arms=arms,
     )
-    watch.say(say("Writing the report"))
-    told = report.build(context)
-    watch.say(say("Packing the model for download"))
-    bundle.pack(context, told)
-    bundle.pack_pretrained(context, told)
-    store.runs.set(run.id, report=told)
-    report.mirror(context, told)
-    progress(1.0, say("Done"))
-    return {"verdict": told["verdict"], "value": told["transfer"]["value"]}
+    watch.announce(sentence("Writing the report"))
+    report_json = report.build(context)
+    watch.announce(sentence("Packing the model for download"))
+    bundle.pack(context, report_json)
+    bundle.pack_pretrained(context, report_json)
+    store.runs.set(run.id, report=report_json)
+    report.mirror(context, report_json)
+    progress(1.0, sentence("Done"))
+    return {"verdict": report_json["verdict"], "value": report_json["transfer"]["value"]}
 
 
 def advise(
@@ -106,7 +108,7 @@ def advise(
     task: Task,
     store: Store,
     owner: str,
-    progress: Progress = lambda *told, **more: None,
+    progress: Progress = lambda *args, **more: None,
     *,
     rank: bool = False,
 ) -> guidance.Advice:
@@ -117,7 +119,7 @@ def advise(
     """
     dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
     source = models.open_source(spec.source, store, progress=_aside(progress))
-    told = advised(spec, task, dataset, source, store, progress, owner)
+    advice = advised(spec, task, dataset, source, store, progress, owner)
     refs = [one.id for one in guidance.reachable(task, store, owner)]
     if rank:
         guidance.rank(dataset, task, refs, store, spec.options, progress)
@@ -128,7 +130,7 @@ def advise(
     ]
     listed.sort(key=lambda one: (one["score"] is None, -(one["score"] or 0.0)))
     race = guidance.kept_race(store, dataset.fingerprint, spec.source)
-    return guidance.advise(told.evidence, listed, race, told.shift)
+    return guidance.advise(advice.evidence, listed, race, advice.shift)
 
 
 def advised(
@@ -137,14 +139,15 @@ def advised(
     """What the Evidence of these data with this source suggests, from the cache or measured now, with the shift of a
     set without labels that the Spec names and the newest pilot race, where there are such. Its features serve the run.
     """
-    cache, aside = store.home / "cache", _aside(progress)
-    processor = task.processor(source.preprocess, spec.options, dataset, machine.found().device)
+    cache, quiet_progress = store.home / "cache", _aside(progress)
+    processor = task.processor(source.preprocess, spec.options, dataset, machine.detect().device)
     evidence = guidance.about(
-        guidance.measure_with(dataset, task, source, processor, cache, aside), task, source.source
+        guidance.measure_with(dataset, task, source, processor, cache, quiet_progress), task, source.source
     )
-    bare = auxiliary.read_all(spec.data, ("unlabelled",), task=task, store=store, owner=owner, progress=aside)
+    bare = auxiliary.read_all(spec.data, ("unlabelled",), task=task, store=store, owner=owner, progress=quiet_progress)
     shifts = [
-        guidance.domain_shift.measure(dataset, one, task, source, processor, cache, aside) for one in bare.values()
+        guidance.domain_shift.measure(dataset, one, task, source, processor, cache, quiet_progress)
+        for one in bare.values()
     ]
     race = guidance.kept_race(store, dataset.fingerprint, spec.source)
     return guidance.advise(evidence, race=race, shift=next(iter(shifts), None))
@@ -184,7 +187,7 @@ def plan_for(
 
     ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
     """
-    here = machine.found()
+    here = machine.detect()
     plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice, sets)
     return {**plan, "machine": here.to_json(), "source_revision": source.revision, "source_digest": source.digest}
 
@@ -198,7 +201,16 @@ def preview(
 ) -> dict[str, Any]:
     """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
     task = tasks.find(spec.task)
-    return _plan(spec, task, dataset, task.assumed(source), source, machine.light().device, advice, sets)
+    return _plan(
+        spec,
+        task,
+        dataset,
+        task.assumed_preprocessing(source),
+        source,
+        machine.detect_without_torch().device,
+        advice,
+        sets,
+    )
 
 
 def _plan(
@@ -222,7 +234,7 @@ def _plan(
     if reason := found.refuse(task, spec.data) or unsuited(found, source) or missing(found, spec.data):
         raise UnusableInput(reason, code="strategy-refused")
 
-    def told(value: Any) -> Any:
+    def none_if_auto(value: Any) -> Any:
         return None if value == "auto" else value
 
     context = PlanContext(
@@ -230,20 +242,20 @@ def _plan(
         size=task.side(processor),
         parameters=source.parameters or 3_500_000,
         device=device,
-        epochs=told(spec.budget.epochs),
-        batch_size=told(spec.options.batch_size),
-        learning_rate=told(spec.options.learning_rate),
+        epochs=none_if_auto(spec.budget.epochs),
+        batch_size=none_if_auto(spec.options.batch_size),
+        learning_rate=none_if_auto(spec.options.learning_rate),
         rate=task.rate,
-        solves=task.solves,
-        fresh=task.fresh,
-        ready=preprocess.get("modality") in task.ready,
+        has_convex_head=task.has_convex_head,
+        has_new_head=task.has_new_head,
+        native_families=preprocess.get("modality") in task.native_families,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
         sides=tuple(dataset.sides),
         modality=str(preprocess.get("modality", "image")),
         labelled=task.labelled,
     )
     plan = make_plan(spec, strategy, context, processor, task.metrics[0])
-    plan["sets"] = auxiliary.told(sets or {})
+    plan["sets"] = auxiliary.describe(sets or {})
     notes = [*unused(spec.data, found), *(guidance.domain_shift.in_words(shift) if shift else [])]
     plan["notes"] = [note.model_dump(mode="json") for note in notes]
     if found.tests_on:
@@ -257,7 +269,7 @@ def unused(data: Data, strategy: Strategy) -> list[Sentence]:
     """The further sets that a Spec names and the strategy does not learn from, in words."""
     given = [name for name in auxiliary.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
     return [
-        say(
+        sentence(
             "The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
             "does is chosen by its name.",
             name=name,
@@ -269,7 +281,7 @@ def unused(data: Data, strategy: Strategy) -> list[Sentence]:
 
 def _aside(progress: Progress) -> Progress:
     """Told as it goes, without a share of the run's own."""
-    return lambda share, sentence, **more: progress(None, sentence, **more)
+    return lambda share, message, **more: progress(None, message, **more)
 
 
 def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

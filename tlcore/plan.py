@@ -68,27 +68,29 @@ def _plainer(
     strategy: Strategy, context: PlanContext, options: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
     """The arm without what is special about a strategy; none where it has no such thing, or is that already."""
-    if strategy.plainer is None:
+    if strategy.ablation is None:
         return {}
-    other = find(strategy.plainer.strategy)
+    other = find(strategy.ablation.strategy)
     chosen = {name: value for name, value in options.items() if other.id == strategy.id}
-    less = resolved(other, {**chosen, **strategy.plainer.options})
+    less = resolved(other, {**chosen, **strategy.ablation.options})
     if (other.id, less) == (strategy.id, options):
         return {}
     arm = _arm(other, replace(context, options=less), minutes)
-    return {"plainer": {**arm, "title": strategy.plainer.title.model_dump()}}
+    return {"plainer": {**arm, "title": strategy.ablation.title.model_dump()}}
 
 
 def _alone(
     strategy: Strategy, context: PlanContext, transfer: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
     """One arm for each side task of a strategy: that task learned alone, as the plainer arm learns the target's."""
-    sides = [name for phase in transfer["phases"] for hook in phase.get("hooks", ()) for name in hook.get("sides", ())]
-    if not sides or strategy.plainer is None:
+    auxiliary = [
+        name for phase in transfer["phases"] for hook in phase.get("hooks", ()) for name in hook.get("sides", ())
+    ]
+    if not auxiliary or strategy.ablation is None:
         return {}
-    other = find(strategy.plainer.strategy)
-    arm = _arm(other, replace(context, options=resolved(other, strategy.plainer.options)), minutes)
-    return {f"alone-{number}": {**arm, "side": name} for number, name in enumerate(sides)}
+    other = find(strategy.ablation.strategy)
+    arm = _arm(other, replace(context, options=resolved(other, strategy.ablation.options)), minutes)
+    return {f"alone-{number}": {**arm, "side": name} for number, name in enumerate(auxiliary)}
 
 
 def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:

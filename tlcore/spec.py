@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tlcore import strategies, tasks
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.spec_parts import Budget, Data, Options, SpecPart, is_fingerprint
 from tlcore.strategies.contract import resolved
 
@@ -39,13 +39,13 @@ class Spec(SpecPart):
 
     @model_validator(mode="before")
     @classmethod
-    def _source_of_the_task(cls, told: Any) -> Any:
+    def _source_of_the_task(cls, values: Any) -> Any:
         """Where no source is named, the one that the task begins with."""
-        if isinstance(told, dict) and "source" not in told:
+        if isinstance(values, dict) and "source" not in values:
             known = {task.id: task.default_source for task in tasks.TASKS}
-            if isinstance(told.get("task"), str) and told["task"] in known:
-                return {**told, "source": known[told["task"]]}
-        return told
+            if isinstance(values.get("task"), str) and values["task"] in known:
+                return {**values, "source": known[values["task"]]}
+        return values
 
     @model_validator(mode="after")
     def _options_of_the_strategy(self) -> Spec:
@@ -72,24 +72,26 @@ def from_yaml(text: str, *, file: str | None = None, base: Path | None = None) -
     Raises UnusableInput naming the field.
     """
     if len(text) > MAX_BYTES:
-        raise UnusableInput(say("The spec is larger than 1 MB; a spec is a short YAML file."), code="spec", file=file)
+        raise UnusableInput(
+            sentence("The spec is larger than 1 MB; a spec is a short YAML file."), code="spec", file=file
+        )
     try:
         raw = yaml.load(text, Loader=_PlainLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise UnusableInput(
-            say("The spec is not plain YAML: {problem}", problem=str(getattr(error, "problem", None) or error)),
+            sentence("The spec is not plain YAML: {problem}", problem=str(getattr(error, "problem", None) or error)),
             code="spec",
             file=file,
             row=mark.line + 1 if mark else None,
         ) from None
     except (RecursionError, ValueError) as error:
         raise UnusableInput(
-            say("The spec is not plain YAML: {problem}", problem=str(error)), code="spec", file=file
+            sentence("The spec is not plain YAML: {problem}", problem=str(error)), code="spec", file=file
         ) from None
     if not isinstance(raw, dict):
         raise UnusableInput(
-            say("The spec must be a mapping of fields such as task, data and source."), code="spec", file=file
+            sentence("The spec must be a mapping of fields such as task, data and source."), code="spec", file=file
         )
     return from_dict(raw, file=file, base=base)
 
@@ -103,7 +105,7 @@ def from_dict(raw: dict[str, Any], *, file: str | None = None, base: Path | None
         field = ".".join(str(part) for part in first["loc"]) or "spec"
         problem = first["msg"].removeprefix("Value error, ")
         raise UnusableInput(
-            say("The field {field} of the spec cannot be used: {problem}.", field=field, problem=problem),
+            sentence("The field {field} of the spec cannot be used: {problem}.", field=field, problem=problem),
             code="spec",
             file=file,
         ) from None

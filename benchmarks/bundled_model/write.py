@@ -103,7 +103,7 @@ def main() -> None:
     )
     blocks = tokens[: len(tokens) // LENGTH * LENGTH].reshape(-1, LENGTH)
     rng, begun, step, order = np.random.default_rng(0), time.monotonic(), 0, []
-    told = begun
+    result = begun
     while (done := (time.monotonic() - begun) / (60 * asked.minutes)) < 1:
         if len(order) < BATCH:
             order = list(rng.permutation(len(blocks)))
@@ -117,8 +117,8 @@ def main() -> None:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         step += 1
-        if time.monotonic() - told > 30:
-            told = time.monotonic()
+        if time.monotonic() - result > 30:
+            result = time.monotonic()
             print(f"{done:.0%} step {step} loss {loss.item():.3f} {step * BATCH * LENGTH:,} tokens", flush=True)
     model.eval()
     with torch.inference_mode():

@@ -248,8 +248,8 @@ def docstrings() -> Iterator[str]:
             roots.append(Path(next(iter(spec.submodule_search_locations))))
     for root in roots:
         for path in sorted(root.rglob("*.py")):
-            told = path.relative_to(root).parts
-            if {"test", "tests", "site-packages", "idlelib", "lib2to3", "dist-packages"} & set(told):
+            result = path.relative_to(root).parts
+            if {"test", "tests", "site-packages", "idlelib", "lib2to3", "dist-packages"} & set(result):
                 continue
             try:
                 tree = ast.parse(path.read_text(encoding="utf-8"))

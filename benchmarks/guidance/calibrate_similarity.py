@@ -61,7 +61,7 @@ def measured(model, inputs: torch.Tensor) -> tuple[object, np.ndarray, np.ndarra
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", action="store_true", help="Write calibration.json.")
-    told = parser.parse_args()
+    result = parser.parse_args()
     assets = Path(os.environ["TLCORE_ASSETS"])
     photos = photographs(assets)
     ratios: dict[str, list[float]] = {"head": [], "spread": []}
@@ -90,7 +90,7 @@ def main() -> None:
             )
     near = {part: round(float(np.exp(np.mean(np.log(values)))), 3) for part, values in ratios.items()}
     print("near end:", near)
-    if told.write:
+    if result.write:
         OUT.write_text(
             json.dumps(
                 {

@@ -25,9 +25,9 @@ STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 
 
 def measures(cell, parts: dict[str, float]) -> dict[str, float]:
-    told, count = cell.evidence.transferability, len(cell.evidence.n_per_class)
+    result, count = cell.evidence.transferability, len(cell.evidence.n_per_class)
     chance = 1 / count
-    headroom = (1 - told["probe"]["value"]) / (1 - chance)
+    headroom = (1 - result["probe"]["value"]) / (1 - chance)
     size = np.log2(cell.here.per_class)
     return {
         "examples a class, log2": size,
@@ -35,10 +35,10 @@ def measures(cell, parts: dict[str, float]) -> dict[str, float]:
         "classes, log2": np.log2(count),
         "headroom": headroom,
         "size x headroom": size * headroom,
-        "neighbours above probe": told["neighbours"]["value"] - told["probe"]["value"],
-        "log_me": told["log_me"],
-        "h_score a class": told["h_score"] / (count - 1),
-        "leep": (told["leep"] or 0.0) / np.log(count),
+        "neighbours above probe": result["neighbours"]["value"] - result["probe"]["value"],
+        "log_me": result["log_me"],
+        "h_score a class": result["h_score"] / (count - 1),
+        "leep": (result["leep"] or 0.0) / np.log(count),
         "similarity": cell.evidence.similarity,
         "similarity x size": cell.evidence.similarity * size,
         "similarity x headroom": cell.evidence.similarity * headroom,
@@ -48,21 +48,21 @@ def measures(cell, parts: dict[str, float]) -> dict[str, float]:
 
 def leave_out(make: Callable, x: np.ndarray, y: np.ndarray, sets: np.ndarray) -> np.ndarray:
     """Predictions (n, 2) of each set by what was fitted on the others, measures standardised by them."""
-    told = np.zeros_like(y)
+    result = np.zeros_like(y)
     for name in np.unique(sets):
         rest = sets != name
         middle, spread = x[rest].mean(axis=0), x[rest].std(axis=0) + 1e-9
         model = make((x[rest] - middle) / spread, y[rest], sets[rest])
-        told[~rest] = model.predict((x[~rest] - middle) / spread)
-    return told
+        result[~rest] = model.predict((x[~rest] - middle) / spread)
+    return result
 
 
 def ridge(x: np.ndarray, y: np.ndarray, sets: np.ndarray) -> Ridge:
     """Its strength by leave-one-set-out among the sets that it may see."""
 
     def error(strength: float) -> float:
-        told = leave_out(lambda a, b, _: Ridge(alpha=strength).fit(a, b), x, y, sets)
-        return float(((told - y) ** 2).mean())
+        result = leave_out(lambda a, b, _: Ridge(alpha=strength).fit(a, b), x, y, sets)
+        return float(((result - y) ** 2).mean())
 
     return Ridge(alpha=min(STRENGTHS, key=error)).fit(x, y)
 
@@ -83,11 +83,11 @@ def main() -> None:
     measured = lines(PICTURES, "evidence")
     parts = {(one["set"], one["size"], one["draw"], one["source"]): one["parts"] for one in measured}
     every = cells(PICTURES)
-    told = [measures(c, parts[c.set, c.size, c.draw, c.source]) for c in every]
-    x, sets = np.array([list(one.values()) for one in told]), np.array([c.set for c in every])
+    result = [measures(c, parts[c.set, c.size, c.draw, c.source]) for c in every]
+    x, sets = np.array([list(one.values()) for one in result]), np.array([c.set for c in every])
     y = np.array([[c.accuracy[name] - c.accuracy[USUAL] for name in OTHERS] for c in every])
     print(f"correlation with {' and '.join(OTHERS)} minus {USUAL}; in brackets within sets")
-    for place, name in enumerate(told[0]):
+    for place, name in enumerate(result[0]):
         each = [
             f"{correlation(x[:, place], y[:, k])} ({correlation(within(x[:, place], sets), within(y[:, k], sets))})"
             for k in range(len(OTHERS))

@@ -30,7 +30,7 @@ from sets import KINDS, SIZES, Kind
 from tlcore import data, flow, models, tasks
 from tlcore.spec import Spec, from_dict
 from tlcore.store import Store
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 
 DRAWS = 2
 STRATEGIES = ("feature-extraction", "fine-tuning", "linear-probe-then-fine-tune", "scratch")
@@ -71,7 +71,7 @@ def cell(store: Store, spec: Spec) -> dict:
     folder = store.runs.folder(run.id)
     target = task.fit_target(dataset)
     watch = Watch(lambda *a, **k: None, store, run.id, plan)
-    result = fit.fit(Fitting(task, dataset, source, target, plan, folder, store.home / "cache", watch))
+    result = fit.fit(TrainingContext(task, dataset, source, target, plan, folder, store.home / "cache", watch))
     [done] = result["transfer"]
     examples = task.examples(dataset, plan["processor"], target, None)
     records = task.evaluate(done.outputs("test"), examples["test"], target)
@@ -104,21 +104,21 @@ def main() -> None:
     ask.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     ask.add_argument("--draws", nargs="+", type=int, default=list(range(DRAWS)))
     ask.add_argument("--threads", type=int, default=1, help="several processes of one thread use a machine best")
-    told = ask.parse_args()
-    torch.set_num_threads(told.threads)
-    kind, assets = KINDS[told.kind], Path(os.environ["TLCORE_ASSETS"]).resolve()
-    store = Store.open(told.work / "workspace")
+    result = ask.parse_args()
+    torch.set_num_threads(result.threads)
+    kind, assets = KINDS[result.kind], Path(os.environ["TLCORE_ASSETS"]).resolve()
+    store = Store.open(result.work / "workspace")
     path = kind.file("grid")
     lines = path.read_text().splitlines() if path.exists() else []
     known = {tuple(json.loads(line)[k] for k in ("set", "size", "draw", "source", "strategy")) for line in lines}
     for number, source, size, name, strategy in itertools.product(
-        told.draws, told.sources or kind.sources, told.sizes, told.sets or kind.sets, told.only
+        result.draws, result.sources or kind.sources, result.sizes, result.sets or kind.sets, result.only
     ):
         at = (name, size, number, source.rpartition("/")[2], strategy)
         if at in known:
             continue
         began = time.monotonic()
-        found = cell(store, spec_of(kind, assets, told.work, name, size, number, source, strategy))
+        found = cell(store, spec_of(kind, assets, result.work, name, size, number, source, strategy))
         line = dict(zip(("set", "size", "draw", "source", "strategy"), at, strict=True)) | found
         with path.open("a") as file:
             file.write(json.dumps(line) + "\n")

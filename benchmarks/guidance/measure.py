@@ -28,18 +28,18 @@ def main() -> None:
     ask.add_argument("--kind", default="image", choices=KINDS)
     ask.add_argument("--sources", nargs="+", help="all of the kind where none is named")
     ask.add_argument("--threads", type=int, default=1)
-    told = ask.parse_args()
-    torch.set_num_threads(told.threads)
-    kind, assets = KINDS[told.kind], Path(os.environ["TLCORE_ASSETS"]).resolve()
-    store, task, path = Store.open(told.work / "workspace"), tasks.find(kind.task), kind.file("evidence")
+    result = ask.parse_args()
+    torch.set_num_threads(result.threads)
+    kind, assets = KINDS[result.kind], Path(os.environ["TLCORE_ASSETS"]).resolve()
+    store, task, path = Store.open(result.work / "workspace"), tasks.find(kind.task), kind.file("evidence")
     lines = path.read_text().splitlines() if path.exists() else []
     known = {tuple(json.loads(line)[k] for k in ("set", "size", "draw", "source")) for line in lines}
-    places = itertools.product(range(DRAWS), SIZES, kind.sets, told.sources or kind.sources)
+    places = itertools.product(range(DRAWS), SIZES, kind.sets, result.sources or kind.sources)
     for number, size, name, source in places:
         at = (name, size, number, source.rpartition("/")[2])
         if at in known:
             continue
-        spec = spec_of(kind, assets, told.work, name, size, number, source, "feature-extraction")
+        spec = spec_of(kind, assets, result.work, name, size, number, source, "feature-extraction")
         dataset = data.read(spec.data, task=task, store=store, owner="local")
         opened = models.open_source(spec.source, store)
         processor = task.processor(opened.preprocess, spec.options, dataset, "cpu")

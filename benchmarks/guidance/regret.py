@@ -40,7 +40,7 @@ class Cell:
         self.set, self.size, self.draw, self.source = (evidence[k] for k in ("set", "size", "draw", "source"))
         counts = evidence["n_per_class"]
         self.evidence = Evidence(
-            material=material,
+            modality=material,
             n_train=evidence["n_train"],
             n_per_class=counts,
             fewest=min(counts.values()),
@@ -63,15 +63,15 @@ class Cell:
             hits = {name: np.concatenate([one[name] for one in self.turns.values()]) for name in TRANSFER}
             scores = {name: scores[name] + hits[name].sum() for name in TRANSFER}
             n, apart = n + len(hits[advice_rule.BASE]), variances(hits)
-        return advice_rule.Raced({name: told / n for name, told in scores.items()}, errors(apart, n), n)
+        return advice_rule.Raced({name: result / n for name, result in scores.items()}, errors(apart, n), n)
 
     @property
     def place(self) -> tuple[str, str, str]:
         return self.set, self.size, self.source
 
 
-def _hits(told: str) -> np.ndarray:
-    return np.array(list(told)) == "1"
+def _hits(result: str) -> np.ndarray:
+    return np.array(list(result)) == "1"
 
 
 def variances(hits: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
@@ -80,7 +80,7 @@ def variances(hits: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
 
 
 def errors(apart: dict[str, dict[str, float]], n: int) -> dict[str, dict[str, float]]:
-    return {a: {b: (told / n) ** 0.5 for b, told in row.items()} for a, row in apart.items()}
+    return {a: {b: (result / n) ** 0.5 for b, result in row.items()} for a, row in apart.items()}
 
 
 def usual(train: list[Cell]) -> dict[str, dict[str, float]]:
@@ -112,14 +112,14 @@ def cells(kind: Kind) -> list[Cell]:
         further[one["set"], one["size"], one["source"]][one["turn"]][one["strategy"]] = _hits(one["right"])
     for cell in out:
         if cell.draw == 0:
-            cell.turns = {turn: told for turn, told in further[cell.place].items() if len(told) == len(TRANSFER)}
+            cell.turns = {turn: result for turn, result in further[cell.place].items() if len(result) == len(TRANSFER)}
     return out
 
 
 def fit(train: list[Cell]) -> dict:
     """The rule from these cells."""
     alike = float(np.mean([c.here.similarity for c in train if c.here.similarity is not None]))
-    told = {
+    result = {
         "mean_similarity": round(alike, 4),
         "strategies": {},
         "cells": len(train) * len(TRANSFER),
@@ -133,16 +133,16 @@ def fit(train: list[Cell]) -> dict:
         x = np.stack([c.here.vector(alike) for c in with_it])
         y = np.array([c.accuracy[name] - c.accuracy[advice_rule.BASE] for c in with_it])
         model = BayesianRidge(fit_intercept=False).fit(x, y)
-        told["strategies"][name] = {
+        result["strategies"][name] = {
             "weights": model.coef_.round(5).tolist(),
             "covariance": model.sigma_.round(7).tolist(),
             "noise": round(float(model.alpha_**-0.5), 5),
             "cells": len(with_it),
         }
-        left[name] = y - x @ np.array(told["strategies"][name]["weights"])
+        left[name] = y - x @ np.array(result["strategies"][name]["weights"])
     together = round(float(np.corrcoef(*(left[name] for name in TRANSFER[1:]))[0, 1]), 3)
-    told["correlation"] = {a: {b: together} for a, b in (TRANSFER[1:], TRANSFER[:0:-1])}
-    return told
+    result["correlation"] = {a: {b: together} for a, b in (TRANSFER[1:], TRANSFER[:0:-1])}
+    return result
 
 
 def means(group: list[Cell]) -> dict[str, float]:
@@ -190,13 +190,13 @@ def regrets(all_cells: list[Cell]) -> tuple[dict[str, dict[tuple, float]], dict[
                     for _ in range(SIMULATED)
                 ]
                 chosen[f"simulated: {times} x as many fresh pictures"].append(float(np.mean(drawn)))
-        for name, told in chosen.items():
-            out[name][place] = 100 * (top - float(np.mean(told)))
+        for name, result in chosen.items():
+            out[name][place] = 100 * (top - float(np.mean(result)))
         floors[place] = 100 * floor(group, rng)
     return out, floors
 
 
-def _ideal(cell: Cell, n: int, expected: dict, told: dict, rng: np.random.Generator) -> str:
+def _ideal(cell: Cell, n: int, expected: dict, result: dict, rng: np.random.Generator) -> str:
     """The choice by the highest posterior where ``n`` test pictures more were validation pictures of these models.
 
     Too good on purpose: they are among those that score, and the models are the very ones that are scored.
@@ -204,7 +204,7 @@ def _ideal(cell: Cell, n: int, expected: dict, told: dict, rng: np.random.Genera
     columns = rng.integers(len(cell.right[advice_rule.BASE]), size=n)
     hits = {name: cell.right[name][columns] for name in TRANSFER}
     raced = advice_rule.Raced({name: float(one.mean()) for name, one in hits.items()}, errors(variances(hits), n), n)
-    return advice_rule.best(advice_rule.join(expected, raced, told)[0])
+    return advice_rule.best(advice_rule.join(expected, raced, result)[0])
 
 
 def first(raced: advice_rule.Raced) -> str:
@@ -226,12 +226,12 @@ def in_turn(all_cells: list[Cell]) -> None:
     print("| choice | own validation set | in turn | in turn minus own |\n|---|---|---|---|")
 
     def lost(choose: Callable[[Cell], str]) -> np.ndarray:
-        told = {c.place: 100 * (max(reached[c.place].values()) - reached[c.place][choose(c)]) for c in some}
-        return by_set(told, sets)
+        result = {c.place: 100 * (max(reached[c.place].values()) - reached[c.place][choose(c)]) for c in some}
+        return by_set(result, sets)
 
     def joined(cell: Cell, turns: bool) -> tuple[dict[str, advice_rule.Expected], str]:
-        told = rules[cell.set]
-        return advice_rule.join(advice_rule.expect(cell.here, told), cell.raced(apart[cell.set], turns), told)
+        result = rules[cell.set]
+        return advice_rule.join(advice_rule.expect(cell.here, result), cell.raced(apart[cell.set], turns), result)
 
     ways: dict[str, Callable[[Cell, bool], str]] = {
         "always linear-probe-then-fine-tune": lambda c, _: TRANSFER[-1],
@@ -298,8 +298,8 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--kind", default="image", choices=KINDS)
     ask.add_argument("--write", action="store_true")
-    told = ask.parse_args()
-    every = cells(KINDS[told.kind])
+    result = ask.parse_args()
+    every = cells(KINDS[result.kind])
     sets = sorted({c.set for c in every})
     places, twins = len({c.place for c in every}), sum("scratch" in c.accuracy for c in every)
     print(f"{len(every)} cells at {places} places ({len(sets)} sets), {twins} with a twin\n")
@@ -313,7 +313,7 @@ def main() -> None:
     print(f"| noise floor | {interval(by_set(floors, sets))} | | |")
     in_turn(every)
     sources(every)
-    if told.write:
+    if result.write:
         final = fit(every)
         final["points"] = [
             {
@@ -324,7 +324,7 @@ def main() -> None:
             }
             for c in every
         ]
-        path = advice_rule.file(told.kind)
+        path = advice_rule.file(result.kind)
         path.write_text(json.dumps(final, indent=1) + "\n")
         print(f"\n{path.name} written: {final['cells']} trainings")
 

@@ -63,7 +63,7 @@ def fresh(store: Store) -> Path:
 
 def bare(dataset, source, processor, cache: Path) -> None:
     """Build, decode, forward."""
-    device = machine.found().device
+    device = machine.detect().device
     target = TASK.fit_target(dataset)
     model, _ = TASK.source_model(source, target, size=processor["size"])
     model.eval().to(device)
@@ -87,23 +87,23 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--source", action="append", help="Sources; the first is the one that is advised on.")
     parser.add_argument("--json", type=Path, help="Write the seconds of every turn to this file.")
-    told = parser.parse_args()
+    result = parser.parse_args()
     assets = os.environ.get("TLCORE_ASSETS")
     known = [str(Path(assets) / "models" / name) for name in NAMES] if assets else []
-    refs = told.source or [*known, next(s.id for s in models.catalogue.CATALOGUE.values() if s.hub_id is None)]
-    options = Options(image_size=told.size)
+    refs = result.source or [*known, next(s.id for s in models.catalogue.CATALOGUE.values() if s.hub_id is None)]
+    options = Options(image_size=result.size)
     with tempfile.TemporaryDirectory() as place:
         store = Store.open(Path(place) / "workspace")
-        folder = pictures(Path(place) / "pictures", told.n)
+        folder = pictures(Path(place) / "pictures", result.n)
         cut = Split(validation=0.15, test=0.05)
         dataset = data.read(Data(path=str(folder), split=cut), task=TASK, store=store, owner="local")
         opened = [models.open_source(ref, store) for ref in refs]
-        how = [TASK.processor(one.preprocess, options, dataset, machine.found().device) for one in opened]
+        how = [TASK.processor(one.preprocess, options, dataset, machine.detect().device) for one in opened]
         few = dataset.with_train(dataset.split("train")["id"].iloc[::20])
         for source, processor in zip(opened, how, strict=True):
             guidance.measure_with(few, TASK, source, processor, fresh(store))
         seen = dataset.info.n["train"] + dataset.info.n["validation"]
-        print(f"{seen} examples of {told.size} px, {len(refs)} sources, {machine.found().said}", flush=True)
+        print(f"{seen} examples of {result.size} px, {len(refs)} sources, {machine.detect().description}", flush=True)
 
         def advise() -> None:
             guidance.measure_with(dataset, TASK, opened[0], how[0], fresh(store))
@@ -124,7 +124,7 @@ def main() -> None:
         kept = {}
         for name, work, against, target in (("advise", advise, one_pass, 1.5), ("ranking", ranking, passes, 1.2)):
             took: dict[str, list[float]] = {"measured": [], "bare": []}
-            for turn in range(told.turns):
+            for turn in range(result.turns):
                 for side in ("measured", "bare")[:: 1 if turn % 2 == 0 else -1]:
                     took[side].append(clocked(work if side == "measured" else against))
             middle = {side: median(values) for side, values in took.items()}
@@ -135,8 +135,8 @@ def main() -> None:
                 f"(at most {target})",
                 flush=True,
             )
-        if told.json:
-            told.json.write_text(json.dumps({"n": seen, "size": told.size, "sources": refs, **kept}, indent=1))
+        if result.json:
+            result.json.write_text(json.dumps({"n": seen, "size": result.size, "sources": refs, **kept}, indent=1))
         store.close()
 
 

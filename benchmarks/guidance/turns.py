@@ -29,7 +29,7 @@ from tlcore.data.dataset import Dataset
 from tlcore.guidance import cross_validation
 from tlcore.store import Store
 from tlcore.training import fit
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.run_progress import Watch
 from tlcore.training.workload import epochs_of
 
@@ -43,7 +43,7 @@ def cell(
     """What the strategy got right in a further turn; None where there are not so many."""
     spec, task = spec_of(PICTURES, assets, work, name, size, 0, source, strategy), tasks.find(PICTURES.task)
     dataset = data.read(spec.data, task=task, store=store, owner="local")
-    in_turn = cross_validation.turns(task, dataset)
+    in_turn = cross_validation.folds(task, dataset)
     if number >= len(in_turn):
         return None
     opened = models.open_source(spec.source, store)
@@ -52,17 +52,17 @@ def cell(
     folder = store.runs.folder(store.runs.create(spec, "local").id)
     watch = Watch(lambda *a, **k: None, store, folder.name, plan)
 
-    def fitting(turn: Dataset) -> Fitting:
-        told = Fitting(task, turn, opened, target, plan, folder, store.home / "cache", watch)
-        told.examples = {split: told.examples[split] for split in ("train", "validation")}
-        return told
+    def fitting(turn: Dataset) -> TrainingContext:
+        result = TrainingContext(task, turn, opened, target, plan, folder, store.home / "cache", watch)
+        result.examples = {split: result.examples[split] for split in ("train", "validation")}
+        return result
 
-    kept, told = fit.frozen(fitting(dataset), "transfer"), fitting(in_turn[number])
+    kept, result = fit.frozen(fitting(dataset), "transfer"), fitting(in_turn[number])
     began = time.monotonic()
     rate = arm["rates"][0] if arm["rates"] else None
     mine = cross_validation.rearranged(kept, dataset, in_turn[number])
-    out, _, _ = fit.trial(told, "transfer", rate, epochs_of(arm), mine)
-    found = task.evaluate(out, told.examples["validation"], target).columns
+    out, _, _ = fit.trial(result, "transfer", rate, epochs_of(arm), mine)
+    found = task.evaluate(out, result.examples["validation"], target).columns
     sure = found["probability"][np.arange(len(found["truth"])), found["truth"]]
     shutil.rmtree(folder, ignore_errors=True)
     return {
@@ -80,19 +80,19 @@ def main() -> None:
     ask.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     ask.add_argument("--turns", nargs="+", type=int, default=list(range(1, cross_validation.MOST)))
     ask.add_argument("--threads", type=int, default=1)
-    told = ask.parse_args()
-    torch.set_num_threads(told.threads)
-    assets, store = Path(os.environ["TLCORE_ASSETS"]).resolve(), Store.open(told.work / "workspace")
+    result = ask.parse_args()
+    torch.set_num_threads(result.threads)
+    assets, store = Path(os.environ["TLCORE_ASSETS"]).resolve(), Store.open(result.work / "workspace")
     lines = LINES.read_text().splitlines() if LINES.exists() else []
     keys = ("set", "size", "source", "strategy", "turn")
     known = {tuple(json.loads(line)[k] for k in keys) for line in lines}
     for number, size, name, source, strategy in itertools.product(
-        told.turns, told.sizes, told.sets, told.sources, TRANSFER
+        result.turns, result.sizes, result.sets, result.sources, TRANSFER
     ):
         at = (name, size, source.rpartition("/")[2], strategy, number)
         if at in known:
             continue
-        found = cell(store, assets, told.work, name, size, source, strategy, number)
+        found = cell(store, assets, result.work, name, size, source, strategy, number)
         if found is not None:
             with LINES.open("a") as file:
                 file.write(json.dumps(dict(zip(keys, at, strict=True)) | found) + "\n")

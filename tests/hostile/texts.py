@@ -73,8 +73,8 @@ def changed(book: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
 def laughing(data: bytes) -> bytes:
     """A sheet that defines entities of entities."""
     body = data.partition(b"?>")[2] if data.startswith(b"<?xml") else data
-    told = b'<!ENTITY a "ha">' + b"".join(b'<!ENTITY %c "&%c;&%c;">' % (98 + i, 97 + i, 97 + i) for i in range(20))
-    return b'<?xml version="1.0"?><!DOCTYPE w [' + told + b"]>" + body
+    result = b'<!ENTITY a "ha">' + b"".join(b'<!ENTITY %c "&%c;&%c;">' % (98 + i, 97 + i, 97 + i) for i in range(20))
+    return b'<?xml version="1.0"?><!DOCTYPE w [' + result + b"]>" + body
 
 
 def parquet(**columns) -> bytes:

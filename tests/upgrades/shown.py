@@ -72,9 +72,9 @@ def spoken(report: dict[str, Any]) -> dict[str, list[str]]:
 
     found = {}
     for language in LOCALES:
-        words.follow(lambda language=language: language)
-        found[language] = list(dict.fromkeys(words.read(one) for one in sentences(report)))
-    words.follow(lambda: "en")
+        words.set_language_provider(lambda language=language: language)
+        found[language] = list(dict.fromkeys(words.translate(one) for one in sentences(report)))
+    words.set_language_provider(lambda: "en")
     return found
 
 

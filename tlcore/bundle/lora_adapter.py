@@ -50,15 +50,15 @@ def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any]
     }
 
 
-def section(told: dict[str, Any]) -> str:
+def section(adapter: dict[str, Any]) -> str:
     """What the card says: their size beside that of the merged weights, and how they are loaded."""
-    base = told["base"]
-    head = f" The head, which the source model lacks, is `{ADAPTER}/{HEAD}`." if told["head"] else ""
-    sizes = f"{_megabytes(told['bytes'])} beside {_megabytes(told['merged'])} of merged weights"
+    base = adapter["base"]
+    head = f" The head, which the source model lacks, is `{ADAPTER}/{HEAD}`." if adapter["head"] else ""
+    sizes = f"{_megabytes(adapter['bytes'])} beside {_megabytes(adapter['merged'])} of merged weights"
     return (
         f"`{ADAPTER}/` holds what LoRA trained, {sizes}, for whoever has the source model "
-        f"({f'`{base}`' if base else told['source']}).{head} Source and adapters together give what "
-        f"`model.safetensors` gives.\n{_loaded(base, told['class'], told['library']) if base else ''}"
+        f"({f'`{base}`' if base else adapter['source']}).{head} Source and adapters together give what "
+        f"`model.safetensors` gives.\n{_loaded(base, adapter['class'], adapter['library']) if base else ''}"
     )
 
 

@@ -165,8 +165,8 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
             f"{_share(row['f1'])} |"
             for row in report["per_class"][:200]
         ]
-    if told := report["sentences"].get("thresholds"):
-        rows += ["", english(told)]
+    if line_on_thresholds := report["sentences"].get("thresholds"):
+        rows += ["", english(line_on_thresholds)]
     return "\n".join(rows) + "\n"
 
 
@@ -178,21 +178,21 @@ def _naive(report: dict[str, Any]) -> str:
             rows.append(f"| {title} | {english(one['reason'])} | – |")
         else:
             rows.append(f"| {title} | {_span(one)} | {_span(one['difference'])} |")
-    if told := report["sentences"].get("naive"):
-        rows += ["", english(told)]
+    if stored := report["sentences"].get("naive"):
+        rows += ["", english(stored)]
     return "\n".join(rows) + "\n"
 
 
-def _calibration(told: dict[str, Any]) -> str:
-    reason = f" {english(told['reason'])}" if told["reason"] else ""
+def _calibration(calibration: dict[str, Any]) -> str:
+    reason = f" {english(calibration['reason'])}" if calibration["reason"] else ""
     return (
-        f"Temperature {told['temperature']:.3f}, fitted on {told['n_validation']} validation examples; `predict.py` "
+        f"Temperature {calibration['temperature']:.3f}, fitted on {calibration['n_validation']} validation examples; `predict.py` "
         f"divides the logits by it (`calibration.json`).{reason}\n\n"
-        f"| on {told['n_test']} test examples | before | after |\n|---|---|---|\n"
+        f"| on {calibration['n_test']} test examples | before | after |\n|---|---|---|\n"
         + "".join(
-            f"| {name} | {_span(told['before'][key])} | {_span(told['after'][key])} |\n"
+            f"| {name} | {_span(calibration['before'][key])} | {_span(calibration['after'][key])} |\n"
             for key, name in (
-                ("ece", f"ECE, {told['bins']} bins of equal mass"),
+                ("ece", f"ECE, {calibration['bins']} bins of equal mass"),
                 ("debiased", "debiased error"),
                 ("brier", "Brier score"),
             )
@@ -200,8 +200,8 @@ def _calibration(told: dict[str, Any]) -> str:
     )
 
 
-def _span(told: dict[str, Any]) -> str:
-    return f"{told['value']:.3f} ({told['interval'][0]:.3f} – {told['interval'][1]:.3f})"
+def _span(estimate: dict[str, Any]) -> str:
+    return f"{estimate['value']:.3f} ({estimate['interval'][0]:.3f} – {estimate['interval'][1]:.3f})"
 
 
 def _data(report: dict[str, Any]) -> str:
@@ -216,8 +216,8 @@ def _data(report: dict[str, Any]) -> str:
 
 def _needs(requirements: str) -> str:
     *names, last = re.findall(r"^\w+", requirements, re.MULTILINE)
-    told = f"{', '.join(names)} and {last}"
-    return f"With {told}:\n" if "torch" in names else f"Without any framework ({told}):\n"
+    text = f"{', '.join(names)} and {last}"
+    return f"With {text}:\n" if "torch" in names else f"Without any framework ({text}):\n"
 
 
 def _limits(report: dict[str, Any], kind: Kind) -> str:
@@ -269,11 +269,11 @@ def _files(hashes: dict[str, str]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _estimate(told: dict[str, Any] | None, metric: str) -> str:
-    if not told:
+def _estimate(estimate: dict[str, Any] | None, metric: str) -> str:
+    if not estimate:
         return "–"
-    low, high = told["intervals"][metric]
-    return f"{told['metrics'][metric]:.3f} ({low:.3f} – {high:.3f})"
+    low, high = estimate["intervals"][metric]
+    return f"{estimate['metrics'][metric]:.3f} ({low:.3f} – {high:.3f})"
 
 
 def _titles(report: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 OPSET = 17
 TOLERANCE = 1e-3
@@ -83,17 +83,17 @@ def agreement(
     """
     ours = np.concatenate([by_torch(model, feed) for feed in feeds])
     theirs = np.concatenate([run(session, feed) for feed in feeds])
-    apart = float(np.abs(ours - theirs).max())
+    largest_difference = float(np.abs(ours - theirs).max())
     same = int((ours.argmax(1) == theirs.argmax(1)).sum())
     return {
         "n": len(theirs),
-        "max_difference": apart,
+        "max_difference": largest_difference,
         "same_class": same,
         "max_difference_report": float(np.abs(theirs - scored).max()),
         "max_difference_torch_report": float(np.abs(ours - scored).max()),
         "same_class_report": int((theirs.argmax(1) == scored.argmax(1)).sum()),
         "tolerance": TOLERANCE,
-        "agrees": apart <= TOLERANCE and same == len(theirs),
+        "agrees": largest_difference <= TOLERANCE and same == len(theirs),
         "opset": OPSET,
     }
 
@@ -105,7 +105,7 @@ def skipped(folder: Path, error: Exception) -> dict[str, Any]:
     return {
         "n": 0,
         "agrees": None,
-        "skipped": say(
+        "skipped": sentence(
             "This network could not be written as ONNX ({reason}); predict.py runs its weights with torch instead.",
             reason=reason,
         ).model_dump(),

@@ -19,7 +19,7 @@ from tlcore.bundle import layout, onnx_export, predictors
 from tlcore.bundle.calibration import Calibration
 from tlcore.bundle.predictors.contract import Input, Kind, Prepared, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.i18n import Sentence, sentence, t
 from tlcore.report.predictions import share, table
 
 BATCH = 16
@@ -94,7 +94,7 @@ class Bundle:
             knob = known.get(name)
             if knob is None or isinstance(value, bool) or not isinstance(value, int | float):
                 raise UnusableInput(
-                    say(
+                    sentence(
                         "This model has no setting {name} with a value {value}.",
                         name=str(name)[:80],
                         value=str(value)[:80],
@@ -103,7 +103,9 @@ class Bundle:
                 )
             if not knob.low <= value <= knob.high:
                 raise UnusableInput(
-                    say("{title} must be between {low} and {high}.", title=knob.title, low=knob.low, high=knob.high),
+                    sentence(
+                        "{title} must be between {low} and {high}.", title=knob.title, low=knob.low, high=knob.high
+                    ),
                     code="setting",
                 )
             self.settings[name] = type(knob.default)(value)
@@ -125,13 +127,13 @@ class Bundle:
         """Open a zip or an unzipped folder. Raises UnusableInput with the reason it cannot be used."""
         path = Path(path)
         if not path.exists():
-            raise _unusable(say("There is no file {file}.", file=path.name), path)
+            raise _unusable(sentence("There is no file {file}.", file=path.name), path)
         read, names = _folder_reader(path) if path.is_dir() else _zip_reader(path)
         try:
             manifest = Manifest.model_validate_json(read("manifest.json"))
             if manifest.format != layout.FORMAT:
                 raise _unusable(
-                    say(
+                    sentence(
                         "This bundle is of format {found}; this studio reads format {known}.",
                         found=manifest.format,
                         known=layout.FORMAT,
@@ -139,25 +141,25 @@ class Bundle:
                     path,
                 )
             labels = json.loads(_checked(read, "labels.json", manifest, path))
-            told = _checked(read, "preprocessing.json", manifest, path)
-            kind = predictors.find(json.loads(told).get("kind", "image"))
+            preprocessing = _checked(read, "preprocessing.json", manifest, path)
+            kind = predictors.find(json.loads(preprocessing).get("kind", "image"))
             _all_there(names, path, [*kind.needed, *({"model.onnx"} & set(manifest.files))])
-            prepared = kind.prepared(told, lambda name: _checked(read, name, manifest, path))
+            prepared = kind.prepared(preprocessing, lambda name: _checked(read, name, manifest, path))
         except (ValidationError, ValueError, RecursionError, AttributeError):
-            raise _unusable(say("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
+            raise _unusable(sentence("The bundle's manifest, labels or preprocessing cannot be read."), path) from None
         if not (
             isinstance(labels, list)
             and bool(labels) == kind.labelled
             and all(isinstance(label, str) for label in labels)
         ):
-            raise _unusable(say("The bundle's labels.json is not a list of class names."), path)
+            raise _unusable(sentence("The bundle's labels.json is not a list of class names."), path)
         calibration = Calibration()
         if layout.CALIBRATION in manifest.files:
             try:
                 calibration = Calibration.model_validate_json(_checked(read, layout.CALIBRATION, manifest, path))
                 calibration.fits(labels)
             except ValueError:
-                raise _unusable(say("The bundle's calibration.json cannot be used."), path) from None
+                raise _unusable(sentence("The bundle's calibration.json cannot be used."), path) from None
         return cls(manifest, labels, kind, prepared, calibration, lambda name: _checked(read, name, manifest, path))
 
     def read(self, name: str) -> bytes:
@@ -201,19 +203,19 @@ class Bundle:
         """The model in onnxruntime. Raises UnusableInput."""
         if "model.onnx" not in self.manifest.files:
             raise UnusableInput(
-                say("This bundle has no ONNX file to predict with here; its predict.py runs it with torch."),
+                sentence("This bundle has no ONNX file to predict with here; its predict.py runs it with torch."),
                 code="bundle",
             )
         model = self.read("model.onnx")
         if _points_outside(model):
             raise UnusableInput(
-                say("The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."),
+                sentence("The bundle's ONNX model keeps weights in another file; a bundle holds all of them itself."),
                 code="bundle",
             )
         try:
             return onnx_export.session(model)
         except Exception:
-            raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
+            raise UnusableInput(sentence("The bundle's ONNX model cannot be opened."), code="bundle") from None
 
     def _flush(self, waiting: list[tuple[str, Any]]) -> Iterator[Row]:
         if not waiting:
@@ -251,16 +253,16 @@ def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
             members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
             count = sum(not member.is_dir() for member in archive.infolist())
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
-        raise _unusable(say("This is not a zip file that can be read."), path) from None
+        raise _unusable(sentence("This is not a zip file that can be read."), path) from None
     for name, member in members.items():
         if name not in layout.KNOWN:
-            raise _unusable(say("The bundle holds a file that no bundle has: {name}.", name=name[:80]), path)
+            raise _unusable(sentence("The bundle holds a file that no bundle has: {name}.", name=name[:80]), path)
         if member.file_size > layout.limit(name) or (member.external_attr >> 16) & 0o170000 == 0o120000:
-            raise _unusable(say("The file {name} in the bundle is too large, or a link.", name=name), path)
+            raise _unusable(sentence("The file {name} in the bundle is too large, or a link.", name=name), path)
         if member.flag_bits & 1:
-            raise _unusable(say("The bundle is encrypted."), path)
+            raise _unusable(sentence("The bundle is encrypted."), path)
     if count != len(members):
-        raise _unusable(say("The bundle holds one file twice."), path)
+        raise _unusable(sentence("The bundle holds one file twice."), path)
     _all_there(members, path, layout.NEEDED)
 
     def read(name: str) -> bytes:
@@ -268,7 +270,7 @@ def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
             with zipfile.ZipFile(path) as archive, archive.open(name) as file:
                 return file.read(layout.limit(name) + 1)[: layout.limit(name)]
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError, EOFError):
-            raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path) from None
+            raise _unusable(sentence("The file {name} in the bundle cannot be read.", name=name), path) from None
 
     return read, set(members)
 
@@ -285,7 +287,7 @@ def _folder_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
             or not file.is_file()
             or file.stat().st_size > layout.limit(name)
         ):
-            raise _unusable(say("The file {name} in the bundle cannot be read.", name=name), path)
+            raise _unusable(sentence("The file {name} in the bundle cannot be read.", name=name), path)
         return file.read_bytes()
 
     return read, names
@@ -294,13 +296,13 @@ def _folder_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
 def _all_there(names: Iterable[str], path: Path, needed: Sequence[str]) -> None:
     missing = [name for name in needed if name not in set(names)]
     if missing:
-        raise _unusable(say("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
+        raise _unusable(sentence("This is not a bundle of the studio: {missing} is missing.", missing=missing), path)
 
 
 def _checked(read: Callable[[str], bytes], name: str, manifest: Manifest, path: Path) -> bytes:
     content = read(name)
     if hashlib.sha256(content).hexdigest() != manifest.files.get(name):
-        raise _unusable(say("The file {name} in the bundle was changed after it was packed.", name=name), path)
+        raise _unusable(sentence("The file {name} in the bundle was changed after it was packed.", name=name), path)
     return content
 
 
@@ -312,8 +314,8 @@ def _points_outside(model: bytes) -> bool:
     try:
         return any(uses_external_data(tensor) for tensor in _get_all_tensors(library.load_model_from_string(model)))
     except Exception:
-        raise UnusableInput(say("The bundle's ONNX model cannot be opened."), code="bundle") from None
+        raise UnusableInput(sentence("The bundle's ONNX model cannot be opened."), code="bundle") from None
 
 
-def _unusable(sentence: Sentence, path: Path) -> UnusableInput:
-    return UnusableInput(sentence, code="bundle", file=path.name)
+def _unusable(message: Sentence, path: Path) -> UnusableInput:
+    return UnusableInput(message, code="bundle", file=path.name)

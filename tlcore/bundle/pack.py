@@ -14,8 +14,8 @@ from tlcore import __version__
 from tlcore.bundle import layout, lora_adapter, model_card, predict_program, predictors
 from tlcore.bundle.calibration import Calibration
 from tlcore.core import atomic_files
-from tlcore.core.i18n import LANGUAGES, say
-from tlcore.core.strict_json import plain
+from tlcore.core.i18n import LANGUAGES, sentence
+from tlcore.core.strict_json import to_plain
 from tlcore.report.html import file_name
 
 if TYPE_CHECKING:
@@ -50,26 +50,26 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
             report["notes"].append(skipped)
         elif not report["export"]["agrees"]:
             report["notes"].append(
-                say(
+                sentence(
                     "The ONNX file differs from the trained network by up to {difference} in its outputs on {n} test "
                     "examples.",
                     difference=report["export"]["max_difference"],
                     n=report["export"]["n"],
                 ).model_dump()
             )
-        atomic_files.write(context.folder / "report.json", json.dumps(plain(report), indent=1, ensure_ascii=False))
+        atomic_files.write(context.folder / "report.json", json.dumps(to_plain(report), indent=1, ensure_ascii=False))
         for language in LANGUAGES:
             if (page := context.folder / file_name(language)).exists():
                 shutil.copyfile(page, folder / page.name)
-        layout.write_json(folder / "report.json", {**plain(report), "bundle": None})
+        layout.write_json(folder / "report.json", {**to_plain(report), "bundle": None})
         (folder / "predict.py").write_text(kind.predict_py(), encoding="utf-8")
-        needed = predict_program.requirements(kind.reads, context.source.library if skipped else None)
+        needed = predict_program.requirements(kind.requirement, context.source.library if skipped else None)
         (folder / "requirements.txt").write_text(needed)
         hashes = {name: sha256(folder / name) for name in _names(folder)}
         (folder / "README.md").write_text(model_card.write(context, report, hashes, needed), encoding="utf-8")
         hashes["README.md"] = sha256(folder / "README.md")
         layout.write_json(folder / "manifest.json", _manifest(context, hashes))
-        with atomic_files.draft(context.folder / "bundle.zip") as draft:
+        with atomic_files.atomic_path(context.folder / "bundle.zip") as draft:
             write_zip(draft, folder)
     return context.folder / "bundle.zip"
 

@@ -25,36 +25,39 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
     """
     from tlcore.training.shared_phases import SOURCE
 
-    told = report.get("pre_training")
+    pre_training = report.get("pre_training")
     folder = context.folder / "arms" / "transfer" / SOURCE
-    if not told or not told["source"] or not folder.is_dir():
+    if not pre_training or not pre_training["source"] or not folder.is_dir():
         return None
     (folder / "README.md").write_text(card(report), encoding="utf-8")
-    with atomic_files.draft(context.folder / FILE) as draft:
+    with atomic_files.atomic_path(context.folder / FILE) as draft:
         write_zip(draft, folder)
     return context.folder / FILE
 
 
 def card(report: dict[str, Any]) -> str:
     """What it was trained on and how, in the Hugging Face format; every figure was measured."""
-    told, source = report["pre_training"], report["source"]
-    begun = "random weights" if told["start"] == "random" else f"the weights of {line(source['title'])}"
+    pre_training, source = report["pre_training"], report["source"]
+    begun = "random weights" if pre_training["start"] == "random" else f"the weights of {line(source['title'])}"
     front: dict[str, Any] = licence_lines(source["licence"])
-    if source["hub_id"] and told["start"] == "source":
+    if source["hub_id"] and pre_training["start"] == "source":
         front["base_model"] = source["hub_id"]
-    front |= {"library_name": source["library"], "tags": ["pre-training", told["objective"], "transfer-learning"]}
+    front |= {
+        "library_name": source["library"],
+        "tags": ["pre-training", pre_training["objective"], "transfer-learning"],
+    }
     head = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
-    losses = "\n".join(f"| {epoch} | {loss:.4f} |" for epoch, loss in enumerate(told["losses"], 1))
-    paper = " ".join((find(told["objective"]).__doc__ or "").split())
+    losses = "\n".join(f"| {epoch} | {loss:.4f} |" for epoch, loss in enumerate(pre_training["losses"], 1))
+    paper = " ".join((find(pre_training["objective"]).__doc__ or "").split())
     return (
         f"---\n{head}---\n\n# {line(report['name'])}: pre-trained network\n\n"
-        f"The architecture `{line(source['architecture'] or '')}` without a head, trained by {told['objective']} "
+        f"The architecture `{line(source['architecture'] or '')}` without a head, trained by {pre_training['objective']} "
         f"learning from {begun} (`{source['id']}`, licence {source['licence']}). It is a source model: give its "
         f"folder, this zip or `library/<id>` as the source of a run.\n\n"
         f"{line(paper)}\n\n"
-        f"## Data\n\n{line(told['set'])}, fingerprint `{told['fingerprint']}`: {told['examples']} examples; "
-        f"{told['left_out']} more were left out, because the run that made it is judged by them.\n\n"
-        f"## Training\n\n{told['epochs']} epochs in {told['seconds']:.0f} seconds. Mean loss of each epoch on the "
+        f"## Data\n\n{line(pre_training['set'])}, fingerprint `{pre_training['fingerprint']}`: {pre_training['examples']} examples; "
+        f"{pre_training['left_out']} more were left out, because the run that made it is judged by them.\n\n"
+        f"## Training\n\n{pre_training['epochs']} epochs in {pre_training['seconds']:.0f} seconds. Mean loss of each epoch on the "
         f"training examples:\n\n| epoch | loss |\n|---|---|\n{losses}\n\n"
         f"## Evidence\n\nRun `{report['run']}` fine-tuned it on {line(report['dataset']['name'])} "
         f"(`{report['dataset']['fingerprint']}`). {english(report['sentences']['verdict'])}\n\n"

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from tlcore import __version__
 from tlcore.core.errors import StudioError, UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 WRONG_USAGE = 64
 
@@ -37,13 +37,13 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    told = _parser().parse_args(arguments)
-    if told.workspace:
-        os.environ["TLCORE_HOME"] = str(Path(told.workspace).expanduser().resolve())
+    args = _parser().parse_args(arguments)
+    if args.workspace:
+        os.environ["TLCORE_HOME"] = str(Path(args.workspace).expanduser().resolve())
     try:
-        return told.do(told) or 0
+        return args.do(args) or 0
     except StudioError as error:
-        _fail(told, error)
+        _fail(args, error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -52,12 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        _fail(told, StudioError(say("Something unexpected happened: {problem}", problem=str(error)), code="unexpected"))
+        _fail(
+            args,
+            StudioError(sentence("Something unexpected happened: {problem}", problem=str(error)), code="unexpected"),
+        )
         return 1
 
 
-def _fail(told: argparse.Namespace, error: StudioError) -> None:
-    if getattr(told, "json", False):
+def _fail(args: argparse.Namespace, error: StudioError) -> None:
+    if getattr(args, "json", False):
         print(json.dumps({"error": error.to_json()}, ensure_ascii=False))
     where = f" ({error.file}{f', row {error.row}' if error.row else ''})" if error.file else ""
     print(f"{error}{where}", file=sys.stderr)
@@ -66,7 +69,7 @@ def _fail(told: argparse.Namespace, error: StudioError) -> None:
 # --- the verbs ---------------------------------------------------------------------------------------------------
 
 
-def _tasks(told: argparse.Namespace) -> None:
+def _tasks(args: argparse.Namespace) -> None:
     from tlcore.tasks import TASKS
 
     rows = [
@@ -79,10 +82,10 @@ def _tasks(told: argparse.Namespace) -> None:
         }
         for task in TASKS
     ]
-    _table(told, "tasks", rows, ("id", "what"))
+    _table(args, "tasks", rows, ("id", "what"))
 
 
-def _strategies(told: argparse.Namespace) -> None:
+def _strategies(args: argparse.Namespace) -> None:
     from tlcore.strategies import STRATEGIES
 
     rows = [
@@ -99,28 +102,28 @@ def _strategies(told: argparse.Namespace) -> None:
         }
         for s in STRATEGIES
     ]
-    _table(told, "strategies", rows, ("id", "what"))
+    _table(args, "strategies", rows, ("id", "what"))
 
 
-def _sources(told: argparse.Namespace) -> None:
+def _sources(args: argparse.Namespace) -> None:
     from tlcore import models, tasks
 
     store = _store()
-    wanted = [tasks.find(told.task)] if told.task else list(tasks.TASKS)
+    wanted = [tasks.find(args.task)] if args.task else list(tasks.TASKS)
     reach = models.hub.reachable()
     found = {
         s.id: {**models.describe(s, store, reach), "tasks": [task.id for task in tasks.served_by(s)]}
         for task in wanted
-        for s in models.sources_for(task.reads, store, _owner())
+        for s in models.sources_for(task.source_families, store, _owner())
     }
-    _table(told, "sources", list(found.values()), ("id", "megabytes", "availability", "licence"))
+    _table(args, "sources", list(found.values()), ("id", "megabytes", "availability", "licence"))
 
 
-def _check(told: argparse.Namespace) -> int:
+def _check(args: argparse.Namespace) -> int:
     from tlcore import data, tasks
 
-    told_back = data.check(_path(told.data), task=tasks.find(told.task), progress=_progress(told))
-    if told.json:
+    told_back = data.check(_path(args.data), task=tasks.find(args.task), progress=_progress(args))
+    if args.json:
         _print(told_back)
     else:
         print(f"{told_back['n']} examples that can be used, {len(told_back['set_aside'])} set aside")
@@ -129,29 +132,29 @@ def _check(told: argparse.Namespace) -> int:
     return 0 if told_back["usable"] else 2
 
 
-def _advise(told: argparse.Namespace) -> None:
+def _advise(args: argparse.Namespace) -> None:
     from tlcore import flow, tasks
     from tlcore.spec import from_dict
 
-    given = _data(told.data) | ({"unlabelled": told.unlabelled} if told.unlabelled else {})
-    asked = {"task": told.task, "data": given, "source": told.source}
+    given = _data(args.data) | ({"unlabelled": args.unlabelled} if args.unlabelled else {})
+    asked = {"task": args.task, "data": given, "source": args.source}
     spec = from_dict({name: value for name, value in asked.items() if value is not None})
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the advice alone
-        found = flow.advise(spec, tasks.find(told.task), _store(), _owner(), _progress(told), rank=told.rank)
+        found = flow.advise(spec, tasks.find(args.task), _store(), _owner(), _progress(args), rank=args.rank)
     advice = found.to_json()
-    if told.race:
-        advice["race"] = _race(told, spec)
-    if told.json:
+    if args.race:
+        advice["race"] = _race(args, spec)
+    if args.json:
         _print(advice)
     else:
         print(advice["strategy"], *advice["reasons"], sep="\n")
         for source in advice["sources"]:
             print(source["id"], "–" if source["score"] is None else format(source["score"], ".3f"), sep="  ")
-        if told.race:
+        if args.race:
             print(*(Sentence.model_validate(one) for one in advice["race"]["sentences"].values()), sep="\n")
 
 
-def _race(told: argparse.Namespace, spec: Any) -> dict[str, Any]:
+def _race(args: argparse.Namespace, spec: Any) -> dict[str, Any]:
     """The pilot race on the data of a Spec; that of an equal one before is taken as it is."""
     from tlcore import data, tasks
     from tlcore.guidance import pilot
@@ -160,48 +163,48 @@ def _race(told: argparse.Namespace, spec: Any) -> dict[str, Any]:
     dataset = data.read(spec.data, task=tasks.find(spec.task), store=store, owner=_owner())
     asked = pilot.request(spec, dataset.fingerprint)
     if pilot.kept(store, asked) is None:
-        _here(told, store, "race", asked, about=asked)
+        _here(args, store, "race", asked, about=asked)
     found = pilot.kept(store, asked)
     assert found is not None
     return found
 
 
-def _run(told: argparse.Namespace) -> int:
+def _run(args: argparse.Namespace) -> int:
     from tlcore import tasks
     from tlcore.spec import from_yaml
     from tlcore.strategies import find
 
-    path = Path(told.spec)
+    path = Path(args.spec)
     if not path.is_file():
-        raise UnusableInput(say("There is no spec file {file}.", file=str(path)), code="spec", file=str(path))
+        raise UnusableInput(sentence("There is no spec file {file}.", file=str(path)), code="spec", file=str(path))
     spec = from_yaml(path.read_text(errors="replace"), file=str(path), base=path.resolve().parent)
     tasks.find(spec.task)
     if spec.strategy != "auto":
         find(spec.strategy)
     store = _store()
     run = store.runs.create(spec, _owner())
-    return _work(told, store, run.id)
+    return _work(args, store, run.id)
 
 
-def _resume(told: argparse.Namespace) -> int:
+def _resume(args: argparse.Namespace) -> int:
     store = _store()
-    run = _known(store, told.run)
+    run = _known(store, args.run)
     job = store.jobs.get(run.id)
     if job and job.state == "succeeded":
-        return _report(told)
+        return _report(args)
     if job and job.state not in ("queued", "interrupted"):
         store.jobs.requeue(run.id)
-    return _work(told, store, run.id)
+    return _work(args, store, run.id)
 
 
-def _work(told: argparse.Namespace, store: Any, run_id: str) -> int:
+def _work(args: argparse.Namespace, store: Any, run_id: str) -> int:
     from tlcore.execution.foreground import run_here
 
     print(f"run {run_id}", file=sys.stderr)
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the report alone
-        job = run_here(store, run_id, _progress(told))
+        job = run_here(store, run_id, _progress(args))
     _well(job)
-    return _report(told, run_id)
+    return _report(args, run_id)
 
 
 def _well(job: Any) -> None:
@@ -209,46 +212,46 @@ def _well(job: Any) -> None:
     if job.state == "succeeded":
         return
     failure = job.error or {}
-    sentence = Sentence.model_validate(failure.get("sentence") or say("The run did not end well.").model_dump())
-    error = StudioError(sentence, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row"))
+    message = Sentence.model_validate(failure.get("sentence") or sentence("The run did not end well.").model_dump())
+    error = StudioError(message, code=failure.get("code", job.state), file=failure.get("file"), row=failure.get("row"))
     error.exit_code = 130 if job.state == "cancelled" else failure.get("exit_code", 1)
     raise error
 
 
-def _report(told: argparse.Namespace, run_id: str | None = None) -> int:
+def _report(args: argparse.Namespace, run_id: str | None = None) -> int:
     store = _store()
-    run = _known(store, run_id or told.run)
+    run = _known(store, run_id or args.run)
     if run.report is None:
-        raise UnusableInput(say("The run {run} has no report yet.", run=run.id), code="no-report")
-    if told.json:
+        raise UnusableInput(sentence("The run {run} has no report yet.", run=run.id), code="no-report")
+    if args.json:
         _print(run.report)
     else:
-        for sentence in run.report.get("sentences", {}).values():
-            print(Sentence.model_validate(sentence))
+        for message in run.report.get("sentences", {}).values():
+            print(Sentence.model_validate(message))
         print(run.report["bundle"])
     return 0
 
 
-def _savings(told: argparse.Namespace) -> int:
+def _savings(args: argparse.Namespace) -> int:
     from tlcore.evaluation import label_savings
     from tlcore.execution.job_kinds.label_savings import usable
 
     store = _store()
-    run = _known(store, told.run)
+    run = _known(store, args.run)
     usable(run)
-    given = {"run": run.id, "sizes": told.sizes, "seeds": told.seeds}
-    _here(told, store, "label-savings", given, about={"run": run.id})
+    given = {"run": run.id, "sizes": args.sizes, "seeds": args.seeds}
+    _here(args, store, "label-savings", given, about={"run": run.id})
     found = label_savings.load(store.runs.folder(run.id))
     assert found is not None
-    if told.json:
+    if args.json:
         _print(found)
     else:
-        for sentence in found["sentences"].values():
-            print(Sentence.model_validate(sentence))
+        for message in found["sentences"].values():
+            print(Sentence.model_validate(message))
     return 0
 
 
-def _here(told: argparse.Namespace, store: Any, kind: str, given: dict[str, Any], about: dict[str, Any]) -> Any:
+def _here(args: argparse.Namespace, store: Any, kind: str, given: dict[str, Any], about: dict[str, Any]) -> Any:
     """Do a job that is not a run in this process, or watch the one that is under way about the same thing."""
     from tlcore.execution.foreground import run_here
 
@@ -256,54 +259,54 @@ def _here(told: argparse.Namespace, store: Any, kind: str, given: dict[str, Any]
     if job is None or job.state in ("succeeded", "failed", "cancelled"):
         job = store.jobs.submit(kind, _owner(), given, lane="train")
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the answer alone
-        job = run_here(store, job.id, _progress(told))
+        job = run_here(store, job.id, _progress(args))
     _well(job)
     return job
 
 
-def _export(told: argparse.Namespace) -> None:
+def _export(args: argparse.Namespace) -> None:
     store = _store()
-    run = _known(store, told.run)
+    run = _known(store, args.run)
     bundle = store.runs.folder(run.id) / "bundle.zip"
     if not bundle.exists():
-        raise UnusableInput(say("The run {run} has no bundle yet.", run=run.id), code="no-bundle")
-    output = Path(told.output)
+        raise UnusableInput(sentence("The run {run} has no bundle yet.", run=run.id), code="no-bundle")
+    output = Path(args.output)
     output.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(bundle, output)
-    if told.json:
+    if args.json:
         _print({"bundle": str(output.resolve())})
 
 
-def _predict(told: argparse.Namespace) -> int:
+def _predict(args: argparse.Namespace) -> int:
     from tlcore import bundle
 
-    opened = bundle.Bundle.open(Path(told.bundle))
-    answers = opened.predict_paths([Path(item) for item in told.inputs])
+    opened = bundle.Bundle.open(Path(args.bundle))
+    answers = opened.predict_paths([Path(item) for item in args.inputs])
     text = bundle.predictions_csv(answers, opened.labels)
-    if told.output:
-        Path(told.output).write_text(text, encoding="utf-8")
-    if told.json:
+    if args.output:
+        Path(args.output).write_text(text, encoding="utf-8")
+    if args.json:
         _print(
             {
                 "predictions": answers.rows,
                 "set_aside": answers.set_aside,
-                "output": str(Path(told.output).resolve()) if told.output else None,
+                "output": str(Path(args.output).resolve()) if args.output else None,
             }
         )
-    elif not told.output:
+    elif not args.output:
         sys.stdout.write(text)
     for left in answers.set_aside:
         print(f"set aside: {left['input']}: {left['reason']}", file=sys.stderr)
     return 0 if answers.rows else 2
 
 
-def _serve(told: argparse.Namespace) -> int:
+def _serve(args: argparse.Namespace) -> int:
     from tlcore.cli.serve import serve
 
-    return serve(_store().home, port=told.port, host=told.host, worker=not told.no_worker)
+    return serve(_store().home, port=args.port, host=args.host, worker=not args.no_worker)
 
 
-def _worker(told: argparse.Namespace) -> int:
+def _worker(args: argparse.Namespace) -> int:
     from tlcore.execution.worker import work
 
     return work(_store())
@@ -327,7 +330,7 @@ def _owner() -> str:
 def _known(store: Any, run_id: str) -> Any:
     run = store.runs.get(run_id)
     if run is None:
-        raise UnusableInput(say("There is no run {run} in this workspace.", run=run_id), code="unknown-run")
+        raise UnusableInput(sentence("There is no run {run} in this workspace.", run=run_id), code="unknown-run")
     return run
 
 
@@ -342,13 +345,13 @@ def _data(text: str) -> dict[str, str]:
     return {"dataset": text} if is_fingerprint(text) else {"path": _path(text)}
 
 
-def _progress(told: argparse.Namespace) -> Callable[..., None]:
+def _progress(args: argparse.Namespace) -> Callable[..., None]:
     last = ""
 
-    def progress(share: float | None, sentence: Sentence, **more: Any) -> None:
+    def progress(share: float | None, message: Sentence, **more: Any) -> None:
         nonlocal last
         epoch = f" {more['epoch']}/{more['epochs']}" if more.get("epochs") else ""
-        line = f"{'' if share is None else f'{100 * share:3.0f} % '}{sentence}{epoch}"
+        line = f"{'' if share is None else f'{100 * share:3.0f} % '}{message}{epoch}"
         if line != last:
             last = line
             print(line, file=sys.stderr, flush=True)
@@ -360,8 +363,8 @@ def _print(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
 
 
-def _table(told: argparse.Namespace, name: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    if told.json:
+def _table(args: argparse.Namespace, name: str, rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+    if args.json:
         _print({name: rows})
         return
     widths = [max((len(str(row[c])) for row in rows), default=0) for c in columns]

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 
 PATIENCE = 15.0  # seconds that both have to end
 LOOK = 0.5
@@ -75,13 +75,13 @@ def serve(home: str | Path | None = None, port: int = 8501, host: str = "127.0.0
     parts = [Part("-m", "tlcore.ui.web", *place, "--host", host, "--port", str(port))]
     if worker:
         parts.append(Part("-m", "tlcore.execution.worker", *place))
-    told = False
+    announced = False
     try:
         while not stopped.wait(LOOK):
             for part in parts:
                 part.start_again()
-            if not told and _answers(host, port):
-                told = True
+            if not announced and _answers(host, port):
+                announced = True
                 print(t("The studio is open at {address}", address=address(host, port)), flush=True)
     finally:
         until = time.monotonic() + PATIENCE
@@ -107,7 +107,7 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UnusableInput(
-                say(
+                sentence(
                     "The studio cannot be opened at {host}, port {port} ({problem}). Name another with --port.",
                     host=host,
                     port=str(port),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def draft(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of ``path`` at the end: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(2)}.tmp")
@@ -23,5 +23,5 @@ def draft(path: Path) -> Iterator[Path]:
 
 def write(path: Path, content: str | bytes) -> None:
     """Write a file; text is UTF-8."""
-    with draft(path) as beside:
+    with atomic_path(path) as beside:
         beside.write_bytes(content.encode() if isinstance(content, str) else content)

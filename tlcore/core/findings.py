@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEEDED = 3  # examples of a class or groups, one each for train, validation and test
 SHOWN = 10  # examples that a finding names
-NOT_A_PICTURE = say("It is not a picture.")
-NOT_A_TABLE = say("It is not a table of texts.")
+NOT_A_PICTURE = sentence("It is not a picture.")
+NOT_A_TABLE = sentence("It is not a table of texts.")
 
 
 class Finding(BaseModel):
@@ -30,7 +30,7 @@ class Finding(BaseModel):
     examples: list[str] = Field(default_factory=list)
 
 
-class SetAside(BaseModel):
+class RejectedRow(BaseModel):
     """One row or file that was left out, and why; all of them can be downloaded as a list."""
 
     file: str
@@ -38,10 +38,10 @@ class SetAside(BaseModel):
     reason: Sentence
 
 
-def left_out(aside: Iterable[SetAside]) -> list[Finding]:
+def rejection_findings(rejected: Iterable[RejectedRow]) -> list[Finding]:
     """One finding a reason, with the files it names; files that never meant to be examples are only noted."""
-    by_reason: dict[str, list[SetAside]] = defaultdict(list)
-    for item in aside:
+    by_reason: dict[str, list[RejectedRow]] = defaultdict(list)
+    for item in rejected:
         by_reason[item.reason.text].append(item)
     return [
         Finding(
@@ -49,12 +49,12 @@ def left_out(aside: Iterable[SetAside]) -> list[Finding]:
             code="set-aside",
             count=len(items),
             examples=[_place(item) for item in items[:SHOWN]],
-            sentence=say(
+            sentence=sentence(
                 "Files or rows set aside: {n}. {reason}",
                 n=len(items),
                 reason=items[0].reason
                 if len({str(i.reason) for i in items}) == 1
-                else say("For example: {reason}", reason=items[0].reason),
+                else sentence("For example: {reason}", reason=items[0].reason),
             ),
         )
         for reason, items in by_reason.items()
@@ -72,5 +72,5 @@ def first(values: Iterable[object]) -> list[str]:
     return [str(v).lstrip("\x00") for v in list(values)[:SHOWN]]
 
 
-def _place(item: SetAside) -> str:
+def _place(item: RejectedRow) -> str:
     return item.file if item.row is None else f"{item.file} ({item.row})"

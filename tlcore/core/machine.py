@@ -37,12 +37,12 @@ class Machine:
         return dict(self.__dict__)
 
     @property
-    def said(self) -> str:
+    def description(self) -> str:
         return f"{self.name} · {self.memory / 2**30:.0f} GB"
 
 
 @functools.cache
-def found() -> Machine:
+def detect() -> Machine:
     """Ask torch for the machine. ``TLCORE_DEVICE=cpu`` keeps off a GPU."""
     import psutil
     import torch
@@ -58,7 +58,7 @@ def found() -> Machine:
     return Machine("cpu", f"CPU, {os.cpu_count()} cores", threads, bf16, psutil.virtual_memory().total)
 
 
-def light() -> Machine:
+def detect_without_torch() -> Machine:
     """The same without torch, for the pages: a GPU is there where the driver's device files are."""
     import psutil
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 
 class _WithId(Protocol):
@@ -34,7 +34,7 @@ def pick(things: Mapping[str, T], wanted: str, *, what: str) -> T:
         return things[wanted]
     near = difflib.get_close_matches(wanted, things, n=1)
     if near:
-        sentence = say(
+        message = sentence(
             "There is no {what} called {wanted}; did you mean {near}? There are: {known}.",
             what=what,
             wanted=wanted,
@@ -42,7 +42,7 @@ def pick(things: Mapping[str, T], wanted: str, *, what: str) -> T:
             known=list(things),
         )
     else:
-        sentence = say(
+        message = sentence(
             "There is no {what} called {wanted}. There are: {known}.", what=what, wanted=wanted, known=list(things)
         )
-    raise UnusableInput(sentence, code=f"unknown-{what}")
+    raise UnusableInput(message, code=f"unknown-{what}")

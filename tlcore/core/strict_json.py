@@ -7,23 +7,23 @@ import math
 from typing import Any
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """The value as strict JSON has it; what JSON does not know becomes text."""
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     if hasattr(value, "model_dump"):
-        return plain(value.model_dump(mode="json"))
+        return to_plain(value.model_dump(mode="json"))
     if hasattr(value, "tolist"):
-        return plain(value.tolist())
+        return to_plain(value.tolist())
     return str(value)
 
 
 def to_json(value: Any) -> str:
     """JSON text of ``value``. PostgreSQL refuses NaN, and a loss that ran away must not end a run."""
-    return json.dumps(plain(value), allow_nan=False)
+    return json.dumps(to_plain(value), allow_nan=False)

@@ -1,7 +1,7 @@
 """What a model is learned from: uploads read, checked, split once, and kept as immutable datasets."""
 
-from tlcore.core.findings import Finding, SetAside
+from tlcore.core.findings import Finding, RejectedRow
 from tlcore.data.dataset import Dataset, DatasetInfo
 from tlcore.data.from_spec import check, read
 
-__all__ = ["Dataset", "DatasetInfo", "Finding", "SetAside", "check", "read"]
+__all__ = ["Dataset", "DatasetInfo", "Finding", "RejectedRow", "check", "read"]

@@ -12,10 +12,10 @@ import pandas as pd
 from tlcore import modalities
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.registry import pick
 from tlcore.core.spec_parts import Data, is_fingerprint
-from tlcore.core.uploads.archives import need_room
+from tlcore.core.uploads.archives import require_free_space
 from tlcore.core.uploads.file_tree import open_tree
 from tlcore.data.confirm import place
 from tlcore.data.dataset import BARE, SPLITS, Dataset, DatasetInfo, fingerprint
@@ -34,7 +34,7 @@ def read_all(
     """Those of the sets ``names`` that a Spec gives, by name."""
     given = {name: getattr(data, name) for name in names}
     how = {"task": task, "store": store, "owner": owner, "columns": data.columns, "progress": progress}
-    return {name: read_set(name, told, **how) for name, told in given.items() if told is not None}
+    return {name: read_set(name, describe, **how) for name, describe in given.items() if describe is not None}
 
 
 def read_set(
@@ -52,14 +52,16 @@ def read_set(
         return Dataset.open(store, given)
     if name == "unlabelled":
         return unlabelled(given, task=task, store=store, owner=owner, columns=columns, progress=progress)
-    told = Data(path=given, columns=dict(columns or {}))
-    return read(told, task=task, store=store, owner=owner, progress=progress)
+    describe = Data(path=given, columns=dict(columns or {}))
+    return read(describe, task=task, store=store, owner=owner, progress=progress)
 
 
 def opened(data: Data, store: Store) -> dict[str, Dataset]:
     """The sets of a Spec that are in the workspace already: nothing is read."""
     given = {name: getattr(data, name) for name in NAMES}
-    return {name: Dataset.open(store, told) for name, told in given.items() if told and is_fingerprint(told)}
+    return {
+        name: Dataset.open(store, describe) for name, describe in given.items() if describe and is_fingerprint(describe)
+    }
 
 
 def unlabelled(
@@ -76,25 +78,25 @@ def unlabelled(
 
     It serves every task on the same kind of example. Raises UnusableInput where nothing of it can be used.
     """
-    material = modalities.of(task)
-    reader = pick(KINDS, material.id, what="kind of example without labels")
+    modality = modalities.of(task)
+    reader = pick(KINDS, modality.id, what="kind of example without labels")
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     (folder / "files").mkdir(parents=True)
     try:
         with open_tree(source, alone=reader.suffixes) as tree:
-            need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
+            require_free_space(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
             stream = reader.read(tree, columns or {})
-            taken, aside, findings = material.take_in(stream, tree, folder / "files", progress)
+            taken, rejected, findings = modality.ingest(stream, tree, folder / "files", progress)
             origin = tree.origin
-        rows, aside, more = material.check(taken, aside, None, _Unchecked())
+        rows, rejected, more = modality.check(taken, rejected, None, _Unchecked())
         if rows.empty:
             raise UnusableInput(
-                say("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(aside)),
+                sentence("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(rejected)),
                 code="nothing-usable",
                 file=origin,
             )
         rows = rows.assign(split="train").sort_values("id", kind="stable").reset_index(drop=True)
-        kind = f"{BARE}{material.id}"
+        kind = f"{BARE}{modality.id}"
         info = DatasetInfo(
             fingerprint=fingerprint(kind, rows),
             task=kind,
@@ -102,25 +104,25 @@ def unlabelled(
             origin=origin,
             n={**dict.fromkeys(SPLITS, 0), "train": len(rows)},
             findings=[*findings, *more],
-            set_aside=len(aside),
-            split_said=say("Without labels; all of it is trained on."),
+            set_aside=len(rejected),
+            split_said=sentence("Without labels; all of it is trained on."),
         )
-        return place(info, rows, [folder / "files"], aside, store, owner)
+        return place(info, rows, [folder / "files"], rejected, store, owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def apart(other: Dataset, own: Dataset, task: Any) -> Dataset:
+def decontaminate(other: Dataset, own: Dataset, task: Any) -> Dataset:
     """A further set without what would spoil a score: its training examples that are among those which ``own`` is
     judged by, and those it judges by itself that ``own`` trains on.
     """
-    material, learned = modalities.of(task), own.rows["split"] == "train"
-    judged = own.rows["split"].isin(SPLITS[1:])
+    modality, learned = modalities.of(task), own.rows["split"] == "train"
+    evaluated = own.rows["split"].isin(SPLITS[1:])
     train = other.rows[other.rows["split"] == "train"]
     rest = other.rows[other.rows["split"].isin(SPLITS[1:])]
-    spoilt = [*train["id"][material.among(train, own.rows[judged])]]
+    spoilt = [*train["id"][modality.contaminated(train, own.rows[evaluated])]]
     if len(rest):
-        spoilt += [*rest["id"][material.among(rest, own.rows[learned])]]
+        spoilt += [*rest["id"][modality.contaminated(rest, own.rows[learned])]]
     return other.without(spoilt)
 
 
@@ -128,7 +130,7 @@ def some_left(dataset: Dataset) -> Dataset:
     """The same set. Raises UnusableInput where hardly an example of it is left to learn from (`apart`)."""
     if dataset.info.n["train"] < 2:
         raise UnusableInput(
-            say(
+            sentence(
                 "Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
                 name=dataset.info.name,
             ),
@@ -145,12 +147,12 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
     own = dataset.rows[dataset.rows["split"] != "test"]
     rows = test.rows.assign(split="test")
     known = rows["label"].isin(set(own["label"]))
-    among = modalities.of(task).among
+    among = modalities.of(task).contaminated
     new = ~among(rows, own) & (~among(rows, seen.split("train")) if seen else True)
     kept = rows[known & new]
     if kept.empty:
         raise UnusableInput(
-            say(
+            sentence(
                 "No example of {name} can be used for testing: {seen} of {n} were learned from as well, and {unknown} "
                 "have labels that are not among those of the training data.",
                 name=test.info.name,
@@ -169,7 +171,7 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
             "fingerprint": fingerprint(dataset.info.task, both),
             "n": n,
             "name": f"{dataset.info.name} → {test.info.name}"[:200],
-            "split_said": say(
+            "split_said": sentence(
                 "Trained and validated on {source}; tested on {target}, another domain.",
                 source=dataset.info.name,
                 target=test.info.name,
@@ -179,7 +181,7 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
     return place(info, both, [dataset.folder / "files", test.folder / "files"], [], store, owner)
 
 
-def told(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
+def describe(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
     """What a Plan and a report say of further sets."""
     return {
         name: {"fingerprint": one.fingerprint, "name": one.info.name, "n": sum(one.info.n.values())}

@@ -14,8 +14,8 @@ import pandas as pd
 
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Split
 from tlcore.data import splits
 from tlcore.data.checks import class_labels
@@ -45,11 +45,15 @@ def confirm(
     findings = staged.recheck(corrections)
     refuse(findings, staged.set_aside())
     rows = corrected(staged.rows, corrections, staged.task.corrects)
-    rows["split"], said = splits.divide(rows, split, lambda rows, split: staged.task.split(rows, split)["split"])
+    rows["split"], split_sentence = splits.divide(
+        rows, split, lambda rows, split: staged.task.split(rows, split)["split"]
+    )
     if problem := class_labels.split_problem(rows):
         refuse([problem])
     rows = _ordered(rows)
-    info = _info(staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, said)
+    info = _info(
+        staged.info.task, name or staged.info.name, staged.origin, rows, findings, staged.info.set_aside, split_sentence
+    )
     return place(info, rows, [staged.folder / "files"], staged.set_aside(), store, owner)
 
 
@@ -72,18 +76,18 @@ def relabel(
     return place(info, rows, [dataset.folder / "files"], dataset.set_aside(), store, owner)
 
 
-def refuse(findings: list[Finding], aside: list[SetAside] | None = None) -> None:
+def refuse(findings: list[Finding], rejected: list[RejectedRow] | None = None) -> None:
     """Raise the first error among findings as UnusableInput, with what to do, and the file and row where it
     is one's.
     """
-    rows = {item.file: item.row for item in aside or ()}
+    rows = {item.file: item.row for item in rejected or ()}
     for finding in findings:
         if finding.level == "error":
-            sentence = finding.sentence
+            message = finding.sentence
             if finding.fix:
-                sentence = say("{problem} {fix}", problem=finding.sentence, fix=finding.fix)
+                message = sentence("{problem} {fix}", problem=finding.sentence, fix=finding.fix)
             file = next((name for name in finding.examples if name in rows), None)
-            raise UnusableInput(sentence, code=finding.code, file=file, row=rows.get(file) if file else None)
+            raise UnusableInput(message, code=finding.code, file=file, row=rows.get(file) if file else None)
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +105,7 @@ def _info(
     rows: pd.DataFrame,
     findings: list[Finding],
     set_aside: int,
-    said: Sentence,
+    split_sentence: Sentence,
 ) -> DatasetInfo:
     return DatasetInfo(
         fingerprint=fingerprint(task, rows),
@@ -112,13 +116,13 @@ def _info(
         labels=[label for label in sorted(rows["label"].unique()) if label],
         findings=findings,
         set_aside=set_aside,
-        split_said=said,
+        split_said=split_sentence,
         grouped=bool(rows["group"].notna().any()),
     )
 
 
 def place(
-    info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], aside: list[SetAside], store: Store, owner: str
+    info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], rejected: list[RejectedRow], store: Store, owner: str
 ) -> Dataset:
     """Build the folder beside its place and move it there in one step; an identical dataset is used as it
     is. The payloads lie in one of the folders ``files``.
@@ -133,7 +137,7 @@ def place(
                 _link(held / file, build / "files" / file)
             rows.to_parquet(build / "rows.parquet", index=False)
             atomic_files.write(
-                build / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False)
+                build / "set_aside.json", json.dumps([item.model_dump() for item in rejected], ensure_ascii=False)
             )
             atomic_files.write(build / "dataset.json", info.model_dump_json(indent=1))
             final.parent.mkdir(parents=True, exist_ok=True)

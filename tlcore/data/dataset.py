@@ -26,8 +26,8 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.safe_csv import WITHOUT, safe_csv
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 SIDE = "also:"  # what the columns with further labels begin with
-BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its material follows
+BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its modality follows
 LEFT_OUT = "left-out"  # the split of training rows that a view does without
 
 
@@ -66,7 +66,8 @@ class Dataset:
         folder = store.datasets.folder(fingerprint)
         if not fingerprint.isalnum() or not (folder / "dataset.json").exists():
             raise UnusableInput(
-                say("There is no dataset {fingerprint} in this workspace.", fingerprint=fingerprint), code="dataset"
+                sentence("There is no dataset {fingerprint} in this workspace.", fingerprint=fingerprint),
+                code="dataset",
             )
         return cls(folder)
 
@@ -124,11 +125,11 @@ class Dataset:
         cut = split.mask(seen & ~chosen, "train").mask(seen & chosen, "validation")
         return self if cut.equals(split) else self._view(cut, ["validation", *sorted(wanted)])
 
-    def _view(self, split: pd.Series, told: list[str]) -> Dataset:
+    def _view(self, split: pd.Series, key_parts: list[str]) -> Dataset:
         """The same rows under another split, with a fingerprint that follows from what was ``told`` of it."""
         view = Dataset(self.folder)
         view.rows = self.rows.assign(split=split)
-        digest = hashlib.sha256("\x1f".join([self.fingerprint, *told]).encode()).hexdigest()[:16]
+        digest = hashlib.sha256("\x1f".join([self.fingerprint, *key_parts]).encode()).hexdigest()[:16]
         counts = {name: int((split == name).sum()) for name in SPLITS}
         view.info = self.info.model_copy(update={"fingerprint": digest, "n": counts})
         view.cached_as = self.cached_as
@@ -147,10 +148,10 @@ class Dataset:
         column = column.where(column.isin(set(column[self.rows["split"] == "train"])), "")
         view = Dataset(self.folder)
         view.rows = self.rows.assign(label=column, split=self.rows["split"].mask(column == "", LEFT_OUT))
-        told = "\x1f".join([self.fingerprint, SIDE, side])
+        key = "\x1f".join([self.fingerprint, SIDE, side])
         view.info = self.info.model_copy(
             update={
-                "fingerprint": hashlib.sha256(told.encode()).hexdigest()[:16],
+                "fingerprint": hashlib.sha256(key.encode()).hexdigest()[:16],
                 "n": {name: int((view.rows["split"] == name).sum()) for name in SPLITS},
                 "labels": sorted({*column} - {""}),
             }
@@ -166,11 +167,11 @@ class Dataset:
         """The payload of a row (or of a value of its ``file`` column)."""
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
-    def set_aside(self) -> list[SetAside]:
+    def set_aside(self) -> list[RejectedRow]:
         path = self.folder / "set_aside.json"
         if not path.exists():
             return []
-        return [SetAside.model_validate(item) for item in json.loads(path.read_bytes())]
+        return [RejectedRow.model_validate(item) for item in json.loads(path.read_bytes())]
 
     def split_csv(self) -> str:
         """The split as CSV: file, label, group, split; it can be edited and given back as corrections. Where examples

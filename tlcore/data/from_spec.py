@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.data.confirm import confirm
 from tlcore.data.dataset import BARE, Dataset
 from tlcore.data.staging import stage
@@ -30,7 +30,7 @@ def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = Non
         found = Dataset.open(store, data.dataset)
         if found.info.task.startswith(BARE):
             raise UnusableInput(
-                say("The set {name} has no labels to learn from.", name=found.info.name), code="dataset"
+                sentence("The set {name} has no labels to learn from.", name=found.info.name), code="dataset"
             )
         return found
     assert data.path is not None  # Data holds one of the two

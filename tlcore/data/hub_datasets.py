@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.readers.contract import split_name
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ def load(tree: Tree) -> Mapping[str, Any]:
     """
     match = NAME.fullmatch(tree.hub or "")
     if not match:
-        raise refuse(say("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name")
+        raise refuse(
+            sentence("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name"
+        )
     if Path(match["name"]).exists():  # which `datasets` would read instead
         raise refuse(
-            say(
+            sentence(
                 "A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",
                 name=match["name"],
             ),
@@ -52,7 +54,7 @@ def _load(tree: Tree, name: str, config: str | None, revision: str | None) -> Ma
             HfApi().dataset_info(name, revision=revision, timeout=SECONDS)
         except RepositoryNotFoundError:
             raise refuse(
-                say(
+                sentence(
                     "The hub has no dataset {name}, or it needs a token (HF_TOKEN) that may read it.",
                     name=name,
                 ),
@@ -61,11 +63,11 @@ def _load(tree: Tree, name: str, config: str | None, revision: str | None) -> Ma
             ) from None
         except HFValidationError:
             raise refuse(
-                say("{name} is no name of a dataset; write hf://owner/name.", name=name), tree, "hub-name"
+                sentence("{name} is no name of a dataset; write hf://owner/name.", name=name), tree, "hub-name"
             ) from None
         except HfHubHTTPError as error:
             raise refuse(
-                say(
+                sentence(
                     "The hub did not hand out {name}: {problem}",
                     name=name,
                     problem=str(error).splitlines()[0][:200],
@@ -75,7 +77,7 @@ def _load(tree: Tree, name: str, config: str | None, revision: str | None) -> Ma
             ) from None
         except Exception:
             raise refuse(
-                say("The hub cannot be reached from this machine; give a folder, a zip or a table instead."),
+                sentence("The hub cannot be reached from this machine; give a folder, a zip or a table instead."),
                 tree,
                 "hub-unreachable",
             ) from None
@@ -83,7 +85,7 @@ def _load(tree: Tree, name: str, config: str | None, revision: str | None) -> Ma
         found = datasets.load_dataset(name, config, revision=revision, streaming=not offline)
     except Exception as error:
         raise refuse(
-            say(
+            sentence(
                 "The dataset {name} cannot be read: {problem}",
                 name=name,
                 problem=(str(error).strip().splitlines() or [type(error).__name__])[0][:300],
@@ -100,7 +102,7 @@ def left_out(part: str) -> Finding:
         level="note",
         code="hub-split",
         examples=[part],
-        sentence=say(
+        sentence=sentence(
             "The part {part} of the dataset is neither train, validation nor test and was left out.", part=part
         ),
     )
@@ -153,7 +155,7 @@ def numbered(tree: Tree, part: str, rows: Any) -> Iterator[tuple[int, dict[str, 
             cells = next(stream, None)
         except Exception as error:
             raise refuse(
-                say(
+                sentence(
                     "Reading the dataset stopped at row {row} of {part}: {problem}",
                     row=number + 1,
                     part=part,
@@ -168,5 +170,5 @@ def numbered(tree: Tree, part: str, rows: Any) -> Iterator[tuple[int, dict[str, 
         yield number, cells
 
 
-def refuse(sentence: Sentence, tree: Tree, code: str) -> UnusableInput:
-    return UnusableInput(sentence, code=code, file=tree.origin)
+def refuse(message: Sentence, tree: Tree, code: str) -> UnusableInput:
+    return UnusableInput(message, code=code, file=tree.origin)

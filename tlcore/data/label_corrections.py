@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.safe_csv import WITHOUT, unguard
 from tlcore.core.uploads.file_tree import Entry
 from tlcore.data.readers.contract import label_problem, tidy_label
@@ -30,14 +30,14 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | 
     for file, label in corrections.items():
         if file not in known:
             raise UnusableInput(
-                say("The corrections name {file}, which is not among the usable examples.", file=file),
+                sentence("The corrections name {file}, which is not among the usable examples.", file=file),
                 code="corrections",
                 file=str(file),
             )
         read = _correction(tidy_label(label), column)
         if isinstance(read, Sentence):
             raise UnusableInput(
-                say("The correction of {file} cannot be used. {reason}", file=file, reason=read),
+                sentence("The correction of {file} cannot be used. {reason}", file=file, reason=read),
                 code="corrections",
                 file=str(file),
             )
@@ -48,7 +48,7 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | 
         labels = out[changed].replace(WITHOUT, "")
         whole = rows.loc[changed, "text"] + "\x1f" + labels
         rows.loc[changed, "labels"] = labels
-        rows.loc[changed, "sha256"] = whole.map(lambda told: hashlib.sha256(told.encode()).hexdigest())
+        rows.loc[changed, "sha256"] = whole.map(lambda label: hashlib.sha256(label.encode()).hexdigest())
     elif column:
         rows.loc[changed, column] = out[changed]
     return rows[out != ""].reset_index(drop=True)
@@ -59,7 +59,7 @@ def _correction(label: str, column: str | None) -> str | Sentence:
     if not label:
         return ""
     if column is None:
-        return say(
+        return sentence(
             "Examples of this task can be left out here, which an empty label says; to change one, correct the "
             "file and upload it again."
         )
@@ -80,14 +80,14 @@ def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict
     path = Path(corrections)
     if not path.is_file():
         raise UnusableInput(
-            say("There is no file of corrections at {path}.", path=str(path)),
+            sentence("There is no file of corrections at {path}.", path=str(path)),
             code="corrections",
             file=path.name,
         )
     table = open_table(Entry(path.stat().st_size, path.read_bytes, path), path.name)
     if not {"file", "label"} <= set(table.columns):
         raise UnusableInput(
-            say("The corrections {file} need the columns file and label.", file=path.name),
+            sentence("The corrections {file} need the columns file and label.", file=path.name),
             code="corrections",
             file=path.name,
             row=1,

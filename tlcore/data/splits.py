@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Split
 from tlcore.data.dataset import SPLITS
 
@@ -117,39 +117,39 @@ def divide(
         done = cut(rows.assign(split=None), split)
         shares = {"validation": 100 * split.validation, "test": 100 * split.test, "seed": split.seed}
         if grouped:
-            return done, say(
+            return done, sentence(
                 "Cut at random, groups kept together: {validation} % for validation, {test} % for the "
                 "test (seed {seed}).",
                 **shares,
             )
         if "document" in rows:
-            return done, say(
+            return done, sentence(
                 "Cut at random; neighbouring blocks of a text stay in one set: {validation} % for validation, {test} % "
                 "for the test (seed {seed}).",
                 **shares,
             )
         if not rows["label"].any():
-            return done, say(
+            return done, sentence(
                 "Cut at random: {validation} % for validation, {test} % for the test (seed {seed}).", **shares
             )
-        return done, say(
+        return done, sentence(
             "Cut at random, each class in the same shares: {validation} % for validation, {test} % for "
             "the test (seed {seed}).",
             **shares,
         )
     if has == set(SPLITS):
-        return given.copy(), say("Your own train, validation and test sets are used as they are.")
+        return given.copy(), sentence("Your own train, validation and test sets are used as they are.")
     done = given.copy()
     if has == {"train", "validation"}:
         done[given == "validation"] = "test"
-        said = say(
+        message = sentence(
             "Your validation set became the test set, and {share} % of your training set became validation "
             "(seed {seed}).",
             share=100 * split.validation,
             seed=split.seed,
         )
     else:
-        said = say(
+        message = sentence(
             "Your own train and test sets are used; {share} % of your training set became validation (seed {seed}).",
             share=100 * split.validation,
             seed=split.seed,
@@ -157,7 +157,7 @@ def divide(
     train = rows[given == "train"]
     two = Split.model_construct(validation=split.validation, test=0.0, seed=split.seed)
     done[given == "train"] = cut(train.assign(split=None), two)
-    return done, said
+    return done, message
 
 
 def units(rows: pd.DataFrame) -> np.ndarray:

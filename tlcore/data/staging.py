@@ -23,15 +23,15 @@ from pydantic import BaseModel, Field
 from tlcore import modalities
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import say
-from tlcore.core.uploads.archives import need_room
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import sentence
+from tlcore.core.uploads.archives import require_free_space
 from tlcore.core.uploads.file_tree import Tree, open_tree
 from tlcore.data.checks import class_labels
 from tlcore.data.label_corrections import corrected
 from tlcore.data.readers import READERS, Reader
 from tlcore.data.readers.text_labels import BETWEEN
-from tlcore.modalities.contract import Material, Progress
+from tlcore.modalities.contract import Modality, Progress
 
 
 class StagedInfo(BaseModel):
@@ -49,7 +49,7 @@ class StagedInfo(BaseModel):
 
 
 class Staged:
-    """A checked upload, opened from its folder. What ``rows`` holds is its material's matter; ``split`` is the
+    """A checked upload, opened from its folder. What ``rows`` holds is its modality's matter; ``split`` is the
     person's own or None.
     """
 
@@ -64,7 +64,7 @@ class Staged:
         """What was staged for ``task``. Raises UnusableInput where nothing was, or not to the end."""
         path = Path(folder) / "staged.json"
         if not path.is_file():
-            raise UnusableInput(say("This upload was not checked to the end; check it again."), code="not-staged")
+            raise UnusableInput(sentence("This upload was not checked to the end; check it again."), code="not-staged")
         return cls(Path(folder), StagedInfo.model_validate_json(path.read_bytes()), task)
 
     @property
@@ -82,8 +82,8 @@ class Staged:
         """The picture of a row (or of a value of its ``file`` column)."""
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
-    def set_aside(self) -> list[SetAside]:
-        return [SetAside.model_validate(item) for item in json.loads((self.folder / "set_aside.json").read_bytes())]
+    def set_aside(self) -> list[RejectedRow]:
+        return [RejectedRow.model_validate(item) for item in json.loads((self.folder / "set_aside.json").read_bytes())]
 
     def recheck(self, corrections: Mapping[str, str]) -> list[Finding]:
         """The findings as they would be with these labels; a merge of two spellings, say, may mend an
@@ -131,17 +131,17 @@ def stage(
     shutil.rmtree(folder / "files", ignore_errors=True)
     (folder / "files").mkdir()
     columns = dict(columns or {})
-    material = modalities.of(task)
+    modality = modalities.of(task)
     suffixes = [suffix for reader in READERS if reader.id in task.formats for suffix in reader.suffixes]
     with open_tree(source, alone=suffixes) as tree:
-        need_room(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
+        require_free_space(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)
-        taken, aside, findings = material.take_in(stream, tree, folder / "files", progress)
-    rows, aside, more = material.check(taken, aside, group, task)
+        taken, rejected, findings = modality.ingest(stream, tree, folder / "files", progress)
+    rows, rejected, more = modality.check(taken, rejected, group, task)
     findings += more
     if rows.empty:
-        findings = [_nothing_left(tree.origin, aside, material), *findings]
+        findings = [_nothing_left(tree.origin, rejected, modality), *findings]
     info = StagedInfo(
         task=task.id,
         name=(name or tree.origin).strip()[:200] or "untitled",
@@ -150,11 +150,13 @@ def stage(
         findings=sorted(findings, key=lambda f: ("error", "warning", "note").index(f.level)),
         counts=_counts(rows) if task.labelled else {},
         splits={str(s): int(n) for s, n in rows["split"].value_counts().items()},
-        set_aside=len(aside),
+        set_aside=len(rejected),
         grouped=bool(rows["group"].notna().any()),
     )
     rows.to_parquet(folder / "rows.parquet", index=False)
-    atomic_files.write(folder / "set_aside.json", json.dumps([item.model_dump() for item in aside], ensure_ascii=False))
+    atomic_files.write(
+        folder / "set_aside.json", json.dumps([item.model_dump() for item in rejected], ensure_ascii=False)
+    )
     atomic_files.write(folder / "staged.json", info.model_dump_json())
     return Staged(folder, info, task)
 
@@ -165,31 +167,31 @@ def _counts(rows: pd.DataFrame) -> dict[str, int]:
 
 def _reader(tree: Tree, columns: Mapping[str, str], task: Any) -> Reader:
     for reader in READERS:
-        if reader.id in task.formats and reader.reads(tree, columns):
+        if reader.id in task.formats and reader.matches(tree, columns):
             return reader
     wanted = [reader.title for reader in READERS if reader.id in task.formats]
     raise modalities.of(task).none_here(tree.origin, wanted)
 
 
-def _nothing_left(origin: str, aside: list[SetAside], material: Material) -> Finding:
-    if not aside:
+def _nothing_left(origin: str, rejected: list[RejectedRow], modality: Modality) -> Finding:
+    if not rejected:
         return Finding(
             level="error",
             code="nothing-usable",
             examples=[origin],
-            sentence=material.nothing_usable(origin),
+            sentence=modality.nothing_usable(origin),
         )
-    reason = Counter(item.reason.text for item in aside).most_common(1)[0][0]
-    first = next(item for item in aside if item.reason.text == reason)
+    reason = Counter(item.reason.text for item in rejected).most_common(1)[0][0]
+    first = next(item for item in rejected if item.reason.text == reason)
     return Finding(
         level="error",
         code="nothing-usable",
-        count=len(aside),
-        examples=[item.file for item in aside[:10]],
-        sentence=say(
+        count=len(rejected),
+        examples=[item.file for item in rejected[:10]],
+        sentence=sentence(
             "Nothing of {file} can be used. Files or rows set aside: {n}. {first}: {reason}",
             file=origin,
-            n=len(aside),
+            n=len(rejected),
             first=first.file,
             reason=first.reason,
         ),

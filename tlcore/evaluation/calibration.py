@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import statistics
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> tuple[float, Sentence 
     known = truth >= 0
     logits, truth = logits[known].astype(np.float64), truth[known]
     if len(truth) < FEWEST:
-        return 1.0, say("There are only {n} validation examples to calibrate on.", n=len(truth))
+        return 1.0, sentence("There are only {n} validation examples to calibrate on.", n=len(truth))
     if (logits.argmax(axis=1) == truth).all():
-        return 1.0, say("No validation example is answered wrongly, so confidence cannot be calibrated on them.")
+        return 1.0, sentence("No validation example is answered wrongly, so confidence cannot be calibrated on them.")
     from scipy.optimize import minimize_scalar
 
     def loss(inverse: float) -> float:
@@ -109,16 +109,16 @@ def describe(before: Records, after: Records, *, draws: int = DRAWS, seed: int =
     its interval is moved down by what the draws lie above the value.
     """
     rng = np.random.default_rng(seed)
-    sides = {"before": _answers(before), "after": _answers(after)}
-    drawn: dict[str, dict[str, list[np.ndarray]]] = {side: {} for side in sides}
-    for weights in statistics.unit_weights(before.unit, draws, rng):
-        for side, (confidence, right, squares) in sides.items():
+    both = {"before": _answers(before), "after": _answers(after)}
+    drawn: dict[str, dict[str, list[np.ndarray]]] = {side: {} for side in both}
+    for weights in statistics.resampling_weights(before.unit, draws, rng):
+        for side, (confidence, right, squares) in both.items():
             now = errors(confidence, right, weights) | {"brier": weights @ squares / weights.sum(axis=1)}
             for name, values in now.items():
                 drawn[side].setdefault(name, []).append(values)
     out: dict[str, Any] = {}
     spread: dict[str, np.ndarray] = {}
-    for side, (confidence, right, squares) in sides.items():
+    for side, (confidence, right, squares) in both.items():
         value = {name: float(v[0]) for name, v in errors(confidence, right, np.ones((1, len(right)))).items()}
         value["brier"] = float(squares.mean())
         each = {name: np.concatenate(parts) for name, parts in drawn[side].items()}
@@ -153,30 +153,30 @@ def build(
     }, after
 
 
-def sentence(told: dict[str, Any]) -> Sentence:
+def summary(calibration: dict[str, Any]) -> Sentence:
     """What was found, in plain words with n and the interval."""
-    before, after = told["before"]["ece"], told["after"]["ece"]
-    if told["reason"]:
-        return say(
+    before, after = calibration["before"]["ece"], calibration["after"]["ece"]
+    if calibration["reason"]:
+        return sentence(
             "On average the stated confidence and the share that was right are {error} points apart (95 % interval "
             "{low} to {high}, n = {n}). {reason}",
             error=round(100 * before["value"], 1),
             low=round(100 * before["interval"][0], 1),
             high=round(100 * before["interval"][1], 1),
-            n=told["n_test"],
-            reason=told["reason"],
+            n=calibration["n_test"],
+            reason=calibration["reason"],
         )
-    return say(
+    return sentence(
         "On average the stated confidence and the share that was right are {after} points apart (95 % interval {low} "
         "to {high}, n = {n}); before calibration it was {before}. Temperature {temperature}, fitted on {m} validation "
         "examples.",
         after=round(100 * after["value"], 1),
         low=round(100 * after["interval"][0], 1),
         high=round(100 * after["interval"][1], 1),
-        n=told["n_test"],
+        n=calibration["n_test"],
         before=round(100 * before["value"], 1),
-        temperature=round(told["temperature"], 2),
-        m=told["n_validation"],
+        temperature=round(calibration["temperature"], 2),
+        m=calibration["n_validation"],
     )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import score_text, statistics
 from tlcore.evaluation.power_law import PowerLaw, crosses, falling, fit
 from tlcore.evaluation.records import Metric, Records, Scorer
@@ -46,7 +46,7 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 
 def analyse(
-    task: Scorer, target: dict[str, Any], transfer: Measured, twin: Measured, *, draws: int = DRAWS, seed: int = 0
+    task: Scorer, target: dict[str, Any], transfer: Measured, baseline: Measured, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Any]:
     """Points, curves and savings as JSON; see docs/report.md. The last size is all the labels there are.
 
@@ -54,9 +54,9 @@ def analyse(
     """
     metric = task.metrics[0]
     rng = np.random.default_rng(seed)
-    errors = _errors(task, metric, target, [transfer, twin], draws, rng)
+    errors = _errors(task, metric, target, [transfer, baseline], draws, rng)
     arms, read = {}, {}
-    for name, measured, (drawn, found) in zip(("transfer", "twin"), (transfer, twin), errors, strict=True):
+    for name, measured, (drawn, found) in zip(("transfer", "twin"), (transfer, baseline), errors, strict=True):
         sizes, seeds = found.shape
         # Transfer is read at one size, its twin's curve at all of them.
         freedom = (seeds - 1) * (sizes if name == "twin" else 1)
@@ -66,7 +66,7 @@ def analyse(
         _equal(read["transfer"], read["twin"], place, point["value"])
         for place, point in enumerate(arms["transfer"]["points"])
     ]
-    return {"arms": arms, "equal": equal[-1], "sizes": equal, "limit": round(BEYOND * float(twin.labels[-1]))}
+    return {"arms": arms, "equal": equal[-1], "sizes": equal, "limit": round(BEYOND * float(baseline.labels[-1]))}
 
 
 @dataclass
@@ -108,7 +108,7 @@ def _errors(
     if any(list(one.ids) != list(first.ids) for one in flat):
         raise ValueError("the records of a learning curve are not on the same rows")
     parts: list[list[np.ndarray]] = [[] for _ in flat]
-    for weights in statistics.unit_weights(first.unit, draws, rng):
+    for weights in statistics.resampling_weights(first.unit, draws, rng):
         for part, one in zip(parts, flat, strict=True):
             part.append(task.aggregate(one, weights, target)[metric.id])
     shapes = [(len(arm.records), len(arm.records[0])) for arm in arms]
@@ -144,7 +144,7 @@ def _as_error(metric: Metric, value: np.ndarray) -> np.ndarray:
     if metric.share:
         return 1 - value
     raise UnusableInput(
-        say(
+        sentence(
             "Label savings cannot be read off {metric}: it has no best value to count errors from.", metric=metric.title
         ),
         code="metric",
@@ -201,7 +201,7 @@ def _arm(task: Scorer, target: dict[str, Any], metric: Metric, measured: Measure
     }
 
 
-def _equal(transfer: _Curve, twin: _Curve, size: int, score: float) -> dict[str, Any]:
+def _equal(transfer: _Curve, baseline: _Curve, size: int, score: float) -> dict[str, Any]:
     """Where the from-scratch curve reaches what transfer has with the labels of this size, its ``score``.
 
     ``reading``: ``below`` the smallest part that was trained on (then ``needed`` is that part), ``measured`` between
@@ -209,10 +209,10 @@ def _equal(transfer: _Curve, twin: _Curve, size: int, score: float) -> dict[str,
     begins at the smallest part at the lowest, and ends with null where it goes beyond.
     """
     labels, error = float(transfer.labels[size]), transfer.found[size]
-    least, most = float(twin.labels[0]), float(twin.labels[-1])
+    least, most = float(baseline.labels[0]), float(baseline.labels[-1])
     limit = BEYOND * most
-    needed = float(twin.reaches(error, drawn=False)[0])
-    spread = np.clip(twin.reaches(transfer.drawn[size], drawn=True), least, limit)
+    needed = float(baseline.reaches(error, drawn=False)[0])
+    spread = np.clip(baseline.reaches(transfer.drawn[size], drawn=True), least, limit)
     low, high = (float(end) for end in np.quantile(spread, [0.025, 0.975]))
     ends = {"below": least, "measured": most, "extrapolated": limit * (1 - 1e-6)}
     reading = next((name for name, end in ends.items() if needed <= end * (1 + 1e-9)), "beyond")
@@ -232,83 +232,83 @@ def _equal(transfer: _Curve, twin: _Curve, size: int, score: float) -> dict[str,
 # --- in words ------------------------------------------------------------------------------------------------------
 
 
-def sentences(told: dict[str, Any]) -> dict[str, Sentence]:
+def sentences(savings: dict[str, Any]) -> dict[str, Sentence]:
     """What the savings are at all labels, what was seen without extrapolation, and what it rests on."""
-    equal, limit = told["equal"], told["limit"]
+    equal, limit = savings["equal"], savings["limit"]
     out = {"equal": _said(equal, limit)}
-    seen = [one for one in told["sizes"] if one["reading"] == "measured" and one["outcome"] == "saves"]
+    seen = [one for one in savings["sizes"] if one["reading"] == "measured" and one["outcome"] == "saves"]
     if seen:
         one = seen[-1]
-        out["seen"] = say(
+        out["seen"] = sentence(
             "Seen, not extrapolated: with {n} labels transfer is where training from scratch is with about {needed} "
             "(95 % interval {range}).",
             n=round(one["labels"]),
             needed=about(one["needed"]),
             range=_range(one, limit),
         )
-    if told["arms"]["twin"]["fit"]["poor"] and equal["reading"] in ("extrapolated", "beyond"):
-        share, off = told["share"], told["arms"]["twin"]["fit"]["off"]
+    if savings["arms"]["twin"]["fit"]["poor"] and equal["reading"] in ("extrapolated", "beyond"):
+        share, off = savings["share"], savings["arms"]["twin"]["fit"]["off"]
         amount = score_text.rounded(off, share)
-        out["caution"] = say(
+        out["caution"] = sentence(
             "The fitted from-scratch curve misses what was measured by up to {amount}: a continuation of it says "
             "little.",
-            amount=say("{points} points", points=amount) if share else amount,
+            amount=sentence("{points} points", points=amount) if share else amount,
         )
-    out["how"] = say(
+    out["how"] = sentence(
         "Both arms were trained on {sizes} nested parts of the training data, {seeds} seeds each, and scored on the "
         "same {n} test examples. Each part is trained by the run's own recipe for that many labels, at the learning "
         "rate that the run's search chose with all of them. Validation and test examples stay whole at every "
         "size and are not counted as labels here.",
-        sizes=len(told["sizes"]),
-        seeds=told["seeds"],
-        n=told["n_test"],
+        sizes=len(savings["sizes"]),
+        seeds=savings["seeds"],
+        n=savings["n_test"],
     )
     return out
 
 
 def _said(one: dict[str, Any], limit: int) -> Sentence:
-    n, told = round(one["labels"]), {"range": _range(one, limit)}
+    n, params = round(one["labels"]), {"range": _range(one, limit)}
     if one["outcome"] == "costs":
-        return say(
+        return sentence(
             "Transfer saves no labels here: training from scratch is where transfer is with {n} labels with fewer, "
             "about {needed} (95 % interval {range}).",
             n=n,
             needed=about(one["needed"] or limit),
-            **told,
+            **params,
         )
     if one["outcome"] == "unclear" and one["reading"] == "beyond":
-        return say(
+        return sentence(
             "Whether transfer saves labels cannot be told: by the fitted curve training from scratch would need more "
             "than {limit} labels to be where transfer is with {n}, but the 95 % interval, {range}, includes {n}.",
             limit=limit,
             n=n,
-            **told,
+            **params,
         )
     if one["outcome"] == "unclear":
-        return say(
+        return sentence(
             "Whether transfer saves labels cannot be told: training from scratch would need about {needed} labels to "
             "be where transfer is with {n}, but the 95 % interval, {range}, includes {n}.",
             needed=about(one["needed"]),
             n=n,
-            **told,
+            **params,
         )
     if one["reading"] == "beyond":
-        return say(
+        return sentence(
             "With {n} labels you are where training from scratch would need more than {limit} (95 % interval {range}): "
             "it did not get there with any number up to {n}, nor does its fitted curve when it is continued to ten "
             "times as many.",
             n=n,
             limit=limit,
-            **told,
+            **params,
         )
-    return say(
+    return sentence(
         "With {n} labels you are where training from scratch would need about {needed} (95 % interval {range}): "
         "about {saved} labels saved. More than {n} were not there to be tried, so this is read off a fitted curve "
         "beyond what was measured.",
         n=n,
         needed=about(one["needed"]),
         saved=about(one["saved"]),
-        **told,
+        **params,
     )
 
 
@@ -316,10 +316,10 @@ def _range(one: dict[str, Any], limit: int) -> Sentence:
     """The interval in words; its ends are where measuring or extrapolating ends."""
     low, high = one["interval"]
     if low >= limit * (1 - 1e-9):
-        return say("all above {limit}", limit=limit)
-    start: Any = say("under {n}", n=round(one["least"])) if low <= one["least"] else about(low)
-    end: Any = say("more than {n}", n=limit) if high is None else about(high)
-    return say("{low} to {high}", low=start, high=end)
+        return sentence("all above {limit}", limit=limit)
+    start: Any = sentence("under {n}", n=round(one["least"])) if low <= one["least"] else about(low)
+    end: Any = sentence("more than {n}", n=limit) if high is None else about(high)
+    return sentence("{low} to {high}", low=start, high=end)
 
 
 def about(n: float) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import statistics
 from tlcore.evaluation.thresholds import FEWEST, curve, thresholds
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from tlcore.evaluation.records import Metric, Records, Scorer
 
 
-def beside_half(
+def thresholds_table(
     task: Scorer, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int, target: dict[str, Any]
 ) -> dict[str, Any]:
     """The report's ``thresholds``: those of `of_labels`, and what one half for all would give on the test set instead:
     metrics, intervals and the difference of the headline metric, on the same bootstrap draws.
     """
-    found, apart = statistics.intervals(task, [half], target), statistics.difference(task, [here], [half], target)
+    found, difference = statistics.intervals(task, [half], target), statistics.difference(task, [here], [half], target)
     return {
         "labels": rows,
         "n_validation": n_validation,
@@ -33,50 +33,50 @@ def beside_half(
             "metrics": {name: one.value for name, one in found.items()},
             "intervals": {name: list(one.interval) for name, one in found.items()},
         },
-        "difference": {"value": apart.value, "interval": list(apart.interval)},
+        "difference": {"value": difference.value, "interval": list(difference.interval)},
     }
 
 
-def sentence(told: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Sentence:
+def summary(thresholds: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Sentence:
     """How the thresholds of labels were chosen, and what they changed."""
-    rows = told["labels"]
+    rows = thresholds["labels"]
     shared = next((row["threshold"] for row in rows if not row["own"]), None)
-    low, high = (round(100 * end, 1) for end in told["difference"]["interval"])
+    low, high = (round(100 * end, 1) for end in thresholds["difference"]["interval"])
     values = {
         "n": len(rows),
         "own": sum(row["own"] for row in rows),
-        "m": told["n_validation"],
+        "m": thresholds["n_validation"],
         "least": FEWEST,
         "low": low,
         "high": high,
         "metric": metric.title,
         "value": round(100 * packed["metrics"][metric.id], 1),
-        "half": round(100 * told["half"]["metrics"][metric.id], 1),
+        "half": round(100 * thresholds["half"]["metrics"][metric.id], 1),
         "shared": round(shared or 0.0, 3),
     }
     if not values["own"] and shared == 0.5:
-        return say(
+        return sentence(
             "All labels are given from one half up: the {m} validation texts do not tell a better threshold.", **values
         )
     if shared is None:
-        how = say(
+        how = sentence(
             "Each label is given from a threshold of its own up, the one with its best F1 on {m} validation texts.",
             **values,
         )
     elif values["own"]:
-        how = say(
+        how = sentence(
             "{own} of {n} labels are given from a threshold of their own up, the one with the best F1 on {m} "
             "validation texts; the others, which fewer than {least} of these have or lack, share {shared}, the "
             "one with their best micro-F1.",
             **values,
         )
     else:
-        how = say(
+        how = sentence(
             "All labels are given from a probability of {shared} up, the threshold with the best micro-F1 on {m} "
             "validation texts; one of its own is for labels that at least {least} of these have and lack.",
             **values,
         )
-    return say(
+    return sentence(
         "{how} On the test set the packed model's {metric} is {value} % with them and {half} % with one half "
         "for all labels (95 % interval of the difference {low} to {high} points).",
         how=how,

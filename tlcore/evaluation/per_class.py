@@ -90,8 +90,8 @@ def payload(row: Any) -> dict[str, str]:
 
 def excerpt(text: object) -> str:
     """A text's beginning."""
-    told = str(text)
-    return told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…"
+    shown = str(text)
+    return shown if len(shown) <= EXCERPT else shown[: EXCERPT - 1] + "…"
 
 
 def _share(part: int, whole: int) -> float | None:

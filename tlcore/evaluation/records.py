@@ -45,7 +45,7 @@ class Records:
 
 
 @dataclass
-class Naive:
+class Baseline:
     """What takes one line and no training of a network, on the test set; ``reason`` where it cannot answer."""
 
     id: str

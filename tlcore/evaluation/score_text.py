@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tlcore.core.i18n import Sentence, number, percent, say, t
+from tlcore.core.i18n import Sentence, number, percent, sentence, t
 from tlcore.evaluation.records import Metric
 
 NOTHING = "–"
-LOWER, HIGHER = say("lower"), say("higher")
+LOWER, HIGHER = sentence("lower"), sentence("higher")
 
 
 def value(score: float | None, share: bool) -> str:
@@ -22,7 +22,7 @@ def span(pair: Sequence[float], share: bool) -> str:
     return t("{low} to {high}", low=value(pair[0], share), high=value(pair[1], share))
 
 
-def apart(difference: float | None, share: bool) -> str:
+def signed_difference(difference: float | None, share: bool) -> str:
     """A difference with its sign, in points where it is one of shares."""
     if difference is None:
         return NOTHING
@@ -32,7 +32,7 @@ def apart(difference: float | None, share: bool) -> str:
     return sign + number(difference, digits(difference))
 
 
-def apart_span(pair: Sequence[float], share: bool) -> str:
+def difference_span(pair: Sequence[float], share: bool) -> str:
     """An interval of differences."""
     low, high = (number(100 * end, 1) if share else number(end, digits(end)) for end in pair)
     return t("{low} to {high}", low=low, high=high)
@@ -57,7 +57,7 @@ def way(difference: float, metric: Metric) -> Sentence:
 def amount(difference: float, metric: Metric) -> Sentence | float:
     """The size of a difference in a sentence: points of a share, else the metric's own units."""
     size = abs(rounded(difference, metric.share))
-    return say("{points} points", points=size) if metric.share else size
+    return sentence("{points} points", points=size) if metric.share else size
 
 
 def usual(metric: Metric) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation.records import Metric, Records, Scorer
 
 Verdict = Literal["transfer-helps", "no-clear-difference", "negative-transfer"]
@@ -65,7 +65,7 @@ class Difference:
         return self.estimates[self.headline].interval
 
 
-def unit_weights(unit: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def resampling_weights(unit: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Bootstrap weights in chunks of (some draws, n): how often each row was drawn; rows of one unit go together."""
     _, inverse = np.unique(np.asarray(unit), return_inverse=True)
     units = int(inverse.max()) + 1
@@ -109,7 +109,7 @@ def intervals(
 def difference(
     task: Scorer,
     transfer: Sequence[Records],
-    twin: Sequence[Records],
+    baseline: Sequence[Records],
     target: dict,
     *,
     headline: Metric | None = None,
@@ -122,8 +122,8 @@ def difference(
     Raises ValueError where the two arms were not scored on the same rows.
     """
     rng = np.random.default_rng(seed)
-    ours, theirs = scores(task, transfer, target), scores(task, twin, target)
-    drawn_ours, drawn_theirs = _drawn(task, [transfer, twin], target, draws, rng)
+    ours, theirs = scores(task, transfer, target), scores(task, baseline, target)
+    drawn_ours, drawn_theirs = _drawn(task, [transfer, baseline], target, draws, rng)
     headline, out = headline or task.metrics[0], {}
     for metric in task.metrics:
         sign = 1.0 if metric.higher_is_better else -1.0
@@ -138,11 +138,11 @@ def difference(
         if metric is headline:
             units = drawn_ours[metric.id].mean(axis=0) - drawn_theirs[metric.id].mean(axis=0)
             p = max(p_value(spread), _t_test(value, units, len(np.unique(transfer[0].unit)), mine, its))
-    verdict = None if min(len(transfer), len(twin)) < 2 else judge(out[headline.id], headline)
+    verdict = None if min(len(transfer), len(baseline)) < 2 else verdict_of(out[headline.id], headline)
     return Difference(out, headline.id, verdict, p)
 
 
-def judge(estimate: Estimate, metric: Metric) -> Verdict:
+def verdict_of(estimate: Estimate, metric: Metric) -> Verdict:
     """The verdict on a difference: its interval lies on one side of 0, and it is large enough to be of interest."""
     low, high = estimate.interval
     if low > 0 and estimate.value >= metric.smallest:
@@ -166,7 +166,7 @@ def visible_difference(
 
 def foreseen(n: int, seeds: int) -> Sentence:
     """What n test examples and so many seeds will be able to show, said before training, with what is assumed."""
-    return say(
+    return sentence(
         "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen (assuming that the "
         "two models disagree on {discordance} % of the examples, and that accuracy varies by {deviation} point from "
         "seed to seed).",
@@ -178,19 +178,19 @@ def foreseen(n: int, seeds: int) -> Sentence:
     )
 
 
-def visible(transfer: Sequence[Records], twin: Sequence[Records]) -> float | None:
+def visible(transfer: Sequence[Records], baseline: Sequence[Records]) -> float | None:
     """`visible_difference` with the discordance and the seeds' deviation that these records show.
 
     None with one seed, or where records do not say which units were right.
     """
-    if min(len(transfer), len(twin)) < 2 or "prediction" not in transfer[0].columns:
+    if min(len(transfer), len(baseline)) < 2 or "prediction" not in transfer[0].columns:
         return None
     ours, theirs = (
-        np.stack([one.columns["truth"] == one.columns["prediction"] for one in arm]) for arm in (transfer, twin)
+        np.stack([one.columns["truth"] == one.columns["prediction"] for one in arm]) for arm in (transfer, baseline)
     )
     discordance = float(np.mean([np.mean(a != b) for a in ours for b in theirs]))
     deviation = sqrt((ours.mean(axis=1).var(ddof=1) + theirs.mean(axis=1).var(ddof=1)) / 2)
-    seeds = min(len(transfer), len(twin))
+    seeds = min(len(transfer), len(baseline))
     return visible_difference(len(np.unique(transfer[0].unit)), seeds, max(discordance, 0.02), deviation)
 
 
@@ -198,7 +198,9 @@ def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
     """A share said as examples out of a hundred; the ends are rounded outwards."""
     low, high = int(np.floor(100 * interval[0] + 1e-9)), int(np.ceil(100 * interval[1] - 1e-9))
     about = min(max(round(100 * value), low), high)
-    return say("Of 100 new examples, about {right} right; between {low} and {high}.", right=about, low=low, high=high)
+    return sentence(
+        "Of 100 new examples, about {right} right; between {low} and {high}.", right=about, low=low, high=high
+    )
 
 
 def _drawn(
@@ -211,7 +213,7 @@ def _drawn(
             if list(one.ids) != list(first.ids):
                 raise ValueError("the records to compare are not on the same rows")
     parts: list[list[list[dict[str, np.ndarray]]]] = [[[] for _ in arm] for arm in arms]
-    for weights in unit_weights(first.unit, draws, rng):
+    for weights in resampling_weights(first.unit, draws, rng):
         for a, arm in enumerate(arms):
             for s, one in enumerate(arm):
                 parts[a][s].append(task.aggregate(one, weights, target))

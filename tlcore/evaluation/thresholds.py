@@ -32,9 +32,9 @@ def curve(probability: np.ndarray, truth: np.ndarray, at: np.ndarray) -> list[di
     truth = truth.astype(bool)
     out = []
     for threshold in at:
-        said = probability >= threshold
-        tp, fp = int((said & truth).sum()), int((said & ~truth).sum())
-        fn, tn = int((~said & truth).sum()), int((~said & ~truth).sum())
+        predicted = probability >= threshold
+        tp, fp = int((predicted & truth).sum()), int((predicted & ~truth).sum())
+        fn, tn = int((~predicted & truth).sum()), int((~predicted & ~truth).sum())
         out.append(
             {
                 "threshold": float(threshold),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRIES = 5  # attempts that may be lost in a row without getting further
 
 
-def perform(
+def run_attempt(
     store: Store,
     job: Job,
     *,
@@ -55,7 +55,7 @@ def put_back(store: Store, job_id: str, attempt: int) -> None:
     failed where attempt after attempt got no further (as when the memory runs out each time)."""
     job = store.jobs.get(job_id)
     if job and job.attempt == attempt and job.fruitless >= TRIES and not got_further(job):
-        error = failures.to_error(failures.fruitless(job.fruitless + 1))
+        error = failures.to_error(failures.ended_again_and_again(job.fruitless + 1))
         store.jobs.finish(job_id, attempt, CANCELLED if job.cancel_requested else FAILED, error=error)
     else:
         store.jobs.interrupt(job_id, attempt, blame=True)

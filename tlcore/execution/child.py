@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         flush=True,
     )
 
-    from tlcore.execution.attempt import perform
+    from tlcore.execution.attempt import run_attempt
     from tlcore.execution.job_kinds import OURS
     from tlcore.store import Store
 
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     if job is None or not store.jobs.beat(job.id, given.attempt, pid=pid, pid_started=processes.started(pid)):
         print("Another attempt holds this job.", flush=True)
         return LOST
-    done = perform(store, job, table=given.kinds or OURS, log=sys.stderr, lost=_leave)
+    done = run_attempt(store, job, table=given.kinds or OURS, log=sys.stderr, lost=_leave)
     return 0 if done else AWAY
 
 

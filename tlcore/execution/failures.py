@@ -10,7 +10,7 @@ from typing import Any
 
 from tlcore.core import machine
 from tlcore.core.errors import RunFailed, StudioError
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 FULL = 64 * 2**20  # bytes; with less than this free, a failed write is taken for a full disk
 
@@ -25,7 +25,7 @@ def explained(error: BaseException, home: Path) -> StudioError:
     causes = list(_causes(error))
     if any(machine.out_of_memory(cause) for cause in causes):
         return RunFailed(
-            say(
+            sentence(
                 "There was not enough memory for this, even in the smallest steps that were tried. Choose a smaller "
                 "picture size or a smaller source model, wait until other work on this machine is done, or use a "
                 "machine with more memory; then let the run go on."
@@ -34,7 +34,7 @@ def explained(error: BaseException, home: Path) -> StudioError:
         )
     if any(_disk_full(cause, home) for cause in causes):
         return RunFailed(
-            say(
+            sentence(
                 "The disk of the workspace is full. Delete projects that you no longer need: their runs go with them. "
                 "Or ask whoever looks after this server to make room. Then let the run go on: nothing that was "
                 "finished is lost."
@@ -42,7 +42,7 @@ def explained(error: BaseException, home: Path) -> StudioError:
             code="disk-full",
         )
     return RunFailed(
-        say(
+        sentence(
             "Something unexpected happened ({kind}). The log has the details; you can let it go on from where it was, "
             "and if it happens again, show the log to whoever looks after this server.",
             kind=type(error).__name__,
@@ -62,10 +62,10 @@ def to_error(error: StudioError) -> dict[str, Any]:
     }
 
 
-def fruitless(attempts: int) -> StudioError:
+def ended_again_and_again(attempts: int) -> StudioError:
     """A job whose process ended again and again without getting any further."""
     return RunFailed(
-        say(
+        sentence(
             "The process of this job ended {n} times without getting any further. Most often the machine has too "
             "little memory for it: choose a smaller picture size or source model, or a machine with more memory. "
             "The log has what is known.",

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.execution import processes
-from tlcore.execution.attempt import perform, put_back
+from tlcore.execution.attempt import put_back, run_attempt
 from tlcore.execution.job_kinds import OURS
 from tlcore.execution.reconcile import Reconcile
 from tlcore.store.tables import RUNNING, TERMINAL
@@ -34,7 +34,7 @@ def run_here(store: Store, job_id: str, on_progress: Callable[..., None] | None 
     while True:
         job = store.jobs.get(job_id)
         if job is None:
-            raise UnusableInput(say("There is no job {id} in this workspace.", id=job_id), code="job")
+            raise UnusableInput(sentence("There is no job {id} in this workspace.", id=job_id), code="job")
         if job.state in TERMINAL:
             return job
         try:
@@ -60,11 +60,11 @@ def _perform(store: Store, job_id: str, on_progress: Callable[..., None] | None,
             file=log,
             flush=True,
         )
-        if not perform(store, job, table=kinds, log=log, lost=_thread.interrupt_main, on_progress=on_progress):
+        if not run_attempt(store, job, table=kinds, log=log, lost=_thread.interrupt_main, on_progress=on_progress):
             put_back(store, job_id, job.attempt)
 
 
 def _relay(progress: dict, on_progress: Callable[..., None]) -> None:  # type: ignore[type-arg]
     more = {key: value for key, value in progress.items() if key not in ("share", "sentence", "at")}
-    sentence = progress.get("sentence")
-    on_progress(progress.get("share"), Sentence.model_validate(sentence) if sentence else None, **more)
+    message = progress.get("sentence")
+    on_progress(progress.get("share"), Sentence.model_validate(message) if message else None, **more)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import Cancelled
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     from tlcore.store import Store
@@ -52,22 +52,22 @@ class Lease:
         if note := self._taken():
             self._store.jobs.beat(self._job.id, self._job.attempt, progress=note)
 
-    def progress(self, share: float | None, sentence: Sentence | None = None, **more: Any) -> None:
+    def progress(self, share: float | None, message: Sentence | None = None, **more: Any) -> None:
         """Note how far the work has got; None keeps the last known share. Raises Cancelled where the person asked."""
         if share is not None:
             self._share = min(max(float(share), 0.0), 1.0)
         note = {
             "share": self._share,
-            "sentence": sentence.model_dump(mode="json") if sentence else None,
+            "sentence": message.model_dump(mode="json") if message else None,
             "at": time.time(),
             **more,
         }
         with self._lock:
             self._note = note
         if self._on_progress:
-            self._on_progress(self._share, sentence, **more)
+            self._on_progress(self._share, message, **more)
         if self._stop.is_set():
-            raise Cancelled(say("Stopped, as you asked."), code="cancelled")
+            raise Cancelled(sentence("Stopped, as you asked."), code="cancelled")
 
     def _taken(self) -> dict[str, Any] | None:
         with self._lock:

@@ -35,7 +35,7 @@ BEAT = 2.0  # seconds between heartbeats, on behalf of children and for the work
 RECONCILE = 1.0  # seconds between looks for jobs of dead workers
 GRACE = 15.0  # seconds that a child has to end after the person asked it to
 SWEEP = 3600.0  # seconds between looks for files that nobody needs any more
-FAREWELL = 5.0  # seconds that children have to end when the worker stops
+SHUTDOWN_SECONDS = 5.0  # seconds that children have to end when the worker stops
 # The allocator keeps big blocks instead of returning them to the kernel at every step: up to 1.4 times faster training.
 MALLOC = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=8589934592"
 
@@ -92,7 +92,7 @@ class Worker:
                     self._stop.wait(1.0)
                 self._stop.wait(LOOK)
         finally:
-            self._farewell()
+            self._shutdown()
 
     def _start_more(self) -> None:
         for lane, slots in self.slots.items():
@@ -174,11 +174,11 @@ class Worker:
         )
         heartbeat.note(self._store.home, self._me)
 
-    def _farewell(self) -> None:
+    def _shutdown(self) -> None:
         for child in self._children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.process.pid, signal.SIGTERM)
-        until = time.monotonic() + FAREWELL
+        until = time.monotonic() + SHUTDOWN_SECONDS
         while self._children and time.monotonic() < until:
             self._hand_back([child for child in self._children if self._ended(child)])
             time.sleep(0.05)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from tlcore import models as sources
 from tlcore import tasks
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.guidance import advice_rule
 from tlcore.guidance import domain_shift as shifts
 from tlcore.guidance.evidence import Evidence
@@ -89,7 +89,7 @@ def advise(
         advice.reasons.extend(shifts.in_words(shift))
     if evidence.imbalance > 10:
         advice.reasons.append(
-            say(
+            sentence(
                 "The largest class has {times} times the examples of the smallest; look at macro-F1, not at "
                 "accuracy alone.",
                 times=evidence.imbalance,
@@ -119,7 +119,7 @@ def title(strategy: str) -> Sentence:
 
 
 def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str, Any] | None) -> Advice:
-    fitted = advice_rule.fitted(here.material)
+    fitted = advice_rule.fitted(here.modality)
     expected = advice_rule.expect(here)
     strategy, raced = advice_rule.best(expected), _raced(race)
     if raced:
@@ -127,7 +127,7 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
     risk = advice_rule.risk(expected, strategy)
     low, high = here.probe_interval
     reasons = [
-        say(
+        sentence(
             "A linear head on the frozen features reached {probe} % in cross-validation ({low} to {high}), with "
             "{n} training examples a class: so much can be expected of feature extraction.",
             probe=_percent(here.probe),
@@ -137,37 +137,37 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
         )
     ]
     chosen = expected[strategy]
-    told = {
+    params = {
         "strategy": title(strategy),
         "value": _percent(chosen.value),
         "low": _percent(chosen.interval[0]),
         "high": _percent(chosen.interval[1]),
         "cells": fitted["cells"],
         "sets": fitted["sets"],
-        "kind": advice_rule.FITTED_ON[here.material],
+        "kind": advice_rule.FITTED_ON[here.modality],
     }
     if strategy == advice_rule.BASE:
         reasons.append(
-            say(
+            sentence(
                 "Training more of the network is not expected to gain anything here, by {cells} trainings on {sets} "
                 "data sets of {kind} with as many examples and as much left to gain; and it takes longer.",
-                **told,
+                **params,
             )
         )
     else:
         reasons.append(
-            say(
+            sentence(
                 "{strategy} is expected to reach {value} % (four times in five between {low} and {high}), by {cells} "
                 "trainings on {sets} data sets of {kind} with as many examples and as much left to gain.",
-                **told,
+                **params,
             )
         )
     if raced:
         reasons.append(
-            say(
+            sentence(
                 "The pilot race on your data has been counted in: {scores} on validation data.",
                 scores=[
-                    say("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
+                    sentence("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
                     for name, value in raced.scores.items()
                 ],
             )
@@ -175,7 +175,7 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
         ahead = max(advice_rule.ordered(raced.scores.keys() & expected.keys()), key=lambda name: expected[name].gain)
         if expected[ahead].gain > chosen.gain:
             reasons.append(
-                say(
+                sentence(
                     "{strategy} leads after the race, but by less than one standard error: the advice stays.",
                     strategy=title(ahead),
                 )
@@ -186,18 +186,18 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
     if risk is not None:
         text = {"risk": max(1, round(100 * risk))}
         reasons.append(
-            say(
+            sentence(
                 "Negative transfer is a risk here: training from scratch does better with a chance of about {risk} %. "
                 "Watch the comparison with the twin, and try another source model.",
                 **text,
             )
             if risk >= RISKY
-            else say("The chance that training from scratch does better is about {risk} %.", **text)
+            else sentence("The chance that training from scratch does better is about {risk} %.", **text)
         )
     more = _more_labels(here, evidence, strategy)
     if more:
         reasons.append(
-            say(
+            sentence(
                 "With about {n} examples a class instead of {now}, the advice would become: {strategy}.",
                 n=more["per_class"],
                 now=round(here.per_class),
@@ -231,42 +231,42 @@ def _raced(race: Mapping[str, Any] | None) -> advice_rule.Raced | None:
 
 
 def _alike(similarity: float, usual: float) -> Sentence:
-    told = {"similarity": round(similarity, 2), "usual": round(usual, 2)}
+    params = {"similarity": round(similarity, 2), "usual": round(usual, 2)}
     if similarity < usual - 0.1:
-        return say(
+        return sentence(
             "Your data look unlike what the source model was trained on: similarity {similarity} of 1, where "
             "{usual} is usual.",
-            **told,
+            **params,
         )
     if similarity > usual + 0.1:
-        return say(
+        return sentence(
             "Your data look much like what the source model was trained on: similarity {similarity} of 1, "
             "where {usual} is usual.",
-            **told,
+            **params,
         )
-    return say(
+    return sentence(
         "Your data are about as similar to the source's as is usual: similarity {similarity} of 1, where "
         "{usual} is usual.",
-        **told,
+        **params,
     )
 
 
 def _read(evidence: Evidence) -> list[Sentence]:
     """How the source reads the person's texts, where there are texts."""
-    told = next((part for part in evidence.similarity_parts if part.id == "fertility"), None)
-    if told is None or evidence.similarity is None:
+    fertility = next((part for part in evidence.similarity_parts if part.id == "fertility"), None)
+    if fertility is None or evidence.similarity is None:
         return []
     found = [
-        say(
+        sentence(
             "The source model cuts a word of your texts into {here} pieces in the mean; ordinary text of the "
             "language that it reads best takes {near}, random letters {far} (similarity {similarity} of 1).",
-            **{name: round(told.raw[name], 2) for name in ("here", "near", "far")},
+            **{name: round(fertility.raw[name], 2) for name in ("here", "near", "far")},
             similarity=round(evidence.similarity, 2),
         )
     ]
     if evidence.similarity < STRANGE:
         found.append(
-            say(
+            sentence(
                 "That is far from what it reads well: a source model that was trained on the language of your "
                 "texts, or on many languages, will probably do better."
             )
@@ -301,7 +301,7 @@ def _spared(strategy: str, evidence: Evidence) -> str:
 
 
 def _large(evidence: Evidence) -> Sentence:
-    return say(
+    return sentence(
         "The source model has {millions} million parameters: small matrices beside its attention layers are "
         "trained instead of all of them, which takes far less memory.",
         millions=round((evidence.parameters or 0) / 1e6),
@@ -318,15 +318,15 @@ def _better_source(advice: Advice) -> None:
     """Name the first source of the ranking where its features tell the classes clearly better apart than those of the
     one measured."""
     measured = (advice.evidence.source or {}).get("id")
-    told = advice.evidence.transferability
+    estimates = advice.evidence.transferability
     best = next((one for one in advice.sources if one.get("score") is not None and one.get("probe")), None)
-    if not told or not told.get("probe") or best is None or best["id"] == measured:
+    if not estimates or not estimates.get("probe") or best is None or best["id"] == measured:
         return
-    own, its = told["probe"], best["probe"]
+    own, its = estimates["probe"], best["probe"]
     if its["value"] - own["value"] > (own["interval"][1] - own["interval"][0]) / 2:
         advice.source = best["id"]
         advice.reasons.append(
-            say(
+            sentence(
                 "Another source model fits your data better: with {source} the linear head reaches {value} % in "
                 "cross-validation.",
                 source=best["id"],
@@ -339,12 +339,14 @@ def _by_counts(evidence: Evidence) -> Advice:
     """A first advice, before anything is measured: from the number of examples in the smallest class."""
     n = evidence.fewest
     reasons: list[Sentence] = [
-        say("The smallest class has {n} examples to train on; there are {total} in all.", n=n, total=evidence.n_train)
+        sentence(
+            "The smallest class has {n} examples to train on; there are {total} in all.", n=n, total=evidence.n_train
+        )
     ]
     if n < FEW:
         strategy = advice_rule.BASE
         reasons.append(
-            say(
+            sentence(
                 "With under {few} a class, training the whole network mostly learns the examples by heart; "
                 "a head on frozen features is safer, and done in seconds.",
                 few=FEW,
@@ -353,7 +355,7 @@ def _by_counts(evidence: Evidence) -> Advice:
     elif n < MANY:
         strategy = "linear-probe-then-fine-tune"
         reasons.append(
-            say(
+            sentence(
                 "With {few} to {many} a class there is enough to adapt the network, if it starts from a "
                 "head that already fits.",
                 few=FEW,
@@ -362,9 +364,9 @@ def _by_counts(evidence: Evidence) -> Advice:
         )
     else:
         strategy = "fine-tuning"
-        reasons.append(say("With {many} or more a class, all layers can be trained.", many=MANY))
+        reasons.append(sentence("With {many} or more a class, all layers can be trained.", many=MANY))
     reasons.append(
-        say(
+        sentence(
             "This is a first advice from counts alone; how well the source model suits your data has not been "
             "measured yet."
         )
@@ -375,11 +377,11 @@ def _by_counts(evidence: Evidence) -> Advice:
 def _by_amount(evidence: Evidence) -> Advice:
     """For a task without classes: from the number of training examples alone."""
     n, known = evidence.n_train, evidence.strategies
-    reasons: list[Sentence] = [say("There are {n} examples to train on.", n=n)]
+    reasons: list[Sentence] = [sentence("There are {n} examples to train on.", n=n)]
     if n < AMOUNT and advice_rule.BASE in known:
         strategy = advice_rule.BASE
         reasons.append(
-            say(
+            sentence(
                 "With under {few} of them, training the whole network mostly learns them by heart; what is new is "
                 "trained on a frozen network.",
                 few=AMOUNT,
@@ -390,8 +392,8 @@ def _by_amount(evidence: Evidence) -> Advice:
         reasons.append(_large(evidence))
     else:
         strategy = "fine-tuning"
-        reasons.append(say("With so many, or with nothing new to train alone, all layers are trained."))
-    reasons.append(say("For this task the advice goes by the number of examples alone."))
+        reasons.append(sentence("With so many, or with nothing new to train alone, all layers are trained."))
+    reasons.append(sentence("For this task the advice goes by the number of examples alone."))
     reasons.extend(_read(evidence))
     return Advice(strategy=strategy, reasons=reasons, evidence=evidence)
 

@@ -3,7 +3,7 @@
 For every strategy but feature extraction a Bayesian linear regression (MacKay 1992) tells by how much its test accuracy
 differs from that of feature extraction. It looks at the examples a class, at what the cross-validated probe leaves to
 gain, at their product, and at the similarity to the source. Feature extraction itself is expected to do as the probe
-does. Coefficients, their covariance and what they were fitted on lie in ``rule-<material>.json``, one for pictures and
+does. Coefficients, their covariance and what they were fitted on lie in ``rule-<modality>.json``, one for pictures and
 one for texts, which ``benchmarks/guidance/regret.py`` writes. No torch.
 """
 
@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 if TYPE_CHECKING:
     from tlcore.guidance.evidence import Evidence
 
-FITTED_ON = {"image": say("pictures"), "text": say("texts")}  # materials with a rule; others take the first one's
+FITTED_ON = {
+    "image": sentence("pictures"),
+    "text": sentence("texts"),
+}  # modalities with a rule; others take the first one's
 BASE = "feature-extraction"
 DISCORDANCE, SUPPOSED = 0.2, 10  # of two strategies' models, and the examples' worth of it that is taken for granted
 NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
@@ -38,20 +41,20 @@ class Situation:
     probe: float  # cross-validated accuracy of a linear head, 0-1
     probe_interval: tuple[float, float]
     classes: int
-    similarity: float | None  # 0-1, on the scale of the rule's material; None counts as the grid's mean
-    material: str = "image"  # whose rule is asked
+    similarity: float | None  # 0-1, on the scale of the rule's modality; None counts as the grid's mean
+    modality: str = "image"  # whose rule is asked
 
     @classmethod
     def of(cls, evidence: Evidence) -> Situation | None:
         """None where the probe was not measured."""
-        told = evidence.transferability
-        if not told or not told.get("probe"):
+        estimates = evidence.transferability
+        if not estimates or not estimates.get("probe"):
             return None
-        low, high = told["probe"]["interval"]
+        low, high = estimates["probe"]["interval"]
         classes = len(evidence.n_per_class)
-        probe, per_class = told["probe"]["value"], evidence.n_train / classes
-        if evidence.material in FITTED_ON:
-            return cls(per_class, probe, (low, high), classes, evidence.similarity, evidence.material)
+        probe, per_class = estimates["probe"]["value"], evidence.n_train / classes
+        if evidence.modality in FITTED_ON:
+            return cls(per_class, probe, (low, high), classes, evidence.similarity, evidence.modality)
         return cls(per_class, probe, (low, high), classes, None)  # its similarity is on a scale of its own
 
     def vector(self, mean_similarity: float) -> np.ndarray:
@@ -59,8 +62,8 @@ class Situation:
         chance = 1 / self.classes
         headroom = (1 - self.probe) / (1 - chance)
         size = log2(max(self.per_class, 1.0)) - 5  # 0 at 32 a class
-        alike = mean_similarity if self.similarity is None else self.similarity
-        return np.array([1.0, size, headroom, size * headroom, alike - mean_similarity])
+        similarity = mean_similarity if self.similarity is None else self.similarity
+        return np.array([1.0, size, headroom, size * headroom, similarity - mean_similarity])
 
 
 @dataclass(frozen=True)
@@ -74,28 +77,28 @@ class Expected:
     gain_deviation: float
 
 
-def file(material: str) -> Path:
-    return Path(__file__).with_name(f"rule-{material}.json")
+def file(modality: str) -> Path:
+    return Path(__file__).with_name(f"rule-{modality}.json")
 
 
 @functools.cache
-def fitted(material: str = "image") -> dict[str, Any]:
+def fitted(modality: str = "image") -> dict[str, Any]:
     """{"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "correlation", "cells", "sets",
     "points"}."""
-    return json.loads(file(material).read_text())
+    return json.loads(file(modality).read_text())
 
 
 def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Expected]:
     """Each strategy that the grid held, with what it is expected to score here."""
-    rule = rule or fitted(here.material)
+    rule = rule or fitted(here.modality)
     x = here.vector(rule["mean_similarity"])
     probe_deviation = (here.probe_interval[1] - here.probe_interval[0]) / (2 * 1.96)
-    told = {BASE: (0.0, 0.0)}
+    predictions = {BASE: (0.0, 0.0)}
     for name, one in rule["strategies"].items():
         deviation = sqrt(one["noise"] ** 2 + float(x @ np.array(one["covariance"]) @ x))
-        told[name] = (float(x @ np.array(one["weights"])), deviation)
+        predictions[name] = (float(x @ np.array(one["weights"])), deviation)
     out = {}
-    for name, (gain, deviation) in told.items():
+    for name, (gain, deviation) in predictions.items():
         value = min(1.0, max(0.0, here.probe + gain))
         spread = 1.2816 * sqrt(deviation**2 + probe_deviation**2)
         out[name] = Expected(name, value, (max(0.0, value - spread), min(1.0, value + spread)), gain, deviation)
@@ -126,9 +129,11 @@ def risk(expected: dict[str, Expected], strategy: str) -> float | None:
 
 def regions(here: Situation, per_class: list[float], similarity: list[float]) -> list[list[str]]:
     """The advised strategy for every (similarity, examples a class), all else as it is here: rows of a map."""
-    rule = fitted(here.material)
-    alike = rule["mean_similarity"]
-    x = np.array([[replace(here, per_class=n, similarity=s).vector(alike) for n in per_class] for s in similarity])
+    rule = fitted(here.modality)
+    mean_similarity = rule["mean_similarity"]
+    x = np.array(
+        [[replace(here, per_class=n, similarity=s).vector(mean_similarity) for n in per_class] for s in similarity]
+    )
     gains = {BASE: np.zeros(x.shape[:2])} | {
         name: x @ np.array(one["weights"]) for name, one in rule["strategies"].items()
     }
@@ -165,14 +170,14 @@ def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> t
     names = [name for name in expected if name in raced.scores]
     if len(names) < 2:
         return expected, best(expected)
-    told = rule.get("correlation", {})
+    correlation = rule.get("correlation", {})
     deviation = np.array([expected[name].gain_deviation for name in names])
-    alike = np.array([[1.0 if a == b else told.get(a, {}).get(b, 0.0) for b in names] for a in names])
-    gain, prior = np.array([expected[name].gain for name in names]), alike * np.outer(deviation, deviation)
+    correlations = np.array([[1.0 if a == b else correlation.get(a, {}).get(b, 0.0) for b in names] for a in names])
+    gain, prior = np.array([expected[name].gain for name in names]), correlations * np.outer(deviation, deviation)
     contrast = np.eye(len(names))[1:] - np.eye(len(names))[0]
     scores = np.array([raced.scores[name] for name in names])
-    apart = np.array([[raced.variance(a, b) for b in names] for a in names])
-    noise = (apart[1:, :1] + apart[:1, 1:] - apart[1:, 1:]) / 2
+    variances = np.array([[raced.variance(a, b) for b in names] for a in names])
+    noise = (variances[1:, :1] + variances[:1, 1:] - variances[1:, 1:]) / 2
     trust = prior @ contrast.T @ np.linalg.inv(contrast @ prior @ contrast.T + noise)
     after = gain + trust @ contrast @ (scores - gain)
     left = prior - trust @ contrast @ prior

@@ -29,7 +29,7 @@ def count(train: int, validation: int) -> int:
     return 1 + min(MOST - 1, pieces, ceil(ENOUGH / validation) - 1) if pieces > 1 else 1
 
 
-def turns(task: Task, dataset: Dataset) -> list[Dataset]:
+def folds(task: Task, dataset: Dataset) -> list[Dataset]:
     """The dataset as it is, then views that validate on other parts, until `ENOUGH` examples have validated."""
     train, n = dataset.split("train"), len(dataset.split("validation"))
     further = count(len(train), n) - 1
@@ -53,8 +53,8 @@ def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Datas
         return {}
     of = {
         name: rows
-        for split, told in features.items()
-        for name, rows in zip(dataset.split(split)["id"], told, strict=True)
+        for split, split_features in features.items()
+        for name, rows in zip(dataset.split(split)["id"], split_features, strict=True)
     }
     return {split: np.stack([of[name] for name in turn.split(split)["id"]]) for split in features}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, Field
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import power_law
 from tlcore.guidance import linear_probe
 
@@ -111,20 +111,20 @@ def label_noise(
 
     seen = np.unique(labels)  # cleanlab wants every class to have examples
     places = {int(label): at for at, label in enumerate(seen)}
-    told = np.maximum(probabilities[:, seen], 1e-9)
-    told = told / told.sum(axis=1, keepdims=True)
+    clipped = np.maximum(probabilities[:, seen], 1e-9)
+    clipped = clipped / clipped.sum(axis=1, keepdims=True)
     index = np.array([places[int(label)] for label in labels])
-    doubted = find_label_issues(index, told, return_indices_ranked_by="self_confidence", n_jobs=1)
-    doubted = [int(i) for i in doubted if told[i].argmax() != index[i]]
+    doubted = find_label_issues(index, clipped, return_indices_ranked_by="self_confidence", n_jobs=1)
+    doubted = [int(i) for i in doubted if clipped[i].argmax() != index[i]]
     share, interval = linear_probe.share_interval(np.isin(np.arange(len(labels)), doubted), units)
     suspects = [
         Suspect(
             id=str(ids[i]),
             file=str(files[i]),
             label=names[labels[i]],
-            suggested=names[seen[told[i].argmax()]],
-            own=float(told[i, index[i]]),
-            confidence=float(told[i].max()),
+            suggested=names[seen[clipped[i].argmax()]],
+            own=float(clipped[i, index[i]]),
+            confidence=float(clipped[i].max()),
         )
         for i in doubted[:NAMED]
     ]
@@ -165,8 +165,8 @@ def learning_curve(
             order = _nested(labels[rest], units[rest], (repeat, held))
             for at, share in enumerate(shares[:-1]):
                 part = rest[order[: max(2, round(share * len(rest)))]]
-                told = linear_probe.fit(x[part], labels[part], classes, dimensions)(x[out])
-                hits[at, out] += (told.argmax(axis=1) == labels[out]) / REPEATS
+                predictions = linear_probe.fit(x[part], labels[part], classes, dimensions)(x[out])
+                hits[at, out] += (predictions.argmax(axis=1) == labels[out]) / REPEATS
     sizes = np.array([share * full for share in shares])
     means, draws = hits.mean(axis=1), _bootstrap(hits, units)
     return _read(sizes, means, draws, n_now)
@@ -228,21 +228,21 @@ def _interval(values: np.ndarray) -> list[float]:
 
 
 def _said(n: int, gain: float, low: float, high: float, worth: bool | None) -> Sentence:
-    told = {"n": n, "gain": round(100 * gain, 1), "low": round(100 * low, 1), "high": round(100 * high, 1)}
+    params = {"n": n, "gain": round(100 * gain, 1), "low": round(100 * low, 1), "high": round(100 * high, 1)}
     if worth:
-        return say(
+        return sentence(
             "With twice the {n} labels a linear head should gain about {gain} points of accuracy ({low} to {high}): "
             "more labels are worth it.",
-            **told,
+            **params,
         )
     if worth is None:
-        return say(
+        return sentence(
             "With twice the {n} labels a linear head should gain about {gain} points of accuracy ({low} to {high}): "
             "these data leave open whether more labels are worth it.",
-            **told,
+            **params,
         )
-    return say(
+    return sentence(
         "With twice the {n} labels a linear head should gain only about {gain} points of accuracy ({low} to {high}): "
         "more labels like these would change little.",
-        **told,
+        **params,
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from tlcore import modalities, strategies
 from tlcore.core import atomic_files, machine
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.guidance import feature_pass
 from tlcore.guidance.linear_probe import wilson
 from tlcore.training import features
@@ -69,8 +69,8 @@ class Shift(BaseModel):
         """
         if self.compared is None:
             return []
-        alike = not self.measurable or self.compared.proxy_a < SMALL
-        return [name for name in [ADAPT] * self.measurable + [PRETRAIN] * alike if name in self.strategies]
+        same_kind = not self.measurable or self.compared.proxy_a < SMALL
+        return [name for name in [ADAPT] * self.measurable + [PRETRAIN] * same_kind if name in self.strategies]
 
 
 def measure(
@@ -80,30 +80,30 @@ def measure(
     source: OpenSource,
     processor: dict[str, Any],
     cache: Path,
-    progress: Callable[..., None] = lambda share, sentence=None, **more: None,
+    progress: Callable[..., None] = lambda share, message=None, **more: None,
 ) -> Shift:
     """Compare the training examples of ``dataset`` with ``other``, a set without labels (or whose labels are not looked
     at), from the cache or by one pass over what is compared. Examples of ``other`` that are among those of ``dataset``,
     test examples above all, are left out.
     """
-    told = {**processor, "other": other.fingerprint, "version": VERSION}
-    key = features.cache_key(dataset.fingerprint, source.digest, told)
+    key_parts = {**processor, "other": other.fingerprint, "version": VERSION}
+    key = features.cache_key(dataset.fingerprint, source.digest, key_parts)
     path = _path(cache, dataset.fingerprint, other.fingerprint, source.source.id)
     known = _read(path)
     if known.get("key") == key:
         return Shift.model_validate(known["shift"])
     rows = other.split("train")
-    rows = rows[~modalities.of(task).among(rows, dataset.rows)]
+    rows = rows[~modalities.of(task).contaminated(rows, dataset.rows)]
     found = Shift(
         name=other.info.name,
         size=len(rows),
         strategies=[one for one in (ADAPT, PRETRAIN) if strategies.find(one).refuse(task, None) is None],
     )
     train = dataset.split("train")
-    if not task.solves:
-        found.why = say("for this task no features of the source model are kept.")
+    if not task.has_convex_head:
+        found.why = sentence("for this task no features of the source model are kept.")
     elif min(len(rows), len(train)) < FEWEST:
-        found.why = say(
+        found.why = sentence(
             "there are {n} examples that are not among yours, and {train} of yours to train on; "
             "{fewest} of each are needed.",
             n=len(rows),
@@ -119,38 +119,38 @@ def measure(
 
 def kept(store: Store, fingerprint: str, other: str, source_id: str) -> Shift | None:
     """The newest measurement of these data, that set and that source; None where there is none. No torch."""
-    told = _read(_path(store.home / "cache", fingerprint, other, source_id)).get("shift")
-    return Shift.model_validate(told) if told else None
+    stored = _read(_path(store.home / "cache", fingerprint, other, source_id)).get("shift")
+    return Shift.model_validate(stored) if stored else None
 
 
 def in_words(shift: Shift) -> list[Sentence]:
     """What was measured, and what the set could be used for."""
-    told, name = shift.compared, shift.name
-    if told is None:
-        return [say("“{name}” was not compared with your labelled examples: {why}", name=name, why=shift.why)]
-    low, high = told.right_interval
+    compared, name = shift.compared, shift.name
+    if compared is None:
+        return [sentence("“{name}” was not compared with your labelled examples: {why}", name=name, why=shift.why)]
+    low, high = compared.right_interval
     found = [
-        say(
+        sentence(
             "A linear head on the frozen features tells “{name}” from your labelled examples in {right} % of cases "
             "({low} to {high}; 50 is chance): proxy-A-distance {distance} of 2 ({least} to {most}); MMD² {mmd}, where "
             "chance alone seldom gives more than {chance}. {n} examples of each were compared.",
             name=name,
-            n=told.n,
-            right=round(100 * told.right, 1),
+            n=compared.n,
+            right=round(100 * compared.right, 1),
             low=round(100 * low, 1),
             high=round(100 * high, 1),
-            distance=round(told.proxy_a, 2),
-            least=round(told.interval[0], 2),
-            most=round(told.interval[1], 2),
-            mmd=round(told.mmd, 3),
-            chance=round(told.mmd_chance, 3),
+            distance=round(compared.proxy_a, 2),
+            least=round(compared.interval[0], 2),
+            most=round(compared.interval[1], 2),
+            mmd=round(compared.mmd, 3),
+            chance=round(compared.mmd_chance, 3),
         )
     ]
     if ADAPT not in shift.strategies:
-        found.append(say("Domain adaptation is there for tasks with one class an example."))
+        found.append(sentence("Domain adaptation is there for tasks with one class an example."))
     elif shift.measurable:
         found.append(
-            say(
+            sentence(
                 "That is a shift: an accuracy on examples like your labelled ones says little of “{name}”. If the "
                 "model is to work there, domain adaptation learns from both; what it gains is not known beforehand. "
                 "Labels for some of these examples, kept for testing, would tell.",
@@ -158,10 +158,10 @@ def in_words(shift: Shift) -> list[Sentence]:
             )
         )
     else:
-        found.append(say("No shift can be seen, so that domain adaptation has nothing to bring together."))
+        found.append(sentence("No shift can be seen, so that domain adaptation has nothing to bring together."))
     if PRETRAIN in shift.offers:
         found.append(
-            say(
+            sentence(
                 "“{name}” holds {size} examples of the same kind as yours: pre-training, then fine-tuning, learns from "
                 "them before it sees your labels. It takes the most time.",
                 name=name,
@@ -183,7 +183,7 @@ def _features(
     """Those of the training examples and of the other set; the first lie in the cache where data were measured."""
     target = task.fit_target(dataset)
     model, _ = task.source_model(source, target, size=processor["size"])
-    model.eval().to(machine.found().device)
+    model.eval().to(machine.detect().device)
     found = []
     for one in (dataset, other):
         examples = task.examples(one, processor, target, cache / "pictures", source)
@@ -198,8 +198,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> Compared:
     """Proxy-A-distance and MMD of as many features (n, d) of either, drawn at random."""
     n = min(MOST, len(ours), len(theirs))
     a, b = (rows[np.random.default_rng(seed).permutation(len(rows))[:n]] for seed, rows in enumerate((ours, theirs)))
-    right, judged = domain_batches.told_apart(a, b)
-    interval = wilson(right, judged)
+    right, accuracy = domain_batches.domain_accuracy(a, b)
+    interval = wilson(right, accuracy)
     mmd, chance = discrepancy(a, b)
     return Compared(
         n=n,
@@ -220,16 +220,16 @@ def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 
     rows, n = np.concatenate([ours, theirs]).astype(np.float64), len(ours)
     square = (rows**2).sum(axis=1)
-    apart = np.maximum(square[:, None] + square - 2 * rows @ rows.T, 0.0)
-    alike = dan.kernel(torch.from_numpy(apart)).numpy()
-    np.fill_diagonal(alike, 0.0)
+    squared_distances = np.maximum(square[:, None] + square - 2 * rows @ rows.T, 0.0)
+    kernel = dan.kernel(torch.from_numpy(squared_distances)).numpy()
+    np.fill_diagonal(kernel, 0.0)
     rng, total = np.random.default_rng(0), len(rows)
     first = np.zeros((total, 1 + SHUFFLES))  # 1 for those that are taken as the first set
     first[:n, 0] = 1
     for column in range(1, 1 + SHUFFLES):
         first[rng.permutation(total)[:n], column] = 1
     m, second = total - n, 1 - first
-    within, across = alike @ first, alike @ second
+    within, across = kernel @ first, kernel @ second
     each = (
         (first * within).sum(axis=0) / (n * (n - 1))
         + (second * across).sum(axis=0) / (m * (m - 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tlcore.core.i18n import Sentence
 from tlcore.guidance.data_size import Size
@@ -16,7 +16,9 @@ VERSION = 4  # of what is measured, and how: a newer one measures anew
 class Evidence(BaseModel):
     """What was measured; None is what was not, or could not be."""
 
-    material: str = "image"  # what the examples are made of
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    modality: str = Field("image", alias="material")  # what the examples are made of; JSON keeps its first name
     n_train: int
     n_per_class: dict[str, int]  # training examples of each label; empty where the task has no classes
     fewest: int  # in the smallest class; all of them where the task has no classes

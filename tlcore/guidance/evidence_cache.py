@@ -41,25 +41,25 @@ def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
     """Let the index name this Evidence as the one of that data and source."""
     name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
     path = _index(cache, fingerprint) / f"{name}.json"
-    told = json.dumps({"source": source_id, "key": key, "version": VERSION})
-    if not path.exists() or path.read_text() != told:
-        atomic_files.write(path, told)
+    pointer = json.dumps({"source": source_id, "key": key, "version": VERSION})
+    if not path.exists() or path.read_text() != pointer:
+        atomic_files.write(path, pointer)
 
 
 def kept(store: Store, fingerprint: str, source_id: str) -> Evidence | None:
     """The newest Evidence of these data with that source; None where it was not measured."""
     name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
-    told = _read(_index(store.home / "cache", fingerprint) / f"{name}.json")
-    return load(store.home / "cache", told["key"]) if told.get("version") == VERSION else None
+    pointer = _read(_index(store.home / "cache", fingerprint) / f"{name}.json")
+    return load(store.home / "cache", pointer["key"]) if pointer.get("version") == VERSION else None
 
 
 def kept_all(store: Store, fingerprint: str) -> dict[str, Evidence]:
     """The Evidence of every source that was measured on these data, by source id."""
     cache, found = store.home / "cache", {}
     for path in sorted(_index(cache, fingerprint).glob("*.json")):
-        told = _read(path)
-        if path.name != FAILED and told.get("version") == VERSION and (evidence := load(cache, told["key"])):
-            found[told["source"]] = evidence
+        pointer = _read(path)
+        if path.name != FAILED and pointer.get("version") == VERSION and (evidence := load(cache, pointer["key"])):
+            found[pointer["source"]] = evidence
     return found
 
 
@@ -68,8 +68,8 @@ def failed(store: Store, fingerprint: str) -> dict[str, Any]:
     return _read(_index(store.home / "cache", fingerprint) / FAILED)
 
 
-def save_failed(store: Store, fingerprint: str, told: dict[str, Any]) -> None:
-    atomic_files.write(_index(store.home / "cache", fingerprint) / FAILED, json.dumps(told))
+def save_failed(store: Store, fingerprint: str, failure: dict[str, Any]) -> None:
+    atomic_files.write(_index(store.home / "cache", fingerprint) / FAILED, json.dumps(failure))
 
 
 def _index(cache: Path, fingerprint: str) -> Path:
@@ -78,7 +78,7 @@ def _index(cache: Path, fingerprint: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ import numpy as np
 
 from tlcore.core import atomic_files, machine
 from tlcore.core.errors import RunFailed
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.guidance.evidence import VERSION
 from tlcore.training import features
 from tlcore.training.features import Watch
@@ -29,7 +29,7 @@ BATCH = {"cpu": 32, "cuda": 128}
 
 
 @dataclass
-class Seen:
+class FeaturePass:
     """What the pass gave. ``weight`` (Z, d) and ``bias`` (Z,) are the source's own head, None where it has none."""
 
     target: dict[str, Any]
@@ -38,7 +38,7 @@ class Seen:
     moments: Moments | None
     weight: np.ndarray | None
     bias: np.ndarray | None
-    far: dict[str, dict[str, float]]
+    out_of_distribution: dict[str, dict[str, float]]
 
     def logits(self, features: np.ndarray) -> np.ndarray | None:
         """The source head's outputs (n, Z): it is linear on the features, so nothing runs twice."""
@@ -47,19 +47,19 @@ class Seen:
         return features @ self.weight.T + (0.0 if self.bias is None else self.bias)
 
 
-def look(
+def run_feature_pass(
     dataset: Dataset,
     task: Task,
     source: OpenSource,
     processor: dict[str, Any],
     cache: Path,
     progress: Callable[..., None],
-) -> Seen:
+) -> FeaturePass:
     """Features, batch-norm moments and the far end of similarity, from the cache or by one pass.
 
     ``progress`` gets shares up to 0.8. Where memory runs out the batch is halved; RunFailed at one example.
     """
-    device = machine.found().device
+    device = machine.detect().device
     target = task.fit_target(dataset)
     model, own = task.source_model(source, target, size=processor["size"])
     model.eval().to(device)
@@ -68,16 +68,16 @@ def look(
     key = features.cache_key(dataset.fingerprint, source.digest, processor)
     found = passed(task, model, source, examples, cache, key, progress)
     head = model.head if own else None
-    seen = Seen(
+    seen = FeaturePass(
         target=target,
         examples=examples,
         features=found,
         moments=features.moments(cache / "features", key),
         weight=None if head is None else head.weight.detach().float().cpu().numpy(),
         bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(),
-        far={},
+        out_of_distribution={},
     )
-    seen.far = _far(task, model, source, processor, cache, device, seen)
+    seen.out_of_distribution = _far(task, model, source, processor, cache, device, seen)
     return seen
 
 
@@ -94,7 +94,7 @@ def passed(
 
     Where memory runs out the batch is halved; RunFailed at one example.
     """
-    device, title = machine.found().device, source.source.title
+    device, title = machine.detect().device, source.source.title
     total, done = sum(len(part) for part in examples.values()), 0
 
     def step(n: int) -> None:
@@ -102,7 +102,7 @@ def passed(
         done = min(total, done + n)
         progress(
             0.75 * done / max(1, total),
-            say("{source} looks at every example once: {done} of {total}", source=title, done=done, total=total),
+            sentence("{source} looks at every example once: {done} of {total}", source=title, done=done, total=total),
         )
 
     step(0)
@@ -117,10 +117,10 @@ def passed(
                 raise
             if batch == 1:
                 raise RunFailed(
-                    say(
+                    sentence(
                         "The memory of {device} is too small for {source} to look at one example. Choose a smaller "
                         "picture size or a smaller source model.",
-                        device=machine.found().name,
+                        device=machine.detect().name,
                         source=title,
                     ),
                     code="out-of-memory",
@@ -129,13 +129,13 @@ def passed(
 
 
 def _far(
-    task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: Seen
+    task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: FeaturePass
 ) -> dict[str, dict[str, float]]:
     """The far end of similarity, once for each network and preprocessing, whatever the data."""
-    told = json.dumps(
+    key = json.dumps(
         [source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}], sort_keys=True
     )
-    path = cache / "evidence" / "far" / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
+    path = cache / "evidence" / "far" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     if path.exists():
         return json.loads(path.read_text())
     import torch
@@ -143,7 +143,7 @@ def _far(
     from tlcore.guidance.similarity import far_end
 
     found = {}
-    for kind, batch in (task.far(processor, device) or {}).items():
+    for kind, batch in (task.out_of_distribution(processor, device) or {}).items():
         watch = Watch(model)
         with torch.inference_mode():
             rows = task.features(model, batch)

@@ -74,37 +74,37 @@ def fit(x: np.ndarray, labels: np.ndarray, classes: int, dimensions: int) -> Cal
     model: Any = LogisticRegression(C=STRENGTH * 100 / dimensions, max_iter=200, tol=1e-3).fit(x, labels)
 
     def probabilities(new: np.ndarray) -> np.ndarray:
-        told = np.zeros((len(new), classes))
-        told[:, model.classes_] = model.predict_proba(new)
-        return told
+        shares = np.zeros((len(new), classes))
+        shares[:, model.classes_] = model.predict_proba(new)
+        return shares
 
     return probabilities
 
 
 def cross_validate(x: np.ndarray, labels: np.ndarray, fold: np.ndarray, classes: int, dimensions: int) -> np.ndarray:
     """Probabilities (n, classes) of each example by the probe of the other folds."""
-    told = np.zeros((len(x), classes))
+    predictions = np.zeros((len(x), classes))
     for held in np.unique(fold):
         rest = fold != held
-        told[~rest] = fit(x[rest], labels[rest], classes, dimensions)(x[~rest])
-    return told
+        predictions[~rest] = fit(x[rest], labels[rest], classes, dimensions)(x[~rest])
+    return predictions
 
 
 def neighbours(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int = 5) -> np.ndarray:
     """The label (n,) that the ``k`` nearest examples of the other folds agree on, by cosine similarity."""
     x = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    told = np.zeros(len(x), labels.dtype)
+    labels_found = np.zeros(len(x), labels.dtype)
     count = int(labels.max()) + 1
     for held in np.unique(fold):
         out = np.flatnonzero(fold == held)
         rest = np.flatnonzero(fold != held)
-        alike = x[out] @ x[rest].T
-        near = np.argsort(-alike, axis=1)[:, : min(k, len(rest))]
-        weight = np.take_along_axis(alike, near, axis=1) + 1e3  # one neighbour, one vote; likeness breaks ties
+        similarities = x[out] @ x[rest].T
+        near = np.argsort(-similarities, axis=1)[:, : min(k, len(rest))]
+        weight = np.take_along_axis(similarities, near, axis=1) + 1e3  # one neighbour, one vote; likeness breaks ties
         votes = np.zeros((len(out), count))
         np.add.at(votes, (np.arange(len(out))[:, None], labels[rest][near]), weight)
-        told[out] = votes.argmax(axis=1)
-    return told
+        labels_found[out] = votes.argmax(axis=1)
+    return labels_found
 
 
 def share_interval(hits: np.ndarray, units: np.ndarray) -> tuple[float, list[float]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import strategies, tasks
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import evidence_cache
 from tlcore.guidance.advice_rule import BASE
@@ -41,9 +41,9 @@ def measure(dataset: Dataset) -> Evidence:
     n = len(train)
     fewest, most = min(per_class.values(), default=n), max(per_class.values(), default=n)
     return Evidence(
-        material=task.material,
+        modality=task.modality,
         n_train=n,
-        strategies=among(task),
+        strategies=advised_strategies(task),
         n_per_class=per_class,
         fewest=fewest,
         imbalance=round(most / fewest, 2),
@@ -51,12 +51,12 @@ def measure(dataset: Dataset) -> Evidence:
     )
 
 
-def about(told: Evidence, task: Task, source: SourceModel) -> Evidence:
+def about(evidence: Evidence, task: Task, source: SourceModel) -> Evidence:
     """With what is known of the source model without opening it: its size, and what is advised among with it."""
-    return told.model_copy(update={"parameters": source.parameters, "strategies": among(task, source)})
+    return evidence.model_copy(update={"parameters": source.parameters, "strategies": advised_strategies(task, source)})
 
 
-def among(task: Task, source: SourceModel | None = None) -> list[str]:
+def advised_strategies(task: Task, source: SourceModel | None = None) -> list[str]:
     """The strategies that are advised among: those of a race, and LoRA where the source is a large language model. Then
     LoRA stands for all that is trained by gradient, a head on the frozen network included.
     """
@@ -65,15 +65,17 @@ def among(task: Task, source: SourceModel | None = None) -> list[str]:
         return found
     lora = strategies.find(LORA)
     large = (source.parameters or 0) > LARGE and source.modality not in ("", "image") and not unsuited(lora, source)
-    if source.modality in task.ready or (large and not task.solves):  # nothing new, or nothing that can be solved
+    if source.modality in task.native_families or (
+        large and not task.has_convex_head
+    ):  # nothing new, or nothing that can be solved
         found = [name for name in found if name != BASE]
     return [*found, LORA] if large else found
 
 
 def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
     """Data × source (its name and its weights) × preprocessing × version of what is measured."""
-    told = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, VERSION]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+    key_parts = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, VERSION]
+    return hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:24]
 
 
 def measure_with(
@@ -82,7 +84,7 @@ def measure_with(
     source: OpenSource,
     processor: dict[str, Any],
     cache: Path,
-    progress: Progress = lambda share, sentence=None, **more: None,
+    progress: Progress = lambda share, message=None, **more: None,
     *,
     thorough: bool = True,
 ) -> Evidence:
@@ -99,33 +101,33 @@ def measure_with(
         evidence_cache.point(cache, dataset.fingerprint, source.source.id, key)
         return known
 
-    if not task.solves:
+    if not task.has_convex_head:
         started = time.perf_counter()
-        alike = mean_of(_read(source, dataset))
-        told = measure(dataset).model_copy(
+        similarity_found = mean_of(_read(source, dataset))
+        evidence = measure(dataset).model_copy(
             update={
-                "similarity": alike.value,
-                "similarity_interval": alike.interval,
-                "similarity_parts": alike.parts,
+                "similarity": similarity_found.value,
+                "similarity_interval": similarity_found.interval,
+                "similarity_parts": similarity_found.parts,
             }
         )
-        return _kept(told, source, task, dataset, cache, key, started, True)
+        return _kept(evidence, source, task, dataset, cache, key, started, True)
     from sklearn import linear_model, mixture  # noqa: F401  (ahead: the limit below reaches only what is loaded)
     from threadpoolctl import threadpool_limits
 
     from tlcore.guidance import feature_pass
 
     started = time.perf_counter()
-    seen = feature_pass.look(dataset, task, source, processor, cache, progress)
-    progress(0.8, say("Estimating how well the features tell the classes apart"))
+    seen = feature_pass.run_feature_pass(dataset, task, source, processor, cache, progress)
+    progress(0.8, sentence("Estimating how well the features tell the classes apart"))
     with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
-        told = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
-    progress(1.0, say("Measured"))
-    return _kept(told, source, task, dataset, cache, key, started, thorough)
+        evidence = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
+    progress(1.0, sentence("Measured"))
+    return _kept(evidence, source, task, dataset, cache, key, started, thorough)
 
 
 def _kept(
-    told: Evidence,
+    evidence: Evidence,
     source: OpenSource,
     task: Task,
     dataset: Dataset,
@@ -135,26 +137,26 @@ def _kept(
     thorough: bool,
 ) -> Evidence:
     """The Evidence with what it is of, written where a page finds it."""
-    told.source = {"id": source.source.id, "title": source.source.title}
-    told.relevance = relevance(source.source, task, dataset)
-    told.thorough = thorough
-    told.seconds = round(time.perf_counter() - started, 3)
-    evidence_cache.save(cache, key, told)
+    evidence.source = {"id": source.source.id, "title": source.source.title}
+    evidence.relevance = relevance(source.source, task, dataset)
+    evidence.thorough = thorough
+    evidence.seconds = round(time.perf_counter() - started, 3)
+    evidence_cache.save(cache, key, evidence)
     evidence_cache.point(cache, dataset.fingerprint, source.source.id, key)
-    return told
+    return evidence
 
 
 def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
     """Source task and data against the target task and data, in words."""
     labels = dataset.info.labels
     if not task.labelled:
-        return say(
+        return sentence(
             "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: {task}.",
             source_task=source.source_task,
             source_data=source.source_data,
             task=task.title,
         )
-    return say(
+    return sentence(
         "What the source model learned: {source_task}; from: {source_data}. What it is to learn here: "
         "{task}, {classes} classes ({labels}).",
         source_task=source.source_task,
@@ -174,35 +176,41 @@ def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
 
 
 def _estimated(
-    told: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool, progress: Progress
+    evidence: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool, progress: Progress
 ) -> Evidence:
     from tlcore.guidance import data_size as sizes
     from tlcore.guidance import linear_probe, transferability
     from tlcore.guidance.similarity import similarity, softmax
 
     features = seen.features["train"]
-    alike = mean_of([*similarity(seen.moments, features, seen.logits(features), seen.far).parts, *read])
-    told.similarity, told.similarity_interval, told.similarity_parts = alike.value, alike.interval, alike.parts
-    told.size = sizes.facts(dataset, told.n_per_class, told.imbalance)
+    similarity_found = mean_of(
+        [*similarity(seen.moments, features, seen.logits(features), seen.out_of_distribution).parts, *read]
+    )
+    evidence.similarity, evidence.similarity_interval, evidence.similarity_parts = (
+        similarity_found.value,
+        similarity_found.interval,
+        similarity_found.parts,
+    )
+    evidence.size = sizes.facts(dataset, evidence.n_per_class, evidence.imbalance)
     rows = _rows(dataset, task, seen)
     if rows is None:
-        return told
+        return evidence
     features, labels, ids, units, files, names = rows
     fold = linear_probe.folds(labels, units)
     x, classes, wide = linear_probe.coordinates(features), len(names), features.shape[1]
     predicted = linear_probe.cross_validate(x, labels, fold, classes, wide)
     logits = seen.logits(features)
-    told.transferability = transferability.estimate(
+    evidence.transferability = transferability.estimate(
         features, labels, units, None if logits is None else softmax(logits), predicted, fold, mixture=thorough
     )
     if not thorough:
-        return told
-    progress(0.9, say("Looking for doubtful labels, and drawing the learning curve"))
-    told.size.label_noise = sizes.label_noise(predicted, labels, names, ids, files, units)
-    told.size.learning_curve = sizes.learning_curve(
-        x, labels, units, fold, predicted.argmax(axis=1) == labels, classes, wide, told.n_train
+        return evidence
+    progress(0.9, sentence("Looking for doubtful labels, and drawing the learning curve"))
+    evidence.size.label_noise = sizes.label_noise(predicted, labels, names, ids, files, units)
+    evidence.size.learning_curve = sizes.learning_curve(
+        x, labels, units, fold, predicted.argmax(axis=1) == labels, classes, wide, evidence.n_train
     )
-    return told
+    return evidence
 
 
 def _rows(dataset: Dataset, task: Task, seen: Any) -> tuple[Any, ...] | None:

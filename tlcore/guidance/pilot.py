@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import strategies
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Data
 from tlcore.guidance import measurement
 from tlcore.guidance.advice_rule import BASE
@@ -41,22 +41,22 @@ def candidates(
     large language model LoRA stands for all that train the whole of it, as in the advice.
     """
     serving = [one for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
-    among = measurement.among(task, source)
+    among = measurement.advised_strategies(task, source)
     if measurement.LORA not in among:
         return [one.id for one in serving]
     whole = [one.id for one in serving if one.pretrained and one.id != BASE]
     return [*(one.id for one in serving if one.id not in whole and one.id in among), measurement.LORA]
 
 
-def rungs(epochs: int) -> list[int]:
+def rounds(epochs: int) -> list[int]:
     """The epochs of each rung for a strategy whose whole training has so many; [0] where it trains none by gradient."""
     return [0] if epochs == 0 else [min(epochs, max(LEAST, round(share * epochs))) for share in SHARES]
 
 
 def request(spec: Spec, fingerprint: str, *, scratch: bool = False) -> dict[str, Any]:
     """What a race is asked: the input of its job. Equal requests are the same race."""
-    told = spec.model_copy(update={"data": spec.data.model_copy(update={"dataset": fingerprint, "path": None})})
-    plain = told.model_dump(mode="json")
+    pilot_spec = spec.model_copy(update={"data": spec.data.model_copy(update={"dataset": fingerprint, "path": None})})
+    plain = pilot_spec.model_dump(mode="json")
     return {"spec": {name: plain[name] for name in FIELDS}, "scratch": scratch}
 
 
@@ -96,7 +96,7 @@ def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> flo
     total = 0.0
     for plan in plans:
         arm = plan["arms"]["transfer"]
-        epochs = rungs(epochs_of(arm))
+        epochs = rounds(epochs_of(arm))
         passes = epochs[0] * len(arm["rates"]) + sum(sorted(set(epochs))[1:]) + (turns - 1) * epochs[-1]
         still = [phase for phase in arm["phases"] if phase["kind"] != "train"]
         once = {**arm, "phases": [*still, {"kind": "train", "epochs": passes}] if passes else still, "rates": []}
@@ -104,52 +104,52 @@ def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> flo
     return total + 5
 
 
-def sentences(told: Mapping[str, Any]) -> dict[str, Sentence]:
+def sentences(found: Mapping[str, Any]) -> dict[str, Sentence]:
     """Who won and how clearly, and what the race rests on."""
     from tlcore.strategies import find
 
-    by_id = {one["strategy"]: one for one in told["candidates"]}
-    best = by_id[told["winner"]]["rungs"][-1]
+    by_id = {one["strategy"]: one for one in found["candidates"]}
+    best = by_id[found["winner"]]["rungs"][-1]
 
     def shown(score: float) -> Any:
-        return say("{percent} %", percent=round(100 * score, 1)) if told["share"] else round(score, 3)
+        return sentence("{percent} %", percent=round(100 * score, 1)) if found["share"] else round(score, 3)
 
     numbers = {
-        "winner": find(told["winner"]).title,
-        "metric": told["metric_title"],
+        "winner": find(found["winner"]).title,
+        "metric": found["metric_title"],
         "score": shown(best["score"]),
         "low": shown(best["interval"][0]),
         "high": shown(best["interval"][1]),
-        "n": told["n_validation"],
+        "n": found["n_validation"],
     }
-    if told["clear"]:
-        won = say(
+    if found["clear"]:
+        won = sentence(
             "{winner} won the race: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
             **numbers,
         )
     else:
-        other = find(told["runner_up"]).title
-        won = say(
+        other = find(found["runner_up"]).title
+        won = sentence(
             "{winner} came first: {metric} {score} on {n} validation examples (95 % interval {low} to {high}), "
             "but {other} is within noise of it.",
             other=other,
             **numbers,
         )
-    how = say(
+    how = sentence(
         "Short trainings with one seed, scored on validation data alone; the worse half is dropped after each "
         "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
         "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
-        n=told["n_validation"],
+        n=found["n_validation"],
     )
     out = {"won": won, "how": how}
-    if told["n_validation"] > told["n_own"]:
-        out["turns"] = say(
+    if found["n_validation"] > found["n_own"]:
+        out["turns"] = sentence(
             "{own} validation examples tell little. After the last rung every strategy that was left was trained on "
             "{turns} more splits of training and validation data, in which other examples validate: the scores are "
             "those of all {n} together, each by a model that had not seen it.",
-            own=told["n_own"],
-            turns=told["turns"] - 1,
-            n=told["n_validation"],
+            own=found["n_own"],
+            turns=found["turns"] - 1,
+            n=found["n_validation"],
         )
     return out
 

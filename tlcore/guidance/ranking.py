@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import Cancelled, StudioError
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.guidance import evidence_cache
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.measurement import measure_with
@@ -29,9 +29,9 @@ def scores(measured: Mapping[str, Evidence]) -> dict[str, float | None]:
     these shares the mean: estimates on different scales are joined by their order alone (Borda 1781). A source that
     is measured alone has 1.
     """
-    told = {ref: _estimates(evidence) for ref, evidence in measured.items()}
-    known = {ref: values for ref, values in told.items() if values is not None}
-    found: dict[str, float | None] = dict.fromkeys(told)
+    estimates = {ref: _estimates(evidence) for ref, evidence in measured.items()}
+    known = {ref: values for ref, values in estimates.items() if values is not None}
+    found: dict[str, float | None] = dict.fromkeys(estimates)
     for ref, mine in known.items():
         others = [values for other, values in known.items() if other != ref]
         beaten = [(a > b) + 0.5 * (a == b) for its in others for a, b in zip(mine, its, strict=True)]
@@ -40,10 +40,13 @@ def scores(measured: Mapping[str, Evidence]) -> dict[str, float | None]:
 
 
 def _estimates(evidence: Evidence) -> list[float] | None:
-    told = evidence.transferability
-    if not told or not told.get("probe"):
+    transferability = evidence.transferability
+    if not transferability or not transferability.get("probe"):
         return None
-    values = [told[name]["value"] if isinstance(told[name], dict) else told[name] for name in ESTIMATES]
+    values = [
+        transferability[name]["value"] if isinstance(transferability[name], dict) else transferability[name]
+        for name in ESTIMATES
+    ]
     return [float("-inf") if value is None else float(value) for value in values]
 
 
@@ -56,7 +59,7 @@ def reachable(task: Task, store: Store, owner: str, *, download: bool = False) -
     wanted = {models.Availability.BUNDLED, models.Availability.HERE}
     if download:
         wanted.add(models.Availability.DOWNLOAD)
-    listed = models.sources_for(task.reads, store, owner)
+    listed = models.sources_for(task.source_families, store, owner)
     return [one for one in listed if models.availability(one, store) in wanted]
 
 
@@ -66,7 +69,7 @@ def rank(
     refs: Sequence[str],
     store: Store,
     options: Options,
-    progress: Progress = lambda share, sentence=None, **more: None,
+    progress: Progress = lambda share, message=None, **more: None,
 ) -> list[dict[str, Any]]:
     """Measure each source once by the cheap estimators, and give the rows of `kept_ranking`.
 
@@ -80,20 +83,26 @@ def rank(
     for at, ref in enumerate(refs):
         title = ref
 
-        def within(share: float | None, sentence: Sentence | None = None, at: int = at, **more: Any) -> None:
-            progress((at + (share or 0.0)) / len(refs), sentence, **more)
+        def within(share: float | None, message: Sentence | None = None, at: int = at, **more: Any) -> None:
+            progress((at + (share or 0.0)) / len(refs), message, **more)
 
         try:
             title = models.find(ref, store).title
-            within(0.0, say("Source {n} of {total}: {source}", n=at + 1, total=len(refs), source=title))
-            opened = models.open_source(ref, store, progress=lambda _share, said, **more: within(0.0, said, **more))
-            processor = task.processor(opened.preprocess, options, dataset, machine.found().device)
+            within(0.0, sentence("Source {n} of {total}: {source}", n=at + 1, total=len(refs), source=title))
+            opened = models.open_source(
+                ref, store, progress=lambda _share, message, **more: within(0.0, message, **more)
+            )
+            processor = task.processor(opened.preprocess, options, dataset, machine.detect().device)
             measure_with(dataset, task, opened, processor, store.home / "cache", within, thorough=False)
         except Cancelled:
             raise
         except Exception as error:
-            said = error.sentence if isinstance(error, StudioError) else say("It failed: {problem}", problem=str(error))
-            failed[ref] = {"title": title, "sentence": said.model_dump(mode="json")}
+            reason = (
+                error.sentence
+                if isinstance(error, StudioError)
+                else sentence("It failed: {problem}", problem=str(error))
+            )
+            failed[ref] = {"title": title, "sentence": reason.model_dump(mode="json")}
     evidence_cache.save_failed(store, dataset.fingerprint, failed)
     return kept_ranking(store, dataset.fingerprint)
 
@@ -117,14 +126,14 @@ def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> li
     }
     found = scores(measured)
     for ref, evidence in measured.items():
-        told = evidence.transferability or {}
+        estimates = evidence.transferability or {}
         rows.append(
             {
                 "id": ref,
                 "title": (evidence.source or {}).get("title", ref),
                 "score": found[ref],
-                "probe": told.get("probe"),
-                **{name: told.get(name) for name in ("log_me", "h_score", "leep")},
+                "probe": estimates.get("probe"),
+                **{name: estimates.get(name) for name in ("log_me", "h_score", "leep")},
                 "similarity": evidence.similarity,
                 "seconds": evidence.seconds,
                 "problem": None,

@@ -53,14 +53,14 @@ def calibration() -> dict[str, Any]:
 
 
 def similarity(
-    moments: Moments | None, features: np.ndarray, logits: np.ndarray | None, far: dict[str, dict[str, float]]
+    moments: Moments | None, features: np.ndarray, logits: np.ndarray | None, reference: dict[str, dict[str, float]]
 ) -> Similarity:
     """Of training examples: ``features`` (n, d), the source head's ``logits`` (n, Z) or None, and the far end
     as `far_end` gives it for each kind of picture made by code."""
     rng = np.random.default_rng(0)
     near = calibration()["near"]
     parts = []
-    if moments is not None and (end := _level(far, "statistics")):
+    if moments is not None and (end := _level(reference, "statistics")):
         here = distance(moments)
         drawn = np.array(
             [
@@ -72,7 +72,7 @@ def similarity(
         drawn = 2 * here - drawn  # resampling adds as much distance again as the sample did: mirrored
         parts.append(part("statistics", 1 - here / end, 1 - drawn / end, here=here, far=end, near=0.0))
     n = len(features)
-    if logits is not None and (end := _level(far, "head")):
+    if logits is not None and (end := _level(reference, "head")):
         each = energies(logits)
         drawn = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) @ each / n
         to = near["head"] * end
@@ -87,7 +87,7 @@ def similarity(
                 confidence=confidence(logits),
             )
         )
-    if n >= 8 and (end := _level(far, "spread")):
+    if n >= 8 and (end := _level(reference, "spread")):
         some = features if n <= MOST else features[rng.permutation(n)[:MOST]]
         here, drawn = participation(some), participation(some, rng)
         to = near["spread"] * end
@@ -116,11 +116,11 @@ def mean_of(parts: list[Part]) -> Similarity:
 
 def far_end(moments: Moments | None, features: np.ndarray, logits: np.ndarray | None) -> dict[str, float]:
     """The three raw measures of one kind of pictures made by code; what the network does not have is left out."""
-    told = {} if moments is None else {"statistics": distance(moments)}
+    levels = {} if moments is None else {"statistics": distance(moments)}
     if logits is not None:
-        told["head"] = float(energies(logits).mean())
+        levels["head"] = float(energies(logits).mean())
     spread = participation(features)
-    return told | ({} if spread is None else {"spread": spread})
+    return levels | ({} if spread is None else {"spread": spread})
 
 
 def distance(moments: Moments, weights: np.ndarray | None = None) -> float:
@@ -144,15 +144,15 @@ def energies(logits: np.ndarray) -> np.ndarray:
 
     Softmax does not tell a constant added to all logits; about the mean the energy does not either.
     """
-    told = logits.astype(np.float64)
-    told = told - told.mean(axis=1, keepdims=True)
-    top = told.max(axis=1)
-    return top + np.log(np.exp(told - top[:, None]).sum(axis=1))
+    scaled = logits.astype(np.float64)
+    scaled = scaled - scaled.mean(axis=1, keepdims=True)
+    top = scaled.max(axis=1)
+    return top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    told = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return told / told.sum(axis=1, keepdims=True)
+    exponents = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
 
 
 def confidence(logits: np.ndarray) -> float:
@@ -180,14 +180,14 @@ def participation(features: np.ndarray, rng: np.random.Generator | None = None) 
     return float(ratio[0]) if np.isfinite(ratio[0]) and own.sum() > 0 else None
 
 
-def _level(far: dict[str, dict[str, float]], part: str) -> float | None:
+def _level(reference: dict[str, dict[str, float]], part: str) -> float | None:
     """The far end: the geometric mean over the kinds of pictures made by code."""
-    told = [kind[part] for kind in far.values() if kind.get(part, 0) > 0]
-    return float(np.exp(np.mean(np.log(told)))) if told else None
+    levels = [kind[part] for kind in reference.values() if kind.get(part, 0) > 0]
+    return float(np.exp(np.mean(np.log(levels)))) if levels else None
 
 
-def between(value: Any, far: float, near: float) -> Any:
-    return (value - far) / (near - far)
+def between(value: Any, far_level: float, near: float) -> Any:
+    return (value - far_level) / (near - far_level)
 
 
 def part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:

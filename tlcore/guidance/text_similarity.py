@@ -80,9 +80,9 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
     None where texts hold no word, or where the source reads ordinary text no better than random letters.
     """
     known = {language: _ratio(measure(some)) for language, some in ordinary().items()}
-    near, far = min(known.values()), _ratio(measure(made_by_code()))
+    near, far_level = min(known.values()), _ratio(measure(made_by_code()))
     amounts = measure(texts)
-    if not near < far or not amounts[:, 1].sum():
+    if not near < far_level or not amounts[:, 1].sum():
         return None
     weights = rng.multinomial(len(texts), np.full(len(texts), 1 / len(texts)), size=DRAWS)
     drawn = weights @ amounts[:, :2]
@@ -91,10 +91,10 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
     more = {} if amounts.shape[1] == 2 else {"perplexity": exp(min(_ratio(amounts[:, 2:]), 100.0))}
     return part(
         id,
-        between(log(here), log(far), log(near)),
-        between(np.log(ratios), log(far), log(near)),
+        between(log(here), log(far_level), log(near)),
+        between(np.log(ratios), log(far_level), log(near)),
         here=here,
-        far=far,
+        far=far_level,
         near=near,
         texts=len(texts),
         **known,
@@ -103,7 +103,7 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
 
 
 def _without_spaces(texts: Sequence[str]) -> bool:
-    signs, letters = (sum(len(re.findall(told, text)) for text in texts) for told in (f"[{SIGNS}]", r"\w"))
+    signs, letters = (sum(len(re.findall(patterns, text)) for text in texts) for patterns in (f"[{SIGNS}]", r"\w"))
     return 2 * signs > letters
 
 
@@ -117,11 +117,14 @@ class _Reader:
     def __init__(self, source: OpenSource):
         from tlcore.models import tokenization
 
-        told = tokenization.read(source.folder)
+        tokenizer_json = tokenization.read(source.folder)
         self.source = source
         longest = min(LONGEST, int(source.preprocess["input_size"]))
-        self.whole, self.cut = tokenization.open_tokenizer(told, 8_192), tokenization.open_tokenizer(told, longest)
-        self.unknown, self.hidden, self.special = tokenization.specials(told)
+        self.whole, self.cut = (
+            tokenization.open_tokenizer(tokenizer_json, 8_192),
+            tokenization.open_tokenizer(tokenizer_json, longest),
+        )
+        self.unknown, self.hidden, self.special = tokenization.specials(tokenizer_json)
 
     def pieces(self, texts: Sequence[str]) -> np.ndarray:
         """Pieces and words of each text, (n, 2); punctuation counts as neither."""
@@ -154,9 +157,9 @@ class _Reader:
             ids, seen = np.full(shape, int(self.source.preprocess["pad"]), np.int64), np.zeros(shape, np.int64)
             asked, own = np.zeros(shape, bool), np.zeros(len(rows))
             for at, row in enumerate(rows):
-                told = np.array(found[row].ids, np.int64)
-                ids[at, : len(told)], seen[at, : len(told)] = told, 1
-                places = np.flatnonzero(~np.isin(told, self.special))
+                token_ids = np.array(found[row].ids, np.int64)
+                ids[at, : len(token_ids)], seen[at, : len(token_ids)] = token_ids, 1
+                places = np.flatnonzero(~np.isin(token_ids, self.special))
                 own[at] = len(places)
                 asked[at, rng.permutation(places)[: max(1, round(HIDDEN * len(places)))]] = True
             given = torch.from_numpy(np.where(asked, self.hidden, ids))

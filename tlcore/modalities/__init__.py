@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from tlcore.core.registry import by_id, pick
-from tlcore.modalities.contract import Material
+from tlcore.modalities.contract import Modality
 from tlcore.modalities.image import images
 from tlcore.modalities.text import texts
 
-MATERIALS: tuple[Material, ...] = (
-    images.MATERIAL,
-    texts.MATERIAL,
+MODALITIES: tuple[Modality, ...] = (
+    images.MODALITY,
+    texts.MODALITY,
 )
-_BY_ID = by_id(MATERIALS)
+_BY_ID = by_id(MODALITIES)
 
 
-def of(task: object) -> Material:
-    """What the examples of a task are made of, by its ``material``."""
-    return pick(_BY_ID, getattr(task, "material", "image"), what="material")
+def of(task: object) -> Modality:
+    """What the examples of a task are made of, by its ``modality``."""
+    return pick(_BY_ID, getattr(task, "modality", "image"), what="modality")
 
 
 __all__ = ["MATERIALS", "Material", "of"]

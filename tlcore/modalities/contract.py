@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pandas as pd
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry, Tree
@@ -54,10 +54,10 @@ class RawText:
     truth: str | None = None
 
 
-class Material(Protocol):
+class Modality(Protocol):
     """One kind of example. One file in this folder, one line in its ``__init__``."""
 
-    id: str  # the ``material`` of the tasks it serves
+    id: str  # the ``modality`` of the tasks it serves
 
     def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         """That an upload is of none of the ``wanted`` formats, which are those that the task reads."""
@@ -65,33 +65,33 @@ class Material(Protocol):
     def nothing_usable(self, file: str) -> Sentence:
         """That an upload holds not one example."""
 
-    def take_in(
+    def ingest(
         self, stream: Iterator[Any], tree: Tree, files: Path, progress: Progress | None
-    ) -> tuple[Any, list[SetAside], list[Finding]]:
+    ) -> tuple[Any, list[RejectedRow], list[Finding]]:
         """Every example of the stream read once, in bounded memory; payloads go below ``files``."""
 
     def check(
-        self, taken: Any, aside: list[SetAside], group: str | None, task: Any
-    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
+        self, taken: Any, rejected: list[RejectedRow], group: str | None, task: Any
+    ) -> tuple[pd.DataFrame, list[RejectedRow], list[Finding]]:
         """The usable rows, all that was set aside, and what is to be said.
 
         Rows have at least id, label, split, group, row, and sha256 (of the content, for the fingerprint).
         """
 
-    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    def contaminated(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
         """Whether what each row (of another set, whose columns may be others) shows is shown by one of ``known`` too:
         nobody is judged by what was learned from.
         """
 
 
-def in_a_split(rows: pd.DataFrame, aside: list[SetAside]) -> tuple[pd.Series, list[SetAside]]:
+def in_a_split(rows: pd.DataFrame, rejected: list[RejectedRow]) -> tuple[pd.Series, list[RejectedRow]]:
     """Which rows stay where some are in a split of the person's and others in none, and what is set aside."""
     lacking = rows["split"].isna()
     if not lacking.any() or lacking.all():
-        return pd.Series(True, index=rows.index), aside
-    reason = say("It is in none of your splits.")
+        return pd.Series(True, index=rows.index), rejected
+    reason = sentence("It is in none of your splits.")
     left = [
-        SetAside(file=file, row=None if pd.isna(row) else int(row), reason=reason)
+        RejectedRow(file=file, row=None if pd.isna(row) else int(row), reason=reason)
         for file, row in zip(rows[lacking]["id"], rows[lacking]["row"], strict=True)
     ]
-    return ~lacking, aside + left
+    return ~lacking, rejected + left

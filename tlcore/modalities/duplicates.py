@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 
 NEAR_BITS = 4  # of 64 that may differ
 NEAR_GREY = 4.0  # mean difference of 16 × 16 thumbnails, in grey values
@@ -37,42 +37,44 @@ class Words:
 
 
 PICTURES = Words(
-    several=lambda **told: say("The same picture has several labels: {labels}.", **told),
-    copy=lambda **told: say("It is an exact copy of {file}.", **told),
-    crossing=lambda **told: say("The same picture is in the {split} set as {file}.", **told),
-    conflicts=lambda **told: say(
-        "Files with a picture that appears under more than one label, set aside: {n}.", **told
+    several=lambda **params: sentence("The same picture has several labels: {labels}.", **params),
+    copy=lambda **params: sentence("It is an exact copy of {file}.", **params),
+    crossing=lambda **params: sentence("The same picture is in the {split} set as {file}.", **params),
+    conflicts=lambda **params: sentence(
+        "Files with a picture that appears under more than one label, set aside: {n}.", **params
     ),
-    leaks=lambda **told: say(
+    leaks=lambda **params: sentence(
         "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
         "was set aside, so that the score is of pictures never seen in training.",
-        **told,
+        **params,
     ),
-    copies=lambda **told: say("Exact copies of other files, of which one each was kept: {n}.", **told),
-    decide=say("Decide which label is right, and upload each picture once."),
-    alike=lambda **told: say(
+    copies=lambda **params: sentence("Exact copies of other files, of which one each was kept: {n}.", **params),
+    decide=sentence("Decide which label is right, and upload each picture once."),
+    alike=lambda **params: sentence(
         "Pictures that look almost the same as another one: {n}. Where the studio cuts the split and you gave no "
         "groups, it keeps them in the same split.",
-        **told,
+        **params,
     ),
-    alike_leaks=lambda **told: say(
-        "Pictures that look almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    alike_leaks=lambda **params: sentence(
+        "Pictures that look almost the same are in two of your splits, so the score may be too good: {n}.", **params
     ),
-    alike_conflicts=lambda **told: say("Pictures that look almost the same have different labels: {n}.", **told),
-    look=say("Look at these files and decide."),
+    alike_conflicts=lambda **params: sentence(
+        "Pictures that look almost the same have different labels: {n}.", **params
+    ),
+    look=sentence("Look at these files and decide."),
 )
 
 
 def exact(
     rows: pd.DataFrame, by: str = "sha256", words: Words = PICTURES
-) -> tuple[pd.Series, list[SetAside], list[Finding]]:
+) -> tuple[pd.Series, list[RejectedRow], list[Finding]]:
     """Which rows stay, where several have the same content (the column ``by``).
 
     Under two labels none can be trusted: all go. In two splits the copy in the test set stays, so that the
     score is of examples never trained on. Within one label and split the first stays.
     """
     stay = pd.Series(True, index=rows.index)
-    aside: list[SetAside] = []
+    rejected: list[RejectedRow] = []
     conflicts: list[str] = []
     leaks: list[str] = []
     copies: list[str] = []
@@ -86,7 +88,7 @@ def exact(
             several = words.several(labels=shown)
             stay[same.index] = False
             conflicts += list(same["id"])
-            aside += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
+            rejected += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
             continue
         stay[same.index.drop(kept)] = False
         copy = words.copy(file=first["id"])
@@ -95,17 +97,24 @@ def exact(
             if at != kept:
                 crossed = pd.notna(first["split"]) and split != first["split"]
                 (leaks if crossed else copies).append(file)
-                aside.append(_aside(file, row, crossing if crossed else copy))
+                rejected.append(_aside(file, row, crossing if crossed else copy))
     findings = [
-        Finding(level=level, code=code, count=len(found), examples=found[:10], sentence=told(n=len(found)), fix=fix)
-        for level, code, found, told, fix in (
+        Finding(
+            level=level,
+            code=code,
+            count=len(found),
+            examples=found[:10],
+            sentence=kind_of_problem(n=len(found)),
+            fix=fix,
+        )
+        for level, code, found, kind_of_problem, fix in (
             ("warning", "conflict", conflicts, words.conflicts, words.decide),
             ("warning", "leakage", leaks, words.leaks, None),
             ("note", "duplicate", copies, words.copies, None),
         )
         if found
     ]
-    return stay, aside, findings
+    return stay, rejected, findings
 
 
 def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd.Series, list[Finding]]:
@@ -121,7 +130,7 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
             Finding(
                 level="note",
                 code="near-duplicate-skipped",
-                sentence=say("Near duplicates were not looked for among more than {n} pictures.", n=MOST),
+                sentence=sentence("Near duplicates were not looked for among more than {n} pictures.", n=MOST),
             )
         ]
     return alike(rows, clusters(hashes, thumbs), PICTURES)
@@ -145,7 +154,7 @@ def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Seri
             sentence=words.alike(n=len(members)),
         )
     ]
-    for code, column, sentence in (
+    for code, column, message in (
         ("near-leakage", "split", words.alike_leaks),
         ("near-conflict", "label", words.alike_conflicts),
     ):
@@ -157,7 +166,7 @@ def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Seri
                     code=code,
                     count=int(differ.sum()),
                     examples=list(members[differ]["id"][:10]),
-                    sentence=sentence(n=int(differ.sum())),
+                    sentence=message(n=int(differ.sum())),
                     fix=words.look,
                 )
             )
@@ -183,13 +192,13 @@ def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
         if not len(close):
             continue
         same = np.abs(grey[close] - grey[i]).mean(axis=1) <= NEAR_GREY
-        alike = centred[close] @ centred[i] >= NEAR_ALIKE * length[close] * length[i]
-        close = close[same & alike]
+        similar = centred[close] @ centred[i] >= NEAR_ALIKE * length[close] * length[i]
+        close = close[same & similar]
         if len(close):
             leader[close] = i
             leader[i] = i
     return leader
 
 
-def _aside(file: str, row: int | None, reason: Sentence) -> SetAside:
-    return SetAside(file=file, row=None if row is None or pd.isna(row) else int(row), reason=reason)
+def _aside(file: str, row: int | None, reason: Sentence) -> RejectedRow:
+    return RejectedRow(file=file, row=None if row is None or pd.isna(row) else int(row), reason=reason)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tlcore.core.findings import NEEDED, Finding, first, named
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 
 def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
@@ -21,10 +21,10 @@ def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
                 Finding(
                     level="error",
                     code="group",
-                    sentence=say(
+                    sentence=sentence(
                         "{group} is neither a column of the table nor does it match any file name.", group=group
                     ),
-                    fix=say("Give the name of a column, or a pattern such as (patient[0-9]+)."),
+                    fix=sentence("Give the name of a column, or a pattern such as (patient[0-9]+)."),
                 )
             ]
         )
@@ -39,7 +39,7 @@ def _counted(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
         code="groups",
         count=int(found.nunique()),
         examples=first(found.unique()),
-        sentence=say("Groups found: {n}. Each stays within one split.", n=int(found.nunique())),
+        sentence=sentence("Groups found: {n}. Each stays within one split.", n=int(found.nunique())),
     )
     ungrouped = rows[rows["group"].isna()]["id"]
     if len(ungrouped):
@@ -48,7 +48,7 @@ def _counted(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
             code="group-missing",
             count=len(ungrouped),
             examples=first(ungrouped),
-            sentence=say("Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)),
+            sentence=sentence("Pictures without a group: {n}. Each of them counts as its own.", n=len(ungrouped)),
         )
 
 
@@ -61,7 +61,7 @@ def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
             code="group-torn",
             count=int(torn.nunique()),
             examples=first(torn.unique()),
-            sentence=say(
+            sentence=sentence(
                 "Groups that are in more than one of your own splits: {n}. The score may be too good.",
                 n=int(torn.nunique()),
             ),
@@ -79,7 +79,7 @@ def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
             code="groups-too-few",
             count=int(units.nunique()),
             examples=first(units.unique()),
-            sentence=say(
+            sentence=sentence(
                 "Training, validation and test need at least one group each; groups found: {n}.", n=int(units.nunique())
             ),
         )
@@ -89,7 +89,7 @@ def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
             code="class-few-groups",
             count=len(few),
             examples=first(few.index),
-            sentence=say(
+            sentence=sentence(
                 "Classes in fewer than {needed} groups, which will be missing from a split ({n}): {labels}.",
                 n=len(few),
                 needed=NEEDED,

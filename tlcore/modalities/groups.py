@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 MAX_PATTERN = 200
 MAX_NAME = 512
@@ -27,7 +27,7 @@ def by_pattern(pattern: str, names: Iterable[str]) -> list[str | None]:
             match = find.search(name[-MAX_NAME:], timeout=SECONDS)
         except TimeoutError:
             raise UnusableInput(
-                say(
+                sentence(
                     "The group pattern {pattern} takes too long on the file name {file}; make it simpler.",
                     pattern=pattern,
                     file=name[-MAX_NAME:],
@@ -45,13 +45,13 @@ def _compile(pattern: str) -> Any:
 
     if len(pattern) > MAX_PATTERN:
         raise UnusableInput(
-            say("The group pattern is longer than {limit} characters.", limit=MAX_PATTERN), code="group"
+            sentence("The group pattern is longer than {limit} characters.", limit=MAX_PATTERN), code="group"
         )
     try:
         return regex.compile(pattern)
     except (regex.error, OverflowError, RecursionError, ValueError, MemoryError) as error:
         raise UnusableInput(
-            say(
+            sentence(
                 "The group {pattern} is neither a column nor a regular expression: {problem}.",
                 pattern=pattern,
                 problem=str(error),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.i18n import Sentence, sentence, t
 from tlcore.models import find, hub, local_folders, uploads, weight_files
 from tlcore.models.catalogue import bundled
 from tlcore.models.loading import OpenSource, open_folder, refuse_large
@@ -32,10 +32,10 @@ class Availability(Enum):
 
 
 _TITLES = {
-    Availability.BUNDLED: say("bundled"),
-    Availability.HERE: say("on this machine"),
-    Availability.DOWNLOAD: say("will be downloaded"),
-    Availability.UNREACHABLE: say("not reachable from here"),
+    Availability.BUNDLED: sentence("bundled"),
+    Availability.HERE: sentence("on this machine"),
+    Availability.DOWNLOAD: sentence("will be downloaded"),
+    Availability.UNREACHABLE: sentence("not reachable from here"),
 }
 
 
@@ -66,7 +66,7 @@ def open_source(ref: str, store: Store, progress: hub.Progress | None = None) ->
         place = _place(source, store)
         if not place.exists():
             raise UnusableInput(
-                say("{source} is no longer on this machine.", source=source.title), code="source-missing"
+                sentence("{source} is no longer on this machine.", source=source.title), code="source-missing"
             )
         folder = local_folders.unpack(place, store.home) if place.is_file() else place
     else:
@@ -130,7 +130,7 @@ def _fetched(source: SourceModel, progress: hub.Progress | None) -> tuple[Path, 
         near = find.nearest(source.id)
         if error.code == "source-unknown" and near and near != source.id:
             raise UnusableInput(
-                say("{reason} Did you mean {near}?", reason=error.sentence, near=near), code=error.code
+                sentence("{reason} Did you mean {near}?", reason=error.sentence, near=near), code=error.code
             ) from None
         raise
 
@@ -140,8 +140,8 @@ def _completed(source: SourceModel, folder: Path) -> SourceModel:
     if source.parameters is not None and source.modality:
         return source
     seen = local_folders.from_folder(folder, source.id, source.title)
-    told = ("architecture", "parameters", "megabytes", "input_size", "library", "modality")
-    keep = {key: getattr(seen, key) for key in told}
+    fields = ("architecture", "parameters", "megabytes", "input_size", "library", "modality")
+    keep = {key: getattr(seen, key) for key in fields}
     if source.licence == "unknown":
         keep["licence"] = seen.licence
     if source.source_task == UNSAID:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import uploads
 from tlcore.models.catalogue import CATALOGUE
 from tlcore.models.source_model import UNSAID, SourceModel
@@ -45,7 +45,7 @@ def find(ref: str, store: Store) -> SourceModel:
         model = store.models.get(rest) if re.fullmatch(r"[\w-]{1,64}", rest) else None
         if model is None:
             raise UnusableInput(
-                say("The library has no model {ref}; it may have been taken out.", ref=ref),
+                sentence("The library has no model {ref}; it may have been taken out.", ref=ref),
                 code="unknown-source",
             )
         return of_library(model)
@@ -94,11 +94,11 @@ def of_library(model: Model) -> SourceModel:
         parameters=_int(about.get("parameters")),
         megabytes=about.get("megabytes") if isinstance(about.get("megabytes"), int | float) else None,
         source_task=_task(about),
-        source_data=say("{name}, of this server", name=about["pre_training"]["set"])
+        source_data=sentence("{name}, of this server", name=about["pre_training"]["set"])
         if about.get("pre_training")
-        else say("data of this server")
+        else sentence("data of this server")
         if model.owner == LOCAL_OWNER
-        else say("data of this server, by {owner}", owner=model.owner),
+        else sentence("data of this server, by {owner}", owner=model.owner),
         licence=str(about.get("licence") or "unknown"),
         input_size=_int(about.get("input_size")),
         domain="own",
@@ -108,10 +108,10 @@ def of_library(model: Model) -> SourceModel:
 
 def _task(about: dict[str, Any]) -> Sentence:
     """What a published model learned."""
-    if told := about.get("pre_training"):
-        return say("pre-training on {n} examples", n=told["examples"])
+    if pre_training := about.get("pre_training"):
+        return sentence("pre-training on {n} examples", n=pre_training["examples"])
     labels = about.get("labels") or []
-    return say("telling {n} classes apart", n=len(labels)) if labels else UNSAID
+    return sentence("telling {n} classes apart", n=len(labels)) if labels else UNSAID
 
 
 def _int(value: object) -> int | None:
@@ -126,7 +126,7 @@ def _at(path: Path) -> SourceModel:
     """A folder or zip on this machine, read only for its name here: opening it says what is wrong with it."""
     if not path.exists():
         raise UnusableInput(
-            say("There is no folder or zip at {path}.", path=str(path)), code="source-missing", file=str(path)
+            sentence("There is no folder or zip at {path}.", path=str(path)), code="source-missing", file=str(path)
         )
     return SourceModel(
         id=str(path),
@@ -140,12 +140,12 @@ def _unknown(ref: str) -> UnusableInput:
     near = nearest(ref)
     allowed = ", ".join(ALLOWED)
     if near:
-        sentence = say(
+        message = sentence(
             "There is no source model called {ref}; did you mean {near}? Allowed are: {allowed}.",
             ref=ref,
             near=near,
             allowed=allowed,
         )
     else:
-        sentence = say("There is no source model called {ref}. Allowed are: {allowed}.", ref=ref, allowed=allowed)
-    return UnusableInput(sentence, code="unknown-source")
+        message = sentence("There is no source model called {ref}. Allowed are: {allowed}.", ref=ref, allowed=allowed)
+    return UnusableInput(message, code="unknown-source")

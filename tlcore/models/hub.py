@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import Cancelled, UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import tokenization
 from tlcore.models.weight_files import CONFIG, PICKLES, WEIGHTS
 
 WANTED = (CONFIG, WEIGHTS, "preprocessor_config.json", "README.md", *tokenization.FILES)
 REMEMBERED = 180.0  # seconds for which an answer about the hub is believed
-UNREACHABLE = say(
+UNREACHABLE = sentence(
     "The model hub is not reachable from this machine. The bundled model works without it, and so do models that are "
     "on this machine already or in the folder that TLCORE_MODELS names."
 )
@@ -107,9 +107,9 @@ def download(hub_id: str, revision: str | None, progress: Progress | None = None
     import huggingface_hub
     from huggingface_hub import errors
 
-    told = progress or (lambda share, sentence: None)
-    told(None, say("Looking up {model} on the hub", model=hub_id))
-    where: dict[str, Any] = {"endpoint": endpoint(), "cache_dir": _cache(), "tqdm_class": _bar(told, hub_id)}
+    report_progress = progress or (lambda share, message: None)
+    report_progress(None, sentence("Looking up {model} on the hub", model=hub_id))
+    where: dict[str, Any] = {"endpoint": endpoint(), "cache_dir": _cache(), "tqdm_class": _bar(report_progress, hub_id)}
     try:
         info = huggingface_hub.HfApi(endpoint=endpoint()).model_info(
             hub_id, revision=revision or "main", timeout=15, files_metadata=True
@@ -125,7 +125,7 @@ def download(hub_id: str, revision: str | None, progress: Progress | None = None
         raise
     except errors.GatedRepoError:
         raise UnusableInput(
-            say(
+            sentence(
                 "{model} is only given to people who accepted its licence on the hub. Accept it on {address}, sign in "
                 "on this machine with a token (HF_TOKEN), and try again.",
                 model=hub_id,
@@ -135,19 +135,19 @@ def download(hub_id: str, revision: str | None, progress: Progress | None = None
         ) from None
     except errors.RevisionNotFoundError:
         raise UnusableInput(
-            say("{model} has no revision called {revision}.", model=hub_id, revision=revision),
+            sentence("{model} has no revision called {revision}.", model=hub_id, revision=revision),
             code="source-unknown",
         ) from None
     except (errors.RepositoryNotFoundError, errors.HFValidationError):
         raise UnusableInput(
-            say("There is no model called {model} on the hub, or it is not public.", model=hub_id),
+            sentence("There is no model called {model} on the hub, or it is not public.", model=hub_id),
             code="source-unknown",
         ) from None
     except OSError as error:
         if isinstance(error, errors.HfHubHTTPError) or error.errno is None:
             raise _broken_off(hub_id, error) from None
         raise UnusableInput(
-            say(
+            sentence(
                 "{model} could not be kept on this machine: {reason}.",
                 model=hub_id,
                 reason=error.strerror or "",
@@ -163,13 +163,13 @@ def _usable(hub_id: str, sizes: dict[str, int]) -> None:
     """Refuse by the list of files, before anything large is fetched."""
     if CONFIG not in sizes:
         raise UnusableInput(
-            say("{model} has no config.json, so its architecture is not known.", model=hub_id),
+            sentence("{model} has no config.json, so its architecture is not known.", model=hub_id),
             code="source-config",
         )
     if WEIGHTS not in sizes:
         if any(name.startswith("model-0") and name.endswith(".safetensors") for name in sizes):
             raise UnusableInput(
-                say(
+                sentence(
                     "The weights of {model} are cut into several files. Only models whose weights are the single file "
                     "model.safetensors can be used here.",
                     model=hub_id,
@@ -178,20 +178,20 @@ def _usable(hub_id: str, sizes: dict[str, int]) -> None:
             )
         pickled = [name for name in sizes if name.lower().endswith(PICKLES)]
         raise UnusableInput(
-            say(
+            sentence(
                 "{model} has no model.safetensors, only {name}. Such a file can run program code when it is opened, so "
                 "it is never opened here.",
                 model=hub_id,
                 name=pickled[0],
             )
             if pickled
-            else say("{model} has no model.safetensors.", model=hub_id),
+            else sentence("{model} has no model.safetensors.", model=hub_id),
             code="source-pickle" if pickled else "source-weights",
         )
     free = shutil.disk_usage(_existing(_cache())).free
     if sizes[WEIGHTS] > free - 200_000_000:
         raise UnusableInput(
-            say(
+            sentence(
                 "{model} needs {need} MB of disk; {free} MB are free.",
                 model=hub_id,
                 need=round(sizes[WEIGHTS] / 1e6),
@@ -228,7 +228,7 @@ def _existing(folder: Path) -> Path:
 
 def _broken_off(hub_id: str, error: Exception) -> UnusableInput:
     return UnusableInput(
-        say(
+        sentence(
             "Downloading {model} broke off ({reason}). What was fetched is kept; try again.",
             model=hub_id,
             reason=type(error).__name__,
@@ -237,7 +237,7 @@ def _broken_off(hub_id: str, error: Exception) -> UnusableInput:
     )
 
 
-def _bar(told: Progress, hub_id: str) -> type:
+def _bar(report_progress: Progress, hub_id: str) -> type:
     """What the hub's client takes for a progress bar: it tells ``told`` once a per cent."""
     from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -254,13 +254,13 @@ def _bar(told: Progress, hub_id: str) -> type:
             percent = int(100 * self.seen / self.whole) if self.whole else -1
             if percent > self.told_at and self.whole > 1_000_000:
                 self.told_at = percent
-                sentence: Sentence = say(
+                message: Sentence = sentence(
                     "Downloading {model}: {done} of {whole} MB",
                     model=hub_id,
                     done=round(self.seen / 1e6),
                     whole=round(self.whole / 1e6),
                 )
-                told(min(1.0, self.seen / self.whole), sentence)
+                report_progress(min(1.0, self.seen / self.whole), message)
             return None
 
     return Bar

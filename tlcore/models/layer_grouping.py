@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,7 @@ NECK: Key = (float("inf"),)
 
 def group(
     net: nn.Module, head_name: str | Sequence[str] | None, matcher: Callable[[str], Key] | None, root: str
-) -> list[Part]:
+) -> list[LayerGroup]:
     """4 to 14 parts that hold every parameter and buffer once; the first is the stem, the last the head.
 
     ``matcher`` orders a tensor's name (timm's own grouping); without it the numbered blocks of the network
@@ -45,7 +45,7 @@ def group(
         groups, names = [*groups, in_head], [*names, "head"]
     modules = _modules(net, {tensor: i for i, members in enumerate(groups) for tensor in members})
     return [
-        Part(
+        LayerGroup(
             name,
             tuple(f"{root}.{n}" for n in members if n in counts),
             tuple(f"{root}.{n}" for n in modules[i]),

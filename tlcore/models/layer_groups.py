@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerGroup:
     """A group of layers, from the input towards the head: what a strategy freezes, or trains at a rate of its own."""
 
     name: str

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.archives import count_entries
 from tlcore.models import pair_tokenization, tokenization, weight_files
 from tlcore.models.loading.open_folder import modality_of
@@ -47,7 +47,7 @@ def from_folder(folder: Path, id_: str, title: str) -> SourceModel:
         parameters=weights.values,
         megabytes=round((folder / weight_files.WEIGHTS).stat().st_size / 1e6, 1),
         source_task=_task(config),
-        source_data=say("not known; the folder does not say"),
+        source_data=sentence("not known; the folder does not say"),
         licence=_licence(folder),
         input_size=tokenization.longest(folder, config) if modality != "image" else _input_size(config),
         modality=modality,
@@ -63,7 +63,7 @@ def unpack(archive: Path, home: Path) -> Path:
     """
     if not archive.is_file():
         raise UnusableInput(
-            say("There is no file {file}.", file=archive.name), code="source-missing", file=str(archive)
+            sentence("There is no file {file}.", file=archive.name), code="source-missing", file=str(archive)
         )
     target = home / "cache" / "sources" / weight_files.digest(archive)
     if (target / weight_files.CONFIG).is_file():
@@ -102,13 +102,13 @@ def extract(archive: Path, folder: Path) -> None:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UnusableInput(
-            say("The zip {file} is damaged, incomplete or locked with a password.", file=archive.name),
+            sentence("The zip {file} is damaged, incomplete or locked with a password.", file=archive.name),
             code="archive-damaged",
             file=archive.name,
         ) from None
     if weight_files.CONFIG not in members:
         raise UnusableInput(
-            say(
+            sentence(
                 "There is no config.json in {file}. A model zip holds config.json and model.safetensors at its root.",
                 file=archive.name,
             ),
@@ -138,14 +138,14 @@ def _members(opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _copy(opened: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, limit: int) -> None:
     """Copy one member as a plain file; its declared size is checked, and what comes out is counted."""
     too_large = UnusableInput(
-        say("{name} in the zip is larger than {limit} MB.", name=target.name, limit=limit // 1_000_000),
+        sentence("{name} in the zip is larger than {limit} MB.", name=target.name, limit=limit // 1_000_000),
         code="archive-bomb",
         file=target.name,
     )
     if member.file_size > limit or member.file_size > 1000 * max(1, member.compress_size) + 1_000_000:
         raise too_large
     if member.file_size > shutil.disk_usage(target.parent).free - 200_000_000:
-        raise UnusableInput(say("There is no room on the disk for {name}.", name=target.name), code="disk-full")
+        raise UnusableInput(sentence("There is no room on the disk for {name}.", name=target.name), code="disk-full")
     written = 0
     with opened.open(member) as source, target.open("wb") as out:
         while piece := source.read(1 << 20):
@@ -169,8 +169,8 @@ def _library(config: dict[str, Any]) -> Library | None:
 def _task(config: dict[str, Any]) -> Sentence:
     labels = config.get("label_names") or config.get("id2label")
     if isinstance(labels, list | dict) and len(labels) > 1:
-        return say("telling {n} classes apart", n=len(labels))
-    return say("not known; the folder does not say")
+        return sentence("telling {n} classes apart", n=len(labels))
+    return sentence("not known; the folder does not say")
 
 
 def _input_size(config: dict[str, Any]) -> int | None:

@@ -118,9 +118,9 @@ def _standardised(train: np.ndarray, validation: np.ndarray) -> tuple[np.ndarray
     return x, v, fold
 
 
-def _macro_f1(said: np.ndarray, truth: np.ndarray) -> float:
+def _macro_f1(predicted: np.ndarray, truth: np.ndarray) -> float:
     """The mean F1 of the labels that occur; 0 where none does."""
-    hits, marked, there = (said & truth).sum(axis=0), said.sum(axis=0), truth.sum(axis=0)
+    hits, marked, there = (predicted & truth).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0)
     occurs = there > 0
     return float((2 * hits[occurs] / (marked[occurs] + there[occurs])).mean()) if occurs.any() else 0.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import tokenization
 
 WARM = "encoder-decoder"  # the type of a model of a text encoder and a decoder of the studio's own
@@ -46,9 +46,9 @@ def read(folder: Path, config: Mapping[str, Any], languages: tuple[str | None, s
 
 def prefix(config: Mapping[str, Any], duty: str, languages: tuple[str | None, str | None]) -> str:
     """What a model that does several things wants to read before each text; '' where it wants nothing."""
-    told = config.get("task_specific_params")
+    task_params = config.get("task_specific_params")
     between = f"translation_{languages[0]}_to_{languages[1]}"
-    wanted = (told if isinstance(told, dict) else {}).get(between if duty == "translation" else duty)
+    wanted = (task_params if isinstance(task_params, dict) else {}).get(between if duty == "translation" else duty)
     found = wanted.get("prefix") if isinstance(wanted, dict) else None
     if config.get("model_type") == "marian" and languages[1]:
         return f">>{languages[1]}<< "
@@ -89,7 +89,7 @@ def _marian(folder: Path, name: str) -> str:
     missing = [one for one in MARIAN if not (folder / one).is_file()]
     if missing:
         raise UnusableInput(
-            say(
+            sentence(
                 "The tokenizer of a Marian model lies in {files}; {missing} is missing.",
                 files=list(MARIAN),
                 missing=missing,
@@ -101,17 +101,17 @@ def _marian(folder: Path, name: str) -> str:
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
     try:
-        told = sentencepiece_model_pb2.ModelProto()
-        told.ParseFromString((folder / name).read_bytes())
+        model_proto = sentencepiece_model_pb2.ModelProto()
+        model_proto.ParseFromString((folder / name).read_bytes())
         places = json.loads(_text(folder / "vocab.json"))
-        scores = {piece.piece: piece.score for piece in told.pieces}
+        scores = {piece.piece: piece.score for piece in model_proto.pieces}
         pieces = sorted(places, key=places.__getitem__)
         if [places[piece] for piece in pieces] != list(range(len(pieces))):
             raise ValueError("ids with holes")
         end, unknown = places["</s>"], places["<unk>"]
         made = Tokenizer(models.Unigram([(piece, scores.get(piece, NEVER)) for piece in pieces], unk_id=unknown))
         steps = [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
-        if charsmap := told.normalizer_spec.precompiled_charsmap:
+        if charsmap := model_proto.normalizer_spec.precompiled_charsmap:
             steps = [normalizers.Precompiled(charsmap), *steps]
         made.normalizer = normalizers.Sequence(steps)
         made.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
@@ -156,16 +156,16 @@ def _byte_letters() -> dict[int, str]:
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + place) for place, byte in enumerate(others)}
 
 
-def _in_language(told: str, code: str | None) -> str:
+def _in_language(tokenizer_json: str, code: str | None) -> str:
     """The tokenizer of a model of many languages with the language's token before each text."""
     from tokenizers import processors
 
-    made = tokenization.open_tokenizer(told, 8)
+    made = tokenization.open_tokenizer(tokenizer_json, 8)
     place = made.token_to_id(code) if code else None
     end = made.token_to_id("</s>")
     if place is None or end is None:
         raise UnusableInput(
-            say(
+            sentence(
                 "This source model knows many languages and must be told which two: give source_language and "
                 "target_language as it writes them, such as eng_Latn and por_Latn."
             ),
@@ -178,9 +178,9 @@ def _in_language(told: str, code: str | None) -> str:
     return made.to_str()
 
 
-def first(told: str) -> int | None:
+def first(tokenizer_json: str) -> int | None:
     """The token that a tokenizer puts before each text (the language's, say); None where it puts none."""
-    special = json.loads(told).get("post_processor") or {}
+    special = json.loads(tokenizer_json).get("post_processor") or {}
     begins = (special.get("single") or [{}])[0] if special.get("type") == "TemplateProcessing" else {}
     name = begins.get("SpecialToken", {}).get("id")
     ids = (special.get("special_tokens") or {}).get(name, {}).get("ids")

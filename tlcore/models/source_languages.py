@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.modalities.text.languages import NAMES, in_words
 from tlcore.models.source_model import SourceModel
 
@@ -21,7 +21,7 @@ def unspoken(source: SourceModel, shares: Mapping[str, float]) -> Sentence | Non
     foreign = {code: share for code, share in shares.items() if code not in source.languages}
     if sum(foreign.values()) < MUCH:
         return None
-    return say(
+    return sentence(
         "{source} knows {known} only, and many of the texts are in other languages: {foreign}. A source model of these "
         "languages or of many languages will do better.",
         source=source.title,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 Library = Literal["timm", "transformers"]
 Domain = Literal["natural", "medical", "satellite", "text", "own"]
-UNSAID = say("not in the catalogue; its card on the hub says")
+UNSAID = sentence("not in the catalogue; its card on the hub says")
 DOMAINS: tuple[Domain, ...] = ("natural", "medical", "satellite", "text", "own")
 
 

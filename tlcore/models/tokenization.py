@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read(folder: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     if not any((folder / name).is_file() for name in OLDER):
         raise UnusableInput(
-            say(
+            sentence(
                 "There is no tokenizer.json in {folder}. A text model's folder holds config.json, model.safetensors "
                 "and tokenizer.json.",
                 folder=folder.name,
@@ -71,12 +71,12 @@ def copy(folder: Path, into: Path) -> None:
             shutil.copyfile(folder / name, into / name)
 
 
-def open_tokenizer(told: str, length: int) -> Tokenizer:
+def open_tokenizer(tokenizer_json: str, length: int) -> Tokenizer:
     """A tokenizer that cuts after ``length`` tokens and does not pad. Raises UnusableInput."""
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_str(told)
+        tokenizer = Tokenizer.from_str(tokenizer_json)
         tokenizer.no_padding()
         tokenizer.enable_truncation(length)
     except Exception:  # the library raises plain Exception
@@ -84,9 +84,9 @@ def open_tokenizer(told: str, length: int) -> Tokenizer:
     return tokenizer
 
 
-def specials(told: str) -> tuple[int | None, int | None, list[int]]:
+def specials(tokenizer_json: str) -> tuple[int | None, int | None, list[int]]:
     """The ids of the piece for what is unknown and of the one that hides, and of all special ones."""
-    plain = json.loads(told)
+    plain = json.loads(tokenizer_json)
     model, added = plain.get("model") or {}, plain.get("added_tokens") or []
     special = {one["content"]: int(one["id"]) for one in added if one.get("special")}
     vocabulary = model.get("vocab")
@@ -97,9 +97,9 @@ def specials(told: str) -> tuple[int | None, int | None, list[int]]:
     return unknown, hidden, sorted(special.values())
 
 
-def digest(told: str) -> str:
+def digest(tokenizer_json: str) -> str:
     """Sixteen hex digits that name a tokenizer."""
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    return hashlib.sha256(tokenizer_json.encode()).hexdigest()[:16]
 
 
 def longest(folder: Path, config: dict[str, Any]) -> int:
@@ -113,10 +113,10 @@ def longest(folder: Path, config: dict[str, Any]) -> int:
         path = folder / name
         if path.is_file() and path.stat().st_size < weight_files.MAX_CONFIG:
             try:
-                told = json.loads(path.read_text(encoding="utf-8"))
+                tokenizer_config = json.loads(path.read_text(encoding="utf-8"))
             except (ValueError, RecursionError):
                 continue
-            found.append(_whole(told.get(key)) if isinstance(told, dict) else None)
+            found.append(_whole(tokenizer_config.get(key)) if isinstance(tokenizer_config, dict) else None)
     return max(8, min([512, *(one for one in found if one)]))
 
 
@@ -126,7 +126,9 @@ def _whole(value: Any) -> int | None:
 
 def unusable() -> UnusableInput:
     return UnusableInput(
-        say("The tokenizer of this model cannot be read. Save the model again with transformers, or choose another."),
+        sentence(
+            "The tokenizer of this model cannot be read. Save the model again with transformers, or choose another."
+        ),
         code="source-tokenizer",
         file=TOKENIZER,
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import local_folders, weight_files
 from tlcore.models.source_model import SourceModel
 
@@ -75,7 +75,7 @@ def find(id_: str, store: Store) -> SourceModel:
     """One uploaded model. Raises UnusableInput where there is none of that id."""
     place = folder(id_, store)
     if not (place / ABOUT).is_file():
-        raise UnusableInput(say("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source")
+        raise UnusableInput(sentence("Nobody uploaded a source model called {id}.", id=id_[:80]), code="unknown-source")
     return _source(place)
 
 
@@ -102,8 +102,8 @@ def remove(id_: str, store: Store, owner: str) -> bool:
 
 def _digest(draft: Path, owner: str) -> str:
     """Eight hex digits of what was brought and by whom: of the same files each person has a copy of their own."""
-    told = [owner, *(f"{path.name} {weight_files.digest(path)}" for path in sorted(draft.iterdir()))]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+    parts = [owner, *(f"{path.name} {weight_files.digest(path)}" for path in sorted(draft.iterdir()))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
 
 def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
@@ -113,7 +113,9 @@ def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
         return
     if isinstance(brought, Path):
         if not brought.is_dir():
-            raise UnusableInput(say("There is no folder or zip at {path}.", path=brought.name), code="source-missing")
+            raise UnusableInput(
+                sentence("There is no folder or zip at {path}.", path=brought.name), code="source-missing"
+            )
         given = {path.name: path for path in brought.iterdir() if path.is_file() and not path.is_symlink()}
     else:
         given = {name.replace("\\", "/").split("/")[-1]: path for name, path in brought.items()}
@@ -143,12 +145,12 @@ def try_out(draft: Path) -> int:
         answer = json.loads(done.stdout.decode().strip().splitlines()[-1])
     except subprocess.TimeoutExpired:
         raise UnusableInput(
-            say("The network could not be built within {seconds} seconds on this machine.", seconds=SECONDS),
+            sentence("The network could not be built within {seconds} seconds on this machine.", seconds=SECONDS),
             code="source-too-large",
         ) from None
     except (ValueError, IndexError):
         raise UnusableInput(
-            say("The network could not be built on this machine; it may need more memory than there is."),
+            sentence("The network could not be built on this machine; it may need more memory than there is."),
             code="source-unusable",
         ) from None
     if "error" in answer:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MAX_CONFIG = 8_000_000  # bytes; a config with 22,000 label names takes about 2 MB
@@ -65,7 +65,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         raise UnusableInput(
-            say(
+            sentence(
                 "There is no config.json in {folder}. A model folder holds config.json and model.safetensors.",
                 folder=folder.name,
             ),
@@ -74,7 +74,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if path.stat().st_size > MAX_CONFIG:
         raise UnusableInput(
-            say("config.json is larger than 8 MB; it should be a short description of the network."),
+            sentence("config.json is larger than 8 MB; it should be a short description of the network."),
             code="source-config",
             file=CONFIG,
         )
@@ -82,19 +82,19 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         raise UnusableInput(
-            say("config.json is not valid JSON. Save the model again, or download it once more."),
+            sentence("config.json is not valid JSON. Save the model again, or download it once more."),
             code="source-config",
             file=CONFIG,
         ) from None
     if not isinstance(config, dict):
         raise UnusableInput(
-            say("config.json must be a mapping that names the architecture."),
+            sentence("config.json must be a mapping that names the architecture."),
             code="source-config",
             file=CONFIG,
         )
     if config.get("auto_map") or config.get("trust_remote_code") or config.get("custom_pipelines"):
         raise UnusableInput(
-            say(
+            sentence(
                 "This model brings program code of its own (auto_map in config.json). Code that comes with a model is "
                 "never run here; choose a model whose architecture timm or transformers knows."
             ),
@@ -120,14 +120,14 @@ def read_weights(folder: Path) -> Weights:
             b"\x80\x05",
         ):
             raise _broken(
-                say(
+                sentence(
                     "model.safetensors is not a safetensors file; it begins like a pickle, a zip or a Git LFS pointer. "
                     "A pickle can run code and is not opened; save the weights as safetensors."
                 )
             )
         if not 2 <= length <= min(MAX_HEADER, max(size - 8, 0)):
             raise _broken(
-                say(
+                sentence(
                     "model.safetensors is cut off or is not a safetensors file ({bytes} bytes). Download or "
                     "copy it once more.",
                     bytes=size,
@@ -140,7 +140,7 @@ def read_weights(folder: Path) -> Weights:
         shapes = {str(name): _tensor(entry, size - 8 - length) for name, entry in entries.items()}
     except _CutOff as error:
         raise _broken(
-            say(
+            sentence(
                 "model.safetensors is cut off: it should have {expected} bytes and has {found}. Download or copy it "
                 "once more.",
                 expected=8 + length + error.end,
@@ -149,10 +149,10 @@ def read_weights(folder: Path) -> Weights:
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise _broken(
-            say("The header of model.safetensors cannot be read. Download or copy the file once more.")
+            sentence("The header of model.safetensors cannot be read. Download or copy the file once more.")
         ) from None
     if not shapes:
-        raise _broken(say("model.safetensors holds no weights."))
+        raise _broken(sentence("model.safetensors holds no weights."))
     return Weights(shapes, sum(math.prod(shape) for shape in shapes.values()))
 
 
@@ -186,15 +186,15 @@ def _tensor(entry: dict[str, Any], available: int) -> tuple[int, ...]:
     return shape
 
 
-def _broken(sentence: Any) -> UnusableInput:
-    return UnusableInput(sentence, code="source-weights", file=WEIGHTS)
+def _broken(message: Any) -> UnusableInput:
+    return UnusableInput(message, code="source-weights", file=WEIGHTS)
 
 
 def no_weights(folder: str, names: list[str]) -> UnusableInput:
     """Why a folder with these files has no weights that can be opened."""
     if any(name.endswith(".safetensors.index.json") or "-of-0" in name for name in names):
         return UnusableInput(
-            say(
+            sentence(
                 "The weights of this model are cut into several files. Only models whose weights are the single file "
                 "model.safetensors can be used here."
             ),
@@ -204,7 +204,7 @@ def no_weights(folder: str, names: list[str]) -> UnusableInput:
     pickles = [name for name in sorted(names) if name.lower().endswith(PICKLES)]
     if pickles:
         return UnusableInput(
-            say(
+            sentence(
                 "The weights are in {name}, a format that can run program code when it is opened, so it is never "
                 "opened here. Save the model as model.safetensors (save_pretrained does that) and bring it again.",
                 name=pickles[0],
@@ -213,7 +213,7 @@ def no_weights(folder: str, names: list[str]) -> UnusableInput:
             file=pickles[0],
         )
     return UnusableInput(
-        say(
+        sentence(
             "There is no model.safetensors in {folder}. A model folder holds config.json and model.safetensors.",
             folder=folder,
         ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data import auxiliary
 from tlcore.evaluation import statistics
 from tlcore.report.several_runs import holm
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tlcore.evaluation.records import Records
     from tlcore.report.context import RunContext
 
-TARGET = say("the target task")
+TARGET = sentence("the target task")
 
 
 def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list[dict[str, Any]] | None:
@@ -30,7 +30,7 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
     task = context.task
     rows = [_row(context, TARGET, records["transfer"], records["plainer"], context.target)]
     given = auxiliary.named(context.plan, context.store)
-    sets = {name: auxiliary.apart(one, context.dataset, task) for name, one in given.items()}
+    sets = {name: auxiliary.decontaminate(one, context.dataset, task) for name, one in given.items()}
     every = auxiliary_tasks.opened(
         context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures", context.source
     )
@@ -43,27 +43,27 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
             for one in context.arms["transfer"]
         ]
         alone = [task.evaluate(one.outputs("test"), test, side.target) for one in context.arms[f"alone-{number}"]]
-        title = name if side.same_examples else say("the second set ({name})", name=side.dataset.info.name)
+        title = name if side.same_examples else sentence("the second set ({name})", name=side.dataset.info.name)
         rows.append(_row(context, title, together, alone, side.target))
     for row, adjusted in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["adjusted"] = adjusted
         clear = adjusted < 1 - statistics.LEVEL and len(context.arms["transfer"]) > 1
-        far = abs(row["difference"]["value"]) >= task.metrics[0].smallest
-        row["change"] = ("gains" if row["difference"]["value"] > 0 else "loses") if clear and far else "unclear"
+        large = abs(row["difference"]["value"]) >= task.metrics[0].smallest
+        row["change"] = ("gains" if row["difference"]["value"] > 0 else "loses") if clear and large else "unclear"
     return rows
 
 
-def sentence(rows: Sequence[Mapping[str, Any]]) -> Sentence:
+def summary(rows: Sequence[Mapping[str, Any]]) -> Sentence:
     """How many tasks gained and lost."""
     count = {change: sum(row["change"] == change for row in rows) for change in ("gains", "loses", "unclear")}
     if count["loses"]:
-        return say(
+        return sentence(
             "Learned together, {gains} of {n} tasks do better than alone and {loses} worse: negative transfer between "
             "tasks. For {unclear} there is no clear difference.",
             n=len(rows),
             **count,
         )
-    return say(
+    return sentence(
         "Learned together, {gains} of {n} tasks do better than alone and none does worse; for {unclear} there is no "
         "clear difference.",
         n=len(rows),
@@ -81,14 +81,14 @@ def _row(
 ) -> dict[str, Any]:
     task, metric = context.task, context.task.metrics[0].id
     found = statistics.difference(task, together, alone, target)
-    told = {}
+    row = {}
     for name, records in (("together", together), ("alone", alone)):
         estimate = statistics.intervals(task, records, target)[metric]
-        told[name] = {"value": estimate.value, "interval": list(estimate.interval)}
+        row[name] = {"value": estimate.value, "interval": list(estimate.interval)}
     return {
         "title": title.model_dump() if isinstance(title, Sentence) else title,
         "n": len(together[0]),
-        **told,
+        **row,
         "classes": len(target["labels"]),
         "difference": {"value": found.value, "interval": list(found.interval)},
         "p": found.p,

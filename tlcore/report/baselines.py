@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import score_text, statistics
 
-TWIN = say("training from scratch")
+TWIN = sentence("training from scratch")
 
 if TYPE_CHECKING:
-    from tlcore.evaluation.records import Metric, Naive, Records
+    from tlcore.evaluation.records import Baseline, Metric, Records
     from tlcore.tasks.contract import Task
 
 
 def compare(
-    task: Task, baselines: Sequence[Naive], transfer: Sequence[Records], target: dict[str, Any]
+    task: Task, baselines: Sequence[Baseline], transfer: Sequence[Records], target: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """One entry a baseline: id, title, value, interval, metrics, intervals, difference, beaten, reason.
 
@@ -40,37 +40,37 @@ def compare(
         }
         if one.records is not None:
             found = statistics.intervals(task, [one.records], target)
-            apart = statistics.difference(task, transfer, [one.records], target)
+            difference = statistics.difference(task, transfer, [one.records], target)
             entry |= {
                 "value": found[headline].value,
                 "interval": list(found[headline].interval),
                 "metrics": {name: estimate.value for name, estimate in found.items()},
                 "intervals": {name: list(estimate.interval) for name, estimate in found.items()},
-                "difference": {"value": apart.value, "interval": list(apart.interval)},
-                "beaten": apart.interval[0] > 0,
+                "difference": {"value": difference.value, "interval": list(difference.interval)},
+                "beaten": difference.interval[0] > 0,
             }
         out.append(entry)
     return out
 
 
 def reference(
-    task: Task, report: dict[str, Any], baselines: Sequence[Naive], twin: Sequence[Records]
+    task: Task, report: dict[str, Any], baselines: Sequence[Baseline], scratch: Sequence[Records]
 ) -> tuple[dict[str, Any], Sequence[Records]]:
     """What the verdict compares with, {id, title}, and its records: the twin, or for a task that is compared with the
     best, whichever of twin and baselines scores best. Taking the best on the test set is hard on transfer, never kind.
     A baseline has no seed: it is the same with every seed of the twin.
     """
-    chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": TWIN.model_dump()}, twin
+    chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": TWIN.model_dump()}, scratch
     if task.against == "twin":
         return chosen
     headline = task.metrics[0]
     sign = 1.0 if headline.higher_is_better else -1.0
     best = sign * report["baseline"]["value"]
-    for one, told in zip(baselines, report["naive"], strict=True):
-        if one.records is not None and sign * told["value"] > best:
+    for one, entry in zip(baselines, report["naive"], strict=True):
+        if one.records is not None and sign * entry["value"] > best:
             # Nothing in it is random: every seed would give the same records.
-            best = sign * told["value"]
-            chosen = {"id": one.id, "title": told["title"]}, [one.records] * len(twin)
+            best = sign * entry["value"]
+            chosen = {"id": one.id, "title": entry["title"]}, [one.records] * len(scratch)
     return chosen
 
 
@@ -80,7 +80,7 @@ def hardest(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return min(known, key=lambda one: one["difference"]["interval"][0]) if known else None
 
 
-def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | None:
+def summary(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | None:
     """In one plain sentence; None where no baseline could answer."""
     closest = hardest(entries)
     if closest is None:
@@ -89,7 +89,7 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
         return _in_its_units(closest, metric)
     value = round(100 * closest["difference"]["value"], 1)
     low, high = (round(100 * end, 1) for end in closest["difference"]["interval"])
-    told = {
+    params = {
         "title": closest["title"],
         "percent": round(100 * closest["value"], 1),
         "metric": metric.title,
@@ -97,31 +97,31 @@ def sentence(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | No
         "high": high,
     }
     if closest["beaten"]:
-        return say(
+        return sentence(
             "It beats the naive too: {value} points of {metric} above the closest one-liner ({title}: {percent} %; "
             "95 % interval of the difference {low} to {high}).",
             value=value,
-            **told,
+            **params,
         )
     if high < 0:
-        return say(
+        return sentence(
             "A one-liner does better: {title} reaches {percent} % {metric}, {value} points above the trained model "
             "(95 % interval of the difference {low} to {high}). Look at labels and data before you use this model.",
             value=-value,
-            **told,
+            **params,
         )
     if value < 0:
-        return say(
+        return sentence(
             "A one-liner does as well: {title} reaches {percent} % {metric}, {value} points above the trained model, "
             "which chance may explain (95 % interval of the difference {low} to {high}).",
             value=-value,
-            **told,
+            **params,
         )
-    return say(
+    return sentence(
         "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
         "which chance may explain (95 % interval of the difference {low} to {high}).",
         value=value,
-        **told,
+        **params,
     )
 
 
@@ -129,7 +129,7 @@ def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
     """The same where the metric is no share, or where less of it is better."""
     difference = closest["difference"]
     low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
-    told = {
+    params = {
         "title": closest["title"],
         "score": score_text.rounded(closest["value"], metric.share),
         "metric": metric.title,
@@ -139,20 +139,20 @@ def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
         "high": high,
     }
     if closest["beaten"]:
-        return say(
+        return sentence(
             "It beats the naive too: its {metric} is {amount} {way} than that of the closest of them ({title}: "
             "{score}; 95 % interval of the improvement {low} to {high}).",
-            **told,
+            **params,
         )
     if high < 0:
-        return say(
+        return sentence(
             "What needs no training of a network does better: {title} reaches a {metric} of {score}; the trained "
             "model's is {amount} {way} (95 % interval of the improvement {low} to {high}). Look at the data before you "
             "use this model.",
-            **told,
+            **params,
         )
-    return say(
+    return sentence(
         "What needs no training of a network does as well: {title} reaches a {metric} of {score}; the trained model's "
         "is {amount} {way}, which chance may explain (95 % interval of the improvement {low} to {high}).",
-        **told,
+        **params,
     )

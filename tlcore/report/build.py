@@ -14,8 +14,8 @@ import numpy as np
 
 from tlcore import __version__
 from tlcore.core import atomic_files
-from tlcore.core.i18n import Sentence, say
-from tlcore.core.strict_json import plain
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.strict_json import to_plain
 from tlcore.evaluation import calibration, operating_points, per_class, statistics
 from tlcore.modalities.text.languages import shares
 from tlcore.models.source_languages import unspoken
@@ -58,7 +58,7 @@ def build(context: RunContext) -> dict[str, Any]:
         for arm, results in context.arms.items()
         if arm in SCORED
     }
-    transfer, twin = context.arms["transfer"], context.arms.get("twin")
+    transfer, scratch = context.arms["transfer"], context.arms.get("twin")
     points = context.store.runs.points(context.run_id)
     best = best_seed(transfer, headline)
     info = context.dataset.info
@@ -74,7 +74,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "strategy": context.plan.get("strategy", context.spec.strategy),
         "requested_strategy": context.requested_strategy,
         "transfer": _arm(task, transfer, records["transfer"], target, headline),
-        "baseline": _arm(task, twin, records["twin"], target, headline) if twin else None,
+        "baseline": _arm(task, scratch, records["twin"], target, headline) if scratch else None,
         "difference": None,
         "verdict": None,
         "reference": None,
@@ -98,17 +98,17 @@ def build(context: RunContext) -> dict[str, Any]:
         "pre_training": transfer[best].shared or None,
         "labels": target.get("labels"),
         "processor": context.processor,
-        "stood_at": stood_at(points, transfer, twin, headline),
-        "twin_budget": twin_budget(points, context.plan.get("arms", {}).get("twin") or {}, twin, headline),
+        "stood_at": stood_at(points, transfer, scratch, headline),
+        "twin_budget": twin_budget(points, context.plan.get("arms", {}).get("twin") or {}, scratch, headline),
         "cost": {arm: _cost(results) for arm, results in context.arms.items() if arm in SCORED},
         "gap": {arm: _gap(results, headline) for arm, results in context.arms.items() if arm in SCORED},
         "notes": [note.model_dump() for note in _notes(context)],
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    baselines = task.naive(context.dataset, every, target, context.source)
+    baselines = task.baselines(context.dataset, every, target, context.source)
     report["naive"] = naive.compare(task, baselines, records["transfer"], target)
-    if twin:
+    if scratch:
         report["reference"], others = naive.reference(task, report, baselines, records["twin"])
         found = statistics.difference(task, records["transfer"], others, target)
         report["difference"] = found.to_json()
@@ -127,8 +127,8 @@ def build(context: RunContext) -> dict[str, Any]:
         report["tasks"] = rows
     if "probability" in records["transfer"][best].columns and target.get("labels"):
         report |= _classes(context, every, transfer[best])
-        if twin:
-            other = records["twin"][best_seed(twin, headline)]
+        if scratch:
+            other = records["twin"][best_seed(scratch, headline)]
             report["confusion_baseline"] = per_class.confusion(other, target["labels"])
     if (answers := task.answers(records["transfer"][best], context.dataset)) is not None:
         report["samples"] = task.samples(
@@ -136,11 +136,11 @@ def build(context: RunContext) -> dict[str, Any]:
         )
         write_answers(context.folder / "predictions.csv", answers)
         report["worst"] = worst_answers(answers, WORST)
-        decided = task.decided(transfer[best].outputs("validation"), every["validation"], target)
-        report |= task.by_label(records["transfer"][best], decided)
-        if rows := decided.get("thresholds"):
+        target_with_thresholds = task.with_thresholds(transfer[best].outputs("validation"), every["validation"], target)
+        report |= task.by_label(records["transfer"][best], target_with_thresholds)
+        if rows := target_with_thresholds.get("thresholds"):
             half = task.evaluate(transfer[best].outputs("test"), every["test"], target)
-            report["thresholds"] = operating_points.beside_half(
+            report["thresholds"] = operating_points.thresholds_table(
                 task, rows, records["transfer"][best], half, len(every["validation"]), target
             )
         report["slices"] = slices.build(context, transfer[best], records["transfer"][best])
@@ -148,7 +148,7 @@ def build(context: RunContext) -> dict[str, Any]:
         report["domains"] = map_of
     report["explanation"] = explanation.explain(context, report, points)
     report["sentences"] = {name: s.model_dump() for name, s in sentences(report, task).items()}
-    report = plain(report)
+    report = to_plain(report)
     _illustrate(context, report, transfer[best])
     atomic_files.write(context.folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
     _tell_in_html(context, report, points)
@@ -290,7 +290,7 @@ def _source(context: RunContext) -> dict[str, Any]:
 def _notes(context: RunContext) -> list[Sentence]:
     found = list(context.task.notes(context.processor))
     found += [
-        say(
+        sentence(
             "Learned from besides: {name} ({fingerprint}), {n} examples.",
             name=one["name"],
             fingerprint=one["fingerprint"],
@@ -300,7 +300,7 @@ def _notes(context: RunContext) -> list[Sentence]:
         if not one.get("tests")
     ]
     found += [Sentence.model_validate(note) for note in context.plan.get("notes", ())]
-    found += [said] if (said := unspoken(context.source.source, shares(context.dataset.rows))) else []
+    found += [language_note] if (language_note := unspoken(context.source.source, shares(context.dataset.rows))) else []
     found += once_in_words(context.arms["transfer"][0].shared)
     found += [note for arm, results in context.arms.items() for note in _of_seeds(context.plan, arm, results)]
     return list({str(note): note for note in found}.values())
@@ -312,7 +312,7 @@ def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> l
     for note in {str(note): note for result in results for note in result.notes}.values():
         seeds = [result.seed + 1 for result in results if note in result.notes]
         if len(seeds) < len(results) and results[0].epochs is not None:  # a solved head is the same for all
-            note = say(
+            note = sentence(
                 "Seed {seeds} of {n} ({arm}): {note}",
                 seeds=seeds,
                 n=len(results),

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.evaluation import score_text
 from tlcore.report import score_units
 
@@ -21,39 +21,39 @@ def section(report: dict[str, Any]) -> Markup:
 
 
 def _explanation(report: dict[str, Any]) -> list[Markup]:
-    told = report.get("explanation")
-    if not told:
+    explanation = report.get("explanation")
+    if not explanation:
         return []
-    negative = told["kind"] == "negative"
+    negative = explanation["kind"] == "negative"
     title = t("Why transfer may have hurt") if negative else t("The difference leans to negative transfer")
     return [
         _heading(title),
-        _list([read(one["sentence"]) for one in told["signs"]]),
+        _list([translate(one["sentence"]) for one in explanation["signs"]]),
         Markup("<h3>{}</h3>").format(t("What to try next")),
-        _list([read(one["sentence"]) for one in told["suggestions"]]),
+        _list([translate(one["sentence"]) for one in explanation["suggestions"]]),
     ]
 
 
 def _tasks(report: dict[str, Any]) -> list[Markup]:
     """Multi-task learning, task by task."""
-    told = report.get("tasks")
-    if not told:
+    entries = report.get("tasks")
+    if not entries:
         return []
     words = {"gains": t("gains"), "loses": t("loses"), "unclear": t("no clear difference")}
     rows = [
         [
-            one["title"] if isinstance(one["title"], str) else read(one["title"]),
+            one["title"] if isinstance(one["title"], str) else translate(one["title"]),
             _score(**one["together"]),
             _score(**one["alone"]),
             _apart(one["difference"], True),
             words[one["change"]],
             number(one["n"], 0),
         ]
-        for one in told
+        for one in entries
     ]
     head = [t("Task"), t("Together"), t("Alone"), t("Difference"), t("Change"), "n"]
-    said = Markup("<p>{}</p>").format(read(report["sentences"]["tasks"]))
-    return [_heading(t("Task by task")), said, _table(head, rows)]
+    paragraph = Markup("<p>{}</p>").format(translate(report["sentences"]["tasks"]))
+    return [_heading(t("Task by task")), paragraph, _table(head, rows)]
 
 
 def _naive(report: dict[str, Any]) -> list[Markup]:
@@ -63,38 +63,48 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
     rows, share = [], score_units.share(report)
     for one in entries:
         if one["value"] is None:
-            rows.append([read(one["title"]), read(one["reason"]), "–", "–"])
+            rows.append([translate(one["title"]), translate(one["reason"]), "–", "–"])
         else:
             rows.append(
                 [
-                    read(one["title"]),
+                    translate(one["title"]),
                     _score(one["value"], one["interval"], share),
                     _apart(one["difference"], share),
                     t("yes") if one["beaten"] else t("not clearly"),
                 ]
             )
-    told = report["sentences"].get("naive")
+    stored = report["sentences"].get("naive")
     beaten = all(one["beaten"] is not False for one in entries)
-    said = Markup("<p{}>{}</p>").format(Markup("" if beaten else ' class="alarm"'), read(told)) if told else Markup("")
+    paragraph = (
+        Markup("<p{}>{}</p>").format(Markup("" if beaten else ' class="alarm"'), translate(stored))
+        if stored
+        else Markup("")
+    )
     head = [t("Baseline"), t("Score"), t("Trained model minus baseline"), t("Beaten")]
-    return [_heading(t("Against the naive")), said, _table(head, rows)]
+    return [_heading(t("Against the naive")), paragraph, _table(head, rows)]
 
 
 def _calibration(report: dict[str, Any]) -> list[Markup]:
-    told = report.get("calibration")
-    if not told:
+    calibration = report.get("calibration")
+    if not calibration:
         return []
     names = {"ece": t("Expected calibration error"), "debiased": t("The same, chance taken off")}
     rows = [
-        [title, *(_score(told[side][key]["value"], told[side][key]["interval"]) for side in ("before", "after"))]
+        [
+            title,
+            *(
+                _score(calibration[side][key]["value"], calibration[side][key]["interval"])
+                for side in ("before", "after")
+            ),
+        ]
         for key, title in names.items()
     ]
     brier = [
-        f"{number(told[side]['brier']['value'], 3)} ("
+        f"{number(calibration[side]['brier']['value'], 3)} ("
         + t(
             "{low} to {high}",
-            low=number(told[side]["brier"]["interval"][0], 3),
-            high=number(told[side]["brier"]["interval"][1], 3),
+            low=number(calibration[side]["brier"]["interval"][0], 3),
+            high=number(calibration[side]["brier"]["interval"][1], 3),
         )
         + ")"
         for side in ("before", "after")
@@ -102,7 +112,7 @@ def _calibration(report: dict[str, Any]) -> list[Markup]:
     rows.append([t("Brier score"), *brier])
     return [
         _heading(t("Calibration")),
-        Markup("<p>{}</p>").format(read(report["sentences"]["calibration"])),
+        Markup("<p>{}</p>").format(translate(report["sentences"]["calibration"])),
         _table([t("On test data"), t("Before"), t("Calibrated")], rows),
     ]
 
@@ -111,7 +121,7 @@ def _slices(report: dict[str, Any]) -> list[Markup]:
     share = score_units.share(report)
     rows = [
         [
-            read(one["name"]),
+            translate(one["name"]),
             number(one["n"]),
             _score(one["score"], one["interval"], share),
             _apart(one["difference"], share),
@@ -148,4 +158,4 @@ def _score(value: float, interval: list[float], share: bool = True) -> str:
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return f"{score_text.apart(difference['value'], share)} ({score_text.apart_span(difference['interval'], share)})"
+    return f"{score_text.signed_difference(difference['value'], share)} ({score_text.difference_span(difference['interval'], share)})"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Okabe and Ito's colours, told apart by everybody; the twin is dashed as well, so that colour is never the only sign.
 ARMS: dict[str, tuple[Sentence, str, str]] = {
-    "transfer": (say("transfer"), "#0072b2", "solid"),
-    "plainer": (say("plainer training"), "#009e73", "dot"),
-    "twin": (say("from scratch"), "#d55e00", "dash"),
+    "transfer": (sentence("transfer"), "#0072b2", "solid"),
+    "plainer": (sentence("plainer training"), "#009e73", "dot"),
+    "twin": (sentence("from scratch"), "#d55e00", "dash"),
 }
 
 

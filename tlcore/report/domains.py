@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.tasks.shared.inference import in_batches
 from tlcore.training.features import forward
 
@@ -30,7 +30,7 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
         return None
     from tlcore.data import auxiliary
 
-    task, size, device = context.task, context.processor["size"], machine.found().device
+    task, size, device = context.task, context.processor["size"], machine.detect().device
     other = auxiliary.named(context.plan, context.store)["unlabelled"]
     cache = context.store.home / "cache" / "pictures"
     domains = {
@@ -48,10 +48,10 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
     }
 
 
-def sentence(measured: Mapping[str, Any]) -> Sentence:
+def summary(measured: Mapping[str, Any]) -> Sentence:
     """How far apart the domains were and are, from what `hooks.target_choice` measured."""
     before, after = measured["proxy_a_before"] or 0.0, measured["proxy_a_after"]
-    return say(
+    return sentence(
         "How well the two domains can be told apart by the features (proxy-A-distance: 0 not at all, 2 "
         "perfectly; {n} examples of each): {before} before, {after} after.",
         n=measured["n"],

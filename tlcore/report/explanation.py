@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import guidance
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import score_text
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -
     signs = [*evidence_signs(report, evidence), *training_signs(report, points, context.plan)]
     return {
         "kind": kind,
-        "signs": [{"id": name, "about": about, "sentence": told.model_dump()} for name, about, told in signs],
+        "signs": [{"id": name, "about": about, "sentence": text.model_dump()} for name, about, text in signs],
         "suggestions": suggestions(report, source, ranking, evidence is not None),
     }
 
@@ -72,7 +72,7 @@ def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tu
             (
                 "not-measured",
                 "evidence",
-                say("Similarity and transferability of this source were not measured before training."),
+                sentence("Similarity and transferability of this source were not measured before training."),
             )
         ]
     found = []
@@ -80,7 +80,7 @@ def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tu
         found.append(
             (
                 "similarity",
-                say(
+                sentence(
                     "Your data are unlike what the source model was trained on: similarity "
                     "{value} on a scale of 0 to 1.",
                     value=round(evidence.similarity, 2),
@@ -88,16 +88,16 @@ def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tu
             )
         )
     probe = (evidence.transferability or {}).get("probe")
-    twin = _validation(report, "baseline")
-    if probe and twin is not None and report["metric"] == "accuracy" and probe["value"] < twin:
+    scratch_score = _validation(report, "baseline")
+    if probe and scratch_score is not None and report["metric"] == "accuracy" and probe["value"] < scratch_score:
         found.append(
             (
                 "transferability",
-                say(
+                sentence(
                     "Before training, a linear head on the source's features reached {probe} % in cross-validation; "
                     "the twin reaches {twin} % on validation data.",
                     probe=round(100 * probe["value"], 1),
-                    twin=round(100 * twin, 1),
+                    twin=round(100 * scratch_score, 1),
                 ),
             )
         )
@@ -105,13 +105,13 @@ def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tu
         found.append(
             (
                 "no-warning",
-                say(
+                sentence(
                     "What was measured before training gave no warning (similarity {similarity}).",
                     similarity="–" if evidence.similarity is None else round(evidence.similarity, 2),
                 ),
             )
         )
-    return [(name, "evidence", told) for name, told in found]
+    return [(name, "evidence", text) for name, text in found]
 
 
 def training_signs(
@@ -123,20 +123,20 @@ def training_signs(
     metric = _metric(report)
     if ours and its and score_text.usual(metric):
         if ours["train"] < its["train"] - APART:
-            told = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
+            params = {"transfer": round(100 * ours["train"], 1), "twin": round(100 * its["train"], 1)}
             found.append(
                 (
                     "cannot-fit",
-                    say(
+                    sentence(
                         "The frozen features cannot tell even the training examples apart: {transfer} % right, the "
                         "twin's own features {twin} %.",
-                        **told,
+                        **params,
                     )
                     if _frozen(plan)
-                    else say(
+                    else sentence(
                         "The transfer run fits the training examples less well than the twin: {transfer} % right "
                         "against {twin} %.",
-                        **told,
+                        **params,
                     ),
                 )
             )
@@ -144,7 +144,7 @@ def training_signs(
             found.append(
                 (
                     "over-fitting",
-                    say(
+                    sentence(
                         "It over-fits more than the twin: {transfer} points between training and validation data, the "
                         "twin's gap is {twin}.",
                         transfer=round(100 * ours["gap"], 1),
@@ -157,7 +157,7 @@ def training_signs(
         found.append(
             (
                 "stuck",
-                say(
+                sentence(
                     "Its training loss hardly moved: it ended {percent} % below where it began.",
                     percent=round(100 * stuck),
                 ),
@@ -170,13 +170,13 @@ def training_signs(
         found.append(
             (
                 "overtaken",
-                say(
+                sentence(
                     "The twin passed the transfer run's final validation score after {seconds} seconds of training.",
                     seconds=round(seconds, 1),
                 ),
             )
         )
-    return [(name, "training", told) for name, told in found]
+    return [(name, "training", params) for name, params in found]
 
 
 def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bool = True) -> float | None:
@@ -186,10 +186,10 @@ def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bo
     """
     if final is None or points.empty or column not in points:
         return None
-    twin = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
-    if twin.empty:
+    scratch_points = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
+    if scratch_points.empty:
         return None
-    table = twin.pivot_table(index="seconds", columns="seed", values=column).sort_index().ffill()
+    table = scratch_points.pivot_table(index="seconds", columns="seed", values=column).sort_index().ffill()
     above = (table.cummax() if higher else table.cummin()).dropna().mean(axis=1)
     above = above[above > final if higher else above < final]
     return float(above.index[0]) if len(above) else None
@@ -204,8 +204,8 @@ def suggestions(
     titles = {one.id: one.title for one in strategies.serving(tasks.find(report["task"]))}
     out: list[dict[str, Any]] = []
 
-    def add(kind: str, name: str | None, told: Sentence, **draft: Any) -> None:
-        out.append({"kind": kind, "id": name, "sentence": told.model_dump(), "draft": draft})
+    def add(kind: str, name: str | None, text: Sentence, **draft: Any) -> None:
+        out.append({"kind": kind, "id": name, "sentence": text.model_dump(), "draft": draft})
 
     own = next((row["score"] for row in ranking if row["id"] == source), None)
     better = next(
@@ -220,7 +220,7 @@ def suggestions(
         add(
             "source",
             better["id"],
-            say(
+            sentence(
                 "Another source model: {title}, whose features reach {percent} % on your data in cross-validation.",
                 title=better["title"],
                 percent=round(100 * better["probe"]["value"], 1),
@@ -228,13 +228,13 @@ def suggestions(
             source=better["id"],
         )
     elif not measured or len(ranking) < 2:
-        add("measure", None, say("Measure which source models suit your data; it takes about a minute."))
+        add("measure", None, sentence("Measure which source models suit your data; it takes about a minute."))
     for strategy in (*INSTEAD.get(report["strategy"], ()), *NEEDS_MORE):
         if strategy in titles:
             add(
                 "strategy",
                 strategy,
-                say("Another strategy with the same source: {title}.", title=titles[strategy]),
+                sentence("Another strategy with the same source: {title}.", title=titles[strategy]),
                 strategy=strategy,
             )
     best = report.get("reference") or {"id": "twin"}
@@ -242,17 +242,20 @@ def suggestions(
         add(
             "reference",
             None,
-            say("What does best here takes no training of yours: {reference}.", reference=best["title"]),
+            sentence("What does best here takes no training of yours: {reference}.", reference=best["title"]),
         )
     elif report["strategy"] != "scratch" and not score_text.usual(_metric(report)):
         add(
-            "scratch", "scratch", say("Train from scratch and keep that model: here it did better."), strategy="scratch"
+            "scratch",
+            "scratch",
+            sentence("Train from scratch and keep that model: here it did better."),
+            strategy="scratch",
         )
     elif report["strategy"] != "scratch":
         add(
             "scratch",
             "scratch",
-            say(
+            sentence(
                 "Train from scratch and keep that model: here it scored {points} points higher.",
                 points=round(-100 * report["difference"]["value"], 1),
             ),
@@ -276,8 +279,8 @@ def _frozen(plan: dict[str, Any]) -> bool:
 
 def _validation(report: dict[str, Any], arm: str) -> float | None:
     """The arm's mean validation score over its seeds."""
-    told = report.get(arm)
-    values = [seed["validation"].get(report["metric"]) for seed in told["per_seed"]] if told else []
+    arm_report = report.get(arm)
+    values = [seed["validation"].get(report["metric"]) for seed in arm_report["per_seed"]] if arm_report else []
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 

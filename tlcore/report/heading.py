@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 WORDS = {
-    "transfer-helps": say("Transfer helps"),
-    "no-clear-difference": say("No clear difference"),
-    "negative-transfer": say("Negative transfer"),
+    "transfer-helps": sentence("Transfer helps"),
+    "no-clear-difference": sentence("No clear difference"),
+    "negative-transfer": sentence("Negative transfer"),
 }
-SIMPLER, NONE = say("A simpler way does better"), say("No verdict")
+SIMPLER, NONE = sentence("A simpler way does better"), sentence("No verdict")
 
 
 def heading(report: dict[str, Any]) -> Sentence:

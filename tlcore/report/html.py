@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core import i18n
-from tlcore.core.i18n import number, percent, read, t
+from tlcore.core.i18n import number, percent, t, translate
 from tlcore.evaluation import score_text
 from tlcore.report import comparison_html, label_savings_html, pre_training_text, score_units, svg
 from tlcore.report.curves import series
@@ -51,12 +51,12 @@ def render(
     environment.filters |= {
         "percent": _percent,
         "number": _number,
-        "read": read,
+        "read": translate,
         "duration": _duration,
         "score": score_text.value,
         "span": score_text.span,
-        "apart": score_text.apart,
-        "apart_span": score_text.apart_span,
+        "apart": score_text.signed_difference,
+        "apart_span": score_text.difference_span,
     }
     with _in_language(language):
         return environment.get_template("report.html.j2").render(
@@ -78,7 +78,7 @@ def render(
                 }
                 for error in report.get("worst", [])
             ],
-            made=i18n.moment(datetime.fromisoformat(report["created"])),
+            made=i18n.format_moment(datetime.fromisoformat(report["created"])),
             matrices=_matrices(report),
             comparison=comparison_html.section(report),
             savings=label_savings_html.section(report, share=score_units.share(report)),
@@ -91,18 +91,18 @@ def render(
 def _in_language(language: str) -> Iterator[None]:
     """The whole process speaks that language meanwhile: for the worker and the command line, which serve one person."""
     before = i18n._language
-    i18n.follow(lambda: language)
+    i18n.set_language_provider(lambda: language)
     try:
         yield
     finally:
-        i18n.follow(before)
+        i18n.set_language_provider(before)
 
 
 def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, Any]]:
     names = {"transfer": t("transfer"), "baseline": t("from scratch")}
     titles = _metrics(report)
     metric, shares = report["metric"], score_units.shares(report)
-    told: list[dict[str, Any]] = []
+    drawings: list[dict[str, Any]] = []
     # Shares stand on one axis; any other metric has its own.
     for these in ([m for m in shares if shares[m]], *([m] for m in shares if not shares[m])):
         rows = [
@@ -113,7 +113,7 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
         ]
         drawn = svg.estimates(rows, title=t("Scores on the test set"), share=shares[these[0]]) if rows else None
         if drawn:
-            told.append({"kind": "scores", "title": t("Scores on the test set"), "svg": drawn})
+            drawings.append({"kind": "scores", "title": t("Scores on the test set"), "svg": drawn})
     for column, title, share in (
         (f"validation_{metric}", t("Validation {metric}", metric=titles[metric]), shares[metric]),
         ("train_loss", t("Training loss"), False),
@@ -121,16 +121,16 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
         for against, x_title in (("epoch", t("epoch")), ("seconds", t("seconds of training"))):
             drawn = svg.lines(series(points, column, against), title=title, x_title=x_title, share=share)
             if drawn and not (column == "train_loss" and against == "seconds"):
-                told.append({"kind": "curve", "title": title, "svg": drawn})
+                drawings.append({"kind": "curve", "title": title, "svg": drawn})
     if drawn := svg.lines(
         pre_training_text.series(points), title=t(pre_training_text.TITLE), x_title=t("epoch"), share=False
     ):
-        told.append({"kind": "curve", "title": t(pre_training_text.TITLE), "svg": drawn})
+        drawings.append({"kind": "curve", "title": t(pre_training_text.TITLE), "svg": drawn})
     if found := report.get("domains"):
         for name, title in (("before", t("Before: the source model")), ("after", t("After: this model"))):
             drawn = svg.scatter(found[name], (found["source"], found["target"]), title=title)
-            told.append({"kind": "domains", "title": title, "svg": drawn})
-    return told
+            drawings.append({"kind": "domains", "title": title, "svg": drawn})
+    return drawings
 
 
 def _matrices(report: dict[str, Any]) -> list[dict[str, Any]]:

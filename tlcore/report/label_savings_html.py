@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tlcore.core.i18n import number, percent, read, t
+from tlcore.core.i18n import number, percent, t, translate
 from tlcore.evaluation.label_savings import about
 from tlcore.report import svg
 from tlcore.report.curves import ARMS
@@ -17,20 +17,20 @@ LEFT, RIGHT, TOP, BOTTOM, WIDE, HIGH = 58, 12, 28, 40, 620, 320
 
 def section(report: dict[str, Any], *, share: bool) -> Markup:
     """The part of the page; empty where ``report`` has no ``label_savings``."""
-    told = report.get("label_savings")
-    if not told:
+    savings = report.get("label_savings")
+    if not savings:
         return Markup("")
-    words = told["sentences"]
+    words = savings["sentences"]
     parts = [Markup("<h2>{}</h2>").format(t("Label savings"))]
-    parts += [Markup("<p>{}</p>").format(read(words[key])) for key in ("equal", "seen", "caution") if key in words]
-    parts += [drawing(told, share=share), table(told, share=share)]
-    parts.append(Markup('<p class="small">{}</p>').format(read(words["how"])))
+    parts += [Markup("<p>{}</p>").format(translate(words[key])) for key in ("equal", "seen", "caution") if key in words]
+    parts += [drawing(savings, share=share), table(savings, share=share)]
+    parts.append(Markup('<p class="small">{}</p>').format(translate(words["how"])))
     return Markup("\n").join(parts)
 
 
-def drawing(told: dict[str, Any], *, share: bool) -> Markup:
+def drawing(savings: dict[str, Any], *, share: bool) -> Markup:
     """Score over labels (logarithmic) of both arms: points with intervals, power laws with bands, and the savings."""
-    arms, equal = told["arms"], told["equal"]
+    arms, equal = savings["arms"], savings["equal"]
     lows = [p["interval"][0] for arm in arms.values() for p in arm["points"]]
     highs = [p["interval"][1] for arm in arms.values() for p in arm["points"]]
     y_ticks = svg.ticks(min(lows), min(1.0, max(highs)) if share else max(highs))
@@ -44,7 +44,7 @@ def drawing(told: dict[str, Any], *, share: bool) -> Markup:
         return HIGH - BOTTOM - (HIGH - BOTTOM - TOP) * (value - y_ticks[0]) / (y_ticks[-1] - y_ticks[0])
 
     parts = [_axes(y_ticks, y_of, x_of, [p["labels"] for p in arms["twin"]["points"]] + [last], share)]
-    for place, name in enumerate(told["arms"]):
+    for place, name in enumerate(savings["arms"]):
         title, colour, dash = ARMS[name]
         curve = arms[name]["curve"]
         there = [(x_of(n), y_of(v)) for n, v in zip(curve["labels"], curve["high"], strict=True)]
@@ -67,7 +67,7 @@ def drawing(told: dict[str, Any], *, share: bool) -> Markup:
         parts.append(svg.mark(name, LEFT + 10 + 170 * place, 14))
         parts.append(Markup('<text x="{}" y="18">{}</text>').format(LEFT + 22 + 170 * place, t(title)))
     level = y_of(arms["transfer"]["points"][-1]["value"])
-    start, end = x_of(equal["labels"]), x_of(equal["needed"] or told["limit"])
+    start, end = x_of(equal["labels"]), x_of(equal["needed"] or savings["limit"])
     head = 7 if end >= start else -7
     parts.append(
         Markup(
@@ -81,16 +81,16 @@ def drawing(told: dict[str, Any], *, share: bool) -> Markup:
     )
 
 
-def table(told: dict[str, Any], *, share: bool) -> Markup:
+def table(savings: dict[str, Any], *, share: bool) -> Markup:
     """One row a size: both scores with intervals, and what training from scratch would need for transfer's."""
     heads = (t("Labels"), t("Transfer"), t("From scratch"), t("Labels from scratch needs for transfer's score"))
     rows = [Markup("<tr>{}</tr>").format(Markup("").join(Markup("<th>{}</th>").format(head) for head in heads))]
-    for place, one in enumerate(told["sizes"]):
+    for place, one in enumerate(savings["sizes"]):
         cells = [number(one["labels"], 0)]
-        cells += [_score(told["arms"][name]["points"][place], share) for name in told["arms"]]
+        cells += [_score(savings["arms"][name]["points"][place], share) for name in savings["arms"]]
         cells.append(
-            f"{_labels(one['needed'], told)} ({_labels(one['interval'][0], told)} – "
-            f"{_labels(one['interval'][1], told)})"
+            f"{_labels(one['needed'], savings)} ({_labels(one['interval'][0], savings)} – "
+            f"{_labels(one['interval'][1], savings)})"
         )
         rows.append(
             Markup("<tr>{}</tr>").format(Markup("").join(Markup('<td class="n">{}</td>').format(c) for c in cells))
@@ -98,14 +98,14 @@ def table(told: dict[str, Any], *, share: bool) -> Markup:
     return Markup("<table>{}</table>").format(Markup("").join(rows))
 
 
-def _labels(n: float | None, told: dict[str, Any]) -> str:
-    return t("more than {n}", n=told["limit"]) if n is None else number(about(n), 0)
+def _labels(n: float | None, savings: dict[str, Any]) -> str:
+    return t("more than {n}", n=savings["limit"]) if n is None else number(about(n), 0)
 
 
 def _score(point: dict[str, Any], share: bool) -> str:
-    said = percent if share else number
+    format_value = percent if share else number
     low, high = point["interval"]
-    return f"{said(point['value'])} ({said(low)} – {said(high)})"
+    return f"{format_value(point['value'])} ({format_value(low)} – {format_value(high)})"
 
 
 def _way(points: list[tuple[float, float]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import calibration, operating_points, score_text, statistics
 from tlcore.report import auxiliary_tasks, baselines, domains
 from tlcore.report.heading import simpler
@@ -18,11 +18,11 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
     """The verdict, what it rests on, and the scores in plain words."""
     metric = task.metrics[0]
     packed = report["packed"]
-    told = {"verdict": verdict_sentence(report, metric)}
+    found = {"verdict": verdict_sentence(report, metric)}
     if metric.share and metric.id == "accuracy":
-        told["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
+        found["plain"] = statistics.in_plain_words(packed["value"], packed["interval"])
         if report["visible_difference"] is not None:
-            told["visible"] = say(
+            found["visible"] = sentence(
                 "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen: a true "
                 "one of that size is found in four cases of five, a smaller one less often.",
                 n=report["n_test"],
@@ -30,31 +30,31 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
                 points=round(100 * report["visible_difference"], 1),
             )
     if report.get("tested_on"):
-        told["tested_on"] = say(
+        found["tested_on"] = sentence(
             "The score is on the target domain: {n} examples of {name}, which were not learned from and chose nothing.",
             n=report["n_test"],
             name=report["tested_on"],
         )
     elif "tested_on" in report:
-        told["tested_on"] = say(
+        found["tested_on"] = sentence(
             "No labelled examples of the target domain were given: the score is on the source domain, and says little "
             "of the target domain."
         )
     if report.get("tasks"):
-        told["tasks"] = auxiliary_tasks.sentence(report["tasks"])
-    if apart := report.get("measured", {}).get("target-choice"):
-        told["domains"] = domains.sentence(apart)
+        found["tasks"] = auxiliary_tasks.summary(report["tasks"])
+    if domain_distance := report.get("measured", {}).get("target-choice"):
+        found["domains"] = domains.summary(domain_distance)
     if "plainer" in report:
-        told["plainer"] = plainer_sentence(report, metric)
-    if against := baselines.sentence(report["naive"], metric):
-        told["naive"] = against
+        found["plainer"] = plainer_sentence(report, metric)
+    if against := baselines.summary(report["naive"], metric):
+        found["naive"] = against
     if "calibration" in report:
-        told["calibration"] = calibration.sentence(report["calibration"])
+        found["calibration"] = calibration.summary(report["calibration"])
     if "thresholds" in report:
-        told["thresholds"] = operating_points.sentence(report["thresholds"], packed, metric)
+        found["thresholds"] = operating_points.summary(report["thresholds"], packed, metric)
     stood = report["stood_at"]
     if stood and stood["validation"] is not None and not metric.share:
-        told["stood_at"] = say(
+        found["stood_at"] = sentence(
             "When the transfer run was done, after {seconds} seconds of training, the twin stood at a {metric} of "
             "{value} on validation data.",
             seconds=round(stood["seconds"], 1),
@@ -62,7 +62,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             metric=metric.title,
         )
     elif stood and stood["validation"] is not None:
-        told["stood_at"] = say(
+        found["stood_at"] = sentence(
             "When the transfer run was done, after {seconds} seconds of training, the twin stood at {percent} % "
             "{metric} on validation data.",
             seconds=round(stood["seconds"], 1),
@@ -70,14 +70,14 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             metric=metric.title,
         )
     elif stood:
-        told["stood_at"] = say(
+        found["stood_at"] = sentence(
             "When the transfer run was done, after {seconds} seconds of training, the twin had not finished its first "
             "epoch.",
             seconds=round(stood["seconds"], 1),
         )
     longer = report["twin_budget"]
     if longer and longer["ordinary"] is not None and not metric.share:
-        told["twin_budget"] = say(
+        found["twin_budget"] = sentence(
             "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached a "
             "{metric} of {ordinary} on validation data, in the end {longer}; the scores here are those of the longer "
             "training.",
@@ -88,7 +88,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             metric=metric.title,
         )
     elif longer and longer["ordinary"] is not None:
-        told["twin_budget"] = say(
+        found["twin_budget"] = sentence(
             "The twin had {times} times the ordinary budget. After the ordinary {epochs} epochs it had reached "
             "{ordinary} % {metric} on validation data, in the end {longer} %; the scores here are those of the longer "
             "training.",
@@ -98,7 +98,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
             longer=round(100 * longer["longer"], 1),
             metric=metric.title,
         )
-    return told
+    return found
 
 
 def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
@@ -108,7 +108,7 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     found = report["plainer"]
     value = found["difference"]["value"]
     low, high = (score_text.rounded(end, metric.share) for end in found["difference"]["interval"])
-    told = {
+    params = {
         "strategy": find(report["strategy"]).title,
         "plainer": Sentence.model_validate(found["title"]),
         "metric": metric.title,
@@ -120,47 +120,47 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     }
     match found["verdict"]:
         case None:
-            told["way"] = score_text.way(value, metric)
-            return say(
+            params["way"] = score_text.way(value, metric)
+            return sentence(
                 "One seed does not tell what {strategy} brings: {metric} is {amount} {way} than with "
                 "“{plainer}” (95 % interval of the improvement {low} to {high}; n = {n} test examples).",
-                **told,
+                **params,
             )
         case "transfer-helps":
-            return say(
+            return sentence(
                 "{strategy} helps: {metric} is {amount} better than with “{plainer}” (95 % interval {low} "
                 "to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case "negative-transfer":
-            return say(
+            return sentence(
                 "{strategy} hurts here: {metric} is {amount} worse than with “{plainer}” (95 % interval "
                 "of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case _ if value < 0:
-            return say(
+            return sentence(
                 "{strategy} makes no clear difference: {metric} is {amount} worse than with “{plainer}” "
                 "(95 % interval of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case _:
-            return say(
+            return sentence(
                 "{strategy} makes no clear difference: {metric} is {amount} better than with “{plainer}” "
                 "(95 % interval {low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
 
 
 def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     """The verdict in one sentence with its n."""
     if report["difference"] is None:
-        return say("There is no from-scratch twin to compare with, so there is no verdict.")
+        return sentence("There is no from-scratch twin to compare with, so there is no verdict.")
     if not score_text.usual(metric):
         return _in_its_units(report, metric)
     low, high = (round(100 * end, 1) for end in report["difference"]["interval"])
     value = round(100 * report["difference"]["value"], 1)
-    told = {
+    params = {
         "metric": metric.title,
         "low": low,
         "high": high,
@@ -170,61 +170,61 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     }
     match report["verdict"]:
         case None:
-            told.pop("seeds")
+            params.pop("seeds")
             if value < 0:
-                return say(
+                return sentence(
                     "One seed gives no verdict on the recipe: this model's {metric} is {value} points below "
                     "{reference} (95 % interval of the difference {low} to {high}, n = {n}), and training again with "
                     "another seed moves it.",
                     value=-value,
-                    **told,
+                    **params,
                 )
-            return say(
+            return sentence(
                 "One seed gives no verdict on the recipe: this model's {metric} is {value} points above {reference} "
                 "(95 % interval {low} to {high}, n = {n}), and training again with another seed moves it.",
                 value=value,
-                **told,
+                **params,
             )
         case "transfer-helps":
-            return say(
+            return sentence(
                 "Transfer helps: {metric} is {value} points above {reference} (95 % interval {low} to {high}; "
                 "n = {n} test examples, {seeds} seeds).",
                 value=value,
-                **told,
+                **params,
             )
         case "negative-transfer" if simpler(report):
-            return say(
+            return sentence(
                 "A simpler way does better: {metric} is {value} points below {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
                 value=-value,
-                **told,
+                **params,
             )
         case "negative-transfer":
-            return say(
+            return sentence(
                 "Negative transfer: {metric} is {value} points below {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
                 value=-value,
-                **told,
+                **params,
             )
         case _ if value < 0:
-            return say(
+            return sentence(
                 "No clear difference: {metric} is {value} points below {reference}, but the 95 % interval of "
                 "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
                 value=-value,
-                **told,
+                **params,
             )
         case _ if value > 0:
-            return say(
+            return sentence(
                 "No clear difference: {metric} is {value} points above {reference}, but the 95 % interval of "
                 "the difference, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
                 value=value,
-                **told,
+                **params,
             )
         case _:
-            return say(
+            return sentence(
                 "No clear difference: {metric} is the same as with {reference} (95 % interval of the "
                 "difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
 
 
@@ -232,7 +232,7 @@ def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
     """The verdict where the metric is no share, or where less of it is better: how far apart, and which way."""
     difference = report["difference"]
     low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
-    told = {
+    params = {
         "metric": metric.title,
         "amount": score_text.amount(difference["value"], metric),
         "way": score_text.way(difference["value"], metric),
@@ -244,33 +244,33 @@ def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
     }
     match report["verdict"]:
         case None:
-            return say(
+            return sentence(
                 "One seed gives no verdict on the recipe: this model's {metric} is {amount} {way} than with "
                 "{reference} (95 % interval of the improvement {low} to {high}, n = {n}), and training again with "
                 "another seed moves it.",
-                **told,
+                **params,
             )
         case "transfer-helps":
-            return say(
+            return sentence(
                 "Transfer helps: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
                 "{low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case "negative-transfer" if simpler(report):
-            return say(
+            return sentence(
                 "A simpler way does better: {metric} is {amount} {way} than with {reference} (95 % interval of the "
                 "improvement {low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case "negative-transfer":
-            return say(
+            return sentence(
                 "Negative transfer: {metric} is {amount} {way} than with {reference} (95 % interval of the improvement "
                 "{low} to {high}; n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )
         case _:
-            return say(
+            return sentence(
                 "No clear difference: {metric} is {amount} {way} than with {reference}, but the 95 % interval of the "
                 "improvement, {low} to {high}, does not settle it (n = {n} test examples, {seeds} seeds).",
-                **told,
+                **params,
             )

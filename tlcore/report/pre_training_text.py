@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.report.curves import Series
 from tlcore.training.shared_phases import TRIAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TITLE = say("Loss of pre-training")
+TITLE = sentence("Loss of pre-training")
 
 
 def points_of(points: pd.DataFrame) -> pd.DataFrame:
@@ -29,45 +29,47 @@ def series(points: pd.DataFrame) -> list[Series]:
     return [Series("transfer", 0, [float(v) for v in own["epoch"]], [float(v) for v in own["train_loss"]])]
 
 
-def in_words(told: dict[str, Any]) -> list[Sentence]:
+def in_words(pre_training: dict[str, Any]) -> list[Sentence]:
     """What was done once before all seeds (`training.shared_phases.begin_with`), for the notes of a report."""
-    if not told:
+    if not pre_training:
         return []
     found = [
-        say(
+        sentence(
             "Pre-trained once, for all seeds: {epochs} epochs over {n} examples of {name} in {seconds} seconds, which "
             "are counted once; its loss went from {first} to {last}.",
-            epochs=told["epochs"],
-            n=told["examples"],
-            name=told["set"],
-            seconds=round(told["seconds"], 1),
-            first=round(told["losses"][0], 3),
-            last=round(told["losses"][-1], 3),
+            epochs=pre_training["epochs"],
+            n=pre_training["examples"],
+            name=pre_training["set"],
+            seconds=round(pre_training["seconds"], 1),
+            first=round(pre_training["losses"][0], 3),
+            last=round(pre_training["losses"][-1], 3),
         ),
-        say(
+        sentence(
             "The from-scratch twin saw none of these examples: the difference tells what they and the source bring "
             "together. What they bring alone is the difference to training without pre-training, where that was made."
         ),
-        say(
+        sentence(
             "Seeds differ in the fine-tuning alone: the interval does not count what another pre-training would have "
             "changed."
         ),
     ]
-    if told["start"] == "random":
-        found.append(say("Pre-training began with random weights: of the source model only the architecture was used."))
-    if told["left_out"]:
+    if pre_training["start"] == "random":
         found.append(
-            say(
+            sentence("Pre-training began with random weights: of the source model only the architecture was used.")
+        )
+    if pre_training["left_out"]:
+        found.append(
+            sentence(
                 "{n} examples of the further set are validation or test examples of this run as well and were "
                 "left out of pre-training.",
-                n=told["left_out"],
+                n=pre_training["left_out"],
             )
         )
-    if not told["source"]:
+    if not pre_training["source"]:
         found.append(
-            say(
+            sentence(
                 "The pre-trained network cannot be kept as a source model of its own: this architecture "
                 "cannot be without its head."
             )
         )
-    return [*found, *(Sentence.model_validate(note) for note in told["notes"])]
+    return [*found, *(Sentence.model_validate(note) for note in pre_training["notes"])]

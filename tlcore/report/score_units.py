@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import read, say, t
+from tlcore.core.i18n import sentence, t, translate
 
 
 def shares(report: dict[str, Any]) -> dict[str, bool]:
@@ -25,9 +25,9 @@ def difference(report: dict[str, Any]) -> str:
     other = report.get("reference")
     if not other or other["id"] == "twin":
         return t("Difference")
-    return t("Difference from {reference}", reference=read(other["title"]))
+    return t("Difference from {reference}", reference=translate(other["title"]))
 
 
 def reference(report: dict[str, Any]) -> str:
     """What the verdict of a report compares with."""
-    return read((report.get("reference") or {}).get("title") or say("training from scratch").model_dump())
+    return translate((report.get("reference") or {}).get("title") or sentence("training from scratch").model_dump())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def stood_at(
-    points: pd.DataFrame, transfer: Sequence[ArmResult], twin: Sequence[ArmResult] | None, metric: Metric
+    points: pd.DataFrame, transfer: Sequence[ArmResult], scratch: Sequence[ArmResult] | None, metric: Metric
 ) -> dict[str, Any] | None:
     """Where the twin stood, on validation data, after as many seconds of training as the transfer arm took.
 
@@ -23,23 +23,23 @@ def stood_at(
     twin had ended by then.
     """
     column = f"validation_{metric.id}"
-    if not twin or points.empty or column not in points:
+    if not scratch or points.empty or column not in points:
         return None
     seconds = transfer[0].shared.get("seconds", 0.0) + float(np.mean([result.seconds for result in transfer]))
     curves = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
     reached = curves[curves["seconds"] <= seconds].sort_values(["seed", "seconds"]).groupby("seed").last()
     if reached.empty:
-        return {"seconds": seconds, "validation": None, "seeds": 0, "of": len(twin)}
+        return {"seconds": seconds, "validation": None, "seeds": 0, "of": len(scratch)}
     return {
         "seconds": seconds,
         "validation": float(reached[column].mean()),
         "seeds": len(reached),
-        "of": len(twin),
+        "of": len(scratch),
     }
 
 
 def twin_budget(
-    points: pd.DataFrame, arm: dict[str, Any], twin: Sequence[ArmResult] | None, metric: Metric
+    points: pd.DataFrame, arm: dict[str, Any], scratch: Sequence[ArmResult] | None, metric: Metric
 ) -> dict[str, Any] | None:
     """Where a twin with a longer budget stood at the ordinary one; None where its budget was the ordinary one.
 
@@ -48,7 +48,7 @@ def twin_budget(
     come down.
     """
     column = f"validation_{metric.id}"
-    if not twin or "budget" not in arm or points.empty or column not in points:
+    if not scratch or "budget" not in arm or points.empty or column not in points:
         return None
     final = points[(points["arm"] == "twin") & (points["trial"] == "final") & points[column].notna()]
     best = "max" if metric.higher_is_better else "min"
@@ -56,9 +56,9 @@ def twin_budget(
     return {
         "times": arm["budget"],
         "epochs": arm["ordinary_epochs"],
-        "longer_epochs": [r.epochs for r in twin],
+        "longer_epochs": [r.epochs for r in scratch],
         "ordinary": float(within.mean()) if len(within) else None,
         "longer": float(final.groupby("seed")[column].agg(best).mean()) if len(final) else None,
         "seeds": len(within),
-        "of": len(twin),
+        "of": len(scratch),
     }

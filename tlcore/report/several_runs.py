@@ -87,7 +87,7 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
         for one in runs
         if one.twin
     ]
-    alike = [one for one in runs if one.dataset == runs[0].dataset]
+    same_dataset = [one for one in runs if one.dataset == runs[0].dataset]
     pairs = [
         _entry(
             a.run,
@@ -95,15 +95,15 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
             statistics.difference(task, a.transfer, b.transfer, a.target, headline=by, draws=draws),
             min(len(a.transfer), len(b.transfer)),
         )
-        for a, b in combinations(alike, 2)
+        for a, b in combinations(same_dataset, 2)
     ]
-    for family, judged, words in (
+    for family, groups, words in (
         (twins, metric, ("transfer-helps", "negative-transfer")),
         (pairs, by, ("run", "other")),
     ):
         for entry, adjusted in zip(family, holm([one["p"] for one in family]), strict=True):
             entry["adjusted"] = adjusted
-            entry["verdict"] = _verdict(entry, judged, words)
+            entry["verdict"] = _verdict(entry, groups, words)
     return {"twins": twins, "pairs": pairs, "by": by.id}
 
 

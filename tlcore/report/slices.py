@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import statistics
 from tlcore.evaluation.per_class import payload
 from tlcore.modalities.text.languages import NAMES
@@ -51,17 +51,17 @@ NOT_ABOUT = {
     "answer",
 }
 OWN = {
-    "width": say("width in pixels"),
-    "height": say("height in pixels"),
-    "grey": say("grey"),
-    "rotated": say("rotated"),
-    "characters": say("length in characters"),
-    "converted": say("converted from another format"),
-    "language": say("language"),
-    "answerable": say("answerable"),
-    "title": say("article"),
+    "width": sentence("width in pixels"),
+    "height": sentence("height in pixels"),
+    "grey": sentence("grey"),
+    "rotated": sentence("rotated"),
+    "characters": sentence("length in characters"),
+    "converted": sentence("converted from another format"),
+    "language": sentence("language"),
+    "answerable": sentence("answerable"),
+    "title": sentence("article"),
 }
-YES, NO = say("yes"), say("no")
+YES, NO = sentence("yes"), sentence("no")
 VALUES = {"language": NAMES, "answerable": {"yes": YES, "no": NO}}
 Part = tuple[dict[str, Any], np.ndarray]
 
@@ -103,8 +103,8 @@ def by_column(rows: pd.DataFrame) -> Iterator[Part]:
             ends = np.unique(np.quantile(values.dropna(), [0, 1 / 3, 2 / 3, 1]))
             for i, (low, high) in enumerate(pairwise(ends)):
                 inside = ((values >= low if i == 0 else values > low) & (values <= high)).to_numpy()
-                told = say("{column} {low} to {high}", column=title, low=_short(low), high=_short(high))
-                yield _about("column", told), inside
+                title_of_slice = sentence("{column} {low} to {high}", column=title, low=_short(low), high=_short(high))
+                yield _about("column", title_of_slice), inside
         elif values.nunique() <= MOST_VALUES:
             for value in sorted(values.dropna().unique(), key=str):
                 shown = (
@@ -112,8 +112,8 @@ def by_column(rows: pd.DataFrame) -> Iterator[Part]:
                     if isinstance(value, bool | np.bool_)
                     else VALUES.get(str(name), {}).get(value, str(value))
                 )
-                told = say("{column}: {value}", column=title, value=shown)
-                yield _about("column", told), (values == value).to_numpy()
+                title_of_slice = sentence("{column}: {value}", column=title, value=shown)
+                yield _about("column", title_of_slice), (values == value).to_numpy()
 
 
 def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
@@ -135,7 +135,7 @@ def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
         nearest = [i for i in np.argsort(away, kind="stable")[:TYPICAL] if inside[i]]
         if nearest:
             examples = [{"id": rows["id"].iloc[i], **payload(rows.iloc[i])} for i in nearest]
-            out.append((_about("cluster", say("like {example}", example=examples[0]["id"]), examples), inside))
+            out.append((_about("cluster", sentence("like {example}", example=examples[0]["id"]), examples), inside))
     return out
 
 
@@ -150,7 +150,7 @@ def score(
     ones = np.ones((1, len(records)))
     values = [float(task.aggregate(records, ones * mask, target)[metric.id][0]) for mask in masks]
     drawn: list[list[np.ndarray]] = [[] for _ in masks]
-    for weights in statistics.unit_weights(records.unit, max(draws, DRAWS_EACH * len(parts)), rng):
+    for weights in statistics.resampling_weights(records.unit, max(draws, DRAWS_EACH * len(parts)), rng):
         for i, mask in enumerate(masks):
             with np.errstate(invalid="ignore", divide="ignore"):
                 found = task.aggregate(records, weights * mask, target)[metric.id]
@@ -158,8 +158,8 @@ def score(
     every = [np.concatenate(one) for one in drawn]
     rows = []
     for (about, mask), value, each in zip(parts, values[1:], every[1:], strict=True):
-        apart = sign * (each - every[0])
-        known = apart[np.isfinite(apart)]
+        differences = sign * (each - every[0])
+        known = differences[np.isfinite(differences)]
         units = len(np.unique(records.unit[mask]))
         low, high = statistics.ends(each[np.isfinite(each)])
         if metric.share:

@@ -88,7 +88,7 @@ def said(value: float, share: bool) -> str:
     return percent(value) if share else number(value, score_text.digits(value))
 
 
-def scatter(told: dict[str, list[list[float]]], names: tuple[str, str], *, title: str) -> Markup:
+def scatter(groups: dict[str, list[list[float]]], names: tuple[str, str], *, title: str) -> Markup:
     """Two kinds of point, each between 0 and 1: discs and squares, in transfer's and its twin's colours."""
     parts = []
     for place, (kind, arm, name) in enumerate((("source", "transfer", names[0]), ("target", "twin", names[1]))):
@@ -97,7 +97,7 @@ def scatter(told: dict[str, list[list[float]]], names: tuple[str, str], *, title
         parts.append(Markup('<text x="{}" y="18">{}</text>').format(x + 12, name))
         parts += [
             mark(arm, LEFT + (WIDE - LEFT - RIGHT) * one[0], TOP + (HIGH - TOP - 10) * (1 - one[1]))
-            for one in told[kind]
+            for one in groups[kind]
         ]
     return _drawing(parts, title, HIGH)
 

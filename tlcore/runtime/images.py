@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 MAX_PIXELS = 100_000_000
 # Only formats whose decoders run inside Pillow or pillow_heif; EPS, for one, would start Ghostscript.
@@ -47,13 +47,13 @@ def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Ima
     except OSError as error:
         raise broken(error, name) from None
     if not data:
-        raise _unusable(say("The file is empty."), "empty-file", name)
+        raise _unusable(sentence("The file is empty."), "empty-file", name)
     try:
         image = Image.open(io.BytesIO(data), formats=_formats())
     except Image.DecompressionBombError:
         raise _absurd(name, max_pixels) from None
     except Exception:
-        raise _unusable(say("This is not a picture: {kind}.", kind=_kind(data)), "not-a-picture", name) from None
+        raise _unusable(sentence("This is not a picture: {kind}.", kind=_kind(data)), "not-a-picture", name) from None
     if image.width * image.height > max_pixels:
         raise _absurd(name, max_pixels, image.size)
     return image
@@ -86,43 +86,43 @@ def broken(error: Exception, file: str | None) -> UnusablePicture:
         return error
     text = str(error).lower()
     if "truncated" in text or "unexpected end" in text or isinstance(error, EOFError):
-        return _unusable(say("The picture is cut off: the file ends too early."), "truncated", file)
+        return _unusable(sentence("The picture is cut off: the file ends too early."), "truncated", file)
     if isinstance(error, Image.DecompressionBombError):
         return _absurd(file, MAX_PIXELS)
-    return _unusable(say("The picture is damaged and cannot be read."), "unreadable", file)
+    return _unusable(sentence("The picture is damaged and cannot be read."), "unreadable", file)
 
 
 def _absurd(file: str | None, limit: int, size: tuple[int, int] | None = None) -> UnusablePicture:
     if size is None:
-        sentence = say("The picture claims to have more than {limit} million pixels.", limit=limit // 1_000_000)
+        message = sentence("The picture claims to have more than {limit} million pixels.", limit=limit // 1_000_000)
     else:
-        sentence = say(
+        message = sentence(
             "The picture claims to be {width} × {height} pixels; at most {limit} million pixels are read.",
             width=size[0],
             height=size[1],
             limit=limit // 1_000_000,
         )
-    return _unusable(sentence, "absurd-size", file)
+    return _unusable(message, "absurd-size", file)
 
 
-def _unusable(sentence: Sentence, code: str, file: str | None) -> UnusablePicture:
-    return UnusablePicture(sentence, code=code, file=file)
+def _unusable(message: Sentence, code: str, file: str | None) -> UnusablePicture:
+    return UnusablePicture(message, code=code, file=file)
 
 
 def _kind(data: bytes) -> Sentence:
     """What a file that no decoder knows looks like, for the sentence."""
     start = data[:512].lstrip().lower()
     if start.startswith(b"%pdf"):
-        return say("it is a PDF")
+        return sentence("it is a PDF")
     if b"<svg" in start:
-        return say("it is an SVG drawing; export it as PNG")
+        return sentence("it is an SVG drawing; export it as PNG")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return say("it is a web page")
+        return sentence("it is a web page")
     if start.startswith(b"pk\x03\x04"):
-        return say("it is a zip archive")
+        return sentence("it is a zip archive")
     if start.startswith((b"\x89png", b"\xff\xd8", b"gif8", b"riff", b"bm")):
-        return say("its header is damaged")
-    return say("its content is of another kind")
+        return sentence("its header is damaged")
+    return sentence("its content is of another kind")
 
 
 @functools.cache

@@ -82,15 +82,15 @@ def _from_lines(path):
             if not line.strip():
                 continue
             try:
-                told = json.loads(line)
+                record = json.loads(line)
             except (ValueError, RecursionError):
-                told = None
-            names = list(told) if isinstance(told, dict) else []
+                record = None
+            names = list(record) if isinstance(record, dict) else []
             columns = _columns(names)
             if columns is None:
                 yield f"{path.name}:{number}", None, "It has no context and question."
             else:
-                yield _checked(path, number, *(told[names[at]] for at in columns))
+                yield _checked(path, number, *(record[names[at]] for at in columns))
 
 
 def _columns(names):
@@ -141,13 +141,13 @@ def network():
     return by_torch
 
 
-def answers(run, every, told, how):
+def answers(run, every, preprocessing, how):
     """(answer, its place, confidence) of each question, whose windows ``every`` lists, through the network ``run``."""
     flat = [one for windows_of_one in every for one in windows_of_one]
     logits = []
     for start in range(0, len(flat), PIECE):
         piece = flat[start : start + PIECE]
-        logits += [row[: len(one[0])] for row, one in zip(run(*padded(piece, told["pad"])), piece)]  # noqa: B905
+        logits += [row[: len(one[0])] for row, one in zip(run(*padded(piece, preprocessing["pad"])), piece)]  # noqa: B905
     out, at = [], 0
     for windows_of_one in every:
         scores = logits[at : at + len(windows_of_one)]
@@ -168,14 +168,16 @@ def main():
         arguments.error("give a file of questions, or --context and --question")
     from tokenizers import Tokenizer
 
-    told = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
+    preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     how = json.loads((HERE / "answering.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer.from_str((HERE / "tokenizer.json").read_text(encoding="utf-8"))
     run = network()
 
     def rows(pairs):
-        every = windows(tokenizer, pairs, told["max_length"], told["overlap"], told["question"])
-        for (_, context), one in zip(pairs, answers(run, every, told, how)):  # noqa: B905
+        every = windows(
+            tokenizer, pairs, preprocessing["max_length"], preprocessing["overlap"], preprocessing["question"]
+        )
+        for (_, context), one in zip(pairs, answers(run, every, preprocessing, how)):  # noqa: B905
             yield [cell(said(context, *one[:3])[0]), f"{one[3]:.6f}"]
 
     given = []

@@ -44,7 +44,7 @@ def main():
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
-    told = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
+    preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     tokenizer = Tokenizer.from_str((HERE / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -53,7 +53,7 @@ def main():
 
     def rows(prompts):
         for text in prompts:
-            made = continued(model, begun(tokenizer, told, text, asked.length), told, settings)
+            made = continued(model, begun(tokenizer, preprocessing, text, asked.length), preprocessing, settings)
             yield [cell(readable(tokenizer.decode(made)))]
 
     given = [("text", asked.text, None)] if asked.text and asked.text.strip() else []

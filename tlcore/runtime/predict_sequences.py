@@ -32,36 +32,37 @@ def writer(beams):
     from tokenizers import Tokenizer
     from transformers import AutoModelForSeq2SeqLM
 
-    told = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
+    preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     source, target = (
         Tokenizer.from_str((HERE / name).read_text(encoding="utf-8"))
         for name in ("tokenizer.json", "target_tokenizer.json")
     )
     source.no_padding()
-    source.enable_truncation(told["max_length"])
+    source.enable_truncation(preprocessing["max_length"])
     model = AutoModelForSeq2SeqLM.from_pretrained(HERE).eval()
 
     def write(texts):
         ids, mask = padded(
-            [one.ids for one in source.encode_batch([told["prefix"] + text for text in texts])], told["pad"]
+            [one.ids for one in source.encode_batch([preprocessing["prefix"] + text for text in texts])],
+            preprocessing["pad"],
         )
         with torch.inference_mode():
             out = model.generate(
                 input_ids=torch.from_numpy(ids),
                 attention_mask=torch.from_numpy(mask),
                 num_beams=beams,
-                max_new_tokens=told["most"],
+                max_new_tokens=preprocessing["most"],
             )[:, 1:]
         return [text.strip() for text in target.decode_batch([until(row, model.generation_config) for row in out])]
 
     return write
 
 
-def until(row, told):
+def until(row, max_tokens):
     """The tokens of one text before its end."""
     row = row.tolist()
-    end = told.eos_token_id
-    return row[: row.index(end)] if end in row else [one for one in row if one != told.pad_token_id]
+    end = max_tokens.eos_token_id
+    return row[: row.index(end)] if end in row else [one for one in row if one != max_tokens.pad_token_id]
 
 
 def main():

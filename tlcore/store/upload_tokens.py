@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 LASTS = 24 * 3600  # seconds
 FILES = 20  # through one door
@@ -30,7 +30,7 @@ def limit() -> int:
     return int(float(os.environ.get("TLCORE_UPLOAD_GB") or 50) * 2**30)
 
 
-def open_door(home: Path, owner: str) -> str:
+def open_token(home: Path, owner: str) -> str:
     """A new secret under which files may be sent for a day."""
     _clear(home)
     secret = secrets.token_urlsafe(32)
@@ -60,7 +60,7 @@ def arriving(home: Path, secret: str) -> int:
     return sum(path.stat().st_size for path in _folder(home, secret).glob(".*.part"))
 
 
-def close_door(home: Path, secret: str) -> None:
+def close_token(home: Path, secret: str) -> None:
     """Nothing more is taken under that secret; what arrived stays for the check that was given its path."""
     (_folder(home, secret) / ".door.json").unlink(missing_ok=True)
 
@@ -70,10 +70,12 @@ class Arriving:
 
     def __init__(self, home: Path, secret: str, name: str, size: int | None = None):
         if not is_open(home, secret):
-            raise UnusableInput(say("This address has expired. Ask the page for a new one."), code="upload-address")
+            raise UnusableInput(
+                sentence("This address has expired. Ask the page for a new one."), code="upload-address"
+            )
         folder = _folder(home, secret)
         if len(list(folder.iterdir())) > FILES:
-            raise UnusableInput(say("At most {n} files can be sent to one address.", n=FILES), code="upload-files")
+            raise UnusableInput(sentence("At most {n} files can be sent to one address.", n=FILES), code="upload-files")
         self.path = folder / _plain(name)
         self._part = folder / f".{secrets.token_hex(8)}.part"
         self._written = 0
@@ -99,19 +101,21 @@ class Arriving:
     def _room(self, more: int) -> None:
         if max(self._written, more) > limit():
             raise UnusableInput(
-                say("The file is larger than {gigabytes} GB, the most this server takes.", gigabytes=limit() / 2**30),
+                sentence(
+                    "The file is larger than {gigabytes} GB, the most this server takes.", gigabytes=limit() / 2**30
+                ),
                 code="upload-too-large",
                 file=self.path.name,
             )
         if shutil.disk_usage(self.path.parent).free - more < SPARE:
             raise UnusableInput(
-                say("The server's disk has no room for this file."), code="disk-full", file=self.path.name
+                sentence("The server's disk has no room for this file."), code="disk-full", file=self.path.name
             )
 
 
 def _folder(home: Path, secret: str) -> Path:
     if not _SECRET.match(secret):
-        raise UnusableInput(say("This address has expired. Ask the page for a new one."), code="upload-address")
+        raise UnusableInput(sentence("This address has expired. Ask the page for a new one."), code="upload-address")
     return home / "staging" / "uploads" / secret
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.strategies.options import Option
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ class PlanContext:
     batch_size: int | None
     learning_rate: float | None
     rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
-    solves: bool = True  # whether the task has a convex head to fit on kept features
-    fresh: bool = True  # whether the task puts a head of its own on the source model
-    ready: bool = False  # whether the source model answers as the task wants without anything new on it
+    has_convex_head: bool = True  # whether the task has a convex head to fit on kept features
+    has_new_head: bool = True  # whether the task puts a head of its own on the source model
+    native_families: bool = False  # whether the source model answers as the task wants without anything new on it
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
     sides: tuple[str, ...] = ()  # further columns of labels that the data have
@@ -56,7 +56,7 @@ class PlanContext:
 
 
 @dataclass(frozen=True)
-class Plainer:
+class Ablation:
     """What a strategy is compared with besides the twin: the same without what is special about it."""
 
     title: Sentence
@@ -80,7 +80,7 @@ class Strategy(Protocol):
     takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
     tests_on: str | None  # the further set whose examples are the test set where it is given; they choose nothing
     races: bool  # whether it is among the candidates of a pilot race
-    plainer: Plainer | None  # trained as an arm of its own where the twin is
+    ablation: Ablation | None  # trained as an arm of its own where the twin is
     unfit: tuple[str, ...]  # beginnings of the names of architectures that it cannot work with
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
@@ -116,7 +116,7 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
     """What a strategy needs that a Spec does not name; None where nothing is missing."""
     for name, what in strategy.needs.items():
         if getattr(data, name) is None:
-            return say(
+            return sentence(
                 "{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
                 strategy=strategy.title,
                 name=name,
@@ -130,7 +130,7 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
     name = (source.architecture or "").lower()
     if not name.removeprefix("test_").startswith(strategy.unfit):
         return None
-    return say(
+    return sentence(
         "{strategy} is made for transformers; {model} has no attention layers ({architecture}).",
         strategy=strategy.title,
         model=source.title,
@@ -138,18 +138,18 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
     )
 
 
-def nothing_new(task: Task | PlanContext) -> Sentence | None:
+def has_nothing_new(task: Task | PlanContext) -> Sentence | None:
     """Why a task refuses strategies that begin with a head alone, where it puts none on the source model."""
-    if task.fresh:
+    if task.has_new_head:
         return None
-    return say("This task puts nothing new on the source model, so that there is no head to train alone.")
+    return sentence("This task puts nothing new on the source model, so that there is no head to train alone.")
 
 
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
     """The head on the frozen backbone: solved on kept features, or trained where the task has no convex head (then for
     that share of the epochs; where other layers follow, at rates for a fresh head, which would take them apart).
     """
-    if context.solves:
+    if context.has_convex_head:
         return [extract_phase(), solve_phase()]
     scale = 1.0 if share == 1.0 else FRESH / context.rate
     return [train_phase(context, trainable="head", share=share, scale=scale)]
@@ -207,7 +207,7 @@ def train_phase(
     }
 
 
-def once(
+def shared_phase(
     phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: int, epochs: int, examples: int, views: int = 1
 ) -> dict[str, Any]:
     """A `train_phase` on a stream that is done once, before all seeds and trials of its arm, which then begin with the

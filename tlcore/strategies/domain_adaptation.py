@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import Sentence, say
-from tlcore.strategies.contract import Plainer, PlanContext, train_phase
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.strategies.contract import Ablation, PlanContext, train_phase
 from tlcore.strategies.options import Option
 
 if TYPE_CHECKING:
@@ -14,48 +14,55 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 METHODS = (
-    ("source-only", say("none: fine-tuning on the labelled domain, the reference")),
-    ("adabn", say("AdaBN: batch-norm statistics of the target domain")),
-    ("coral", say("Deep CORAL: the same covariances")),
-    ("dan", say("DAN: the same distribution, by kernels")),
-    ("dann", say("DANN: a second network cannot tell the domains apart")),
-    ("cdan", say("CDAN: neither can it by features and answers together")),
-    ("mcc", say("MCC: no two classes taken for each other")),
-    ("mean-teacher", say("Mean teacher: self-training on its own average")),
+    ("source-only", sentence("none: fine-tuning on the labelled domain, the reference")),
+    ("adabn", sentence("AdaBN: batch-norm statistics of the target domain")),
+    ("coral", sentence("Deep CORAL: the same covariances")),
+    ("dan", sentence("DAN: the same distribution, by kernels")),
+    ("dann", sentence("DANN: a second network cannot tell the domains apart")),
+    ("cdan", sentence("CDAN: neither can it by features and answers together")),
+    ("mcc", sentence("MCC: no two classes taken for each other")),
+    ("mean-teacher", sentence("Mean teacher: self-training on its own average")),
 )
 
 
 class DomainAdaptation:
     id = "domain-adaptation"
-    title = say("Domain adaptation")
-    what = say(
+    title = sentence("Domain adaptation")
+    what = sentence(
         "The task stays and the surroundings change: the model learns from labelled examples of one domain and from "
         "examples without labels of another, the target domain, so that it works there."
     )
-    helps = say(
+    helps = sentence(
         "The same classes under another camera, light, style or wording, where labels are to be had only elsewhere."
     )
-    hurts = say("Where the classes are differently common in the two domains, or the domains are alike already.")
+    hurts = sentence("Where the classes are differently common in the two domains, or the domains are alike already.")
     paper = "Ganin et al. 2016, arXiv 1505.07818; Jin et al. 2020, arXiv 1912.03699"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
-        Option("method", say("Method"), say("How the two domains are brought together."), "mcc", choices=METHODS),
         Option(
-            "weight", say("Weight of the method"), say("How much the method counts beside the labels."), 1.0, 0.0, 10.0
+            "method", sentence("Method"), sentence("How the two domains are brought together."), "mcc", choices=METHODS
+        ),
+        Option(
+            "weight",
+            sentence("Weight of the method"),
+            sentence("How much the method counts beside the labels."),
+            1.0,
+            0.0,
+            10.0,
         ),
     )
-    needs = MappingProxyType({"unlabelled": say("Examples of the target domain, without labels")})
-    takes = MappingProxyType({"extra": say("Labelled examples of the target domain, for the final score alone")})
+    needs = MappingProxyType({"unlabelled": sentence("Examples of the target domain, without labels")})
+    takes = MappingProxyType({"extra": sentence("Labelled examples of the target domain, for the final score alone")})
     tests_on = "extra"
-    plainer = Plainer(say("source only"), "domain-adaptation", {"method": "source-only"})
+    ablation = Ablation(sentence("source only"), "domain-adaptation", {"method": "source-only"})
     races = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
-        if task.labelled and task.solves:
+        if task.labelled and task.has_convex_head:
             return None
-        return say("Domain adaptation is there for tasks with one class an example.")
+        return sentence("Domain adaptation is there for tasks with one class an example.")
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """Batches of the two domains are normalised apart, so that every method but the reference keeps the target's

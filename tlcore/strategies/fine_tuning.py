@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
 from tlcore.strategies.options import Option
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 class FineTuning:
     id = "fine-tuning"
-    title = say("Fine-tuning")
-    what = say(
+    title = sentence("Fine-tuning")
+    what = sentence(
         "All layers are trained on, starting from the source model's weights; layers nearer to the input move more "
         "slowly (layer-wise learning rates)."
     )
-    helps = say("Hundreds of examples or more, or data that differ from the source's.")
-    hurts = say(
+    helps = sentence("Hundreds of examples or more, or data that differ from the source's.")
+    hurts = sentence(
         "With few examples it over-fits, and a new random head, where there is one, first pulls good features "
         "out of shape."
     )
@@ -31,22 +31,24 @@ class FineTuning:
     options = (
         Option(
             "pull_to_source",
-            say("Pull towards the source model"),
-            say("How strongly weights are pulled back to those of the source model (L2-SP); 0 is not at all."),
+            sentence("Pull towards the source model"),
+            sentence("How strongly weights are pulled back to those of the source model (L2-SP); 0 is not at all."),
             0.0,
             0.0,
             1.0,
         ),
         Option(
             "soup",
-            say("Average of the best epochs"),
-            say("Average the weights of the three best epochs, where that is better on validation data (model soup)."),
+            sentence("Average of the best epochs"),
+            sentence(
+                "Average the weights of the three best epochs, where that is better on validation data (model soup)."
+            ),
             False,
         ),
     )
     needs = takes = NO_SETS
     tests_on = None
-    plainer = None
+    ablation = None
     races = True
     unfit = ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.strategies.contract import NO_SETS, PlanContext, head_phases, train_phase
 from tlcore.strategies.options import Option
 
@@ -17,25 +17,27 @@ HEAD = 0.2  # share of the epochs for the head, where it is trained
 
 class GradualUnfreezing:
     id = "gradual-unfreezing"
-    title = say("Gradual unfreezing")
-    what = say(
+    title = sentence("Gradual unfreezing")
+    what = sentence(
         "First a new head is fitted, where there is one; then the last layers are trained, then ever more, until all "
         "are; lower layers move more slowly."
     )
-    helps = say(
+    helps = sentence(
         "Texts above all, and tens to hundreds of examples (of each class, where there are classes): the "
         "general layers are disturbed last."
     )
-    hurts = say("It takes as long as fine-tuning, and each stage has a part of the epochs only.")
+    hurts = sentence("It takes as long as fine-tuning, and each stage has a part of the epochs only.")
     paper = "Howard & Ruder 2018, ULMFiT, arXiv 1801.06146"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
-        Option("stages", say("Stages"), say("In how many steps the layers below the head are unfrozen."), 3, 2, 6),
+        Option(
+            "stages", sentence("Stages"), sentence("In how many steps the layers below the head are unfrozen."), 3, 2, 6
+        ),
     )
     needs = takes = NO_SETS
     tests_on = None
-    plainer = None
+    ablation = None
     races = False
     unfit = ()
 
@@ -45,7 +47,11 @@ class GradualUnfreezing:
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """Batch norm keeps the source's statistics, as in linear probe then fine-tune: the head was fitted on them."""
         stages = int(context.options["stages"])
-        each = {"layer_decay": 0.75, "statistics": "kept", "share": (1 if context.solves else 1 - HEAD) / stages}
+        each = {
+            "layer_decay": 0.75,
+            "statistics": "kept",
+            "share": (1 if context.has_convex_head else 1 - HEAD) / stages,
+        }
         shares = [*(stage / stages for stage in range(1, stages)), "all"]
-        first = head_phases(context, share=HEAD) if context.fresh else []
+        first = head_phases(context, share=HEAD) if context.has_new_head else []
         return [*first, *(train_phase(context, trainable=one, **each) for one in shares)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
 from tlcore.strategies.options import Option
 
@@ -15,32 +15,37 @@ if TYPE_CHECKING:
 
 class LoRA:
     id = "lora"
-    title = say("LoRA")
-    what = say(
+    title = sentence("LoRA")
+    what = sentence(
         "The source model is frozen. Small adapters beside its attention layers are trained, with the head where one "
         "is new: a few per cent of the weights at most. They are merged into it at the end."
     )
-    helps = say("Large transformers on small machines; it nearly keeps up with fine-tuning and forgets less.")
-    hurts = say("Where the data are very unlike the source's; and networks without attention cannot have it.")
+    helps = sentence("Large transformers on small machines; it nearly keeps up with fine-tuning and forgets less.")
+    hurts = sentence("Where the data are very unlike the source's; and networks without attention cannot have it.")
     paper = "Hu et al. 2021, arXiv 2106.09685"
     pretrained = True
     rates = (4e-4, 1.6e-3, 6.4e-3)
     options = (
         Option(
-            "rank", say("Rank"), say("Width of the adapters: wider ones learn more, and take more memory."), 8, 1, 64
+            "rank",
+            sentence("Rank"),
+            sentence("Width of the adapters: wider ones learn more, and take more memory."),
+            8,
+            1,
+            64,
         ),
         Option(
             "alpha",
-            say("Alpha"),
-            say("How strongly the adapters count: they are multiplied by alpha over rank."),
+            sentence("Alpha"),
+            sentence("How strongly the adapters count: they are multiplied by alpha over rank."),
             16.0,
             1.0,
             128.0,
         ),
         Option(
             "dropout",
-            say("Dropout of the adapters"),
-            say("Share of their inputs that is left out while training."),
+            sentence("Dropout of the adapters"),
+            sentence("Share of their inputs that is left out while training."),
             0.05,
             0.0,
             0.5,
@@ -48,7 +53,7 @@ class LoRA:
     )
     needs = takes = NO_SETS
     tests_on = None
-    plainer = None
+    ablation = None
     races = False
     unfit = (
         "resnet",
@@ -67,5 +72,5 @@ class LoRA:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        trainable = "head" if context.fresh and not context.ready else "nothing"
+        trainable = "head" if context.has_new_head and not context.native_families else "nothing"
         return [train_phase(context, trainable=trainable, hooks=[{"id": "lora", **context.options}])]

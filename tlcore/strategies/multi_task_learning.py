@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.strategies.contract import NO_SETS, Plainer, PlanContext, train_phase
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.strategies.contract import NO_SETS, Ablation, PlanContext, train_phase
 from tlcore.strategies.options import Option
 
 if TYPE_CHECKING:
@@ -15,55 +15,57 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 WEIGHTINGS = (
-    ("uniform", say("all tasks alike")),
-    ("uncertainty", say("by uncertainty: a task whose answers stay uncertain counts less")),
-    ("gradnorm", say("GradNorm: tasks that lag behind count more")),
+    ("uniform", sentence("all tasks alike")),
+    ("uncertainty", sentence("by uncertainty: a task whose answers stay uncertain counts less")),
+    ("gradnorm", sentence("GradNorm: tasks that lag behind count more")),
 )
 
 
 class MultiTaskLearning:
     id = "multi-task-learning"
-    title = say("Multi-task learning")
-    what = say(
+    title = sentence("Multi-task learning")
+    what = sentence(
         "All layers are trained on several tasks at once, which share everything but their heads: further columns of "
         "labels of the same examples, or a second labelled set."
     )
-    helps = say("Related tasks, each with few labels: what one learns to see the others see as well.")
-    hurts = say("Tasks that want different things of the same layers pull against each other: some gain, some lose.")
+    helps = sentence("Related tasks, each with few labels: what one learns to see the others see as well.")
+    hurts = sentence(
+        "Tasks that want different things of the same layers pull against each other: some gain, some lose."
+    )
     paper = "Caruana 1997; Kendall et al. 2018, arXiv 1705.07115; Chen et al. 2018, arXiv 1711.02257"
     pretrained = True
     rates = (1e-4, 4e-4, 1.6e-3)
     options = (
         Option(
             "weighting",
-            say("Weighting of the tasks"),
-            say("How much each task counts while all are learned."),
+            sentence("Weighting of the tasks"),
+            sentence("How much each task counts while all are learned."),
             "uniform",
             choices=WEIGHTINGS,
         ),
     )
-    plainer = Plainer(say("the target task learned alone"), "fine-tuning", MappingProxyType({}))
+    ablation = Ablation(sentence("the target task learned alone"), "fine-tuning", MappingProxyType({}))
     needs = NO_SETS
-    takes = MappingProxyType({"extra": say("A second labelled set of the same kind, learned at the same time")})
+    takes = MappingProxyType({"extra": sentence("A second labelled set of the same kind, learned at the same time")})
     tests_on = None
     races = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
-        if task.labelled and task.solves:
+        if task.labelled and task.has_convex_head:
             return None
-        return say("Multi-task learning is there for tasks with one class an example.")
+        return sentence("Multi-task learning is there for tasks with one class an example.")
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """Raises UnusableInput where there is no second task."""
-        sides = [*context.sides, *(["extra"] if "extra" in context.sets else [])]
-        if not sides:
+        auxiliary = [*context.sides, *(["extra"] if "extra" in context.sets else [])]
+        if not auxiliary:
             raise UnusableInput(
-                say(
+                sentence(
                     "Multi-task learning needs a second task: name further columns of labels when you upload the data "
                     "(in a Spec: data.columns.also), or a second labelled set (data.extra)."
                 ),
                 code="no-second-task",
             )
-        hook = {"id": "side-tasks", "sides": sides, "weighting": context.options["weighting"]}
+        hook = {"id": "side-tasks", "sides": auxiliary, "weighting": context.options["weighting"]}
         return [train_phase(context, layer_decay=0.75, hooks=[hook])]

@@ -40,7 +40,7 @@ class Option:
 
     def to_json(self) -> dict[str, Any]:
         """What ``tlcore strategies --json`` says of it."""
-        told = {"id": self.id, "help": str(self.help), "default": self.default}
+        found = {"id": self.id, "help": str(self.help), "default": self.default}
         if self.choices:
-            return {**told, "choices": [name for name, _ in self.choices]}
-        return told if isinstance(self.default, bool) else {**told, "low": self.low, "high": self.high}
+            return {**found, "choices": [name for name, _ in self.choices]}
+        return found if isinstance(self.default, bool) else {**found, "low": self.low, "high": self.high}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.training.hooks import find
 
-ALL, HEAD, NOTHING = say("all layers"), say("the head"), say("nothing")
-BACKBONE = say("all layers but the head")
+ALL, HEAD, NOTHING = sentence("all layers"), sentence("the head"), sentence("nothing")
+BACKBONE = sentence("all layers but the head")
 
 
 def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
@@ -19,21 +19,21 @@ def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _extract(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
-    return _row(say("Look at every example once, keep the features"), frozen=ALL, trained=NOTHING)
+    return _row(sentence("Look at every example once, keep the features"), frozen=ALL, trained=NOTHING)
 
 
 def _solve(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
-    return _row(say("Fit a linear head on the features"), frozen=BACKBONE, trained=HEAD)
+    return _row(sentence("Fit a linear head on the features"), frozen=BACKBONE, trained=HEAD)
 
 
 def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
     which = phase["trainable"]
-    title = say("Train, until the validation score stops rising")
+    title = sentence("Train, until the validation score stops rising")
     if phase.get("once"):
         title = (
-            say("Pre-train on further examples, once for all seeds")
+            sentence("Pre-train on further examples, once for all seeds")
             if phase["pretrained"]
-            else say("Pre-train random weights on further examples, once for all seeds")
+            else sentence("Pre-train random weights on further examples, once for all seeds")
         )
     return _row(
         title,
@@ -47,7 +47,7 @@ def _train(phase: dict[str, Any], arm: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(share: float) -> Sentence:
-    return say("{percent} % of the layers", percent=round(100 * share))
+    return sentence("{percent} % of the layers", percent=round(100 * share))
 
 
 def _row(

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.strategies.contract import NO_SETS, Plainer, PlanContext, nothing_new, once, train_phase
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.strategies.contract import NO_SETS, Ablation, PlanContext, has_nothing_new, shared_phase, train_phase
 from tlcore.strategies.feature_extraction import FeatureExtraction
 from tlcore.strategies.fine_tuning import FineTuning
 from tlcore.strategies.linear_probe_then_fine_tune import LinearProbeThenFineTune
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives that need no labels
 HOOKS = {"contrastive": "simclr"}  # by objective, where the hook has another name
 OBJECTIVES = (
-    ("auto", say("as suits the data")),
-    ("masked", say("hidden parts of texts are guessed")),
-    ("causal", say("texts are gone on with")),
-    ("contrastive", say("two views of one picture are found again")),
-    ("supervised", say("the labels of the second set are learned")),
-    ("none", say("nothing: the reference without pre-training")),
+    ("auto", sentence("as suits the data")),
+    ("masked", sentence("hidden parts of texts are guessed")),
+    ("causal", sentence("texts are gone on with")),
+    ("contrastive", sentence("two views of one picture are found again")),
+    ("supervised", sentence("the labels of the second set are learned")),
+    ("none", sentence("nothing: the reference without pre-training")),
 )
 THEN = (FineTuning(), LinearProbeThenFineTune(), FeatureExtraction())
 SETTINGS = {"contrastive": {"temperature": 0.5}}  # for batches of some hundreds: Chen et al. 2020, appendix B.9
@@ -36,43 +36,43 @@ WORK = {"cpu": 30_000, "cuda": 1_000_000}  # pictures of 224 px through a networ
 
 class PreTrainingThenFineTuning:
     id = "pre-training-then-fine-tuning"
-    title = say("Pre-training, then fine-tuning")
-    what = say(
+    title = sentence("Pre-training, then fine-tuning")
+    what = sentence(
         "The network first learns from a larger set of your field, without labels or with others than yours; then it "
         "is fine-tuned on your labelled examples. It is pre-trained once, and becomes a source model of its own."
     )
-    helps = say("Thousands of examples without labels of a field unlike the source's, and few labels.")
-    hurts = say("It costs the most time; where the source already knows the field, little is gained.")
+    helps = sentence("Thousands of examples without labels of a field unlike the source's, and few labels.")
+    hurts = sentence("It costs the most time; where the source already knows the field, little is gained.")
     paper = "Gururangan et al. 2020, arXiv 2004.10964; Chen et al. 2020, SimCLR, arXiv 2002.05709"
     pretrained = True
     rates = FineTuning.rates
     options = (
         Option(
             "objective",
-            say("Learned from the further set"),
-            say("What is learned in pre-training."),
+            sentence("Learned from the further set"),
+            sentence("What is learned in pre-training."),
             "auto",
             choices=OBJECTIVES,
         ),
         Option(
             "start",
-            say("Pre-training starts from"),
-            say("The source model, which goes on learning, or random weights of its architecture."),
+            sentence("Pre-training starts from"),
+            sentence("The source model, which goes on learning, or random weights of its architecture."),
             "source",
-            choices=(("source", say("the source model")), ("random", say("random weights"))),
+            choices=(("source", sentence("the source model")), ("random", sentence("random weights"))),
         ),
         Option(
             "epochs",
-            say("Epochs of pre-training"),
-            say("How often it goes through the further set; 0 leaves it to the studio."),
+            sentence("Epochs of pre-training"),
+            sentence("How often it goes through the further set; 0 leaves it to the studio."),
             0,
             0,
             1000,
         ),
         Option(
             "then",
-            say("After it"),
-            say("What is done with the labelled examples."),
+            sentence("After it"),
+            sentence("What is done with the labelled examples."),
             THEN[0].id,
             choices=tuple((one.id, one.title) for one in THEN),
         ),
@@ -80,26 +80,28 @@ class PreTrainingThenFineTuning:
     needs = NO_SETS
     takes = MappingProxyType(
         {
-            "unlabelled": say("A larger set of your field, without labels"),
-            "extra": say("A larger set of your field with labels, which need not be yours"),
+            "unlabelled": sentence("A larger set of your field, without labels"),
+            "extra": sentence("A larger set of your field with labels, which need not be yours"),
         }
     )
     tests_on = None
-    plainer = Plainer(
-        say("the source model without further pre-training"), "pre-training-then-fine-tuning", {"objective": "none"}
+    ablation = Ablation(
+        sentence("the source model without further pre-training"),
+        "pre-training-then-fine-tuning",
+        {"objective": "none"},
     )
     races = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
-        if task.labelled or _self_supervised(task.reads[0]):
+        if task.labelled or _self_supervised(task.source_families[0]):
             return None
-        return say("There is no way yet to pre-train the networks of this task.")
+        return sentence("There is no way yet to pre-train the networks of this task.")
 
     def lacks(self, data: Data) -> Sentence | None:
         if data.unlabelled or data.extra:
             return None
-        return say(
+        return sentence(
             "{strategy} needs a larger set of examples: without labels (in a Spec: data.unlabelled), or with "
             "labels of any kind (data.extra).",
             strategy=self.title,
@@ -107,7 +109,7 @@ class PreTrainingThenFineTuning:
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         options = context.options
-        if options["then"] != FineTuning.id and (reason := nothing_new(context)):
+        if options["then"] != FineTuning.id and (reason := has_nothing_new(context)):
             raise UnusableInput(reason, code="strategy-refused")
         then = next(one for one in THEN if one.id == options["then"]).phases(context)
         if options["objective"] == "none":
@@ -117,7 +119,7 @@ class PreTrainingThenFineTuning:
         n = context.sets.get(stream, context.n_train)
         start = options["start"] == "source"
         settings = {"own_head": start} if objective == "masked" else SETTINGS.get(objective, {})
-        first = once(
+        first = shared_phase(
             train_phase(context, stream=stream, hooks=[{"id": hook.id, **settings}]),
             pretrained=start,
             rate=RATES[start] * context.rate,
@@ -131,7 +133,7 @@ class PreTrainingThenFineTuning:
 
 def _self_supervised(modality: str) -> str | None:
     """The objective without labels for a kind of source model."""
-    return next((name for name in SELF_SUPERVISED if modality in _hook(name).reads), None)
+    return next((name for name in SELF_SUPERVISED if modality in _hook(name).source_families), None)
 
 
 def _hook(objective: str) -> Any:
@@ -147,19 +149,19 @@ def _chosen(context: PlanContext) -> tuple[str, str]:
         objective = "supervised" if known is None or (alone and context.labelled) else known
     if objective == "supervised" and not context.labelled:
         raise UnusableInput(
-            say("The labels of a second set can be learned first where examples have one label each."),
+            sentence("The labels of a second set can be learned first where examples have one label each."),
             code="strategy-refused",
         )
-    if context.modality not in _hook(objective).reads:
+    if context.modality not in _hook(objective).source_families:
         raise UnusableInput(
-            say("This objective of pre-training is not made for what the source model reads; leave it at auto."),
+            sentence("This objective of pre-training is not made for what the source model reads; leave it at auto."),
             code="strategy-refused",
         )
     if objective != "supervised":
         return objective, "extra" if alone else "unlabelled"
     if sets and "extra" not in sets:
         raise UnusableInput(
-            say(
+            sentence(
                 "Learning the labels of a second set needs one (in a Spec: data.extra); the set that "
                 "is given has no labels."
             ),

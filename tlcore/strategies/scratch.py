@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.strategies.contract import NO_SETS, PlanContext, train_phase
 
 if TYPE_CHECKING:
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 class Scratch:
     id = "scratch"
-    title = say("From scratch")
-    what = say("The same network with random weights learns from your data alone; nothing is transferred.")
-    helps = say("Very many examples, or data so unlike the source's that its features mislead.")
-    hurts = say("With few examples there is not enough to learn good features from.")
+    title = sentence("From scratch")
+    what = sentence("The same network with random weights learns from your data alone; nothing is transferred.")
+    helps = sentence("Very many examples, or data so unlike the source's that its features mislead.")
+    hurts = sentence("With few examples there is not enough to learn good features from.")
     paper = "He, Girshick & Dollár 2019, Rethinking ImageNet pre-training, arXiv 1811.08883"
     pretrained = False
     rates = (4e-4, 1.6e-3, 6.4e-3)
     options = ()
     needs = takes = NO_SETS
     tests_on = None
-    plainer = None
+    ablation = None
     races = False  # but where a race is asked to have it
     unfit = ()
 

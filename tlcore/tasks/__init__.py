@@ -30,7 +30,7 @@ _BY_ID = by_id(TASKS)
 
 def served_by(source: SourceModel) -> list[Task]:
     """The tasks that a source model serves: all, where what it reads is not known before it is opened."""
-    return [task for task in TASKS if not source.modality or source.modality in task.reads]
+    return [task for task in TASKS if not source.modality or source.modality in task.source_families]
 
 
 def find(task_id: str) -> Task:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from tlcore.core.i18n import Sentence
-from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.evaluation.records import Baseline, Metric, Records
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tlcore.core.findings import Finding
     from tlcore.core.spec_parts import Options, Split
     from tlcore.data.dataset import Dataset
-    from tlcore.models.layer_groups import Part
+    from tlcore.models.layer_groups import LayerGroup
     from tlcore.models.loading import OpenSource
     from tlcore.models.source_model import SourceModel
 
@@ -29,18 +29,22 @@ class Task(Protocol):
     title: Sentence
     what: Sentence
     icon: str
-    material: str  # what its examples are made of: an id of tlcore/modalities
-    reads: tuple[str, ...]  # the kinds of source model that serve it (`SourceModel.modality`), the usual one first
+    modality: str  # what its examples are made of: an id of tlcore/modalities
+    source_families: tuple[
+        str, ...
+    ]  # the kinds of source model that serve it (`SourceModel.modality`), the usual one first
     bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/predictors
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
     roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
     labelled: bool  # each example has one of some labels: counts and balance mean something
     corrects: str | None  # the column of labels that can be put right: label, labels; None: examples are only left out
-    fresh: bool  # something new is put on the source model (a head), which can be trained alone
-    ready: tuple[str, ...]  # of the kinds in `reads`, those that answer by what they have: adapters alone tune them
-    solves: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
+    has_new_head: bool  # something new is put on the source model (a head), which can be trained alone
+    native_families: tuple[
+        str, ...
+    ]  # of the kinds in `reads`, those that answer by what they have: adapters alone tune them
+    has_convex_head: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
     against: Literal["twin", "best"]  # what the verdict compares with: the twin, or the best of twin and the naive
-    judged: int | None  # examples of the validation set that are scored after each epoch at most; None: all
+    evaluation_subset: int | None  # examples of the validation set that are scored after each epoch at most; None: all
     metrics: tuple[Metric, ...]  # the headline metric first
     default_source: str  # the source model where the person names none
     options: tuple[str, ...]  # fields of `Options` that are this kind of task's alone
@@ -62,10 +66,12 @@ class Task(Protocol):
         """What the training rows fix, as JSON: label names here. It goes into the bundle."""
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
         """What `processor` is told where the source is not open: enough for a Plan to be shown."""
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine.
 
         ``told`` is the source's own preprocessing (`OpenSource.preprocess`). Raises UnusableInput where the source
@@ -75,10 +81,10 @@ class Task(Protocol):
     def side(self, processor: dict[str, Any]) -> int:
         """The side in pixels of a picture that is as much work for a network as one example is: for the Plan."""
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What of the processor is written beside the weights, as the model's own ``save`` takes it."""
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
         """What the network sees of an example, in a few words."""
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
@@ -92,7 +98,7 @@ class Task(Protocol):
     def load(self, folder: Path, source: SourceModel, size: int | None) -> torch.nn.Module:
         """The network as its ``save`` packed it into ``folder``, its own head on. Raises UnusableInput."""
 
-    def parts(self, model: torch.nn.Module) -> list[Part]:
+    def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
         """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
 
     def examples(
@@ -118,7 +124,9 @@ class Task(Protocol):
         `features` gives). Its features are those of `model`.
         """
 
-    def far(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]] | None:
+    def out_of_distribution(
+        self, processor: dict[str, Any], device: str
+    ) -> Mapping[str, Mapping[str, torch.Tensor]] | None:
         """Batches of inputs, made by code, that are like nothing a source model was trained on, by kind: the far end
         of similarity. None where the task has none.
         """
@@ -140,13 +148,13 @@ class Task(Protocol):
         (spans, generated tokens) as a structured array. Without gradients, in evaluation mode.
         """
 
-    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
         """What validation data decide about a trained model before its weights are packed (a threshold), kept in the
         model itself, which saves it. ``outputs()`` gives what the model says of the ``validation`` examples.
         """
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         """The target with what a finished model's ``outputs`` on validation data decide about its answers: thresholds
         that `evaluate` and the bundle obey. The target itself where they decide nothing.
         """
@@ -182,9 +190,9 @@ class Task(Protocol):
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         """Each metric for each row of ``weights`` (draws × n): one call serves scores and bootstrap alike."""
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, Any], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """What a trained model must beat, in seconds: fitted on training data, its settings chosen on validation data,
         scored on the test set. The source model as it is belongs to it where it can answer.
         """

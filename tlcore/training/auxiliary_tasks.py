@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data import auxiliary
 from tlcore.data.dataset import SPLITS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Side:
+class AuxiliaryTask:
     """One of them. ``same_examples``: it has further labels of the target task's examples, else a set of its own."""
 
     dataset: Dataset
@@ -41,7 +41,7 @@ def opened(
     sets: Mapping[str, Dataset],
     cache: Path,
     source: OpenSource | None,
-) -> dict[str, Side]:
+) -> dict[str, AuxiliaryTask]:
     """The side tasks of a run by name. ``sets`` are `further.apart` from its own examples; ``cache`` is that of the
     pictures.
     """
@@ -51,7 +51,7 @@ def opened(
         view = auxiliary.some_left(sets[name]) if own else dataset.with_labels(name)
         if empty := next((split for split in SPLITS if not view.info.n[split]), None):
             raise UnusableInput(
-                say(
+                sentence(
                     "The further task {name} has no labelled example among those for {split}; it needs some in each "
                     "split, with labels that training examples have too.",
                     name=name,
@@ -61,5 +61,5 @@ def opened(
             )
         target = task.fit_target(view)
         examples = task.examples(view, plan["processor"], target, cache, source)
-        found[name] = Side(view, target, examples, same_examples=not own)
+        found[name] = AuxiliaryTask(view, target, examples, same_examples=not own)
     return found

@@ -18,22 +18,22 @@ class Checkpoint:
     def __init__(self, path: Path, every: float | None = None):
         self.path = path
         self.every = float(os.environ.get("TLCORE_CHECKPOINT_SECONDS", 5)) if every is None else every
-        self.saved, self.took = time.monotonic(), 0.0
+        self.saved_preprocessing, self.took = time.monotonic(), 0.0
 
     def due(self) -> bool:
-        return time.monotonic() - self.saved >= max(self.every, 10 * self.took if self.every else 0.0)
+        return time.monotonic() - self.saved_preprocessing >= max(self.every, 10 * self.took if self.every else 0.0)
 
     def save(self, state: dict[str, Any]) -> None:
         """Tensors, numbers, strings and containers of them."""
         import torch
 
         begun = time.monotonic()
-        with atomic_files.draft(self.path) as draft, draft.open("wb") as file:
+        with atomic_files.atomic_path(self.path) as draft, draft.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        self.saved = time.monotonic()
-        self.took = self.saved - begun
+        self.saved_preprocessing = time.monotonic()
+        self.took = self.saved_preprocessing - begun
 
     def load(self) -> dict[str, Any] | None:
         """The state, or None where there is none that can be read."""

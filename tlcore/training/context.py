@@ -13,7 +13,7 @@ from tlcore.data import auxiliary
 from tlcore.evaluation.records import Metric
 from tlcore.tasks.contract import Task
 from tlcore.training import auxiliary_tasks
-from tlcore.training.auxiliary_tasks import Side
+from tlcore.training.auxiliary_tasks import AuxiliaryTask
 from tlcore.training.run_progress import Watch
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Fitting:
+class TrainingContext:
     """What both arms share."""
 
     task: Task
@@ -37,10 +37,10 @@ class Fitting:
     before: Path | None = None  # of the run whose phases that are done once serve this one too; None: its own
 
     def __post_init__(self) -> None:
-        self.machine = machine.found()
+        self.machine = machine.detect()
         self.processor = self.plan["processor"]
         self.given = self.sets  # as the person gave them; ``sets`` are without what would spoil a score
-        self.sets = {name: auxiliary.apart(one, self.dataset, self.task) for name, one in self.given.items()}
+        self.sets = {name: auxiliary.decontaminate(one, self.dataset, self.task) for name, one in self.given.items()}
         self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
         self.examples: Mapping[str, Any] = self.task.examples(
             self.dataset, self.processor, self.target, self.cache / "pictures", self.source
@@ -56,13 +56,13 @@ class Fitting:
         }
 
     @functools.cached_property
-    def sides(self) -> dict[str, Side]:
+    def sides(self) -> dict[str, AuxiliaryTask]:
         """What is learned beside the target task, by name."""
         return auxiliary_tasks.opened(
             self.plan, self.task, self.dataset, self.sets, self.cache / "pictures", self.source
         )
 
-    def beside(self, side: str | None) -> Fitting:
+    def beside(self, side: str | None) -> TrainingContext:
         """The same for a side task learned alone: its examples, its classes."""
         if side is None:
             return self

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from tlcore.core import atomic_files
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.contract import Task
-from tlcore.tasks.shared.inference import arranged, in_batches
+from tlcore.tasks.shared.inference import in_batches, longest_first
 
 MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
 BLOCKS = 16  # the parts they are kept in, so that their spread is known
@@ -42,8 +42,8 @@ class Moments:
 
 def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any]) -> str:
     """Data × model × preprocessing; augmentation plays no part, since features are taken without it."""
-    told = {k: v for k, v in processor.items() if k != "augmentation"}
-    return hashlib.sha256(json.dumps([fingerprint, model, told], sort_keys=True).encode()).hexdigest()[:24]
+    preprocessing = {k: v for k, v in processor.items() if k != "augmentation"}
+    return hashlib.sha256(json.dumps([fingerprint, model, preprocessing], sort_keys=True).encode()).hexdigest()[:24]
 
 
 def extract(
@@ -66,13 +66,13 @@ def extract(
     total = 0.0
     for split, these in examples.items():
         path = folder / f"{key}-{split}.npz" if folder else None
-        told = _read(path, len(these)) if path else None
-        if told is None:
-            told = _pass(task, model, split, these, folder, key, device, batch_size, step)
+        passed_features = _read(path, len(these)) if path else None
+        if passed_features is None:
+            passed_features = _pass(task, model, split, these, folder, key, device, batch_size, step)
             if path:
-                _write(path, features=told[0], seconds=np.float64(told[1]))
-        found[split] = told[0]
-        total += told[1]
+                _write(path, features=passed_features[0], seconds=np.float64(passed_features[1]))
+        found[split] = passed_features[0]
+        total += passed_features[1]
     return found, total
 
 
@@ -100,7 +100,7 @@ def _pass(
     started = time.perf_counter()
     n = len(examples)
     order = np.random.default_rng(0).permutation(n) if split == "train" else np.arange(n)
-    order = arranged(examples, order)
+    order = longest_first(examples, order)
     watch = Watch(model) if split == "train" and folder else None
     out = np.zeros((n, 1), np.float32)
     chunks = in_batches(order, batch_size)
@@ -128,7 +128,7 @@ def forward(task: Task, model: Any, examples: Any, chunks: list[np.ndarray], dev
         with torch.inference_mode():
             rows = task.features(model, batch)
         if rows is None:
-            raise ValueError(str(say("This task has no features to keep.")))
+            raise ValueError(str(sentence("This task has no features to keep.")))
         yield rows.float().cpu().numpy()
 
 
@@ -208,5 +208,5 @@ def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
 
 
 def _write(path: Path, **arrays: Any) -> None:
-    with atomic_files.draft(path) as draft, draft.open("wb") as file:
+    with atomic_files.atomic_path(path) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)

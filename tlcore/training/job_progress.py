@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.training.workload import epochs_of
 
 START = 200.0  # what the start of a training costs, in examples seen
@@ -33,11 +33,11 @@ class Tally:
     worked: float = 0.0  # by this attempt
     done: float = 0.0
     now: dict[str, Any] = field(default_factory=dict)
-    sentence: Sentence = field(default_factory=lambda: say("Preparing"))
+    sentence: Sentence = field(default_factory=lambda: sentence("Preparing"))
     begun: float = field(default_factory=time.monotonic)
 
-    def begin(self, sentence: Sentence) -> None:
-        self.sentence, self.now = sentence, {}
+    def begin(self, message: Sentence) -> None:
+        self.sentence, self.now = message, {}
         self._tell()
 
     def end(self, work: float) -> None:
@@ -46,7 +46,7 @@ class Tally:
         self.before, self.seen = self.before + work, 0.0
         self._tell()
 
-    def say(self, sentence: Sentence, **now: Any) -> None:
+    def announce(self, message: Sentence, **now: Any) -> None:
         self.now = now
         self._tell()
 

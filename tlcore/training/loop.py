@@ -15,44 +15,44 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.models.layer_groups import Part
-from tlcore.tasks.shared.inference import alike, order
+from tlcore.models.layer_groups import LayerGroup
+from tlcore.tasks.shared.inference import length_buckets, order
 from tlcore.training import kernels
-from tlcore.training.hooks import At, Running, running
+from tlcore.training.hooks import At, HookRunner, running
 from tlcore.training.phase import Trained, Training
 
 
-def train(told: Training) -> Trained:
+def train(training: Training) -> Trained:
     """Run one `train` phase; the model ends with its best state by validation data, or by what a hook of the phase
     chooses it by. A phase that was finished before is not run again where its end was kept.
     """
     import torch
     from accelerate import Accelerator
 
-    machine, phase, model = told.machine, told.phase, told.model
+    machine, phase, model = training.machine, training.phase, training.model
     accelerator = Accelerator(cpu=machine.device == "cpu")
     device = str(accelerator.device)
     # accelerate has one precision for a whole process; which one is fast depends on the network.
     autocast = partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=kernels.half(model, machine))
     model.to(accelerator.device, memory_format=torch.channels_last)
-    kept = told.checkpoint.load()
+    kept = training.checkpoint.load()
     if kept and "done" in kept:
         model.load_state_dict(kept["model"])
         return Trained(**kept["done"])
-    parts = told.task.parts(model)
+    parts = training.task.parts(model)
     trainable = trained(parts, phase["trainable"])
     _train_mode(model, trainable, phase)
-    top = told.rate * phase["scale"]
+    top = training.rate * phase["scale"]
     groups = _groups(model, parts, trainable, top, phase)
     hooks = running(phase.get("hooks", ()))
-    hooks.begin(told, device)
+    hooks.begin(training, device)
     if extra := hooks.parameters():
         groups.append({"params": extra, "lr": top, "top": top, "weight_decay": phase["weight_decay"]})
     # Each parameter once: some of the hooks' own may lie in the model.
     clipped = list({id(one): one for one in (*model.parameters(), *extra)}.values())
     modes = [(module, module.training) for module in model.modules()]
     optimizer = accelerator.prepare(torch.optim.AdamW(groups, fused=True))
-    examples = told.streams[phase["stream"]] if phase.get("stream") else told.examples["train"]
+    examples = training.streams[phase["stream"]] if phase.get("stream") else training.examples["train"]
 
     best: dict[str, Any] = {"score": [-math.inf, -math.inf], "epoch": 0, "state": None}
     history: list[dict[str, float]] = []
@@ -68,33 +68,33 @@ def train(told: Training) -> Trained:
         """Score on validation data, keep the best state, and tell."""
         model.eval()
         with autocast():
-            seen = {} if phase.get("stream") else told.validated(model, device)
-            now = hooks.judge(model, seen, At(told.seed, epoch, share=epoch / told.epochs))
-        now = list(now or (order(told.metric, seen) if seen else (0.0, float(epoch))))
+            seen = {} if phase.get("stream") else training.validated(model, device)
+            now = hooks.after_evaluation(model, seen, At(training.seed, epoch, share=epoch / training.epochs))
+        now = list(now or (order(training.metric, seen) if seen else (0.0, float(epoch))))
         if now > best["score"]:
             best.update(score=now, epoch=epoch, state=_copied(model))
         values.update({f"validation_{k}": v for k, v in seen.items()})
         seconds = spent + time.monotonic() - begun
         history.append({"epoch": epoch, "seconds": seconds, **values})
-        told.on_epoch(epoch=epoch, seconds=seconds, **values)
+        training.on_epoch(epoch=epoch, seconds=seconds, **values)
 
     if epoch == 0:
         judge(0)  # a head that was solved beforehand may already be the best
-    while epoch < told.epochs:
+    while epoch < training.epochs:
         for module, mode in modes:
             module.training = mode
         with kernels.stepwise_attention(model, device):
-            loss, done = _epoch(told, examples, epoch, hooks, accelerator, autocast, optimizer, clipped)
+            loss, done = _epoch(training, examples, epoch, hooks, accelerator, autocast, optimizer, clipped)
         count += done
         epoch += 1
         judge(epoch, train_loss=loss)
         seconds = history[-1]["seconds"]
-        stop = told.patience is not None and epoch - best["epoch"] >= told.patience
-        stop = stop or (told.minutes is not None and seconds > 60 * told.minutes)
-        if stop or epoch == told.epochs:
+        stop = training.patience is not None and epoch - best["epoch"] >= training.patience
+        stop = stop or (training.minutes is not None and seconds > 60 * training.minutes)
+        if stop or epoch == training.epochs:
             break
-        if told.checkpoint.due():
-            told.checkpoint.save(
+        if training.checkpoint.due():
+            training.checkpoint.save(
                 {
                     "model": model.state_dict(),
                     "optimizer": optimizer.state_dict(),
@@ -119,16 +119,16 @@ def train(told: Training) -> Trained:
         notes=[note.model_dump() for note in left.notes],
         measured=left.measured,
     )
-    if told.keep:
-        told.checkpoint.save({"model": model.state_dict(), "done": asdict(found)})
+    if training.keep:
+        training.checkpoint.save({"model": model.state_dict(), "done": asdict(found)})
     return found
 
 
 def _epoch(
-    told: Training,
+    training: Training,
     examples: Any,
     epoch: int,
-    hooks: Running,
+    hooks: HookRunner,
     accelerator: Any,
     autocast: Callable[[], Any],
     optimizer: Any,
@@ -139,23 +139,25 @@ def _epoch(
     """
     import torch
 
-    phase, model, batch = told.phase, told.model, told.batch_size
+    phase, model, batch = training.phase, training.model, training.batch_size
     steps = max(1, len(examples) // batch)
-    rng = np.random.default_rng((told.seed, epoch))
-    places = alike(examples, rng.permutation(len(examples))[: steps * batch], batch, rng)
-    at_once = max(1, batch // told.accumulation)
+    rng = np.random.default_rng((training.seed, epoch))
+    places = length_buckets(examples, rng.permutation(len(examples))[: steps * batch], batch, rng)
+    at_once = max(1, batch // training.accumulation)
     pieces = [np.array_split(whole, math.ceil(len(whole) / at_once)) for whole in places]
-    feed = examples.batches([piece for step in pieces for piece in step], (told.seed, epoch), str(accelerator.device))
+    feed = examples.batches(
+        [piece for step in pieces for piece in step], (training.seed, epoch), str(accelerator.device)
+    )
     nothing = torch.zeros((), device=accelerator.device)
     losses, done = 0.0, 0
     for step, these in enumerate(pieces):
-        _set_rate(optimizer, phase, epoch * steps + step, told.epochs * steps)
-        torch.manual_seed((told.seed * 1_000_003 + epoch) * 1_000_003 + step)
+        _set_rate(optimizer, phase, epoch * steps + step, training.epochs * steps)
+        torch.manual_seed((training.seed * 1_000_003 + epoch) * 1_000_003 + step)
         size = sum(map(len, these))
-        at = At(told.seed, epoch, step, done, (epoch * steps + step) / (told.epochs * steps))
+        at = At(training.seed, epoch, step, done, (epoch * steps + step) / (training.epochs * steps))
         for piece, inputs in zip(these, feed, strict=False):
             with autocast():
-                loss, given = (nothing, None) if phase.get("stream") else told.task.loss(model, inputs)
+                loss, given = (nothing, None) if phase.get("stream") else training.task.loss(model, inputs)
                 loss = hooks.loss(model, inputs, given, loss, at)
             accelerator.backward(loss * (len(piece) / size))
             losses += loss.detach() * len(piece)
@@ -165,11 +167,11 @@ def _epoch(
         optimizer.zero_grad(set_to_none=True)
         hooks.after_step(model, at)
         done += size
-        told.on_step(size)
+        training.on_step(size)
     return float(losses) / max(1, done), done
 
 
-def trained(parts: list[Part], which: str | float) -> set[str]:
+def trained(parts: list[LayerGroup], which: str | float) -> set[str]:
     """The names of the parts that a phase trains: ``all``, the ``head``, ``nothing``, or that share of them from the
     head down.
     """
@@ -198,7 +200,7 @@ def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
 
 
 def _groups(
-    model: Any, parts: list[Part], trainable: set[str], rate: float, phase: dict[str, Any]
+    model: Any, parts: list[LayerGroup], trainable: set[str], rate: float, phase: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; no decay of 1-d weights."""
     named = dict(model.named_parameters())

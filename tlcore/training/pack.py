@@ -40,17 +40,19 @@ def pack_and_score(
     import torch
 
     validation = examples["validation"]
-    task.settle(model, validation, lambda: inference.outputs(task, model, validation, batch_size, device))
+    task.fit_threshold(model, validation, lambda: inference.outputs(task, model, validation, batch_size, device))
     weights = folder / "weights"
     shutil.rmtree(weights, ignore_errors=True)
     model.to("cpu").eval()
-    model.save(weights, labels, task.saved(processor))
+    model.save(weights, labels, task.saved_preprocessing(processor))
     reloaded = task.load(weights, source.source, processor["size"]).to(device, memory_format=torch.channels_last).eval()
     model.to(device, memory_format=torch.channels_last)
     few = inference.First(examples["validation"], batch_size)
     if kept is None:
         out = {
-            split: inference.outputs(task, reloaded, inference.judged(task, these, split), batch_size, device)
+            split: inference.outputs(
+                task, reloaded, inference.evaluation_subset(task, these, split), batch_size, device
+            )
             for split, these in examples.items()
         }
         reference, compared = inference.outputs(task, model, few, batch_size, device), out["validation"][: len(few)]

@@ -40,7 +40,7 @@ class Training:
 
     def validated(self, model: Any, device: str) -> dict[str, float]:
         """The task's metrics and the mean loss on as many validation examples as the task judges after an epoch."""
-        examples = inference.judged(self.task, self.examples["validation"], "validation")
+        examples = inference.evaluation_subset(self.task, self.examples["validation"], "validation")
         size = max(1, self.batch_size // self.accumulation)
         return inference.score(self.task, model, examples, self.target, size, device)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core import machine
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.training.workload import work_of
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ class Watch:
     def __init__(self, progress: Progress, store: Store, run_id: str, plan: dict[str, Any]):
         self.progress, self.store, self.run_id, self.plan = progress, store, run_id, plan
         self.total = sum(work_of(plan, arm) for arm in plan["arms"]) + 0.5
-        self.device = machine.found().said
+        self.device = machine.detect().description
         self.done = 0.0  # passes finished, or known not to be needed
         self.worked = 0.0  # passes that this attempt really made
         self.now: dict[str, Any] = {}
-        self.sentence = say("Preparing")
+        self.sentence = sentence("Preparing")
         self.begun = self.stretch = time.monotonic()  # of this attempt, and of what is being done now
         self.examples = 0  # since the stretch began
 
-    def say(self, sentence: Sentence, **now: Any) -> None:
+    def announce(self, message: Sentence, **now: Any) -> None:
         """What is being done now: arm, seed, trial, phase, epoch, epochs."""
-        self.sentence, self.now = sentence, now
+        self.sentence, self.now = message, now
         self.stretch, self.examples = time.monotonic(), 0
         self._tell()
 

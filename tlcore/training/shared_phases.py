@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data import auxiliary
 from tlcore.training import loop
 from tlcore.training.checkpoint import Checkpoint
@@ -22,14 +22,14 @@ from tlcore.training.phase import Trained, Training
 from tlcore.training.workload import passes_once
 
 if TYPE_CHECKING:
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
 
 TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
 SOURCE = "pre-trained"  # the folder of what it leaves
 
 
 def begin_with(
-    told: Fitting, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any], accumulation: int
+    context: TrainingContext, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any], accumulation: int
 ) -> dict[str, Any]:
     """Load the body that a phase leaves into ``model``, whose head stays its own, doing the phase where that is not
     done. Returns what the report says of it: objective, set, examples, left_out, epochs, seconds, losses.
@@ -37,13 +37,13 @@ def begin_with(
     checkpoint = Checkpoint(folder / f"once-{number}.pt")
     kept = checkpoint.load()
     if kept is None or "done" not in kept:
-        _train(told, arm, checkpoint, number, phase, accumulation)
+        _train(context, arm, checkpoint, number, phase, accumulation)
         kept = checkpoint.load()
         assert kept is not None
     done = Trained(**kept["done"])
-    model.load_state_dict({**model.state_dict(), **without_head(told, model, kept["model"])})
+    model.load_state_dict({**model.state_dict(), **without_head(context, model, kept["model"])})
     losses = [point["train_loss"] for point in done.history if "train_loss" in point]
-    given, seen = told.given[phase["stream"]], told.sets[phase["stream"]].info.n["train"]
+    given, seen = context.given[phase["stream"]], context.sets[phase["stream"]].info.n["train"]
     return {
         "objective": phase["hooks"][0]["id"],
         "start": "source" if phase["pretrained"] else "random",
@@ -55,24 +55,24 @@ def begin_with(
         "seconds": done.seconds,
         "losses": losses,
         "notes": done.notes,
-        "source": _packed(told, folder / SOURCE, model),
+        "source": _packed(context, folder / SOURCE, model),
     }
 
 
-def without_head(told: Fitting, model: Any, state: dict[str, Any]) -> dict[str, Any]:
+def without_head(context: TrainingContext, model: Any, state: dict[str, Any]) -> dict[str, Any]:
     """A state without what the task puts on the source model."""
-    last = told.task.parts(model)[-1]
-    own = {*last.parameters, *last.buffers} if getattr(told.task, "fresh", True) else set()
+    last = context.task.parts(model)[-1]
+    own = {*last.parameters, *last.buffers} if getattr(context.task, "has_new_head", True) else set()
     return {name: value for name, value in state.items() if name not in own}
 
 
 def _train(
-    told: Fitting, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any], accumulation: int
+    context: TrainingContext, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any], accumulation: int
 ) -> None:
     """Do the phase, or go on with it; its end is in the checkpoint."""
-    stream, watch, epochs = phase["stream"], told.watch, phase["epochs"]
-    watch.say(
-        say("Pre-training on {name}", name=told.sets[stream].info.name),
+    stream, watch, epochs = phase["stream"], context.watch, phase["epochs"]
+    watch.announce(
+        sentence("Pre-training on {name}", name=context.sets[stream].info.name),
         arm=arm,
         phase="pre-training",
         epoch=0,
@@ -86,10 +86,10 @@ def _train(
     start = watch.done
     loop.train(
         Training(
-            task=told.task,
-            model=told.model(phase["pretrained"], 0),
-            examples=told.examples,
-            target=told.target,
+            task=context.task,
+            model=context.model(phase["pretrained"], 0),
+            examples=context.examples,
+            target=context.target,
             phase=phase,
             rate=phase["rate"],
             epochs=epochs,
@@ -97,26 +97,26 @@ def _train(
             seed=0,
             batch_size=phase["batch_size"],
             accumulation=accumulation,
-            machine=told.machine,
+            machine=context.machine,
             checkpoint=checkpoint,
-            metric=told.metric,
-            minutes=told.plan["arms"][arm]["minutes"],
-            streams={stream: _stream(told, phase)},
-            sets=told.sets,
+            metric=context.metric,
+            minutes=context.plan["arms"][arm]["minutes"],
+            streams={stream: _stream(context, phase)},
+            sets=context.sets,
             keep=True,
             on_step=lambda n: watch.step(n, phase["views"]),
             on_epoch=on_epoch,
         )
     )
-    watch.finish(start + passes_once(told.plan, phase))
+    watch.finish(start + passes_once(context.plan, phase))
 
 
-def _stream(told: Fitting, phase: dict[str, Any]) -> Any:
+def _stream(context: TrainingContext, phase: dict[str, Any]) -> Any:
     """The examples that the phase goes through, as its objective takes them."""
-    return find(phase["hooks"][0]["id"]).stream(told, auxiliary.some_left(told.sets[phase["stream"]]))
+    return find(phase["hooks"][0]["id"]).stream(context, auxiliary.some_left(context.sets[phase["stream"]]))
 
 
-def _packed(told: Fitting, folder: Path, model: Any) -> bool:
+def _packed(context: TrainingContext, folder: Path, model: Any) -> bool:
     """Write the body as a source model, and whether a network that is built from it has the very same weights."""
     import torch
 
@@ -126,14 +126,14 @@ def _packed(told: Fitting, folder: Path, model: Any) -> bool:
         return True
     draft = folder.with_name(f"{folder.name}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
-    backbones.save(model, draft, told.task.saved(told.processor))
+    backbones.save(model, draft, context.task.saved_preprocessing(context.processor))
     try:
-        opened = open_folder(draft, told.source.source)
-        other = told.task.model(opened, told.target, True, size=told.processor["size"], seed=0)
+        opened = open_folder(draft, context.source.source)
+        other = context.task.model(opened, context.target, True, size=context.processor["size"], seed=0)
     except UnusableInput as error:  # an architecture that cannot be without a head
         print(f"the pre-trained network cannot be a source model: {error}")
         return False
-    ours, theirs = (without_head(told, one, one.state_dict()) for one in (model, other))
+    ours, theirs = (without_head(context, one, one.state_dict()) for one in (model, other))
     if ours.keys() != theirs.keys() or not all(torch.equal(ours[name], theirs[name]) for name in ours):
         return False
     draft.rename(folder)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
-ARMS = {"transfer": say("transfer"), "plainer": say("plainer training"), "twin": say("from-scratch twin")}
+ARMS = {
+    "transfer": sentence("transfer"),
+    "plainer": sentence("plainer training"),
+    "twin": sentence("from-scratch twin"),
+}
 
 
 def arm_in_words(plan: dict[str, Any], arm: str) -> Sentence:
     """The title of an arm."""
-    return ARMS.get(arm) or say("{task} learned alone", task=plan["arms"][arm]["side"])
+    return ARMS.get(arm) or sentence("{task} learned alone", task=plan["arms"][arm]["side"])
 
 
 def epochs_of(arm: dict[str, Any]) -> int:
@@ -26,12 +30,12 @@ def passes_once(plan: dict[str, Any], phase: dict[str, Any]) -> float:
 
 def work_of(plan: dict[str, Any], arm: str) -> float:
     """The most work of an arm, in passes over the training set (forward and backward); for progress and time left."""
-    told = plan["arms"][arm]
-    passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in told["phases"])
-    passes += sum(passes_once(plan, phase) for phase in told["phases"] if phase.get("once"))
-    epochs = epochs_of(told)
+    arm_plan = plan["arms"][arm]
+    passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in arm_plan["phases"])
+    passes += sum(passes_once(plan, phase) for phase in arm_plan["phases"] if phase.get("once"))
+    epochs = epochs_of(arm_plan)
     if epochs:
-        passes += len(told["rates"]) * told["trial_epochs"] + plan["seeds"] * epochs
+        passes += len(arm_plan["rates"]) * arm_plan["trial_epochs"] + plan["seeds"] * epochs
     return passes
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.ui import charts
-from tlcore.ui.formatting import duration, interval, plain, score, sentence
+from tlcore.ui.formatting import duration, interval, message, plain, score
 from tlcore.ui.state import change_draft, owner, source_of, store
 
 if TYPE_CHECKING:
@@ -27,27 +27,27 @@ def show(project: Project, dataset: Dataset) -> Advice:
     from tlcore import guidance
 
     source = source_of(project.draft)
-    told = guidance.kept_advice(store(), dataset, source, unlabelled(project), owner())
+    advice = guidance.kept_advice(store(), dataset, source, unlabelled(project), owner())
     with st.container(border=True):
-        suggested = t("Advice: {strategy}", strategy=_title(told.strategy))
+        suggested = t("Advice: {strategy}", strategy=_title(advice.strategy))
         st.markdown(f":material/lightbulb: **{suggested}**")
-        for reason in told.reasons:
-            st.markdown(f"- {sentence(reason)}")
-        if told.source:
-            name = plain(_source_title(told.source))
+        for reason in advice.reasons:
+            st.markdown(f"- {message(reason)}")
+        if advice.source:
+            name = plain(_source_title(advice.source))
             if st.button(t("Use {source} instead", source=name), key="advised-source"):
-                change_draft(project, source=told.source)
+                change_draft(project, source=advice.source)
                 st.rerun()
-        for name in told.offers:
+        for name in advice.offers:
             _offer(project, name)
-        if told.choices:
-            _choices(told, project, dataset)
-    if told.choices:
+        if advice.choices:
+            _choices(advice, project, dataset)
+    if advice.choices:
         box = st.expander(t("The map of the advice"), icon=":material/map:", key="advice-map", on_change="rerun")
         if box.open:
             with box:
-                _map(told.evidence)
-    return told
+                _map(advice.evidence)
+    return advice
 
 
 def unlabelled(project: Project) -> str | None:
@@ -65,10 +65,10 @@ def _offer(project: Project, strategy: str) -> None:
         st.rerun()
 
 
-def _choices(told: Advice, project: Project, dataset: Dataset) -> None:
+def _choices(advice: Advice, project: Project, dataset: Dataset) -> None:
     """What each strategy is expected to score, and about how long it takes."""
     rows = []
-    for one in told.choices:
+    for one in advice.choices:
         seconds = _seconds(project, dataset, one.strategy)
         rows.append(
             {
@@ -111,7 +111,7 @@ def _map(evidence: Evidence) -> None:
         return
     title = t("The advised strategy by examples a class and similarity")
     charts.show(_drawn(here, evidence, title), "advice-map-picture", title)
-    fitted = advice_rule.fitted(here.material)
+    fitted = advice_rule.fitted(here.modality)
     st.caption(
         t(
             "The colours show what the rule advises where a linear head does as well as on your data. The small marks "
@@ -120,7 +120,7 @@ def _map(evidence: Evidence) -> None:
             "The diamond is your project, with the 95 % interval of its similarity.",
             cells=fitted["cells"],
             sets=fitted["sets"],
-            kind=read(advice_rule.FITTED_ON[here.material]),
+            kind=translate(advice_rule.FITTED_ON[here.modality]),
         )
     )
 
@@ -131,14 +131,14 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
     from tlcore.guidance import advice_rule
 
     names = list(COLOURS)
-    alike = [step / (MAP_STEPS - 1) for step in range(MAP_STEPS)]
-    advised = advice_rule.regions(here, MAP_SIZES, alike)
+    grid = [step / (MAP_STEPS - 1) for step in range(MAP_STEPS)]
+    advised = advice_rule.regions(here, MAP_SIZES, grid)
     last = len(names) - 1
     shades = [[(i + end) / len(names), colour] for i, colour in enumerate(COLOURS.values()) for end in (0, 1)]
     figure = go.Figure(
         go.Heatmap(
             x=MAP_SIZES,
-            y=alike,
+            y=grid,
             z=[[names.index(name) for name in row] for row in advised],
             zmin=-0.5,
             zmax=last + 0.5,
@@ -149,20 +149,20 @@ def _drawn(here: Any, evidence: Evidence, title: str) -> Any:
             hovertemplate="%{text}<extra></extra>",
         )
     )
-    points = advice_rule.fitted(here.material)["points"]
+    points = advice_rule.fitted(here.modality)["points"]
     for name in names:
-        for twin in (False, True):
-            these = [p for p in points if p["best"] == name and p["scratch_better"] == twin]
+        for with_scratch in (False, True):
+            these = [p for p in points if p["best"] == name and p["scratch_better"] == with_scratch]
             if these:
                 figure.add_scatter(
                     x=[p["per_class"] for p in these],
                     y=[p["similarity"] for p in these],
                     mode="markers",
-                    name=t("{strategy}; scratch better", strategy=_title(name)) if twin else _title(name),
+                    name=t("{strategy}; scratch better", strategy=_title(name)) if with_scratch else _title(name),
                     marker={
                         "color": COLOURS[name],
                         "size": 8,
-                        "symbol": "x" if twin else "circle",
+                        "symbol": "x" if with_scratch else "circle",
                         "line": {"width": 1, "color": "#444"},
                     },
                     hoverinfo="name",

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import number, say, t
+from tlcore.core.i18n import number, sentence, t
 from tlcore.core.spec_parts import Data
 from tlcore.data.dataset import Dataset
 from tlcore.store.tables import FAILED, SUCCEEDED
 from tlcore.strategies import STRATEGIES
 from tlcore.tasks import find as find_task
 from tlcore.ui import job_view, upload_view
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 from tlcore.ui.state import change_draft, owner, store
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Job, Project
     from tlcore.strategies.options import Option
 
-BARE = say("Examples from where the model will be used, or more of your field: the advice compares them with yours")
+BARE = sentence(
+    "Examples from where the model will be used, or more of your field: the advice compares them with yours"
+)
 TAKING = "taking"  # of the draft: the job that reads a further set, by the set's name
 
 
@@ -53,10 +55,10 @@ def _options(project: Project, chosen: str, options: tuple[Option, ...]) -> None
             given[option.id] = _widget(
                 option, had.get(option.id, option.default), f"s-{chosen}-{option.id}-{project.id}"
             )
-    told = {option.id: given[option.id] for option in options if given[option.id] != option.default}
-    if told != had:
-        change_draft(project, strategy_options=told or None)
-        project.draft = {**project.draft, "strategy_options": told}
+    changed = {option.id: given[option.id] for option in options if given[option.id] != option.default}
+    if changed != had:
+        change_draft(project, strategy_options=changed or None)
+        project.draft = {**project.draft, "strategy_options": changed}
 
 
 def _widget(option: Option, value: Any, key: str) -> Any:
@@ -105,7 +107,7 @@ def _given(project: Project, name: str, fingerprint: str) -> None:
     try:
         info = Dataset.open(store(), fingerprint).info
     except UnusableInput as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
     else:
         st.markdown(
             ":material/check_circle: "
@@ -174,7 +176,7 @@ def _form(project: Project, name: str) -> None:
     try:
         found = upload_view.keep([file], store().home / "tmp") if file else upload_view.server_path(path.strip())
     except UnusableInput as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     columns = (project.draft.get("data") or {}).get("columns") or {}
     asked = {"set": name, "path": str(found), "task": task.id, "columns": columns}
@@ -186,7 +188,7 @@ def _form(project: Project, name: str) -> None:
 def _used_before(project: Project, name: str, task: Any) -> None:
     from tlcore.data.dataset import BARE
 
-    wanted = {task.id, f"{BARE}{task.material}"} if name == "unlabelled" else {task.id}
+    wanted = {task.id, f"{BARE}{task.modality}"} if name == "unlabelled" else {task.id}
     rows = [row for row in store().datasets.all(owner()) if row.task in wanted]
     if not rows:
         st.caption(t("Nothing has been confirmed in this workspace yet."))
@@ -203,5 +205,5 @@ def _what(name: str, task: Any) -> Sentence:
     from tlcore.data.unlabelled import KINDS
 
     if name == "unlabelled":
-        return KINDS[task.material].what
+        return KINDS[task.modality].what
     return next(reader.what for reader in READERS if reader.id == task.formats[0])

@@ -6,17 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.core.i18n import number, say, t
-from tlcore.ui.formatting import interval, plain, score, sentence
+from tlcore.core.i18n import number, sentence, t
+from tlcore.ui.formatting import interval, message, plain, score
 
-CHANGES = {"gains": say("gains"), "loses": say("loses"), "unclear": say("no clear difference")}
+CHANGES = {"gains": sentence("gains"), "loses": sentence("loses"), "unclear": sentence("no clear difference")}
 
 
 def show(report: dict[str, Any]) -> None:
     """The sentence, and a row for each task."""
     rows = report["tasks"]
     words = {change: t(word) for change, word in CHANGES.items()}
-    st.markdown(sentence(report["sentences"]["tasks"]))
+    st.markdown(message(report["sentences"]["tasks"]))
     table = [
         {
             t("Task"): name(row["title"]),
@@ -44,4 +44,4 @@ def show(report: dict[str, Any]) -> None:
 
 def name(title: Any) -> str:
     """A task's name: a column of the person's own, or a sentence."""
-    return plain(title) if isinstance(title, str) else sentence(title)
+    return plain(title) if isinstance(title, str) else message(title)

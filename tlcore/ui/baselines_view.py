@@ -9,19 +9,19 @@ import streamlit as st
 from tlcore.core.i18n import t
 from tlcore.evaluation import score_text
 from tlcore.report import score_units
-from tlcore.ui.formatting import sentence
+from tlcore.ui.formatting import message
 
 
 def line(report: dict[str, Any]) -> None:
     """The finding in one sentence, in red where a one-liner is not clearly beaten."""
-    told = (report.get("sentences") or {}).get("naive")
-    if not told:
+    stored = (report.get("sentences") or {}).get("naive")
+    if not stored:
         return
     beaten = all(one["beaten"] for one in report.get("naive") or [] if one["beaten"] is not None)
     if beaten:
-        st.markdown(":material/check: " + sentence(told))
+        st.markdown(":material/check: " + message(stored))
     else:
-        st.error(sentence(told), icon=":material/warning:")
+        st.error(message(stored), icon=":material/warning:")
 
 
 def show(report: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ def show(report: dict[str, Any]) -> None:
     rows, share = [], score_units.share(report)
     for one in entries:
         row = {
-            t("Baseline"): sentence(one["title"]),
+            t("Baseline"): message(one["title"]),
             t("Score"): "–",
             t("Trained model minus baseline"): "–",
             t("Beaten"): "–",
@@ -48,7 +48,7 @@ def show(report: dict[str, Any]) -> None:
     st.table(rows, border="horizontal", hide_index=True)
     for one in entries:
         if one["reason"]:
-            st.caption(sentence(one["title"]) + ": " + sentence(one["reason"]))
+            st.caption(message(one["title"]) + ": " + message(one["reason"]))
     how = t(
         "Scores on the same {n} test examples; 95 % intervals from the bootstrap nested in seeds.", n=report["n_test"]
     )
@@ -61,6 +61,4 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return (
-        f"**{score_text.apart(difference['value'], share)}** ({score_text.apart_span(difference['interval'], share)})"
-    )
+    return f"**{score_text.signed_difference(difference['value'], share)}** ({score_text.difference_span(difference['interval'], share)})"

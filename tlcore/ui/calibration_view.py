@@ -8,27 +8,27 @@ import streamlit as st
 
 from tlcore.core.i18n import number, t
 from tlcore.ui import charts
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
     """Everything about the packed model's confidence."""
-    told = report.get("calibration")
-    if not told:
+    calibration = report.get("calibration")
+    if not calibration:
         st.caption(t("This report is older than the calibration; run again to see it."))
         return
-    st.markdown(sentence(report["sentences"]["calibration"]))
+    st.markdown(message(report["sentences"]["calibration"]))
     left, right = st.columns(2)
     with left:
         title = t("Stated confidence and share that was right, test data")
-        charts.show(_reliability(told, title), "reliability", title)
+        charts.show(_reliability(calibration, title), "reliability", title)
     with right:
-        _errors(told)
+        _errors(calibration)
     if report.get("operating"):
         _operating(report["operating"])
 
 
-def _errors(told: dict[str, Any]) -> None:
+def _errors(calibration: dict[str, Any]) -> None:
     names = {
         "ece": t("Expected calibration error"),
         "debiased": t("The same, chance taken off"),
@@ -37,13 +37,13 @@ def _errors(told: dict[str, Any]) -> None:
     rows = [
         {
             t("On test data"): title,
-            t("Before"): _estimate(told["before"][key], key),
-            t("Calibrated"): _estimate(told["after"][key], key),
+            t("Before"): _estimate(calibration["before"][key], key),
+            t("Calibrated"): _estimate(calibration["after"][key], key),
         }
         for key, title in names.items()
     ]
     st.table(rows, border="horizontal", hide_index=True)
-    change = told["change"]
+    change = calibration["change"]
     st.caption(
         t(
             "Calibration changed the expected calibration error by {change} points (95 % interval {low} to {high}, "
@@ -51,27 +51,27 @@ def _errors(told: dict[str, Any]) -> None:
             change=round(100 * change["value"], 1) + 0.0,  # never "-0"
             low=round(100 * change["interval"][0], 1) + 0.0,
             high=round(100 * change["interval"][1], 1) + 0.0,
-            n=told["n_test"],
+            n=calibration["n_test"],
         )
     )
     st.caption(
         t(
             "Errors are means over {bins} bins of equally many examples; in small test sets chance alone gives some "
             "error, which the second row takes off. Brier score: 0 is best, 2 worst.",
-            bins=told["bins"],
+            bins=calibration["bins"],
         )
     )
 
 
-def _estimate(told: dict[str, Any], key: str) -> str:
+def _estimate(estimate: dict[str, Any], key: str) -> str:
     scale, digits = (1, 3) if key == "brier" else (100, 1)
-    low, high = (number(scale * end, digits) for end in told["interval"])
+    low, high = (number(scale * end, digits) for end in estimate["interval"])
     unit = "" if key == "brier" else " %"
     bounds = t("{low} to {high}", low=low, high=high)
-    return f"**{number(scale * told['value'], digits)}{unit}** ({bounds})"
+    return f"**{number(scale * estimate['value'], digits)}{unit}** ({bounds})"
 
 
-def _reliability(told: dict[str, Any], title: str) -> Any:
+def _reliability(calibration: dict[str, Any], title: str) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -80,7 +80,7 @@ def _reliability(told: dict[str, Any], title: str) -> Any:
         ("before", t("before"), charts.TWIN, "diamond-open"),
         ("after", t("calibrated"), charts.TRANSFER, "circle"),
     ):
-        bins = told[side]["reliability"]
+        bins = calibration[side]["reliability"]
         figure.add_scatter(
             x=[b["confidence"] for b in bins],
             y=[b["accuracy"] for b in bins],
@@ -110,19 +110,19 @@ def _reliability(told: dict[str, Any], title: str) -> Any:
     return figure
 
 
-def _operating(told: dict[str, Any]) -> None:
+def _operating(operating: dict[str, Any]) -> None:
     """Precision and recall by threshold, for the class that is looked for."""
     st.markdown("**" + t("Where to draw the line between the two classes") + "**")
     positive = st.segmented_control(
         t("The class that is looked for"),
-        list(told),
-        default=list(told)[-1],
+        list(operating),
+        default=list(operating)[-1],
         required=True,
         key="operating-class",
         format_func=plain,
     )
     title = t("Precision and recall by threshold: {label}", label=plain(positive))
-    charts.show(operating_figure(told[str(positive)], title), "operating", title)
+    charts.show(operating_figure(operating[str(positive)], title), "operating", title)
     st.caption(
         t(
             "The model says the class from the threshold up. Choose a threshold on validation data; the test curve "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import Sentence, language, number, say, t
+from tlcore.core.i18n import Sentence, language, number, sentence, t
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,9 +16,9 @@ SHARES = ((0.0, "#eaf2fb"), (0.45, "#7fb2dc"), (1.0, "#08468b"))
 WHITE_FROM = 0.74  # the share where black and white letters can be read equally well (4.5 : 1)
 TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
 ARMS: dict[str, tuple[Sentence, str, str]] = {
-    "transfer": (say("transfer"), TRANSFER, "solid"),
-    "plainer": (say("plainer training"), "#009e73", "dot"),
-    "twin": (say("from scratch"), TWIN, "dash"),
+    "transfer": (sentence("transfer"), TRANSFER, "solid"),
+    "plainer": (sentence("plainer training"), "#009e73", "dot"),
+    "twin": (sentence("from scratch"), TWIN, "dash"),
 }
 CONFIG = {
     "displaylogo": False,
@@ -204,10 +204,10 @@ def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str, sh
     figure = go.Figure()
     for arm, field, symbol in (("transfer", "transfer", "circle"), ("twin", "baseline", "diamond-open")):
         name, colour, _ = ARMS[arm]
-        told = [(row, report[field]) for row, report in zip(names, reports, strict=True) if report.get(field)]
+        rows = [(row, report[field]) for row, report in zip(names, reports, strict=True) if report.get(field)]
         figure.add_scatter(
-            x=[one["value"] for _, one in told],
-            y=[_cut(row, 40) for row, _ in told],
+            x=[one["value"] for _, one in rows],
+            y=[_cut(row, 40) for row, _ in rows],
             mode="markers",
             name=t(name),
             marker={"color": colour, "symbol": symbol, "size": 11},
@@ -215,8 +215,8 @@ def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str, sh
                 "type": "data",
                 "symmetric": False,
                 "color": colour,
-                "array": [one["interval"][1] - one["value"] for _, one in told],
-                "arrayminus": [one["value"] - one["interval"][0] for _, one in told],
+                "array": [one["interval"][1] - one["value"] for _, one in rows],
+                "arrayminus": [one["value"] - one["interval"][0] for _, one in rows],
             },
         )
     figure.update_layout(

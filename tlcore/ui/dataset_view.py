@@ -10,9 +10,9 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.core.errors import StudioError
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.ui import charts, label_corrections, text_view
-from tlcore.ui.formatting import plain, sentence, short
+from tlcore.ui.formatting import message, plain, short
 from tlcore.ui.links import learn_link
 from tlcore.ui.paging import class_picker, pager
 from tlcore.ui.state import change_draft, owner, source_of, store
@@ -21,7 +21,7 @@ from tlcore.ui.thumbnails import gallery
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tlcore.core.findings import Finding, SetAside
+    from tlcore.core.findings import Finding, RejectedRow
     from tlcore.data.dataset import Dataset
     from tlcore.store.tables import Project
 
@@ -41,9 +41,9 @@ def findings(found: Sequence[Finding]) -> None:
         return
     for level, (box, icon) in LEVELS.items():
         for finding in (one for one in found if one.level == level):
-            lines = [f"**{sentence(finding.sentence)}**"]
+            lines = [f"**{message(finding.sentence)}**"]
             if finding.fix:
-                lines.append(sentence(finding.fix))
+                lines.append(message(finding.fix))
             if finding.examples:
                 named = ", ".join(plain(short(name, 60)) for name in finding.examples[:6])
                 more = finding.count - 6 if len(finding.examples) >= 6 else 0  # else all of them are named
@@ -51,7 +51,7 @@ def findings(found: Sequence[Finding]) -> None:
             box("  \n".join(lines), icon=icon)
 
 
-def set_aside_download(rows: Sequence[SetAside], *, key: str) -> None:
+def set_aside_download(rows: Sequence[RejectedRow], *, key: str) -> None:
     """What was left out, as a CSV to take away."""
     if not rows:
         return
@@ -66,12 +66,12 @@ def set_aside_download(rows: Sequence[SetAside], *, key: str) -> None:
     )
 
 
-def set_aside_csv(rows: Sequence[SetAside]) -> bytes:
+def set_aside_csv(rows: Sequence[RejectedRow]) -> bytes:
     """File, row and reason; cells that a spreadsheet would run as formulas are quoted."""
     from tlcore.report.predictions import table
 
-    told = ([row.file, "" if row.row is None else row.row, read(row.reason.model_dump())] for row in rows)
-    return table(["file", "row", "reason"], told).encode()
+    lines = ([row.file, "" if row.row is None else row.row, translate(row.reason.model_dump())] for row in rows)
+    return table(["file", "row", "reason"], lines).encode()
 
 
 def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
@@ -139,7 +139,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
             st.metric(title, number(info.n.get(name, 0)), border=True, width=170)
         if info.labels:
             st.metric(t("Classes"), number(len(info.labels)), border=True, width=170)
-    st.markdown(sentence(info.split_said))
+    st.markdown(message(info.split_said))
     st.caption(t("Fingerprint {fingerprint}, from {origin}", fingerprint=info.fingerprint, origin=plain(info.origin)))
     learn_link("glossary", t("Why three parts?"))
     text_view.language_warning(source_of(project.draft), dataset.rows)
@@ -198,7 +198,7 @@ def _relabel(project: Project, dataset: Dataset) -> None:
         try:
             made = relabel(dataset, changed, tasks.find(dataset.info.task), store(), owner())
         except StudioError as error:
-            st.error(sentence(error.sentence), icon=":material/error:")
+            st.error(message(error.sentence), icon=":material/error:")
             return
         change_draft(project, data={"dataset": made.fingerprint}, corrections=None)
         st.rerun()

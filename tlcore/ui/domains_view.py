@@ -8,17 +8,17 @@ import streamlit as st
 
 from tlcore.core.i18n import t
 from tlcore.ui import charts
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
     """Two maps side by side, and how well the domains can be told apart by all the features."""
-    told = report["domains"]
+    domains = report["domains"]
     titles = {"before": t("Before: the source model"), "after": t("After: this model")}
-    names = plain(told["source"]), plain(told["target"])
+    names = plain(domains["source"]), plain(domains["target"])
     for place, (name, title) in zip(st.columns(2), titles.items(), strict=True):
         with place:
-            charts.show(figure(told[name], names, title), f"domains-{name}", title)
+            charts.show(figure(domains[name], names, title), f"domains-{name}", title)
     st.caption(
         t(
             "Each point is a training example, placed by t-SNE so that examples with like features lie together; the "
@@ -27,10 +27,10 @@ def show(report: dict[str, Any]) -> None:
     )
     for name in ("domains", "plainer"):
         if name in report["sentences"]:
-            st.markdown(sentence(report["sentences"][name]))
+            st.markdown(message(report["sentences"][name]))
 
 
-def figure(told: dict[str, list[list[float]]], names: tuple[str, str], title: str) -> Any:
+def figure(groups: dict[str, list[list[float]]], names: tuple[str, str], title: str) -> Any:
     """The source domain as discs, the target domain as open diamonds."""
     import plotly.graph_objects as go
 
@@ -38,8 +38,8 @@ def figure(told: dict[str, list[list[float]]], names: tuple[str, str], title: st
     looks = (("source", charts.TRANSFER, "circle"), ("target", charts.TWIN, "diamond-open"))
     for (domain, colour, symbol), name in zip(looks, names, strict=True):
         drawn.add_scatter(
-            x=[x for x, _ in told[domain]],
-            y=[y for _, y in told[domain]],
+            x=[x for x, _ in groups[domain]],
+            y=[y for _, y in groups[domain]],
             mode="markers",
             name=name,
             marker={"color": colour, "symbol": symbol, "size": 7, "opacity": 0.75},

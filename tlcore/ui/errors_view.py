@@ -11,7 +11,7 @@ from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
 from tlcore.ui import job_view, text_view, word_attributions_view
-from tlcore.ui.formatting import plain, score, sentence, short
+from tlcore.ui.formatting import message, plain, score, short
 from tlcore.ui.state import owner, store
 from tlcore.ui.thumbnails import gallery, thumbnail
 
@@ -35,7 +35,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
     try:
         dataset = Dataset.open(store(), str(run.dataset))
     except UnusableInput as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     captions = [f"{short(str(one['truth']), 12)} → {short(str(one['prediction']), 12)}" for one in worst]
     st.caption(t("The errors the model was surest of: label → what it said."))
@@ -67,7 +67,7 @@ def _words(run: Run, errors: list[dict[str, Any]]) -> None:
     try:
         rows = Dataset.open(store(), str(run.dataset)).rows
     except UnusableInput as problem:
-        st.error(sentence(problem.sentence), icon=":material/error:")
+        st.error(message(problem.sentence), icon=":material/error:")
         return
     text = rows.loc[rows["id"] == error["id"], "text"]
     if len(text):
@@ -127,10 +127,10 @@ def _explain(run: Run, error: dict[str, Any]) -> None:
 
 
 def _explained(job: Job) -> None:
-    told, folder = job.output or {}, store().jobs.folder(job.id)
-    names = [Path(str(told[name])).name for name in ("picture", "gradcam") if told.get(name)]
+    output, folder = job.output or {}, store().jobs.folder(job.id)
+    names = [Path(str(output[name])).name for name in ("picture", "gradcam") if output.get(name)]
     pictures = [(folder / name).read_bytes() for name in names if (folder / name).is_file()]
-    if told.get("gradcam") and pictures:
+    if output.get("gradcam") and pictures:
         st.image(pictures, width=VIEW)
     else:
         st.caption(t("This kind of network has no map of places to show."))

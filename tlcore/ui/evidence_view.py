@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import Sentence, number, percent, say, t
+from tlcore.core.i18n import Sentence, number, percent, sentence, t
 from tlcore.guidance.similarity import OF_TEXTS
 from tlcore.tasks import find as find_task
 from tlcore.ui import charts, job_view, ranking_view, text_view
 from tlcore.ui.advice_view import unlabelled
-from tlcore.ui.formatting import duration, interval, plain, score, sentence, short
+from tlcore.ui.formatting import duration, interval, message, plain, score, short
 from tlcore.ui.links import page_link
 from tlcore.ui.state import owner, source_of, store
 from tlcore.ui.thumbnails import data_url
@@ -28,36 +28,36 @@ if TYPE_CHECKING:
 SHOWN = 12  # doubtful labels with their pictures
 PARTS: dict[str, tuple[Sentence, Sentence]] = {
     "statistics": (
-        say("Statistics inside the network"),
-        say(
+        sentence("Statistics inside the network"),
+        sentence(
             "Distance between what the batch-norm layers kept from the source's training and what your data give: "
             "{here}; examples made by code: {far}; the source's own data: {near}."
         ),
     ),
     "head": (
-        say("What the source's own classes say"),
-        say(
+        sentence("What the source's own classes say"),
+        sentence(
             "Energy of the source's head on your data: {here}; on examples made by code: {far}; on the source's own "
             "kind of data about {near}."
         ),
     ),
     "spread": (
-        say("Spread of the features"),
-        say(
+        sentence("Spread of the features"),
+        sentence(
             "Directions in which the features of your data vary: {here} of {dimensions}; examples made by code: {far}; "
             "the source's own kind of data about {near}."
         ),
     ),
     "fertility": (
-        say("Pieces a word"),
-        say(
+        sentence("Pieces a word"),
+        sentence(
             "Pieces that the source's tokenizer cuts a word into: {here} in your texts; {english} in ordinary English, "
             "{portuguese} in ordinary Portuguese, {far} in random letters."
         ),
     ),
     "surprise": (
-        say("Surprise at hidden words"),
-        say(
+        sentence("Surprise at hidden words"),
+        sentence(
             "Surprise at words that are hidden from the source, in nats a word: {here} in your texts "
             "(pseudo-perplexity {perplexity} a piece); {english} in ordinary English, {portuguese} in ordinary "
             "Portuguese, {far} in random letters."
@@ -65,12 +65,16 @@ PARTS: dict[str, tuple[Sentence, Sentence]] = {
     ),
 }
 ESTIMATES: tuple[tuple[str, Sentence, Sentence], ...] = (
-    ("probe", say("Linear probe"), say("accuracy of a linear head on the frozen features, cross-validated")),
-    ("neighbours", say("Nearest neighbours"), say("accuracy of a vote of the 5 most alike examples, cross-validated")),
-    ("log_me", "LogME", say("evidence of a linear model of the labels; higher is better")),  # type: ignore[arg-type]
-    ("h_score", "H-score", say("variance between classes against all variance; at most classes − 1")),  # type: ignore[arg-type]
-    ("leep", "LEEP", say("log-likelihood of your labels through the source's classes; at most 0")),  # type: ignore[arg-type]
-    ("n_leep", "NLEEP", say("the same through clusters of the features; at most 0")),  # type: ignore[arg-type]
+    ("probe", sentence("Linear probe"), sentence("accuracy of a linear head on the frozen features, cross-validated")),
+    (
+        "neighbours",
+        sentence("Nearest neighbours"),
+        sentence("accuracy of a vote of the 5 most alike examples, cross-validated"),
+    ),
+    ("log_me", "LogME", sentence("evidence of a linear model of the labels; higher is better")),  # type: ignore[arg-type]
+    ("h_score", "H-score", sentence("variance between classes against all variance; at most classes − 1")),  # type: ignore[arg-type]
+    ("leep", "LEEP", sentence("log-likelihood of your labels through the source's classes; at most 0")),  # type: ignore[arg-type]
+    ("n_leep", "NLEEP", sentence("the same through clusters of the features; at most 0")),  # type: ignore[arg-type]
 )
 
 
@@ -129,27 +133,29 @@ def _offer_to_compare(project: Project, asked: dict[str, Any], job: Job | None) 
 
 
 def _measured(evidence: Evidence, dataset: Dataset) -> None:
-    told, size = evidence.transferability or {}, evidence.size
+    estimates, size = evidence.transferability or {}, evidence.size
     with st.container(horizontal=True):
         st.metric(t("Training examples"), number(evidence.n_train), border=True, width=170)
         if evidence.n_per_class:
             st.metric(t("Smallest class"), number(evidence.fewest), border=True, width=170)
-        alike = evidence.similarity
-        st.metric(t("Similarity, 0 to 1"), "–" if alike is None else number(alike, 2), border=True, width=170)
-        if probe := told.get("probe"):
+        similarity = evidence.similarity
+        st.metric(t("Similarity, 0 to 1"), "–" if similarity is None else number(similarity, 2), border=True, width=170)
+        if probe := estimates.get("probe"):
             st.metric(t("Linear probe"), score(probe["value"]), border=True, width=170)
     if evidence.relevance:
-        st.markdown(sentence(evidence.relevance))
+        st.markdown(message(evidence.relevance))
     if evidence.seconds is not None:
         st.caption(t("Measured in {time}, in one pass; a run uses the same features.", time=duration(evidence.seconds)))
     tabs: list[tuple[str, Callable[[], None]]] = [(t("Similarity"), lambda: _similarity(evidence))]
     if evidence.n_per_class:
-        tabs.append((t("Transferability"), lambda: _transferability(told)))
+        tabs.append((t("Transferability"), lambda: _transferability(estimates)))
     if size is not None:
         curve, noise = size.learning_curve, size.label_noise
         tabs.insert(0, (t("Amount of data"), lambda: _size(size, curve)))
         if noise is not None:
-            tabs.append((t("Doubtful labels ({n})", n=noise.count), lambda: _noise(noise, dataset, told.get("probe"))))
+            tabs.append(
+                (t("Doubtful labels ({n})", n=noise.count), lambda: _noise(noise, dataset, estimates.get("probe")))
+            )
     for tab, (_, draw) in zip(st.tabs([name for name, _ in tabs]), tabs, strict=True):
         with tab:
             draw()
@@ -178,7 +184,7 @@ def _size(size: Size, curve: LearningCurve | None) -> None:
     if curve is None and size.per_class:
         st.caption(t("The learning curve needs at least 20 examples, and is drawn once everything was measured."))
         return
-    st.markdown(f":material/trending_up: **{sentence(curve.sentence)}**")
+    st.markdown(f":material/trending_up: **{message(curve.sentence)}**")
     title = t("Accuracy of a linear head by the number of labels")
     charts.show(_curve(curve, title), "evidence-curve", title)
     st.caption(
@@ -289,13 +295,13 @@ def _told(part: Part) -> str:
     return text
 
 
-def _transferability(told: dict[str, Any]) -> None:
-    if not told:
+def _transferability(estimates: dict[str, Any]) -> None:
+    if not estimates:
         st.caption(t("There is nothing to tell apart here, so transferability was not measured."))
         return
     rows = []
     for name, title, what in ESTIMATES:
-        value = told.get(name)
+        value = estimates.get(name)
         if isinstance(value, dict):
             text = t("{value} ({interval})", value=score(value["value"]), interval=interval(value["interval"]))
         else:
@@ -306,7 +312,7 @@ def _transferability(told: dict[str, Any]) -> None:
         t(
             "From the features of {n} training and validation examples. A dash: the source has no head of its own, or "
             "it was not measured yet.",
-            n=told["n"],
+            n=estimates["n"],
         )
     )
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
-from tlcore.ui.formatting import sentence
+from tlcore.core.i18n import sentence, t
+from tlcore.ui.formatting import message
 from tlcore.ui.state import change_draft, go
 
 if TYPE_CHECKING:
@@ -19,30 +19,30 @@ KINDS = {
     "scratch": ":material/restart_alt:",
     "measure": ":material/straighten:",
 }
-ABOUT = {"evidence": say("Before training"), "training": say("In training")}
+ABOUT = {"evidence": sentence("Before training"), "training": sentence("In training")}
 
 
 def show(project: Project, report: dict[str, Any]) -> None:
     """Nothing unless the result is, or leans to, negative transfer."""
-    told = report.get("explanation")
-    if not told:
+    explanation = report.get("explanation")
+    if not explanation:
         return
     with st.container(border=True):
-        negative = told["kind"] == "negative"
+        negative = explanation["kind"] == "negative"
         title = t("Why transfer may have hurt") if negative else t("The difference leans to negative transfer")
         st.markdown("**" + title + "**")
         for about, name in ABOUT.items():
-            signs = [one for one in told["signs"] if one["about"] == about]
+            signs = [one for one in explanation["signs"] if one["about"] == about]
             if signs:
                 st.markdown(
-                    ":gray[" + t(name) + "]  \n" + "  \n".join("• " + sentence(one["sentence"]) for one in signs)
+                    ":gray[" + t(name) + "]  \n" + "  \n".join("• " + message(one["sentence"]) for one in signs)
                 )
-        if not told["suggestions"]:
+        if not explanation["suggestions"]:
             return
         st.markdown(":gray[" + t("What to try next") + "]")
-        for number, one in enumerate(told["suggestions"]):
+        for number, one in enumerate(explanation["suggestions"]):
             if st.button(
-                sentence(one["sentence"]), icon=KINDS.get(one["kind"], ":material/arrow_forward:"), key=f"next-{number}"
+                message(one["sentence"]), icon=KINDS.get(one["kind"], ":material/arrow_forward:"), key=f"next-{number}"
             ):
                 if one["draft"]:
                     change_draft(project, **one["draft"])

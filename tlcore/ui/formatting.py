@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from tlcore.core.i18n import moment, number, percent, read, t
+from tlcore.core.i18n import format_moment, number, percent, t, translate
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#+!|:$~^])")
 
@@ -19,9 +19,9 @@ def plain(text: Any) -> str:
     return re.sub(r"^(\s*\d*)([-=.)](?=\s|$))", r"\1\\\2", escaped)
 
 
-def sentence(value: Any) -> str:
+def message(value: Any) -> str:
     """A Sentence (or its JSON) in the current language, safe to show."""
-    return plain(read(value))
+    return plain(translate(value))
 
 
 def short(text: str, length: int = 40) -> str:
@@ -35,12 +35,12 @@ def short(text: str, length: int = 40) -> str:
 def distinct(names: dict[str, str], length: int = 60) -> dict[str, str]:
     """Short names by id, no two alike: the second of a name is numbered (a select box tells options by their text)."""
     seen: dict[str, int] = {}
-    told = {}
+    found = {}
     for key in sorted(names):
         name = short(names[key], length)
         seen[name] = seen.get(name, 0) + 1
-        told[key] = name if seen[name] == 1 else f"{name} ({seen[name]})"
-    return {key: told[key] for key in names}
+        found[key] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return {key: found[key] for key in names}
 
 
 def duration(seconds: float | None) -> str:
@@ -76,7 +76,7 @@ def when(stamp: float | None) -> str:
             zone = get_timezone(name)
         except LookupError:
             zone = None
-    return moment(datetime.fromtimestamp(stamp, zone))
+    return format_moment(datetime.fromtimestamp(stamp, zone))
 
 
 def score(value: float | None, share: bool = True) -> str:

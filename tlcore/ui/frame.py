@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from tlcore.core.i18n import LANGUAGES, follow, match, t
+from tlcore.core.i18n import LANGUAGES, match_locale, set_language_provider, t
 from tlcore.ui.formatting import distinct, plain
 from tlcore.ui.state import open_project, owner, session, signed_in, store
 
@@ -19,7 +19,7 @@ def current_language() -> str:
     """The language chosen in this session, else the browser's; English outside of a session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
-    return session().language or match(st.context.locale)
+    return session().language or match_locale(st.context.locale)
 
 
 def begin() -> None:
@@ -31,9 +31,9 @@ def begin() -> None:
         initial_sidebar_state="auto",
     )
     st.logo(str(ICON.with_name("logo.svg")), icon_image=str(ICON))
-    follow(current_language)
+    set_language_provider(current_language)
     if asked := st.query_params.get("lang"):
-        session().language = match(asked)
+        session().language = match_locale(asked)
     if signed_in() is False:
         _sign_in()
     session().framed = True

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.i18n import Sentence, sentence, t
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED, TERMINAL
-from tlcore.ui.formatting import duration, plain, sentence
+from tlcore.ui.formatting import duration, message, plain
 from tlcore.ui.state import owner, store
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Job, Project
 
 STATES: dict[str, tuple[Sentence, str, str]] = {
-    QUEUED: (say("waiting"), "schedule", "gray"),
-    RUNNING: (say("running"), "play_circle", "blue"),
-    SUCCEEDED: (say("finished"), "check_circle", "green"),
-    FAILED: (say("failed"), "error", "red"),
-    CANCELLED: (say("cancelled"), "cancel", "orange"),
-    INTERRUPTED: (say("interrupted"), "sync_problem", "orange"),
+    QUEUED: (sentence("waiting"), "schedule", "gray"),
+    RUNNING: (sentence("running"), "play_circle", "blue"),
+    SUCCEEDED: (sentence("finished"), "check_circle", "green"),
+    FAILED: (sentence("failed"), "error", "red"),
+    CANCELLED: (sentence("cancelled"), "cancel", "orange"),
+    INTERRUPTED: (sentence("interrupted"), "sync_problem", "orange"),
 }
 LOG_TAIL = 12_000  # characters of the log that a page shows
 
@@ -52,13 +52,13 @@ def state_word(job: Job) -> str:
 
 def progress_bar(job: Job) -> None:
     """What the job says of itself; a waiting one says its place."""
-    told = job.progress or {}
-    text = sentence(told["sentence"]) if told.get("sentence") else ""
+    progress = job.progress or {}
+    text = message(progress["sentence"]) if progress.get("sentence") else ""
     if job.state == QUEUED:
         text = waiting(job)
     elif job.state == INTERRUPTED:
         text = t("Interrupted; it goes on from its checkpoint as soon as a worker takes it up.")
-    share = told.get("share")
+    share = progress.get("share")
     st.progress(min(1.0, max(0.0, share or 0.0)), text=text or t("At work …"))
 
 
@@ -72,8 +72,8 @@ def waiting(job: Job) -> str:
 def failure(job: Job) -> None:
     """Why it failed, in a sentence, with the file and row where there is one."""
     error = job.error or {}
-    told = error.get("sentence")
-    text = sentence(told) if told else t("It failed without saying why; the log may tell.")
+    stored = error.get("sentence")
+    text = message(stored) if stored else t("It failed without saying why; the log may tell.")
     if error.get("file"):
         place = t("File: {file}", file=error["file"])
         if error.get("row") is not None:

@@ -104,24 +104,24 @@ def _table(part: pd.DataFrame, file: Any) -> pd.DataFrame:
     import pandas as pd
 
     if "file" in part:
-        told: dict[str, Any] = {"picture": [data_url(file(row)) for _, row in part.iterrows()]}
+        columns: dict[str, Any] = {"picture": [data_url(file(row)) for _, row in part.iterrows()]}
     else:
-        told = {"text": part["text"].map(text_view.short)}
-        told |= {name: part[name].map(text_view.short) for name in text_view.own(part) if name != "labels"}
-    return pd.DataFrame({**told, "file": part["id"].astype(str)}).reset_index(drop=True)
+        columns = {"text": part["text"].map(text_view.short)}
+        columns |= {name: part[name].map(text_view.short) for name in text_view.own(part) if name != "labels"}
+    return pd.DataFrame({**columns, "file": part["id"].astype(str)}).reset_index(drop=True)
 
 
 def _label_column(rows: pd.DataFrame, column: str | None, corrections: dict[str, str]) -> Any:
     if column == "labels":
         every = {one for labels in rows[column].str.split(BETWEEN) for one in labels}
-        every |= {one for told in corrections.values() for one in _list(told)}
+        every |= {one for label in corrections.values() for one in _list(label)}
         return st.column_config.MultiselectColumn(t("Labels"), options=sorted(every - {""}), width="medium")
     labels = {*rows[column].dropna().unique(), *corrections.values()} if column else set()
     return st.column_config.SelectboxColumn(t("Label"), options=sorted(labels - {""}), required=True)
 
 
-def _list(told: str) -> list[str]:
-    return [one for one in told.split(BETWEEN) if one and one != WITHOUT]
+def _list(text: str) -> list[str]:
+    return [one for one in text.split(BETWEEN) if one and one != WITHOUT]
 
 
 def _told(shown: Any, column: str | None) -> str:

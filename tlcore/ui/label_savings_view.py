@@ -15,7 +15,7 @@ from tlcore.execution.job_kinds import label_savings
 from tlcore.report import energy
 from tlcore.store.tables import CANCELLED, FAILED
 from tlcore.ui import charts, job_view
-from tlcore.ui.formatting import duration, interval, score, sentence
+from tlcore.ui.formatting import duration, interval, message, score
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import owner, store
 
@@ -28,12 +28,12 @@ KIND = "label-savings"
 
 def show(run: Run, report: dict[str, Any]) -> None:
     """Not measured, running, failed or measured; below it the time and energy that each arm took."""
-    told = report.get("label_savings")
+    savings = report.get("label_savings")
     job = store().jobs.newest(KIND, {"run": run.id})
     if job is not None and job_view.live(job):
         job_view.watch(job, t("Cancel"), key="savings-cancel")
-    elif told:
-        _measured(report, told)
+    elif savings:
+        _measured(report, savings)
     else:
         if job is not None and job.state == FAILED:
             job_view.failure(job)
@@ -51,7 +51,7 @@ def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
         label_savings.usable(run)
         sizes = label_savings.planned_sizes(report)
     except StudioError as error:
-        st.info(sentence(error.sentence), icon=":material/info:")
+        st.info(message(error.sentence), icon=":material/info:")
         return
     seeds = min(label_savings.SEEDS, report["seeds"])
     st.markdown(
@@ -79,25 +79,27 @@ def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
         st.rerun()
 
 
-def _measured(report: dict[str, Any], told: dict[str, Any]) -> None:
+def _measured(report: dict[str, Any], savings: dict[str, Any]) -> None:
     metric = _metric(report)
-    words = told["sentences"]
+    words = savings["sentences"]
     with st.container(border=True):
-        st.markdown("**" + sentence(words["equal"]) + "**")
+        st.markdown("**" + message(words["equal"]) + "**")
         if words.get("seen"):
-            st.markdown(sentence(words["seen"]))
+            st.markdown(message(words["seen"]))
         if words.get("caution"):
-            st.warning(sentence(words["caution"]), icon=":material/warning:")
+            st.warning(message(words["caution"]), icon=":material/warning:")
     title = t("Test score by number of labels")
-    charts.show(figure(told, title, share=metric.share), "label-savings", title)
+    charts.show(figure(savings, title, share=metric.share), "label-savings", title)
     st.caption(
         t(
             "Points: measured, with 95 % intervals. Lines: fitted power laws with 95 % bands; right of the dotted line "
             "they are continued beyond what was measured."
         )
     )
-    st.table([_row(told, place, metric) for place in range(len(told["sizes"]))], border="horizontal", hide_index=True)
-    st.caption(sentence(words["how"]))
+    st.table(
+        [_row(savings, place, metric) for place in range(len(savings["sizes"]))], border="horizontal", hide_index=True
+    )
+    st.caption(message(words["how"]))
 
 
 def _metric(report: dict[str, Any]) -> Metric:
@@ -106,9 +108,9 @@ def _metric(report: dict[str, Any]) -> Metric:
     return next(one for one in tasks.find(report["task"]).metrics if one.id == report["metric"])
 
 
-def _row(told: dict[str, Any], place: int, metric: Metric) -> dict[str, str]:
-    one = told["sizes"][place]
-    arms = [told["arms"][name]["points"][place] for name in ("transfer", "twin")]
+def _row(savings: dict[str, Any], place: int, metric: Metric) -> dict[str, str]:
+    one = savings["sizes"][place]
+    arms = [savings["arms"][name]["points"][place] for name in ("transfer", "twin")]
     scores = [f"{score(arm['value'], metric.share)} ({interval(arm['interval'], metric.share)})" for arm in arms]
     readings = {
         "below": t("at most this"),
@@ -116,30 +118,30 @@ def _row(told: dict[str, Any], place: int, metric: Metric) -> dict[str, str]:
         "extrapolated": t("extrapolated"),
         "beyond": t("beyond what can be told"),
     }
-    needed = t("more than {n}", n=told["limit"]) if one["needed"] is None else number(about(one["needed"]), 0)
+    needed = t("more than {n}", n=savings["limit"]) if one["needed"] is None else number(about(one["needed"]), 0)
     return {
         t("Labels"): number(one["labels"], 0),
         t("Transfer"): scores[0],
         t("From scratch"): scores[1],
-        t("Labels from scratch needs for transfer's score"): f"**{needed}** ({_ends(told, one)})",
+        t("Labels from scratch needs for transfer's score"): f"**{needed}** ({_ends(savings, one)})",
         t("How it is known"): readings[one["reading"]],
     }
 
 
-def _ends(told: dict[str, Any], one: dict[str, Any]) -> str:
+def _ends(savings: dict[str, Any], one: dict[str, Any]) -> str:
     low, high = one["interval"]
-    end = t("more than {n}", n=told["limit"]) if high is None else number(about(high), 0)
+    end = t("more than {n}", n=savings["limit"]) if high is None else number(about(high), 0)
     return t("{low} to {high}", low=number(about(low), 0), high=end)
 
 
-def figure(told: dict[str, Any], title: str, *, share: bool) -> Any:
+def figure(savings: dict[str, Any], title: str, *, share: bool) -> Any:
     """Both arms' points, power laws and bands over a logarithmic axis; the savings as an arrow at equal score."""
     import plotly.graph_objects as go
 
     drawn = go.Figure()
-    for name in told["arms"]:
+    for name in savings["arms"]:
         arm, colour, dash = charts.ARMS[name]
-        curve, points = told["arms"][name]["curve"], told["arms"][name]["points"]
+        curve, points = savings["arms"][name]["curve"], savings["arms"][name]["points"]
         drawn.add_scatter(
             x=curve["labels"] + curve["labels"][::-1],
             y=curve["high"] + curve["low"][::-1],
@@ -173,9 +175,9 @@ def figure(told: dict[str, Any], title: str, *, share: bool) -> Any:
                 "arrayminus": [p["value"] - p["interval"][0] for p in points],
             },
         )
-    equal = told["equal"]
-    level = told["arms"]["transfer"]["points"][-1]["value"]
-    end = equal["needed"] or told["limit"]
+    equal = savings["equal"]
+    level = savings["arms"]["transfer"]["points"][-1]["value"]
+    end = equal["needed"] or savings["limit"]
     drawn.add_vline(x=equal["labels"], line={"dash": "dot", "width": 1, "color": "gray"})
     drawn.add_annotation(
         x=math.log10(end),
@@ -192,9 +194,9 @@ def figure(told: dict[str, Any], title: str, *, share: bool) -> Any:
         arrowcolor="gray",
         text="",
     )
-    words = t("more than {n}", n=told["limit"]) if equal["needed"] is None else number(about(equal["needed"]), 0)
+    words = t("more than {n}", n=savings["limit"]) if equal["needed"] is None else number(about(equal["needed"]), 0)
     drawn.add_annotation(x=math.log10(end), y=level, text=words, showarrow=False, yshift=14, xanchor="right")
-    ticks = [*(p["labels"] for p in told["arms"]["twin"]["points"]), told["limit"]]
+    ticks = [*(p["labels"] for p in savings["arms"]["twin"]["points"]), savings["limit"]]
     drawn.update_layout(
         height=380,
         margin={"l": 8, "r": 8, "t": 36, "b": 8},

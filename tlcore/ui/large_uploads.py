@@ -28,7 +28,7 @@ def receive(limit: Any) -> dict[str, Any]:
             )
         )
         if st.button(t("Make an address"), icon=":material/link:", key="door-open"):
-            st.session_state[DOOR] = upload_tokens.open_door(home, owner())
+            st.session_state[DOOR] = upload_tokens.open_token(home, owner())
             st.rerun()
         return {}
     st.caption(t("Run this where the file is. The address is secret, and lasts one day."))
@@ -68,4 +68,4 @@ def close() -> None:
     """Nothing more is taken under this session's address."""
     secret = st.session_state.pop(DOOR, None)
     if secret:
-        upload_tokens.close_door(store().home, secret)
+        upload_tokens.close_token(store().home, secret)

@@ -98,12 +98,12 @@ def _card(model: Model) -> None:
             if about.get("metric") in (None, "accuracy")
             else _scored(model.task, about)
         )
-    if told := about.get("pre_training"):
+    if pre_training := about.get("pre_training"):
         lines.append(
             t(
                 "A source model without a head, pre-trained on {name} ({n} examples)",
-                name=plain(told["set"]),
-                n=number(told["examples"]),
+                name=plain(pre_training["set"]),
+                n=number(pre_training["examples"]),
             )
         )
     labels = [plain(short(str(label), 24)) for label in about.get("labels") or []]

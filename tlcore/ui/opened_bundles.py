@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 SHOWN = 8  # examples tried at once
 
@@ -24,5 +24,5 @@ def _bundle(path: str, stamp: float) -> Any:
 def opened(path: Path) -> Any:
     """The bundle at a path. Raises UnusableInput where it is gone or broken."""
     if not path.exists():
-        raise UnusableInput(say("The bundle of this run is not there any more."), code="bundle")
+        raise UnusableInput(sentence("The bundle of this run is not there any more."), code="bundle")
     return _bundle(str(path), path.stat().st_mtime)

@@ -13,7 +13,7 @@ from tlcore.core.i18n import t
 from tlcore.guidance import cross_validation, pilot
 from tlcore.store.tables import FAILED
 from tlcore.ui import job_view
-from tlcore.ui.formatting import duration, interval, score, sentence
+from tlcore.ui.formatting import duration, interval, message, score
 from tlcore.ui.state import change_draft, owner, store
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def show(project: Project, spec: Spec, dataset: Dataset) -> None:
     if job is not None and job_view.live(job):
         job_view.watch(job, t("Cancel"), key="race-cancel")
         return
-    told = pilot.kept(store(), asked)
-    if told:
-        _result(project, told)
+    found = pilot.kept(store(), asked)
+    if found:
+        _result(project, found)
         return
     if job is not None and job.state == FAILED:
         job_view.failure(job)
@@ -45,7 +45,7 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
     try:
         source = models.known(spec.source, store())
     except StudioError as error:
-        st.caption(sentence(error.sentence))
+        st.caption(message(error.sentence))
         return
     racing = pilot.candidates(tasks.find(spec.task), spec.data, source=source)
     names = [_title(one) for one in racing]
@@ -65,7 +65,7 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
         seconds = pilot.guess(_plans(spec, dataset, racing), os.cpu_count() or 1, in_turn)
         st.caption(t("At most about {time} on this machine.", time=duration(seconds)))
     except StudioError as error:
-        st.caption(sentence(error.sentence))
+        st.caption(message(error.sentence))
     stopped = job is not None and not job_view.live(job)
     label = t("Go on with the race") if stopped else t("Run the pilot race")
     if st.button(label, icon=":material/flag:", key="race-go"):
@@ -85,13 +85,13 @@ def _plans(spec: Spec, dataset: Dataset, racing: list[str]) -> list[dict[str, An
     return [preview(spec.with_strategy(one).model_copy(update=short), dataset, source) for one in racing]
 
 
-def _result(project: Project, told: dict[str, Any]) -> None:
-    st.markdown(":material/flag: **" + sentence(told["sentences"]["won"]) + "**")
-    st.table([_row(one, told) for one in told["candidates"]], border="horizontal", hide_index=True)
+def _result(project: Project, found: dict[str, Any]) -> None:
+    st.markdown(":material/flag: **" + message(found["sentences"]["won"]) + "**")
+    st.table([_row(one, found) for one in found["candidates"]], border="horizontal", hide_index=True)
     for name in ("turns", "how"):
-        if name in told["sentences"]:
-            st.caption(sentence(told["sentences"][name]))
-    winner = told["winner"]
+        if name in found["sentences"]:
+            st.caption(message(found["sentences"][name]))
+    winner = found["winner"]
     chosen = project.draft.get("strategy") == winner
     st.button(
         t("It is chosen") if chosen else t("Use this strategy: {strategy}", strategy=_title(winner)),
@@ -109,11 +109,11 @@ def _use(project: Project, strategy: str) -> None:
     st.session_state[f"strategy-{project.id}"] = strategy
 
 
-def _row(one: dict[str, Any], told: dict[str, Any]) -> dict[str, str]:
+def _row(one: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
     name = _title(one["strategy"])
-    row = {t("Strategy"): f"**{name}**" if one["strategy"] == told["winner"] else name}
+    row = {t("Strategy"): f"**{name}**" if one["strategy"] == found["winner"] else name}
     for rung in range(len(pilot.SHARES)):
-        row[t("Rung {n}", n=rung + 1)] = _cell(one, rung, told["share"])
+        row[t("Rung {n}", n=rung + 1)] = _cell(one, rung, found["share"])
     return row
 
 
@@ -121,11 +121,11 @@ def _cell(one: dict[str, Any], rung: int, share: bool) -> str:
     """Score, interval, epochs and seconds of a rung; a dash where it was not run."""
     if rung >= len(one["rungs"]):
         return t("dropped") if one["dropped_at"] == rung else "–"
-    told = one["rungs"][rung]
-    said = f"{score(told['score'], share)} ({interval(told['interval'], share)})"
-    if told["epochs"] is None:
-        return said
-    return said + "; " + t("{epochs} epochs, {time}", epochs=told["epochs"], time=duration(told["seconds"]))
+    scored = one["rungs"][rung]
+    text = f"{score(scored['score'], share)} ({interval(scored['interval'], share)})"
+    if scored["epochs"] is None:
+        return text
+    return text + "; " + t("{epochs} epochs, {time}", epochs=scored["epochs"], time=duration(scored["seconds"]))
 
 
 def _title(strategy: str) -> str:

@@ -34,15 +34,15 @@ def publish(run: Run) -> None:
     """The pre-trained network of a run, to take away or to put into the library as a source model."""
     from tlcore.bundle.pretrained_source import FILE
 
-    told, path = (run.report or {}).get("pre_training"), store().runs.folder(run.id) / FILE
-    if not told or not path.exists():
+    pre_training, path = (run.report or {}).get("pre_training"), store().runs.folder(run.id) / FILE
+    if not pre_training or not path.exists():
         return
     st.markdown("**" + t("The pre-trained network") + "**")
     st.caption(
         t(
             "What was learned from {name} ({n} examples), without your labels: a source model for further runs.",
-            name=plain(told["set"]),
-            n=number(told["examples"]),
+            name=plain(pre_training["set"]),
+            n=number(pre_training["examples"]),
         )
     )
     known = [m for m in store().models.all() if m.run_id == run.id and m.about.get("pre_training")]
@@ -62,19 +62,19 @@ def publish(run: Run) -> None:
             _publish(run, path.stat().st_size)
             st.rerun()
     if known:
-        said = t(
+        text = t(
             "In the library as “{name}”; as a source: {ref}", name=plain(known[0].name), ref=f"`library/{known[0].id}`"
         )
-        st.success(said, icon=":material/local_library:")
+        st.success(text, icon=":material/local_library:")
 
 
 def _publish(run: Run, size: int) -> None:
     from tlcore.bundle.pretrained_source import FILE
 
     report = run.report or {}
-    source, told = report["source"], report["pre_training"]
+    source, pre_training = report["source"], report["pre_training"]
     about = {
-        "pre_training": {name: told[name] for name in ABOUT},
+        "pre_training": {name: pre_training[name] for name in ABOUT},
         **{name: source.get(name) for name in ("licence", "architecture", "parameters")},
         "source": source["id"],
         "bytes": size,

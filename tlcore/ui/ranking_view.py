@@ -8,7 +8,7 @@ import streamlit as st
 
 from tlcore.core.i18n import number, t
 from tlcore.ui import job_view
-from tlcore.ui.formatting import duration, interval, plain, score, sentence
+from tlcore.ui.formatting import duration, interval, message, plain, score
 from tlcore.ui.state import change_draft, owner, store
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
     for row in rows:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             if row["problem"] is not None:
-                st.markdown(f":material/block: **{plain(row['title'])}** · {sentence(row['problem'])}", width="stretch")
+                st.markdown(f":material/block: **{plain(row['title'])}** · {message(row['problem'])}", width="stretch")
                 continue
             place += 1
             st.markdown(f"**{place}. {plain(row['title'])}**  \n{_told(row)}", width="stretch")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.ui import (
     auxiliary_tasks_view,
     baselines_view,
@@ -39,31 +39,35 @@ def _curves(run: Run, report: dict[str, Any]) -> None:
 
 
 PARTS = (
-    Part("curves", lambda report: say("Curves and over-fitting"), _curves),
+    Part("curves", lambda report: sentence("Curves and over-fitting"), _curves),
     Part(
         "samples",
-        lambda report: say("What it writes"),
+        lambda report: sentence("What it writes"),
         lambda run, report: written_samples_view.show(report),
         "samples",
     ),
-    Part("domains", lambda report: say("The two domains"), lambda run, report: domains_view.show(report), "domains"),
-    Part("tasks", lambda report: say("Task by task"), lambda run, report: auxiliary_tasks_view.show(report), "tasks"),
+    Part(
+        "domains", lambda report: sentence("The two domains"), lambda run, report: domains_view.show(report), "domains"
+    ),
+    Part(
+        "tasks", lambda report: sentence("Task by task"), lambda run, report: auxiliary_tasks_view.show(report), "tasks"
+    ),
     Part(
         "classes",
-        lambda report: say("Classes") if report.get("confusion") else say("Labels"),
+        lambda report: sentence("Classes") if report.get("confusion") else sentence("Labels"),
         lambda run, report: verdict_view.classes(report),
         "per_class",
     ),
-    Part("errors", lambda report: say("Errors"), errors_view.show),
-    Part("slices", lambda report: say("Where it is weak"), slices_view.show, "slices"),
-    Part("naive", lambda report: say("Against the naive"), lambda run, report: baselines_view.show(report)),
+    Part("errors", lambda report: sentence("Errors"), errors_view.show),
+    Part("slices", lambda report: sentence("Where it is weak"), slices_view.show, "slices"),
+    Part("naive", lambda report: sentence("Against the naive"), lambda run, report: baselines_view.show(report)),
     Part(
         "calibration",
-        lambda report: say("Calibration"),
+        lambda report: sentence("Calibration"),
         lambda run, report: calibration_view.show(report),
         "calibration",
     ),
-    Part("savings", lambda report: say("Label savings"), label_savings_view.show),
+    Part("savings", lambda report: sentence("Label savings"), label_savings_view.show),
 )
 
 

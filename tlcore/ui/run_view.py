@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.store.tables import CANCELLED, FAILED, INTERRUPTED, QUEUED, RUNNING, SUCCEEDED
 from tlcore.tasks import find
 from tlcore.ui import charts, job_view, pretrained_view
-from tlcore.ui.formatting import distinct, duration, plain, sentence, short, size, when
+from tlcore.ui.formatting import distinct, duration, message, plain, short, size, when
 from tlcore.ui.state import owner, store
 from tlcore.ui.walk import forward, runs_of
 
@@ -91,8 +91,8 @@ def _state(job: Job) -> None:
         job_view.badge(job)
         if job.started:
             took = job_view.took(job)
-            said = t("running for {time}", time=took) if job_view.live(job) else t("ran for {time}", time=took)
-            st.caption(said, width="content")
+            text = t("running for {time}", time=took) if job_view.live(job) else t("ran for {time}", time=took)
+            st.caption(text, width="content")
         if job.attempt > 1:
             st.caption(t("attempt {n}", n=job.attempt), width="content")
     if job.state in (QUEUED, RUNNING, INTERRUPTED):
@@ -106,20 +106,20 @@ def _state(job: Job) -> None:
         st.success(t("This run is finished."), icon=":material/check_circle:")
 
 
-def _pace(told: dict[str, Any]) -> None:
+def _pace(progress: dict[str, Any]) -> None:
     """What the training says of itself, as small figures."""
     arms = {name: t(arm[0]) for name, arm in charts.ARMS.items()}
     figures = [
-        (t("Arm"), arms.get(str(told.get("arm")), "")),
-        (t("Phase"), _phase(told.get("phase"))),
-        (t("Epoch"), _of(told, "epoch", "epochs")),
+        (t("Arm"), arms.get(str(progress.get("arm")), "")),
+        (t("Phase"), _phase(progress.get("phase"))),
+        (t("Epoch"), _of(progress, "epoch", "epochs")),
         (
             t("Examples a second"),
-            number(told["examples_per_second"], 0) if told.get("examples_per_second") else "",
+            number(progress["examples_per_second"], 0) if progress.get("examples_per_second") else "",
         ),
-        (t("Time left"), duration(told["seconds_left"]) if told.get("seconds_left") is not None else ""),
-        (t("Device"), str(told.get("device") or "")),
-        (t("Memory"), size(told["memory"]) if told.get("memory") else ""),
+        (t("Time left"), duration(progress["seconds_left"]) if progress.get("seconds_left") is not None else ""),
+        (t("Device"), str(progress.get("device") or "")),
+        (t("Memory"), size(progress["memory"]) if progress.get("memory") else ""),
     ]
     with st.container(horizontal=True, gap="medium"):
         for label, value in figures:
@@ -127,10 +127,10 @@ def _pace(told: dict[str, Any]) -> None:
                 st.markdown(f":small[:gray[{label}]]  \n**{plain(value)}**", width="content")
 
 
-def _of(told: dict[str, Any], name: str, total: str | None = None) -> str:
-    if told.get(name) is None:
+def _of(progress: dict[str, Any], name: str, total: str | None = None) -> str:
+    if progress.get(name) is None:
         return ""
-    return f"{told[name]}" + (f" / {told[total]}" if total and told.get(total) else "")
+    return f"{progress[name]}" + (f" / {progress[total]}" if total and progress.get(total) else "")
 
 
 def _phase(phase: Any) -> str:
@@ -142,7 +142,7 @@ def _phase(phase: Any) -> str:
         "pre-training": t("pre-training"),
     }
     if isinstance(phase, dict):
-        return read(phase)
+        return translate(phase)
     return names.get(str(phase), "" if phase is None else str(phase))
 
 
@@ -217,7 +217,7 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
                 t("What"): plain((run.name if run else _kind(job.kind)) if mine else t("a run of somebody else")),
                 t("State"): job_view.state_word(job),
                 t("Since"): duration(time.time() - (job.started or job.created)),
-                t("Doing"): sentence((job.progress or {}).get("sentence"))
+                t("Doing"): message((job.progress or {}).get("sentence"))
                 if (job.progress or {}).get("sentence")
                 else "–",
             }

@@ -10,7 +10,7 @@ from tlcore import tasks
 from tlcore.core.errors import StudioError
 from tlcore.core.i18n import number, t
 from tlcore.evaluation import score_text
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 from tlcore.ui.state import store
 
 if TYPE_CHECKING:
@@ -44,28 +44,28 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
     """Two tables: every ticked run against its twin, and every pair on the same data."""
     if len(runs) > MOST:
         st.caption(t("The first {n} ticked runs are compared with each other.", n=MOST))
-    told, gone = _compared(tuple(run.id for run in runs[:MOST]))
+    compared, gone = _compared(tuple(run.id for run in runs[:MOST]))
     if gone:
         st.caption(t("Without stored predictions, so not compared: {runs}.", runs=[names[one] for one in gone]))
-    if told is None:
+    if compared is None:
         return
     metrics = tasks.find(runs[0].task).metrics
-    share, by = metrics[0].share, next(one for one in metrics if one.id == told["by"])
+    share, by = metrics[0].share, next(one for one in metrics if one.id == compared["by"])
     words = {"transfer-helps": t("Transfer helps"), "negative-transfer": t("Negative transfer")}
-    if told["twins"]:
+    if compared["twins"]:
         st.markdown("**" + t("Each run against its twin") + "**")
         st.table(
             [
                 _row({t("Run"): plain(names[one["run"]])}, one, words.get(str(one["verdict"])), share)
-                for one in told["twins"]
+                for one in compared["twins"]
             ],
             border="horizontal",
             hide_index=True,
         )
-    if told["pairs"]:
+    if compared["pairs"]:
         st.markdown("**" + t("Run against run, the same test examples") + "**")
         rows = []
-        for one in told["pairs"]:
+        for one in compared["pairs"]:
             better = {"run": one["run"], "other": one["other"]}.get(str(one["verdict"]))
             verdict = t("“{run}” is better", run=plain(names[better])) if better else None
             pair = {t("Run"): plain(names[one["run"]]), t("Minus"): plain(names[one["other"]])}
@@ -73,25 +73,25 @@ def show(runs: list[Run], names: dict[str, str]) -> None:
         st.table(rows, border="horizontal", hide_index=True)
         if by is not metrics[0]:
             st.caption(
-                t("Compared by {metric}, since models may cut texts into other tokens.", metric=sentence(by.title))
+                t("Compared by {metric}, since models may cut texts into other tokens.", metric=message(by.title))
             )
     st.caption(
         t(
             "The p-values come from the nested bootstrap of the intervals and are adjusted by Holm's method within "
             "each table ({twins} and {pairs} comparisons), so that the chance of any false verdict in a table stays at "
             "5 %. The intervals are those of single comparisons.",
-            twins=len(told["twins"]),
-            pairs=len(told["pairs"]),
+            twins=len(compared["twins"]),
+            pairs=len(compared["pairs"]),
         )
     )
 
 
 def _row(first: dict[str, str], one: dict[str, Any], verdict: str | None, share: bool) -> dict[str, str]:
-    told = verdict or (t("No verdict: one seed") if one["seeds"] < 2 else t("No clear difference"))
+    shown = verdict or (t("No verdict: one seed") if one["seeds"] < 2 else t("No clear difference"))
     return {
         **first,
-        t("Difference"): f"**{score_text.apart(one['value'], share)}** "
-        f"({score_text.apart_span(one['interval'], share)})",
+        t("Difference"): f"**{score_text.signed_difference(one['value'], share)}** "
+        f"({score_text.difference_span(one['interval'], share)})",
         t("p, adjusted"): number(one["adjusted"], 3),
-        t("Verdict"): told,
+        t("Verdict"): shown,
     }

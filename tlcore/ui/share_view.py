@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import StudioError
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.store.tables import SUCCEEDED
 from tlcore.tasks import find
 from tlcore.ui import charts, job_view, text_view, try_by_worker, try_entities, try_questions, word_attributions_view
-from tlcore.ui.formatting import plain, score, sentence, short, size
+from tlcore.ui.formatting import message, plain, score, short, size
 from tlcore.ui.opened_bundles import SHOWN, opened
 from tlcore.ui.state import owner, store
 from tlcore.ui.thumbnails import small
@@ -77,10 +77,10 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
         bundle = opened(path)
         row = bundle.predict([(name, given)])[0]
     except StudioError as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     if row.prediction is None:
-        reason = sentence(row.reason) if row.reason else t("It cannot be read.")
+        reason = message(row.reason) if row.reason else t("It cannot be read.")
         st.error(plain(short(name, 60)) + ": " + reason, icon=":material/error:")
         return
     shares = sorted(zip(bundle.labels, row.probability, strict=True), key=lambda item: -item[1])[:BARS]
@@ -112,13 +112,13 @@ def _answer(path: Path, name: str, given: bytes | str, key: str) -> None:
 
 TRY = {"image": _pictures, "text": _texts, "tokens": try_entities.try_it, "question-answering": try_questions.try_it}
 TABLE_OF_TEXTS = (
-    say("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
+    sentence("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
     ["csv", "tsv", "txt"],
 )
 BATCHES = {  # all others read texts
-    "image": (say("Zip of pictures"), ["zip"]),
+    "image": (sentence("Zip of pictures"), ["zip"]),
     "question-answering": (
-        say("Questions: a CSV, TSV or JSON lines with the columns context and question"),
+        sentence("Questions: a CSV, TSV or JSON lines with the columns context and question"),
         ["csv", "tsv", "jsonl"],
     ),
 }
@@ -158,9 +158,9 @@ def _wait(job_id: str) -> None:
 
 
 def _predicted(job: Job) -> None:
-    told, folder = job.output or {}, store().jobs.folder(job.id)
+    output, folder = job.output or {}, store().jobs.folder(job.id)
     st.success(
-        t("{n} examples predicted, {aside} set aside.", n=told.get("n", 0), aside=told.get("set_aside", 0)),
+        t("{n} examples predicted, {aside} set aside.", n=output.get("n", 0), aside=output.get("set_aside", 0)),
         icon=":material/check_circle:",
     )
     with st.container(horizontal=True):
@@ -168,8 +168,8 @@ def _predicted(job: Job) -> None:
             ("file", t("Download the predictions (CSV)")),
             ("set_aside_file", t("What was set aside (CSV)")),
         ):
-            path = folder / Path(str(told.get(field))).name
-            if path.is_file() and (field == "file" or told.get("set_aside")):
+            path = folder / Path(str(output.get(field))).name
+            if path.is_file() and (field == "file" or output.get("set_aside")):
                 st.download_button(
                     label,
                     path.read_bytes,

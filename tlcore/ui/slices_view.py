@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation import score_text
 from tlcore.report import score_units
 from tlcore.ui import text_view
-from tlcore.ui.formatting import plain, sentence, short
+from tlcore.ui.formatting import message, plain, short
 from tlcore.ui.state import store
 from tlcore.ui.thumbnails import gallery
 
@@ -24,17 +24,17 @@ SHOWN = 12  # parts
 
 def show(run: Run, report: dict[str, Any]) -> None:
     """The table of parts, and typical examples of the weakest clusters."""
-    told = report.get("slices")
-    if told is None:
+    slices = report.get("slices")
+    if slices is None:
         st.caption(t("This report is older than this comparison; run again to see it."))
         return
-    rows = told["rows"]
+    rows = slices["rows"]
     if not rows:
-        st.caption(t("No part of the test set has {n} examples or more.", n=told["fewest"]))
+        st.caption(t("No part of the test set has {n} examples or more.", n=slices["fewest"]))
         return
     weak = [row for row in rows if row["weak"]]
     if weak:
-        names = [read(row["name"]) for row in weak]
+        names = [translate(row["name"]) for row in weak]
         st.warning(
             plain(t("Clearly weaker than on all test examples: {parts}.", parts=names)), icon=":material/warning:"
         )
@@ -47,12 +47,12 @@ def show(run: Run, report: dict[str, Any]) -> None:
         None: t("There are too few test examples for clusters."),
     }
     st.caption(
-        how[told["by"]]
+        how[slices["by"]]
         + " "
         + t(
             "The model in the bundle on parts of {fewest} examples or more, 95 % intervals; p-values adjusted by "
             "Holm's method for {n} parts.",
-            fewest=told["fewest"],
+            fewest=slices["fewest"],
             n=len(rows),
         )
     )
@@ -60,15 +60,15 @@ def show(run: Run, report: dict[str, Any]) -> None:
 
 
 def _row(row: dict[str, Any], share: bool) -> dict[str, str]:
-    apart = row["difference"]
+    difference = row["difference"]
     kinds = {"column": t("column"), "cluster": t("cluster")}
     return {
-        t("Part"): plain(short(read(row["name"]), 44)),
+        t("Part"): plain(short(translate(row["name"]), 44)),
         t("Kind"): kinds[row["kind"]],
         "n": number(row["n"]),
         t("Score"): f"**{score_text.value(row['score'], share)}** ({score_text.span(row['interval'], share)})",
-        t("Against all"): f"{score_text.apart(apart['value'], share)} "
-        f"({score_text.apart_span(apart['interval'], share)})",
+        t("Against all"): f"{score_text.signed_difference(difference['value'], share)} "
+        f"({score_text.difference_span(difference['interval'], share)})",
         t("p, adjusted"): number(row["adjusted"], 3),
         t("Weak"): ":red[" + t("yes") + "]" if row["weak"] else "–",
     }
@@ -81,14 +81,14 @@ def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
     try:
         dataset = Dataset.open(store(), str(run.dataset))
     except UnusableInput as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     chosen = st.selectbox(
         t("Typical examples of the cluster"),
         list(range(len(clusters))),
         key=f"cluster-{run.id}",
         width=520,
-        format_func=lambda i: f"{i + 1}. {short(read(clusters[i]['name']), 48)}",
+        format_func=lambda i: f"{i + 1}. {short(translate(clusters[i]['name']), 48)}",
     )
     examples = clusters[chosen]["examples"]
     if "text" in examples[0]:

@@ -9,8 +9,8 @@ import streamlit as st
 
 from tlcore import tasks
 from tlcore.core.errors import StudioError
-from tlcore.core.i18n import Sentence, say, t
-from tlcore.ui.formatting import plain, sentence, size
+from tlcore.core.i18n import Sentence, sentence, t
+from tlcore.ui.formatting import message, plain, size
 from tlcore.ui.state import change_draft, default_source, owner, store
 from tlcore.ui.upload_view import keep, server_path
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
 DOMAINS: dict[str, Sentence] = {
-    "natural": say("everyday photos"),
-    "medical": say("medical"),
-    "satellite": say("satellite"),
-    "text": say("texts"),
-    "own": say("own models"),
+    "natural": sentence("everyday photos"),
+    "medical": sentence("medical"),
+    "satellite": sentence("satellite"),
+    "text": sentence("texts"),
+    "own": sentence("own models"),
 }
 SIZES: dict[str, tuple[Sentence, float, float]] = {
-    "small": (say("up to 10 million parameters"), 0, 10e6),
-    "medium": (say("10 to 50 million"), 10e6, 50e6),
-    "large": (say("over 50 million"), 50e6, float("inf")),
+    "small": (sentence("up to 10 million parameters"), 0, 10e6),
+    "medium": (sentence("10 to 50 million"), 10e6, 50e6),
+    "large": (sentence("over 50 million"), 50e6, float("inf")),
 }
 
 
-TOKENS = say("at most {n} tokens of a text")
-INPUTS: dict[str, Sentence] = {"image": say("{n} pixels"), "text": TOKENS, "seq2seq": TOKENS, "causal": TOKENS}
+TOKENS = sentence("at most {n} tokens of a text")
+INPUTS: dict[str, Sentence] = {"image": sentence("{n} pixels"), "text": TOKENS, "seq2seq": TOKENS, "causal": TOKENS}
 
 
 def _languages(model: SourceModel) -> str:
@@ -67,7 +67,7 @@ def choose_source(project: Project, task: str) -> None:
     """The catalogue: what is chosen, the filters, and one row for each model."""
     from tlcore.models import availability, sources_for
 
-    models = sources_for(tasks.find(task).reads, store(), owner())
+    models = sources_for(tasks.find(task).source_families, store(), owner())
     reach = hub_answers()
     places = {model.id: availability(model, store(), reach) for model in models}
     chosen = project.draft.get("source")
@@ -136,7 +136,7 @@ def _chosen(project: Project, models: list[SourceModel], places: dict[str, Avail
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f":material/check_circle: **{plain(model.title)}**", width="content")
             st.badge(t(places[model.id].title), color="green" if _usable(places[model.id]) else "gray")
-        st.markdown(f"{sentence(model.source_task)} · {sentence(model.source_data)}")
+        st.markdown(f"{message(model.source_task)} · {message(model.source_data)}")
         facts = [
             t("{n} million parameters", n=round(model.parameters / 1e6, 1)) if model.parameters else "",
             size(model.megabytes * 1e6) if model.megabytes else "",
@@ -146,7 +146,7 @@ def _chosen(project: Project, models: list[SourceModel], places: dict[str, Avail
         ]
         st.caption(" · ".join(fact for fact in facts if fact))
         if model.note:
-            st.caption(sentence(model.note))
+            st.caption(message(model.note))
         # Those listed are this person's own; what others uploaded is not in the catalogue.
         if model.id.startswith("uploaded/") and st.button(t("Remove"), icon=":material/delete:", key="source-remove"):
             st.dialog(t("Remove this model?"))(_remove)(project, model)
@@ -214,7 +214,7 @@ def _filtered(models: list[SourceModel], places: dict[str, Availability]) -> lis
             key="source-size",
             placeholder=t("any"),
             width=200,
-            format_func={name: t(told[0]) for name, told in SIZES.items()}.__getitem__,
+            format_func={name: t(size[0]) for name, size in SIZES.items()}.__getitem__,
         )
         licence = st.multiselect(
             t("Licence"),
@@ -344,7 +344,7 @@ def _try(project: Project, add: Any) -> None:
         with st.spinner(t("Reading the model …")):
             source = add()
     except StudioError as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     change_draft(project, source=source)
     st.rerun()

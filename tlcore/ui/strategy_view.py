@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import StudioError
-from tlcore.core.i18n import number, read, t
+from tlcore.core.i18n import number, t, translate
 from tlcore.core.spec_parts import Budget, Data, Options
 from tlcore.spec import Spec
 from tlcore.tasks import find as find_task
-from tlcore.ui.formatting import duration, plain, sentence
+from tlcore.ui.formatting import duration, message, plain
 from tlcore.ui.state import SAMPLE, change_draft, draft_spec, go, owner, source_of, store
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def choose(project: Project, advised: str | None) -> str:
                         st.badge(t("chosen"), icon=":material/check:", color="green")
                 st.caption(t(strategy.what))
                 if reason := refused[strategy.id]:
-                    st.caption(":material/block: " + sentence(reason))
+                    st.caption(":material/block: " + message(reason))
                     continue  # when it helps is said of tasks that can have it
                 st.markdown(f":material/thumb_up: {t(strategy.helps)}")
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
@@ -167,7 +167,7 @@ def options(project: Project) -> None:
             key=f"o-rate-{key}",
             help=_help(opts["learning_rate"]),
         )
-        twin = st.toggle(
+        with_scratch = st.toggle(
             t("Train the from-scratch twin"),
             draft.get("baseline", "scratch") == "scratch",
             key=f"o-twin-{key}",
@@ -181,16 +181,16 @@ def options(project: Project) -> None:
             step=0.5,
             key=f"o-longer-{key}",
             help=_help(bud["twin"]),
-            disabled=not twin,
+            disabled=not with_scratch,
         )
     if seeds == 1:
         st.caption(t("One seed gives scores, but no verdict on the recipe: chance alone can make a difference."))
-    if not twin:
+    if not with_scratch:
         st.caption(t("Without the twin the report cannot say whether transfer helped."))
     chosen = {
         "name": name.strip() or project.name[:120],
         "seeds": int(seeds),
-        "baseline": "scratch" if twin else "none",
+        "baseline": "scratch" if with_scratch else "none",
         "budget": {"epochs": epochs or "auto", "minutes": minutes, "twin": longer},
         "options": {
             **own,
@@ -271,33 +271,33 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     try:
         sets = opened(spec.data, store())
         advice = lambda: kept_advice(store(), dataset, spec.source, spec.data.unlabelled, owner())  # noqa: E731
-        told = preview(spec, dataset, _source(spec), advice, sets)
+        plan_json = preview(spec, dataset, _source(spec), advice, sets)
     except StudioError as error:
-        st.warning(sentence(error.sentence), icon=":material/warning:")
+        st.warning(message(error.sentence), icon=":material/warning:")
         return False
     task = find_task(spec.task)
     titles = {"transfer": t("Transfer"), "plainer": t("Plainer training"), "twin": t("From-scratch twin")}
-    for name, arm in told["arms"].items():
-        st.markdown(f"**{titles[name]}**" + (f": {read(arm['title'])}" if "title" in arm else ""))
+    for name, arm in plan_json["arms"].items():
+        st.markdown(f"**{titles[name]}**" + (f": {translate(arm['title'])}" if "title" in arm else ""))
         rows = [_phase(place, phase) for place, phase in enumerate(phases_in_words(arm), 1)]
         st.table(rows, border="horizontal", hide_index=True)
     st.caption(
         t(
             "{seen}, batches of {batch}, {seeds} seeds. At most about {time} on this machine; "
             "training stops early where the validation score no longer rises.",
-            seen=task.seen(told["processor"]),
-            batch=told["batch_size"],
+            seen=task.describe_input(plan_json["processor"]),
+            batch=plan_json["batch_size"],
             seeds=spec.seeds,
-            time=duration(guess_seconds(told, os.cpu_count() or 1)),
+            time=duration(guess_seconds(plan_json, os.cpu_count() or 1)),
         )
     )
-    for note in task.notes(told["processor"]):
-        st.caption(":material/content_cut: " + sentence(note))
-    for note in told["notes"]:
-        st.caption(":material/info: " + sentence(note))
+    for note in task.notes(plan_json["processor"]):
+        st.caption(":material/content_cut: " + message(note))
+    for note in plan_json["notes"]:
+        st.caption(":material/info: " + message(note))
     n_test = dataset.info.n.get("test", 0)
-    if "twin" in told["arms"] and spec.seeds > 1 and n_test and task.labelled:  # it is of accuracy
-        st.caption(":material/visibility: " + sentence(foreseen(n_test, spec.seeds)))
+    if "twin" in plan_json["arms"] and spec.seeds > 1 and n_test and task.labelled:  # it is of accuracy
+        st.caption(":material/visibility: " + message(foreseen(n_test, spec.seeds)))
     return True
 
 
@@ -345,7 +345,7 @@ def start(project: Project, ready: bool) -> None:
         try:
             spec = draft_spec(project)
         except StudioError as error:
-            st.error(sentence(error.sentence), icon=":material/error:")
+            st.error(message(error.sentence), icon=":material/error:")
             return
         run = store().runs.create(spec, owner(), project.id)
         go("train", run=run.id)

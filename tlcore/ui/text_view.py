@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import StudioError
-from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.i18n import Sentence, sentence, t
 from tlcore.core.safe_csv import cell
-from tlcore.ui.formatting import percent_or_dash, plain, sentence
+from tlcore.ui.formatting import message, percent_or_dash, plain
 from tlcore.ui.state import store
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ NOT_SHOWN = (
     "answerable",
 )
 OWN: dict[str, Sentence] = {
-    "labels": say("Labels"),
-    "marked": say("Entities"),
-    "completion": say("Completion"),
-    "document": say("Document"),
-    "target": say("Target"),
-    "question": say("Question"),
-    "answer": say("Answer"),
-    "title": say("Article"),
+    "labels": sentence("Labels"),
+    "marked": sentence("Entities"),
+    "completion": sentence("Completion"),
+    "document": sentence("Document"),
+    "target": sentence("Target"),
+    "question": sentence("Question"),
+    "answer": sentence("Answer"),
+    "title": sentence("Article"),
 }
 
 
@@ -112,17 +112,17 @@ def language_warning(source: str, rows: pd.DataFrame) -> None:
     from tlcore.models.source_languages import unspoken
 
     try:
-        said = unspoken(find(source, store()), shares(rows))
+        warning = unspoken(find(source, store()), shares(rows))
     except StudioError:  # the Source page says what is wrong with it
         return
-    if said:
-        st.warning(sentence(said), icon=":material/translate:")
+    if warning:
+        st.warning(message(warning), icon=":material/translate:")
 
 
 def short(text: object) -> str:
     """A text's beginning on one line."""
-    told = " ".join(str(text).split())
-    return no_formula(told if len(told) <= EXCERPT else told[: EXCERPT - 1] + "…")
+    text_line = " ".join(str(text).split())
+    return no_formula(text_line if len(text_line) <= EXCERPT else text_line[: EXCERPT - 1] + "…")
 
 
 def no_formula(text: str) -> str:
@@ -152,10 +152,10 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
     if pages > 1:
         page = int(st.number_input(t("Page (of {n})", n=pages), 1, pages, 1, key=f"{key}-page-{wanted}", width=160))
     part = rows.iloc[(page - 1) * ROWS : page * ROWS]
-    told = (
+    columns = (
         {"label": part["label"]} if (part["label"] != "").any() else {name: part[name].map(short) for name in own(rows)}
     )
-    shown = pd.DataFrame({"text": part["text"].map(short), **told, "row": part["id"]})
+    shown = pd.DataFrame({"text": part["text"].map(short), **columns, "row": part["id"]})
     st.dataframe(
         shown,
         hide_index=True,
@@ -164,7 +164,7 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
             "text": st.column_config.TextColumn(t("Text"), width="large"),
             "label": t("Label"),
             "row": t("Row"),
-            **{name: t(OWN[name]) for name in told if name in OWN},
+            **{name: t(OWN[name]) for name in columns if name in OWN},
         },
     )
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from tlcore.core.i18n import number, t
 from tlcore.evaluation import thresholds
-from tlcore.ui.formatting import plain, score, sentence
+from tlcore.ui.formatting import message, plain, score
 from tlcore.ui.opened_bundles import opened
 
 HALF = 0.5  # where validation data have chosen nothing
@@ -102,10 +102,10 @@ def _labels(path: Path, report: dict[str, Any]) -> None:
     """From which probability each label is given, and one half for all instead."""
     from tlcore.bundle.calibration import keep_thresholds
 
-    told = report["thresholds"]
+    thresholds = report["thresholds"]
     kept = opened(path).calibration.thresholds
     with st.expander(t("From which probability a label is given"), icon=":material/tune:"):
-        st.markdown(sentence(report["sentences"]["thresholds"]))
+        st.markdown(message(report["sentences"]["thresholds"]))
         if kept is None:
             st.markdown(t("The bundle gives each label from one half up."))
         rows = [
@@ -117,7 +117,7 @@ def _labels(path: Path, report: dict[str, Any]) -> None:
                 t("F1 there"): score(row["f1"]),
                 t("F1 there with one half"): score(row["f1_half"]),
             }
-            for row in told["labels"]
+            for row in thresholds["labels"]
         ]
         st.table(rows, border="horizontal", hide_index=True)
         with st.container(horizontal=True):
@@ -127,7 +127,7 @@ def _labels(path: Path, report: dict[str, Any]) -> None:
                 key="thresholds-keep",
                 disabled=kept is not None,
             ):
-                keep_thresholds(path, [row["threshold"] for row in told["labels"]])
+                keep_thresholds(path, [row["threshold"] for row in thresholds["labels"]])
                 st.rerun()
             if st.button(
                 t("Give every label from one half up"),

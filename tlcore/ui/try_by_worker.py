@@ -10,7 +10,7 @@ import streamlit as st
 from tlcore.core.i18n import t
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import job_view, text_view
-from tlcore.ui.formatting import plain, sentence, short
+from tlcore.ui.formatting import message, plain, short
 from tlcore.ui.state import owner, store
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _answers(job: Job) -> None:
         with st.container(border=True):
             st.markdown(f"> {plain(text_view.short(text))}")
             if row["reason"]:
-                st.error(sentence(row["reason"]), icon=":material/error:")
+                st.error(message(row["reason"]), icon=":material/error:")
             else:
                 _lines(row["prediction"])
 

@@ -10,7 +10,7 @@ import streamlit as st
 from tlcore.core.errors import StudioError
 from tlcore.core.i18n import t
 from tlcore.ui import text_view
-from tlcore.ui.formatting import plain, score, sentence
+from tlcore.ui.formatting import message, plain, score
 from tlcore.ui.opened_bundles import SHOWN, opened
 
 COLOURS = ("blue", "green", "orange", "violet", "red", "gray")
@@ -33,14 +33,14 @@ def try_it(path: Path, key: str) -> None:
         bundle = opened(path)
         rows = bundle.predict(given[:SHOWN])
     except StudioError as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     tags = bundle.prepared.tags
     labels = list(dict.fromkeys(tag.partition("-")[2] for tag in tags if tag != "O"))
     for (_, text), row in zip(given, rows, strict=False):
         with st.container(border=True):
             if row.reason is not None:
-                st.error(sentence(row.reason), icon=":material/error:")
+                st.error(message(row.reason), icon=":material/error:")
                 continue
             st.markdown(marked(text, row.spans, labels))
             sure = t("Sure of its least sure word: {share}.", share=score(row.confidence))

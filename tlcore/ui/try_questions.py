@@ -8,7 +8,7 @@ import streamlit as st
 
 from tlcore.core.errors import StudioError
 from tlcore.core.i18n import t
-from tlcore.ui.formatting import plain, score, sentence
+from tlcore.ui.formatting import message, plain, score
 from tlcore.ui.opened_bundles import SHOWN, opened
 
 AROUND = 600  # characters of a long context that are shown before and after the answer
@@ -29,13 +29,13 @@ def try_it(path: Path, key: str) -> None:
     try:
         rows = opened(path).predict([{"context": context, "question": one} for one in questions[:SHOWN]])
     except StudioError as error:
-        st.error(sentence(error.sentence), icon=":material/error:")
+        st.error(message(error.sentence), icon=":material/error:")
         return
     for question, row in zip(questions, rows, strict=False):
         with st.container(border=True):
             st.markdown("**" + plain(question) + "**")
             if row.reason is not None:
-                st.error(sentence(row.reason), icon=":material/error:")
+                st.error(message(row.reason), icon=":material/error:")
                 continue
             sure = t("{share} sure", share=score(row.confidence))
             if not row.spans:

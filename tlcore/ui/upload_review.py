@@ -14,7 +14,7 @@ from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import job_view, text_view, upload_view
 from tlcore.ui import label_corrections as editor
 from tlcore.ui.dataset_view import class_bars, examples_title, findings, look, set_aside_download, sizes
-from tlcore.ui.formatting import sentence
+from tlcore.ui.formatting import message
 from tlcore.ui.state import CHECK, change_draft, owner, source_of, store
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _staged(project: Project, job: Job) -> None:
     try:
         staged = Staged.open(store().jobs.folder(job.id), tasks.find(job.input["task"]))
     except (StudioError, OSError) as error:
-        said = sentence(error.sentence) if isinstance(error, StudioError) else t("The staged files are gone.")
-        st.error(said, icon=":material/error:")
+        text = message(error.sentence) if isinstance(error, StudioError) else t("The staged files are gone.")
+        st.error(text, icon=":material/error:")
         _other_data(project, t("Upload again"))
         return
     corrections = dict((project.draft.get("data") or {}).get("corrections") or {})
@@ -228,7 +228,7 @@ def _make_dataset(project: Project, staged: Any, split: Split, corrections: dict
         try:
             dataset = confirm(staged, store(), split=split, corrections=corrections, name=project.name, owner=owner())
         except StudioError as error:
-            st.error(sentence(error.sentence), icon=":material/error:")
+            st.error(message(error.sentence), icon=":material/error:")
             return
     change_draft(project, **{CHECK: None, "data": {"dataset": dataset.fingerprint}})
     st.toast(t("The data are confirmed."), icon=":material/check:")

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.core.spec_parts import Data
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import READERS, Reader
 from tlcore.store.tables import new_id
 from tlcore.tasks import find
 from tlcore.ui import large_uploads, text_view
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 from tlcore.ui.state import CHECK, SAMPLE, change_draft, owner, signed_in, store
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; severa
 ON_HUB = Tree(origin="hf://owner/name", hub="owner/name")  # what a reader is asked whether it reads the hub's datasets
 
 
-def ways(material: str) -> dict[str, str]:
+def ways(modality: str) -> dict[str, str]:
     """The ways in for one kind of example, by id."""
     return {
-        **KINDS[material].ways(),
+        **KINDS[modality].ways(),
         "large": t("More than {limit} MB", limit=st.get_option("server.maxUploadSize")),
         "server": t("A path on the server"),
         "workspace": t("Data used before"),
@@ -50,10 +50,10 @@ def ways(material: str) -> dict[str, str]:
 def form(project: Project) -> None:
     """Choose a way in, give the data, and submit the check."""
     task = find(str(project.draft.get("task")))
-    kind = KINDS[task.material]
+    kind = KINDS[task.modality]
     readers = [reader for reader in READERS if reader.id in task.formats]
-    options = ways(kind.material)
-    if not any(reader.reads(ON_HUB, {}) for reader in readers):
+    options = ways(kind.modality)
+    if not any(reader.matches(ON_HUB, {}) for reader in readers):
         del options["hub"]
     way = st.segmented_control(
         t("Where are the examples?"),
@@ -61,7 +61,7 @@ def form(project: Project) -> None:
         format_func=options.__getitem__,
         default=next(iter(options)),
         required=True,
-        key=f"upload-way-{kind.material}",
+        key=f"upload-way-{kind.modality}",
     )
     if way == "workspace":
         _used_before(project)
@@ -83,7 +83,7 @@ def form(project: Project) -> None:
         try:
             path, name = _settle(given)
         except UnusableInput as error:
-            st.error(sentence(error.sentence), icon=":material/error:")
+            st.error(message(error.sentence), icon=":material/error:")
             return
         submit(project, {"path": path, "columns": columns, "group": group or None, "name": name})
 
@@ -207,13 +207,13 @@ def _settle(given: dict[str, Any]) -> tuple[str, str]:
 class Kind:
     """How one kind of example comes in: the ways, and what each gives."""
 
-    material: str
+    modality: str
     ways: Callable[[], dict[str, str]]
     inputs: Callable[[str, str, Sequence[Reader]], dict[str, Any]]
 
 
 KINDS = {
-    kind.material: kind
+    kind.modality: kind
     for kind in (
         Kind("image", _pictures_ways, _pictures),
         Kind("text", text_view.ways, text_view.inputs),
@@ -252,7 +252,7 @@ def _safe_parts(name: str) -> list[str]:
     parts = [_short_name(part.replace("\x00", "").replace(":", "_")) for part in parts]
     parts = [part for part in parts if part]
     if not parts:
-        raise UnusableInput(say("A file without a name cannot be used."), code="file-name", file=name)
+        raise UnusableInput(sentence("A file without a name cannot be used."), code="file-name", file=name)
     return parts
 
 
@@ -268,13 +268,13 @@ def server_path(path: str) -> Path:
     """A path on the server that this person may name. Raises UnusableInput."""
     wanted = Path(path).expanduser()
     if not wanted.is_absolute():
-        raise UnusableInput(say("Give the whole path, beginning with /."), code="path", file=path)
+        raise UnusableInput(sentence("Give the whole path, beginning with /."), code="path", file=path)
     wanted = wanted.resolve()
     allowed = [Path(part).resolve() for part in os.environ.get(FOLDERS, "").split(":") if part]
     if (allowed or signed_in()) and not any(wanted.is_relative_to(folder) for folder in allowed):
         names = [str(folder) for folder in allowed] or "–"
         raise UnusableInput(
-            say(
+            sentence(
                 "This path is not in a folder that is open to everybody. Open folders: {folders}",
                 folders=names,
             ),
@@ -282,7 +282,7 @@ def server_path(path: str) -> Path:
             file=path,
         )
     if not wanted.exists():
-        raise UnusableInput(say("There is nothing at {path} on the server.", path=path), code="path", file=path)
+        raise UnusableInput(sentence("There is nothing at {path} on the server.", path=path), code="path", file=path)
     return wanted
 
 

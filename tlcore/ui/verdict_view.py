@@ -14,7 +14,7 @@ from tlcore.report import score_units
 from tlcore.report.heading import NONE, WORDS, heading
 from tlcore.store.tables import SUCCEEDED
 from tlcore.ui import charts, pretrained_view, several_runs_view
-from tlcore.ui.formatting import duration, plain, score, sentence, size, when
+from tlcore.ui.formatting import duration, message, plain, score, size, when
 from tlcore.ui.links import learn_link
 from tlcore.ui.state import store
 from tlcore.ui.walk import runs_of
@@ -42,18 +42,18 @@ def metric_title(report: dict[str, Any], metric: str | None = None) -> str:
 def verdict(report: dict[str, Any]) -> None:
     """The verdict in a word and in its sentence, with n and the interval."""
     _, icon, colour = VERDICTS.get(report["verdict"], VERDICTS[None])
-    told = report.get("sentences") or {}
+    stored = report.get("sentences") or {}
     with st.container(border=True):
         title = t(heading(report))
         st.markdown(f"## :{colour}[:material/{icon}: {title}]", anchors=False)
-        if told.get("verdict"):
-            st.markdown(sentence(told["verdict"]))
-        if told.get("plain"):
-            st.markdown("**" + sentence(told["plain"]) + "**")
+        if stored.get("verdict"):
+            st.markdown(message(stored["verdict"]))
+        if stored.get("plain"):
+            st.markdown("**" + message(stored["plain"]) + "**")
         notes = [
-            sentence(told[name])
+            message(stored[name])
             for name in ("tested_on", "plainer", "stood_at", "twin_budget", "visible")
-            if told.get(name)
+            if stored.get(name)
         ]
         if notes:
             st.caption("  \n".join(notes))
@@ -122,8 +122,8 @@ def _difference(difference: dict[str, Any], metric: str, share: bool) -> str:
     pair = (difference.get("intervals") or {}).get(metric)
     if value is None:
         return "–"
-    text = score_text.apart(value, share)
-    return f"**{text}** ({score_text.apart_span(pair, share)})" if pair else f"**{text}**"
+    text = score_text.signed_difference(value, share)
+    return f"**{text}** ({score_text.difference_span(pair, share)})" if pair else f"**{text}**"
 
 
 def _count(value: float) -> str:
@@ -152,7 +152,7 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
 def notes(report: dict[str, Any]) -> None:
     """What happened on the way that bears on the scores."""
     for note in report.get("notes") or []:
-        st.caption(":material/info: " + sentence(note))
+        st.caption(":material/info: " + message(note))
 
 
 def curves(run: Run, report: dict[str, Any]) -> None:
@@ -203,14 +203,14 @@ def gap(report: dict[str, Any]) -> None:
     """Over-fitting: the score on training data beside that on validation data."""
     rows, share = [], score_units.share(report)
     for title, arm in ((t("Transfer"), "transfer"), (t("From scratch"), "twin")):
-        told = (report.get("gap") or {}).get(arm)
-        if told:
+        arm_gap = (report.get("gap") or {}).get(arm)
+        if arm_gap:
             rows.append(
                 {
                     t("Arm"): title,
-                    t("On training data"): score_text.value(told["train"], share),
-                    t("On validation data"): score_text.value(told["validation"], share),
-                    t("Gap"): score_text.apart(told["gap"], share),
+                    t("On training data"): score_text.value(arm_gap["train"], share),
+                    t("On validation data"): score_text.value(arm_gap["validation"], share),
+                    t("Gap"): score_text.signed_difference(arm_gap["gap"], share),
                 }
             )
     if rows:
@@ -272,8 +272,8 @@ def _per_class(report: dict[str, Any]) -> None:
             "threshold": column.NumberColumn(t("Given from")),
         },
     )
-    if told := (report.get("sentences") or {}).get("thresholds"):
-        st.caption(sentence(told))
+    if stored := (report.get("sentences") or {}).get("thresholds"):
+        st.caption(message(stored))
 
 
 def downloads(run: Run) -> None:
@@ -346,9 +346,11 @@ def all_runs(project: Project) -> None:
             t("These runs used different data, so their scores are not comparable."),
             icon=":material/warning:",
         )
-    names, told = [f"{run.name} · {when(run.created)}" for run in chosen], [run.report or {} for run in chosen]
+    names, reports = [f"{run.name} · {when(run.created)}" for run in chosen], [run.report or {} for run in chosen]
     title = t("Scores of the ticked runs with their 95 % intervals")
-    charts.show(charts.intervals(names, told, title=title, share=all(map(score_units.share, told))), "ticked", title)
+    charts.show(
+        charts.intervals(names, reports, title=title, share=all(map(score_units.share, reports))), "ticked", title
+    )
     several_runs_view.show(chosen, dict(zip((run.id for run in chosen), names, strict=True)))
 
 
@@ -356,12 +358,17 @@ def _styled(table: Any, plainly: list[bool]) -> Any:
     """The table with its numbers as people read them; ``plainly`` says which rows' scores are no shares."""
     import pandas as pd
 
-    told = table.style.format({"n_test": _count}, na_rep="–")
+    styled = table.style.format({"n_test": _count}, na_rep="–")
     for share in (True, False):
         rows = [place for place, plain_ in enumerate(plainly) if plain_ != share]
-        for columns, shown in ((["transfer", "baseline"], score_text.value), (["difference"], score_text.apart)):
-            told = told.format(functools.partial(shown, share=share), na_rep="–", subset=pd.IndexSlice[rows, columns])
-    return told
+        for columns, shown in (
+            (["transfer", "baseline"], score_text.value),
+            (["difference"], score_text.signed_difference),
+        ):
+            styled = styled.format(
+                functools.partial(shown, share=share), na_rep="–", subset=pd.IndexSlice[rows, columns]
+            )
+    return styled
 
 
 def _row(run: Run, job: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from tlcore.core.i18n import Sentence, say, t
+from tlcore.core.i18n import Sentence, sentence, t
 from tlcore.store.tables import SUCCEEDED, TERMINAL
 from tlcore.ui.formatting import plain
 from tlcore.ui.links import page_link
@@ -26,12 +26,12 @@ class Step:
 
 
 STEPS = (
-    Step("source", say("Source"), ":material/hub:"),
-    Step("data", say("Data"), ":material/database:"),
-    Step("strategy", say("Strategy"), ":material/tune:"),
-    Step("train", say("Train"), ":material/model_training:"),
-    Step("compare", say("Compare"), ":material/compare_arrows:"),
-    Step("share", say("Share"), ":material/ios_share:"),
+    Step("source", sentence("Source"), ":material/hub:"),
+    Step("data", sentence("Data"), ":material/database:"),
+    Step("strategy", sentence("Strategy"), ":material/tune:"),
+    Step("train", sentence("Train"), ":material/model_training:"),
+    Step("compare", sentence("Compare"), ":material/compare_arrows:"),
+    Step("share", sentence("Share"), ":material/ios_share:"),
 )
 
 

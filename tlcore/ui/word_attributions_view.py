@@ -14,12 +14,12 @@ from tlcore.ui.formatting import plain
 from tlcore.ui.state import owner, store
 
 
-def show(told: Sequence[Sequence[Any]], explained: str) -> None:
+def show(weighted_words: Sequence[Sequence[Any]], explained: str) -> None:
     """The text with its words marked for the answer that is explained."""
-    if not told:
+    if not weighted_words:
         st.caption(t("No word of this text was read."))
         return
-    st.html(f'<p style="line-height:2">{marked(told)}</p>')
+    st.html(f'<p style="line-height:2">{marked(weighted_words)}</p>')
     st.caption(
         t(
             "For “{answer}”: words with + and a solid line spoke for it, words with − and a dashed line against it; "

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from tlcore.core.i18n import t
-from tlcore.ui.formatting import plain, sentence
+from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
@@ -20,7 +20,7 @@ def show(report: dict[str, Any]) -> None:
             st.caption(plain(one["id"]))
             st.markdown("> " + _lines(one["prompt"]))
             for written in one["written"]:
-                st.caption(sentence(written["how"]))
+                st.caption(message(written["how"]))
                 for place, title, text in zip(
                     st.columns(2),
                     (t("The source model as it is"), t("The trained model")),

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tlcore.bundle import layout, onnx_export, predict_program
 from tlcore.bundle.predictors.contract import Feed, Input, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.runtime.answer_spans import padded, said, windows
 from tlcore.runtime.predict_answers import answers, gather
 from tlcore.runtime.predict_images import cell
@@ -57,20 +57,20 @@ class Preprocessing(BaseModel):
         """
         pair = (source.get("question"), source.get("context")) if isinstance(source, Mapping) else source
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
-            raise UnusableInput(say("A question and a context are needed."), code="question")
+            raise UnusableInput(sentence("A question and a context are needed."), code="question")
         question, context = (one.replace("\x00", " ").encode("utf-8", "replace").decode().strip() for one in pair)
         if not context:
-            raise UnusableInput(say("Its context is empty."), code="question")
+            raise UnusableInput(sentence("Its context is empty."), code="question")
         if not question:
-            raise UnusableInput(say("Its question is empty."), code="question")
+            raise UnusableInput(sentence("Its question is empty."), code="question")
         return (
             question,
             context,
             windows(self._tokenizer, [(question, context)], self.max_length, self.overlap, self.question)[0],
         )
 
-    def feed(self, ready: Sequence[Any]) -> Feed:
-        rows = [window for _, _, every in ready for window in every]
+    def feed(self, prepared: Sequence[Any]) -> Feed:
+        rows = [window for _, _, every in prepared for window in every]
         return dict(zip(("ids", "mask", "kinds"), padded(rows, self.pad), strict=True))
 
 
@@ -83,7 +83,7 @@ class Questions:
     worker = False
     knobs = ()
     confident = True
-    reads = predict_program.TEXTS
+    requirement = predict_program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -92,10 +92,10 @@ class Questions:
             **{key: processor[key] for key in ("overlap", "question", "pad")},
         }
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         from tlcore.models.tokenization import open_tokenizer
 
-        made = Preprocessing.model_validate_json(told)
+        made = Preprocessing.model_validate_json(raw)
         if made.question + made.overlap + 4 >= made.max_length:
             raise ValueError("windows of this size hold no context")
         made._tokenizer = open_tokenizer(read("tokenizer.json").decode("utf-8", "replace"), made.max_length)
@@ -108,32 +108,32 @@ class Questions:
         model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
         layout.write_json(folder / "labels.json", [])
         layout.write_json(folder / layout.ANSWERING, {"longest": processor["answer"], "no_answer": model.no_answer})
-        told = self.preprocessing(processor)
-        layout.write_json(folder / "preprocessing.json", told)
-        prepared = self.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+        preprocessing = self.preprocessing(processor)
+        layout.write_json(folder / "preprocessing.json", preprocessing)
+        prepared = self.prepared(json.dumps(preprocessing).encode(), lambda name: (folder / name).read_bytes())
         rows = context.dataset.split("test")
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx_export.CHECKED, len(rows))).astype(int))
         scored = result.outputs("test")[chosen]
         some = rows.iloc[chosen]
-        ready = [prepared.one(pair) for pair in zip(some["question"], some["text"], strict=True)]
+        inputs = [prepared.one(pair) for pair in zip(some["question"], some["text"], strict=True)]
         torch_says = _by_torch(model)
         try:
             _export(model, folder / "model.onnx")
             session = onnx_export.session(str(folder / "model.onnx"))
             run = partial(_by_onnx, session)
-            facts = _agreement(run, torch_says, prepared, ready, scored)
+            facts = _agreement(run, torch_says, prepared, inputs, scored)
         except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
             run, facts = torch_says, onnx_export.skipped(folder, error)
         else:
-            facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(ready[:1]))
+            facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(inputs[:1]))
             facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
-        _example(run, prepared, ready[0], folder)
+        _example(run, prepared, inputs[0], folder)
         return facts
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         """The best answer to each question and where it stands; '' where the context gives none."""
         prepared: Any = bundle.prepared
-        found = _answers(partial(_by_onnx, bundle.session), prepared, [ready for _, ready in waiting])
+        found = _answers(partial(_by_onnx, bundle.session), prepared, [inputs for _, inputs in waiting])
         for (name, _), (words, place, sure) in zip(waiting, found, strict=True):
             yield Row(name, words, sure, spans=((*place, ""),) if words else ())
 
@@ -153,7 +153,7 @@ class Questions:
             yield name, pair, None if reason is None else _translated(reason)
 
     def done(self, n: int) -> Sentence:
-        return say("{n} questions answered", n=n)
+        return sentence("{n} questions answered", n=n)
 
     def use(self, context: RunContext) -> str:
         return (
@@ -233,40 +233,40 @@ def _by_torch(model: Any) -> Callable[..., np.ndarray]:
 
 
 def _answers(
-    run: Callable[..., np.ndarray], prepared: Preprocessing, ready: Sequence[Any]
+    run: Callable[..., np.ndarray], prepared: Preprocessing, inputs: Sequence[Any]
 ) -> list[tuple[str, tuple[int, int], float]]:
     """(answer, its place, confidence) of each question that was made ready."""
-    found = answers(run, [every for _, _, every in ready], prepared.model_dump(), prepared._answering.model_dump())
-    return [(*said(one[1], *best[:3]), float(best[3])) for one, best in zip(ready, found, strict=True)]
+    found = answers(run, [every for _, _, every in inputs], prepared.model_dump(), prepared._answering.model_dump())
+    return [(*said(one[1], *best[:3]), float(best[3])) for one, best in zip(inputs, found, strict=True)]
 
 
 def _agreement(
     run: Callable[..., np.ndarray],
     torch_says: Callable[..., np.ndarray],
     prepared: Preprocessing,
-    ready: Sequence[Any],
+    inputs: Sequence[Any],
     scored: np.ndarray,
 ) -> dict[str, Any]:
     """How far ONNX and torch are apart in the logits of real test questions, and whether they, and what the report was
     scored from, give the same answers.
     """
-    apart = 0.0
-    for one in ready:
+    largest_difference = 0.0
+    for one in inputs:
         given = [*prepared.feed([one]).values()]
-        apart = max(apart, float(np.abs(run(*given) - torch_says(*given)).max()))
-    ours, theirs = ([one[:2] for one in _answers(how, prepared, ready)] for how in (torch_says, run))
+        largest_difference = max(largest_difference, float(np.abs(run(*given) - torch_says(*given)).max()))
+    ours, theirs = ([one[:2] for one in _answers(how, prepared, inputs)] for how in (torch_says, run))
     report = [
         said(one[1], int(row["start"]), int(row["end"]), bool(row["none"]))
-        for one, row in zip(ready, scored, strict=True)
+        for one, row in zip(inputs, scored, strict=True)
     ]
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
     return {
-        "n": len(ready),
-        "max_difference": apart,
+        "n": len(inputs),
+        "max_difference": largest_difference,
         "same_class": same,
         "same_class_report": sum(a == b for a, b in zip(theirs, report, strict=True)),
         "tolerance": onnx_export.TOLERANCE,
-        "agrees": apart <= onnx_export.TOLERANCE and same == len(ready),
+        "agrees": largest_difference <= onnx_export.TOLERANCE and same == len(inputs),
         "opset": onnx_export.OPSET,
     }
 
@@ -291,15 +291,15 @@ def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, 
 def _translated(reason: str) -> Sentence:
     """The reasons that `standalone_questions` gives, which must not know of the studio's words, as Sentences."""
     known = {
-        "There is no such file.": say("There is no such file."),
-        "It is not a table of questions (.csv, .tsv or .jsonl).": say(
+        "There is no such file.": sentence("There is no such file."),
+        "It is not a table of questions (.csv, .tsv or .jsonl).": sentence(
             "It is not a table of questions (.csv, .tsv or .jsonl)."
         ),
-        "It is larger than 2 GB.": say("It is larger than 2 GB."),
-        "It has no columns named context and question.": say("It has no columns named context and question."),
-        "It has no context and question.": say("It has no context and question."),
-        "Its context is empty.": say("Its context is empty."),
-        "Its question is empty.": say("Its question is empty."),
+        "It is larger than 2 GB.": sentence("It is larger than 2 GB."),
+        "It has no columns named context and question.": sentence("It has no columns named context and question."),
+        "It has no context and question.": sentence("It has no context and question."),
+        "Its context is empty.": sentence("Its context is empty."),
+        "Its question is empty.": sentence("Its question is empty."),
     }
     return known[reason]
 

@@ -12,7 +12,7 @@ import numpy as np
 from tlcore.bundle import layout, onnx_export
 from tlcore.bundle.predictors.contract import Prepared, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.runtime.predict_images import probabilities, said
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Classifier(Protocol):
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What goes into ``preprocessing.json``."""
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Prepared:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Prepared:
         """As in `Kind`."""
 
     def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
@@ -52,15 +52,15 @@ def write(
     """
     processor, labels = context.processor, context.target["labels"]
     layout.write_json(folder / "labels.json", labels)
-    told = kind.preprocessing(processor)
-    layout.write_json(folder / "preprocessing.json", told)
-    prepared = kind.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+    preprocessing = kind.preprocessing(processor)
+    layout.write_json(folder / "preprocessing.json", preprocessing)
+    prepared = kind.prepared(json.dumps(preprocessing).encode(), lambda name: (folder / name).read_bytes())
     rows = context.dataset.split("test")
     chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx_export.CHECKED, len(rows))).astype(int))
     scored = result.outputs("test")[chosen]
-    ready = [prepared.one(source) for source in kind.sources(context, rows.iloc[chosen])]
-    feeds = [prepared.feed(ready[i : i + BATCH]) for i in range(0, len(ready), BATCH)]
-    one = prepared.feed(ready[:1])
+    inputs = [prepared.one(source) for source in kind.sources(context, rows.iloc[chosen])]
+    feeds = [prepared.feed(inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
+    one = prepared.feed(inputs[:1])
     model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
     try:
         kind.export(model, processor, folder / "model.onnx")
@@ -82,7 +82,7 @@ def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
     shares = probabilities(onnx_export.run(bundle.session, inputs), calibration)
     if shares.shape[1] != len(labels):
         raise UnusableInput(
-            say(
+            sentence(
                 "The bundle names {labels} classes and its model gives {outputs}.",
                 labels=len(labels),
                 outputs=shares.shape[1],
@@ -100,9 +100,9 @@ def _example(
     """One test example and what the model says of it, so that an installation can be proved to work."""
     (folder / "example").mkdir()
     name = kind.example(context, row, folder)
-    told = calibration.model_dump()
-    shares = probabilities(logits, told)[0]
-    prediction, sure = said(shares, context.target["labels"], told)
+    settings = calibration.model_dump()
+    shares = probabilities(logits, settings)[0]
+    prediction, sure = said(shares, context.target["labels"], settings)
     layout.write_json(
         folder / "example" / "expected.json",
         {

@@ -12,7 +12,7 @@ from tlcore.bundle import layout, predict_program
 from tlcore.bundle.predictors import texts
 from tlcore.bundle.predictors.contract import Feed, Input, Knob, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.runtime.generation import begun, continued, readable
 from tlcore.runtime.predict_continuations import PROMPTS
 from tlcore.runtime.predict_texts import first, gather
@@ -42,19 +42,19 @@ class Preprocessing(BaseModel):
     def one(self, source: Any) -> str:
         """A prompt without what no text holds."""
         if not isinstance(source, str):
-            raise UnusableInput(say("It is not a text."), code="text")
+            raise UnusableInput(sentence("It is not a text."), code="text")
         text = source.replace("\x00", "").strip()
         if not text:
-            raise UnusableInput(say("It has no text."), code="text")
+            raise UnusableInput(sentence("It has no text."), code="text")
         return text.encode("utf-8", "replace").decode()
 
-    def feed(self, ready: Sequence[str]) -> Feed:
+    def feed(self, prepared: Sequence[str]) -> Feed:
         raise ValueError("a network that writes is not fed by arrays")
 
     def written(self, model: Any, text: str, settings: dict[str, Any]) -> str:
         """What the model writes behind a prompt."""
-        told = self.model_dump()
-        made = continued(model, begun(self._tokenizer, told, text, int(settings["length"])), told, settings)
+        stored = self.model_dump()
+        made = continued(model, begun(self._tokenizer, stored, text, int(settings["length"])), stored, settings)
         return readable(self._tokenizer.decode(made))
 
 
@@ -68,43 +68,45 @@ class Generation:
     knobs = (
         Knob(
             "length",
-            say("Length"),
+            sentence("Length"),
             1,
             512,
             SETTINGS["length"],
             1,
-            say("Tokens (parts of words) to write at most; about four letters each."),
+            sentence("Tokens (parts of words) to write at most; about four letters each."),
         ),
         Knob(
             "temperature",
-            say("Temperature"),
+            sentence("Temperature"),
             0.0,
             2.0,
             SETTINGS["temperature"],
             0.1,
-            say("0 writes the likeliest word each time; the higher, the more varied and the less sensible."),
+            sentence("0 writes the likeliest word each time; the higher, the more varied and the less sensible."),
         ),
         Knob(
             "top_p",
-            say("Top-p"),
+            sentence("Top-p"),
             0.05,
             1.0,
             SETTINGS["top_p"],
             0.05,
-            say("Choose among the likeliest words that together have this share; 1: among all."),
+            sentence("Choose among the likeliest words that together have this share; 1: among all."),
         ),
-        Knob("seed", say("Seed"), 0, 1_000_000, SETTINGS["seed"], 1, say("The same seed writes the same text.")),
+        Knob(
+            "seed", sentence("Seed"), 0, 1_000_000, SETTINGS["seed"], 1, sentence("The same seed writes the same text.")
+        ),
     )
     confident = False
-    reads = predict_program.TEXTS
+    requirement = predict_program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": self.id, **{name: processor[name] for name in KEPT}}
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         from tlcore.models.tokenization import open_tokenizer
 
-        made = Preprocessing.model_validate_json(told)
+        made = Preprocessing.model_validate_json(raw)
         made._tokenizer = open_tokenizer(read("tokenizer.json").decode("utf-8", "replace"), 1_000_000)
         return made
 
@@ -115,8 +117,8 @@ class Generation:
         layout.write_json(folder / "labels.json", [])
         layout.write_json(folder / "preprocessing.json", self.preprocessing(context.processor))
         prompt = halves(context.dataset.split("test").head(1))[0][0]
-        told = (folder / "preprocessing.json").read_bytes()
-        prepared = self.prepared(told, lambda name: (folder / name).read_bytes())
+        raw = (folder / "preprocessing.json").read_bytes()
+        prepared = self.prepared(raw, lambda name: (folder / name).read_bytes())
         model = context.task.load(result.weights, context.source.source, context.processor["size"]).eval()
         (folder / "example").mkdir()
         texts.KIND.example(context, {"text": prompt}, folder)
@@ -131,7 +133,7 @@ class Generation:
         return {
             "n": 0,
             "agrees": None,
-            "skipped": say(
+            "skipped": sentence(
                 "A model that writes has no ONNX file: predict.py runs its weights with torch and transformers.",
             ).model_dump(),
         }
@@ -154,10 +156,10 @@ class Generation:
             yield name, text, None if reason is None else texts.translated(reason)
 
     def done(self, n: int) -> Sentence:
-        return say("{n} texts written", n=n)
+        return sentence("{n} texts written", n=n)
 
     def use(self, context: RunContext) -> str:
-        told = {
+        texts = {
             "plain": "It goes on writing where the text stops.",
             "completion": "A prompt is followed by one line break, as in training; the completion begins behind it.",
             "chat": "A prompt is what a user says; `before` and `after` of `preprocessing.json` stand around it.",
@@ -166,7 +168,7 @@ class Generation:
             "```sh\npip install -r requirements.txt\n"
             "python predict.py --text 'how it begins' --length 64 --temperature 0.8 --top-p 0.95 --seed 0\n"
             "python predict.py prompts.csv --output predictions.csv\n```\n\n"
-            f"{told} A CSV or TSV has a header row and a column `text` or `prompt`; a TXT has one prompt a line. "
+            f"{texts} A CSV or TSV has a header row and a column `text` or `prompt`; a TXT has one prompt a line. "
             "`example/expected.json` says what `python predict.py example/texts.csv` gives.\n\n"
             "In Python, FOLDER being the unzipped bundle:\n\n"
             "```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n"

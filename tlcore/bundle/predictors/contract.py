@@ -51,7 +51,7 @@ class Prepared(Protocol):
     def one(self, source: Any) -> Any:
         """One input, ready to be put beside others. Raises UnusableInput with the reason it cannot be used."""
 
-    def feed(self, ready: Sequence[Any]) -> Feed:
+    def feed(self, prepared: Sequence[Any]) -> Feed:
         """Inputs that were made ready, as the network takes them."""
 
 
@@ -84,12 +84,12 @@ class Kind(Protocol):
     confident: bool  # its answers come with a probability
     worker: bool  # predicting needs torch: the pages ask a job of the worker
     knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Opened.settings` holds what was
-    reads: str  # the requirement of predict.py that reads its examples
+    requirement: str  # the requirement of predict.py that reads its examples
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         """What goes into ``preprocessing.json``; ``kind`` in it names this kind."""
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Prepared:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Prepared:
         """From ``preprocessing.json`` and, where need be, the bundle's other files. Raises ValueError."""
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:

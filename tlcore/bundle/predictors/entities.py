@@ -14,7 +14,7 @@ from tlcore.bundle import layout, onnx_export, predict_program
 from tlcore.bundle.predictors import texts
 from tlcore.bundle.predictors.contract import Feed, Input, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.runtime.predict_entities import answers
 from tlcore.runtime.predict_texts import padded
 from tlcore.runtime.text_spans import shown
@@ -42,13 +42,13 @@ class Preprocessing(BaseModel):
         text = texts.plain(source)
         return text, self._tokenizer.encode(text)
 
-    def feed(self, ready: Sequence[tuple[str, Any]]) -> Feed:
-        ids, mask = padded([one.ids for _, one in ready], self.pad)
+    def feed(self, prepared: Sequence[tuple[str, Any]]) -> Feed:
+        ids, mask = padded([one.ids for _, one in prepared], self.pad)
         return {"ids": ids, "mask": mask}
 
-    def found(self, ready: Sequence[tuple[str, Any]], logits: np.ndarray) -> list[Any]:
+    def found(self, prepared: Sequence[tuple[str, Any]], logits: np.ndarray) -> list[Any]:
         """Entities and confidence of each text, from logits (n, tokens, tags)."""
-        return answers([text for text, _ in ready], [one for _, one in ready], logits, self.tags)
+        return answers([text for text, _ in prepared], [one for _, one in prepared], logits, self.tags)
 
 
 class Tokens:
@@ -59,45 +59,45 @@ class Tokens:
     labelled = worker = False
     knobs = ()
     confident = True
-    reads = predict_program.TEXTS
+    requirement = predict_program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "tokens", "max_length": processor["size"], "pad": processor["pad"]}
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         from tlcore.models.tokenization import open_tokenizer
 
-        made = Preprocessing.model_validate_json(told)
+        made = Preprocessing.model_validate_json(raw)
         made._tokenizer = open_tokenizer(read("tokenizer.json").decode("utf-8", "replace"), made.max_length)
         return made
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
         layout.write_json(folder / "labels.json", [])
-        told = {**self.preprocessing(context.processor), "tags": context.target["labels"]}
-        layout.write_json(folder / "preprocessing.json", told)
-        prepared = self.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+        preprocessing = {**self.preprocessing(context.processor), "tags": context.target["labels"]}
+        layout.write_json(folder / "preprocessing.json", preprocessing)
+        prepared = self.prepared(json.dumps(preprocessing).encode(), lambda name: (folder / name).read_bytes())
         rows = context.dataset.split("test")
         chosen = np.unique(np.linspace(0, len(rows) - 1, min(onnx_export.CHECKED, len(rows))).astype(int))
-        ready = [prepared.one(text) for text in rows["text"].iloc[chosen]]
+        inputs = [prepared.one(text) for text in rows["text"].iloc[chosen]]
         model = context.task.load(result.weights, context.source.source, context.processor["size"]).eval()
-        ours = [_by_torch(model, prepared.feed(part)) for part in _parts(ready)]
+        ours = [_by_torch(model, prepared.feed(part)) for part in _parts(inputs)]
         try:
             _export(model, folder / "model.onnx")
             session = onnx_export.session(str(folder / "model.onnx"))
-            theirs = [onnx_export.run(session, prepared.feed(part)) for part in _parts(ready)]
+            theirs = [onnx_export.run(session, prepared.feed(part)) for part in _parts(inputs)]
         except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
             facts = onnx_export.skipped(folder, error)
         else:
-            facts = _agreement(prepared, ready, ours, theirs)
-            facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(ready[:1]))
+            facts = _agreement(prepared, inputs, ours, theirs)
+            facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(inputs[:1]))
             facts["megabytes"] = round((folder / "model.onnx").stat().st_size / 1e6, 2)
         (folder / "example").mkdir()
-        ((found, sure),) = prepared.found(ready[:1], ours[0][:1])
+        ((found, sure),) = prepared.found(inputs[:1], ours[0][:1])
         layout.write_json(
             folder / "example" / "expected.json",
             {
                 "input": texts.KIND.example(context, rows.iloc[chosen[0]], folder),
-                "prediction": shown(ready[0][0], found),
+                "prediction": shown(inputs[0][0], found),
                 "confidence": sure,
                 "entities": found,
                 "tolerance": onnx_export.TOLERANCE,
@@ -106,11 +106,11 @@ class Tokens:
         return facts
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-        ready = [one for _, one in waiting]
-        logits = onnx_export.run(bundle.session, bundle.prepared.feed(ready))
+        inputs = [one for _, one in waiting]
+        logits = onnx_export.run(bundle.session, bundle.prepared.feed(inputs))
         if logits.ndim != 3 or logits.shape[2] != len(bundle.prepared.tags):
-            raise UnusableInput(say("The bundle's network gives something else than its tags."), code="bundle")
-        for (name, (text, _)), (found, sure) in zip(waiting, bundle.prepared.found(ready, logits), strict=True):
+            raise UnusableInput(sentence("The bundle's network gives something else than its tags."), code="bundle")
+        for (name, (text, _)), (found, sure) in zip(waiting, bundle.prepared.found(inputs, logits), strict=True):
             yield Row(name, shown(text, found), sure, spans=tuple(found))
 
     def predict_py(self) -> str:
@@ -179,26 +179,26 @@ def _by_torch(model: Any, feed: Feed) -> np.ndarray:
 
 
 def _agreement(
-    prepared: Preprocessing, ready: Sequence[Any], ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
+    prepared: Preprocessing, inputs: Sequence[Any], ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
 ) -> dict[str, Any]:
     """How far ONNX and torch are apart on tokens of real test texts, and on how many texts both find the same."""
-    apart, same = 0.0, 0
-    for part, mine, its in zip(_parts(ready), ours, theirs, strict=True):
+    largest_difference, same = 0.0, 0
+    for part, mine, its in zip(_parts(inputs), ours, theirs, strict=True):
         real = prepared.feed(part)["mask"] > 0
-        apart = max(apart, float(np.abs(mine - its)[real].max()))
+        largest_difference = max(largest_difference, float(np.abs(mine - its)[real].max()))
         same += sum(a[0] == b[0] for a, b in zip(prepared.found(part, mine), prepared.found(part, its), strict=True))
     return {
-        "n": len(ready),
-        "max_difference": apart,
+        "n": len(inputs),
+        "max_difference": largest_difference,
         "same_class": same,
         "tolerance": onnx_export.TOLERANCE,
-        "agrees": apart <= onnx_export.TOLERANCE and same == len(ready),
+        "agrees": largest_difference <= onnx_export.TOLERANCE and same == len(inputs),
         "opset": onnx_export.OPSET,
     }
 
 
-def _parts(ready: Sequence[Any]) -> list[Sequence[Any]]:
-    return [ready[i : i + BATCH] for i in range(0, len(ready), BATCH)]
+def _parts(inputs: Sequence[Any]) -> list[Sequence[Any]]:
+    return [inputs[i : i + BATCH] for i in range(0, len(inputs), BATCH)]
 
 
 KIND = Tokens()

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from tlcore.bundle import layout, onnx_export, predict_program
 from tlcore.bundle.predictors import classifiers
 from tlcore.bundle.predictors.contract import Feed, Input, Row
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.runtime.predict_images import gather
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class Preprocessing(BaseModel):
         image: Image.Image = to_rgb(source) if isinstance(source, Image.Image) else open_picture(source)
         return canvas(image, self.canvas, self.interpolation)
 
-    def feed(self, ready: Sequence[np.ndarray]) -> Feed:
+    def feed(self, prepared: Sequence[np.ndarray]) -> Feed:
         from tlcore.runtime.image_canvas import pixels
 
-        return {onnx_export.INPUT: pixels(np.stack(ready), self.size, self.mean, self.std)}
+        return {onnx_export.INPUT: pixels(np.stack(prepared), self.size, self.mean, self.std)}
 
 
 class Pictures:
@@ -57,13 +57,13 @@ class Pictures:
     worker = False
     knobs = ()
     confident = True
-    reads = predict_program.PICTURES
+    requirement = predict_program.PICTURES
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {key: processor[key] for key in ("size", "canvas", "interpolation", "mean", "std")}
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
-        return Preprocessing.model_validate_json(told)
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+        return Preprocessing.model_validate_json(raw)
 
     def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
         import torch
@@ -103,7 +103,7 @@ class Pictures:
             yield name, source, None if reason is None else _translated(reason)
 
     def done(self, n: int) -> Sentence:
-        return say("{n} pictures predicted", n=n)
+        return sentence("{n} pictures predicted", n=n)
 
     def use(self, context: RunContext) -> str:
         if context.source.library == "timm":
@@ -136,11 +136,11 @@ class Pictures:
 def _translated(reason: str) -> Sentence:
     """The reasons that `standalone` gives, which must not know of the studio's words, as Sentences."""
     known = {
-        "There is no such file.": say("There is no such file."),
-        "This zip cannot be read.": say("This zip cannot be read."),
-        "It is encrypted.": say("It is encrypted."),
-        "It is larger than 200 MB.": say("It is larger than 200 MB."),
-        "It is damaged inside the zip.": say("It is damaged inside the zip."),
+        "There is no such file.": sentence("There is no such file."),
+        "This zip cannot be read.": sentence("This zip cannot be read."),
+        "It is encrypted.": sentence("It is encrypted."),
+        "It is larger than 200 MB.": sentence("It is larger than 200 MB."),
+        "It is damaged inside the zip.": sentence("It is damaged inside the zip."),
     }
     return known[reason]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, PrivateAttr
 from tlcore.bundle import layout, predict_program
 from tlcore.bundle.predictors import texts
 from tlcore.bundle.predictors.contract import Feed, Input, Knob, Row
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import pair_tokenization, tokenization
 from tlcore.models.tokenization import open_tokenizer
 from tlcore.runtime.predict_sequences import SOURCES
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tlcore.report.context import RunContext
     from tlcore.training.result import ArmResult
 
-NO_ONNX = say(
+NO_ONNX = sentence(
     "A network that writes text token by token is not written as ONNX; predict.py runs its weights with torch and "
     "transformers."
 )
@@ -46,8 +46,8 @@ class Preprocessing(BaseModel):
         """The token ids of a text. Raises UnusableInput."""
         return self._source.encode(self.prefix + texts.plain(source)).ids
 
-    def feed(self, ready: Sequence[list[int]]) -> Feed:
-        ids, mask = padded(ready, self.pad)
+    def feed(self, prepared: Sequence[list[int]]) -> Feed:
+        ids, mask = padded(prepared, self.pad)
         return {"ids": ids, "mask": mask}
 
     def network(self, folder: Path) -> Any:
@@ -83,19 +83,19 @@ class Sequences:
     knobs = (
         Knob(
             "beams",
-            say("Beams"),
+            sentence("Beams"),
             1,
             8,
             1,
             1,
-            say(
+            sentence(
                 "How many texts are followed at once, of which the likeliest is "
                 "given; 1 takes the likeliest token each time."
             ),
         ),
     )
     confident = False
-    reads = predict_program.TEXTS
+    requirement = predict_program.TEXTS
     named = staticmethod(texts.KIND.named)
     done = staticmethod(texts.KIND.done)
 
@@ -108,8 +108,8 @@ class Sequences:
             "prefix": processor["prefix"],
         }
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
-        made = Preprocessing.model_validate_json(told)
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+        made = Preprocessing.model_validate_json(raw)
         made._source, made._target = (
             open_tokenizer(read(name).decode("utf-8", "replace"), length)
             for name, length in ((tokenization.TOKENIZER, made.max_length), (pair_tokenization.TARGET, made.most))
@@ -119,9 +119,9 @@ class Sequences:
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
         """No labels, no ONNX; the example's answer is what the bundle itself gives."""
         layout.write_json(folder / "labels.json", [])
-        told = self.preprocessing(context.processor)
-        layout.write_json(folder / "preprocessing.json", told)
-        prepared = self.prepared(json.dumps(told).encode(), lambda name: (folder / name).read_bytes())
+        preprocessing = self.preprocessing(context.processor)
+        layout.write_json(folder / "preprocessing.json", preprocessing)
+        prepared = self.prepared(json.dumps(preprocessing).encode(), lambda name: (folder / name).read_bytes())
         text = context.dataset.split("test")["text"].iloc[0]
         (folder / "example").mkdir()
         name = texts.KIND.example(context, {"text": text}, folder)
@@ -133,7 +133,7 @@ class Sequences:
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
         prepared: Any = bundle.prepared
         network = prepared.network(bundle.folder)
-        written = _write(prepared, network, [ready for _, ready in waiting], int(bundle.settings["beams"]))
+        written = _write(prepared, network, [inputs for _, inputs in waiting], int(bundle.settings["beams"]))
         for (name, _), text in zip(waiting, written, strict=True):
             yield Row(name, text)
 
@@ -174,10 +174,10 @@ class Sequences:
         ]
 
 
-def _write(prepared: Preprocessing, network: Any, ready: Sequence[list[int]], beams: int) -> list[str]:
+def _write(prepared: Preprocessing, network: Any, inputs: Sequence[list[int]], beams: int) -> list[str]:
     import torch
 
-    feed = prepared.feed(ready)
+    feed = prepared.feed(inputs)
     with torch.inference_mode():
         ids = network.write(torch.from_numpy(feed["ids"]), torch.from_numpy(feed["mask"]), prepared.most, beams)
     return prepared.read(ids.numpy())

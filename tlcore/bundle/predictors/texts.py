@@ -13,7 +13,7 @@ from tlcore.bundle import layout, onnx_export, predict_program
 from tlcore.bundle.predictors import classifiers
 from tlcore.bundle.predictors.contract import Feed, Input, Row
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.runtime.predict_images import cell
 from tlcore.runtime.predict_texts import first, gather, padded
 
@@ -38,8 +38,8 @@ class Preprocessing(BaseModel):
         """The token ids of a text."""
         return self._tokenizer.encode(plain(source)).ids
 
-    def feed(self, ready: Sequence[list[int]]) -> Feed:
-        ids, mask = padded(ready, self.pad)
+    def feed(self, prepared: Sequence[list[int]]) -> Feed:
+        ids, mask = padded(prepared, self.pad)
         return {"ids": ids, "mask": mask}
 
 
@@ -52,15 +52,15 @@ class Texts:
     worker = False
     knobs = ()
     confident = True
-    reads = predict_program.TEXTS
+    requirement = predict_program.TEXTS
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "text", "max_length": processor["size"], "pad": processor["pad"]}
 
-    def prepared(self, told: bytes, read: Callable[[str], bytes]) -> Preprocessing:
+    def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Preprocessing:
         from tlcore.models.tokenization import open_tokenizer
 
-        made = Preprocessing.model_validate_json(told)
+        made = Preprocessing.model_validate_json(raw)
         made._tokenizer = open_tokenizer(read("tokenizer.json").decode("utf-8", "replace"), made.max_length)
         return made
 
@@ -94,7 +94,7 @@ class Texts:
             yield name, text, None if reason is None else translated(reason)
 
     def done(self, n: int) -> Sentence:
-        return say("{n} texts predicted", n=n)
+        return sentence("{n} texts predicted", n=n)
 
     def use(self, context: RunContext) -> str:
         return (
@@ -131,10 +131,10 @@ class Texts:
 def plain(source: Any) -> str:
     """A text as models read it, without blanks at its ends. Raises UnusableInput where there is none."""
     if not isinstance(source, str):
-        raise UnusableInput(say("It is not a text."), code="text")
+        raise UnusableInput(sentence("It is not a text."), code="text")
     text = source.replace("\x00", "").strip()
     if not text:
-        raise UnusableInput(say("It has no text."), code="text")
+        raise UnusableInput(sentence("It has no text."), code="text")
     return text.encode("utf-8", "replace").decode()
 
 
@@ -153,15 +153,17 @@ def traced(model: Any) -> tuple[Any, Any]:
 def translated(reason: str) -> Sentence:
     """The reasons that `standalone_text` gives, which must not know of the studio's words, as Sentences."""
     known = {
-        "There is no such file.": say("There is no such file."),
-        "It is not a table or a list of texts (.csv, .tsv or .txt).": say(
+        "There is no such file.": sentence("There is no such file."),
+        "It is not a table or a list of texts (.csv, .tsv or .txt).": sentence(
             "It is not a table or a list of texts (.csv, .tsv or .txt)."
         ),
-        "It has no column of texts; name the column text.": say("It has no column of texts; name the column text."),
-        "It is larger than 2 GB.": say("It is larger than 2 GB."),
-        "It has no text.": say("It has no text."),
-        "It has more or fewer cells than the header.": say("It has more or fewer cells than the header."),
-        "It cannot be read; a quotation mark may never be closed.": say(
+        "It has no column of texts; name the column text.": sentence(
+            "It has no column of texts; name the column text."
+        ),
+        "It is larger than 2 GB.": sentence("It is larger than 2 GB."),
+        "It has no text.": sentence("It has no text."),
+        "It has more or fewer cells than the header.": sentence("It has more or fewer cells than the header."),
+        "It cannot be read; a quotation mark may never be closed.": sentence(
             "It cannot be read; a quotation mark may never be closed."
         ),
     }

@@ -1,7 +1,7 @@
 """Every sentence shown to a person, in English and Português (Brasil).
 
 The English sentence is the message id (gettext's custom): code writes ``t("Source")`` or, where the sentence is kept
-for later (a finding, a failure, a verdict), ``say("{n} pictures cannot be read", n=3)``. Babel extracts both;
+for later (a finding, a failure, a verdict), ``sentence("{n} pictures cannot be read", n=3)``. Babel extracts both;
 ``pt_BR.po`` holds the translations and a test fails on a missing one. Numbers inside a sentence follow the language.
 
 What is stored keeps what it says: a Sentence is written to JSON with its translations, and sentences of earlier
@@ -49,7 +49,7 @@ class Sentence(BaseModel):
         return self.translations.get(lang) or _catalogue(lang).get(self.text, self.text)
 
 
-def say(text: str, /, **params: Any) -> Sentence:
+def sentence(text: str, /, **params: Any) -> Sentence:
     """A sentence for later; ``params`` are JSON values, or other Sentences."""
     return Sentence(text=text, params=params)
 
@@ -62,7 +62,7 @@ def t(sentence: Sentence | str, /, **params: Any) -> str:
     return _fill(sentence.template(lang), {**sentence.params, **params}, lang)
 
 
-def read(value: Any) -> str:
+def translate(value: Any) -> str:
     """Like ``t`` for a Sentence that came back from JSON as a mapping with ``text`` and ``params``."""
     return t(Sentence.model_validate(value)) if isinstance(value, dict) else t(value)
 
@@ -73,13 +73,13 @@ def language() -> str:
     return chosen if chosen in LANGUAGES else "en"
 
 
-def follow(provider: Callable[[], str]) -> None:
+def set_language_provider(provider: Callable[[], str]) -> None:
     """Let ``provider`` decide the language each time a sentence is shown (the web session, in the studio)."""
     global _language
     _language = provider
 
 
-def match(locale: str | None) -> str:
+def match_locale(locale: str | None) -> str:
     """The language of ours that fits a browser's locale such as ``pt-BR``."""
     return "pt_BR" if (locale or "").lower().startswith("pt") else "en"
 
@@ -95,7 +95,7 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{number(100 * share, digits)} %"
 
 
-def moment(when: datetime) -> str:
+def format_moment(when: datetime) -> str:
     """A date and time, to the minute, as the current language writes it."""
     return f"{format_date(when, 'medium', locale=language())}, {format_time(when, 'short', locale=language())}"
 

@@ -1,6 +1,6 @@
 """Bring ``pt_BR.po`` up to date with the sentences in the code: ``python -m tlcore.core.i18n.extract``.
 
-Sentences are the first argument of ``t(…)`` and ``say(…)`` in Python files and templates, and the help of
+Sentences are the first argument of ``t(…)`` and ``sentence(…)`` in Python files and templates, and the help of
 each field of the Spec. Translations that are there are kept, new sentences come in empty. One that is no longer in the
 code stays as an obsolete entry (``#~``): reports of earlier releases may hold it.
 """
@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[3]
 PO = Path(__file__).with_name("pt_BR.po")
-KEYWORDS = {"t": None, "say": None}
+KEYWORDS = {"t": None, "sentence": None}
 METHODS = {".py": "python", ".j2": "jinja2.ext:babel_extract"}
 _HEADER = "# Português (Brasil) of the sentences in Transfer Learning Studio.\n# Kept up to date by `make words`."
 _BEGUN = datetime(2026, 11, 23, tzinfo=UTC)

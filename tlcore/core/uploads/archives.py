@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"})
 
@@ -48,14 +48,14 @@ class Archive:
     """
 
     def __init__(self, path: Path, limits: Limits = LIMITS):
-        self.path, self.set_aside = path, list[SetAside]()
+        self.path, self.set_aside = path, list[RejectedRow]()
         count_entries(path, limits)
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError):
             raise _refuse(
                 path,
-                say(
+                sentence(
                     "The zip {file} is damaged or incomplete; make it again, or upload it again.",
                     file=path.name,
                 ),
@@ -114,21 +114,21 @@ class Archive:
         if any(info.flag_bits & 0x1 for info in files):
             raise _refuse(
                 self.path,
-                say("The zip {file} is protected by a password; upload it without one.", file=self.path.name),
+                sentence("The zip {file} is protected by a password; upload it without one.", file=self.path.name),
                 "archive-encrypted",
             )
         odd = next((i for i in files if i.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)), None)
         if odd is not None:
             raise _refuse(
                 self.path,
-                say("The zip {file} is packed by an unusual method; make a plain zip.", file=self.path.name),
+                sentence("The zip {file} is packed by an unusual method; make a plain zip.", file=self.path.name),
                 "archive-method",
             )
         packed, total = sum(i.compress_size for i in files), sum(i.file_size for i in files)
         if total > limits.total or any(i.file_size > limits.file for i in files):
             raise _refuse(
                 self.path,
-                say(
+                sentence(
                     "The zip {file} unpacks to {size} GB; at most {limit} GB are read.",
                     file=self.path.name,
                     size=round(total / 1e9, 1),
@@ -147,11 +147,11 @@ class Archive:
             problem = _unsafe(info, limits)
             name = clean(shown)
             if problem is None and name in names:
-                problem = say("Another file of the same name is in the zip; the first one is used.")
+                problem = sentence("Another file of the same name is in the zip; the first one is used.")
             if problem is None:
                 names[name] = info
             else:
-                self.set_aside.append(SetAside(file=_printable(shown), reason=problem))
+                self.set_aside.append(RejectedRow(file=_printable(shown), reason=problem))
         return names
 
 
@@ -166,7 +166,7 @@ def extract(
     done: list[str] = []
     with Archive(path, limits) as archive:
         names = [name for name in archive.names if allowed is None or allowed(name)]
-        need_room(folder, sum(archive.size(name) for name in names), path.name)
+        require_free_space(folder, sum(archive.size(name) for name in names), path.name)
         for name in names:
             target = folder.joinpath(*name.split("/"))
             if any(len(part.encode()) > 255 for part in target.parts):
@@ -179,12 +179,12 @@ def extract(
     return done
 
 
-def need_room(folder: Path, size: int, file: str) -> None:
+def require_free_space(folder: Path, size: int, file: str) -> None:
     """Raises UnusableInput where ``size`` bytes would not leave 200 MB free on the disk of ``folder``."""
     free = shutil.disk_usage(folder).free - 200_000_000
     if size > free:
         raise UnusableInput(
-            say(
+            sentence(
                 "{file} needs {size} GB of disk, and only {free} GB are free on this machine.",
                 file=file,
                 size=round(size / 1e9, 1),
@@ -226,16 +226,16 @@ def _name(info: zipfile.ZipInfo) -> str:
 def _unsafe(info: zipfile.ZipInfo, limits: Limits) -> Sentence | None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        return say("It is a link to another file; links in a zip are not followed.")
+        return sentence("It is a link to another file; links in a zip are not followed.")
     if kind not in (0, stat.S_IFREG):
-        return say("It is not a regular file.")
+        return sentence("It is not a regular file.")
     name = getattr(info, "orig_filename", info.filename)
     if outside(name) or outside(info.filename):
-        return say("Its name points outside of the zip.")
+        return sentence("Its name points outside of the zip.")
     if "\x00" in name or not clean(name):
-        return say("Its name cannot be used.")
+        return sentence("Its name cannot be used.")
     if len(name) > limits.name:
-        return say("Its name is longer than {limit} characters.", limit=limits.name)
+        return sentence("Its name is longer than {limit} characters.", limit=limits.name)
     return None
 
 
@@ -248,15 +248,15 @@ def count_entries(path: Path, limits: Limits = LIMITS) -> None:
             file.seek(max(0, size - 65_557))
             tail = file.read()
     except OSError:
-        raise _refuse(path, say("{file} cannot be read.", file=path.name), "archive-damaged") from None
+        raise _refuse(path, sentence("{file} cannot be read.", file=path.name), "archive-damaged") from None
     if size == 0:
-        raise _refuse(path, say("{file} is empty.", file=path.name), "archive-empty")
+        raise _refuse(path, sentence("{file} is empty.", file=path.name), "archive-empty")
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < 22:
         if start[:4] == b"PK\x03\x04":
             raise _refuse(
                 path,
-                say(
+                sentence(
                     "The zip {file} is damaged or incomplete; make it again, or upload it again.",
                     file=path.name,
                 ),
@@ -264,7 +264,7 @@ def count_entries(path: Path, limits: Limits = LIMITS) -> None:
             )
         raise _refuse(
             path,
-            say(
+            sentence(
                 "{file} is not a zip but {kind}; pack what is in it as a plain zip.",
                 file=path.name,
                 kind=_kind(start),
@@ -290,26 +290,26 @@ def _refuse_overlaps(path: Path, files: list[zipfile.ZipInfo]) -> None:
 
 def _kind(start: bytes) -> Sentence:
     if start[:2] == b"\x1f\x8b":
-        return say("a gzip or tar.gz archive")
+        return sentence("a gzip or tar.gz archive")
     if start[257:262] == b"ustar":
-        return say("a tar archive")
+        return sentence("a tar archive")
     if start[:4] == b"Rar!":
-        return say("a RAR archive")
+        return sentence("a RAR archive")
     if start[:6] == b"7z\xbc\xaf\x27\x1c":
-        return say("a 7z archive")
+        return sentence("a 7z archive")
     if start[:3] == b"BZh" or start[:6] == b"\xfd7zXZ\x00":
-        return say("a compressed file of another kind")
-    return say("a file of another kind")
+        return sentence("a compressed file of another kind")
+    return sentence("a file of another kind")
 
 
-def _refuse(path: Path, sentence: Sentence, code: str) -> UnusableInput:
-    return UnusableInput(sentence, code=code, file=path.name)
+def _refuse(path: Path, message: Sentence, code: str) -> UnusableInput:
+    return UnusableInput(message, code=code, file=path.name)
 
 
 def _too_many(path: Path, limits: Limits) -> UnusableInput:
     return _refuse(
         path,
-        say("The zip {file} holds more than {limit} files.", file=path.name, limit=limits.entries),
+        sentence("The zip {file} holds more than {limit} files.", file=path.name, limit=limits.entries),
         "archive-too-many",
     )
 
@@ -317,7 +317,7 @@ def _too_many(path: Path, limits: Limits) -> UnusableInput:
 def _bomb(path: Path) -> UnusableInput:
     return _refuse(
         path,
-        say(
+        sentence(
             "{file} unpacks to far more than files of its kind do; it is refused as a zip bomb.",
             file=path.name,
         ),
@@ -326,7 +326,7 @@ def _bomb(path: Path) -> UnusableInput:
 
 
 def _damaged(name: str) -> UnusableInput:
-    return UnusableInput(say("The file is damaged inside the zip."), code="unreadable", file=name)
+    return UnusableInput(sentence("The file is damaged inside the zip."), code="unreadable", file=name)
 
 
 def _printable(name: str) -> str:

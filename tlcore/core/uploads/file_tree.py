@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import SetAside
-from tlcore.core.i18n import say
+from tlcore.core.findings import RejectedRow
+from tlcore.core.i18n import sentence
 from tlcore.core.uploads.archives import LIMITS, Archive, clean, junk
 
 SUFFIXES = frozenset(
@@ -63,7 +63,7 @@ class Entry:
         """Its bytes. Raises UnusableInput where it is larger than ``limit`` bytes or damaged."""
         if self.size > limit:
             raise UnusableInput(
-                say("The file is larger than {limit} MB.", limit=limit // 1_000_000), code="file-too-large"
+                sentence("The file is larger than {limit} MB.", limit=limit // 1_000_000), code="file-too-large"
             )
         return self._read()
 
@@ -74,7 +74,7 @@ class Tree:
 
     origin: str
     entries: dict[str, Entry] = field(default_factory=dict)
-    set_aside: list[SetAside] = field(default_factory=list)
+    set_aside: list[RejectedRow] = field(default_factory=list)
     table: str | None = None  # the table that the person named
     hub: str | None = None  # owner/name[/config][@revision] of a dataset on the hub, which has no entries
     _open: list[Archive] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Tree:
                 self._add_file(root, path, name)
                 if len(self.entries) > LIMITS.entries:
                     raise UnusableInput(
-                        say(
+                        sentence(
                             "The folder {file} holds more than {limit} files.",
                             file=root.name,
                             limit=LIMITS.entries,
@@ -123,16 +123,18 @@ class Tree:
     def _add_file(self, root: Path, path: Path, name: str) -> None:
         try:
             if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-                self.set_aside.append(SetAside(file=name, reason=say("It is a link that leads out of the folder.")))
+                self.set_aside.append(
+                    RejectedRow(file=name, reason=sentence("It is a link that leads out of the folder."))
+                )
                 return
             about = path.stat()
         except OSError:
-            self.set_aside.append(SetAside(file=name, reason=say("The file cannot be read.")))
+            self.set_aside.append(RejectedRow(file=name, reason=sentence("The file cannot be read.")))
             return
         if not stat.S_ISREG(about.st_mode):
-            self.set_aside.append(SetAside(file=name, reason=say("It is not a regular file.")))
+            self.set_aside.append(RejectedRow(file=name, reason=sentence("It is not a regular file.")))
         elif name in self.entries:
-            self.set_aside.append(SetAside(file=name, reason=say("Another file has the same name.")))
+            self.set_aside.append(RejectedRow(file=name, reason=sentence("Another file has the same name.")))
         else:
             self.entries[name] = Entry(about.st_size, partial(_read_file, path, name), path)
 
@@ -149,7 +151,7 @@ def open_tree(source: Path | str, *, alone: Collection[str] = ()) -> Tree:
         return Tree(origin=source, hub=source.removeprefix("hf://").strip("/"))
     source = Path(source).expanduser()
     if not source.exists():
-        raise UnusableInput(say("There is nothing at {path}.", path=str(source)), code="missing", file=source.name)
+        raise UnusableInput(sentence("There is nothing at {path}.", path=str(source)), code="missing", file=source.name)
     tree = Tree(origin=source.name)
     try:
         if source.is_dir():
@@ -169,7 +171,7 @@ def open_tree(source: Path | str, *, alone: Collection[str] = ()) -> Tree:
         raise
     if not tree.entries:
         raise UnusableInput(
-            say("{file} holds no files that can be used.", file=tree.origin), code="empty", file=tree.origin
+            sentence("{file} holds no files that can be used.", file=tree.origin), code="empty", file=tree.origin
         )
     return tree
 
@@ -199,7 +201,7 @@ def _read_file(path: Path, name: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError:
-        raise UnusableInput(say("The file cannot be read."), code="unreadable", file=name) from None
+        raise UnusableInput(sentence("The file cannot be read."), code="unreadable", file=name) from None
 
 
 def _text(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pandas as pd
 
 from tlcore.core.findings import NEEDED, SHOWN, Finding, named
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.dataset import SPLITS
 
 FEW = 10
@@ -33,8 +33,10 @@ def _how_many(counts: pd.Series) -> Iterator[Finding]:
             code="one-class",
             count=1,
             examples=[only],
-            sentence=say("There is only one class, {label}; a model needs at least two to tell apart.", label=only),
-            fix=say("Add a folder (or rows) of examples of something else."),
+            sentence=sentence(
+                "There is only one class, {label}; a model needs at least two to tell apart.", label=only
+            ),
+            fix=sentence("Add a folder (or rows) of examples of something else."),
         )
     if len(counts) > MANY_CLASSES:
         yield Finding(
@@ -42,12 +44,12 @@ def _how_many(counts: pd.Series) -> Iterator[Finding]:
             code="many-classes",
             count=len(counts),
             examples=list(counts.index[:SHOWN]),
-            sentence=say(
+            sentence=sentence(
                 "There are {n} classes; with more than {limit} a column of ids is often taken for labels.",
                 n=len(counts),
                 limit=MANY_CLASSES,
             ),
-            fix=say("Check which column or folder names the class."),
+            fix=sentence("Check which column or folder names the class."),
         )
 
 
@@ -67,7 +69,7 @@ def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
                 code="class-not-in-test",
                 count=len(untested),
                 examples=untested[:SHOWN],
-                sentence=say(
+                sentence=sentence(
                     "Classes without an example in your test set, so not scored ({n}): {labels}.",
                     n=len(untested),
                     labels=untested[:SHOWN],
@@ -81,14 +83,14 @@ def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
                 code="class-too-few",
                 count=len(few),
                 examples=list(few.index[:SHOWN]),
-                sentence=say(
+                sentence=sentence(
                     "Classes with fewer than {needed} usable examples, too few for one each in training, "
                     "validation and test ({n}): {labels}.",
                     n=len(few),
                     needed=NEEDED,
                     labels=named(few),
                 ),
-                fix=say("Add examples of these classes, merge them with another class, or leave them out."),
+                fix=sentence("Add examples of these classes, merge them with another class, or leave them out."),
             )
     small = counts[(counts < FEW) & ~counts.index.isin(few.index)]
     if len(small):
@@ -97,7 +99,7 @@ def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
             code="class-few",
             count=len(small),
             examples=list(small.index[:SHOWN]),
-            sentence=say(
+            sentence=sentence(
                 "Classes with fewer than {few} examples, so their scores will be uncertain ({n}): {labels}.",
                 n=len(small),
                 few=FEW,
@@ -112,10 +114,10 @@ def _not_in_train(n: int, labels: Iterable[str], named: list[str]) -> Finding:
         code="class-not-in-train",
         count=n,
         examples=list(labels)[:SHOWN],
-        sentence=say(
+        sentence=sentence(
             "Classes with too few examples in your training set to be learned ({n}): {labels}.", n=n, labels=named
         ),
-        fix=say("Add training examples of these classes, or leave the classes out."),
+        fix=sentence("Add training examples of these classes, or leave the classes out."),
     )
 
 
@@ -127,7 +129,7 @@ def _uneven(counts: pd.Series) -> Iterator[Finding]:
             code="imbalance",
             count=int(counts.max()),
             examples=[str(largest), str(smallest)],
-            sentence=say(
+            sentence=sentence(
                 "The classes are very uneven: {largest} has {most} examples and {smallest} has {least}. Look "
                 "at macro-F1 beside accuracy.",
                 largest=largest,
@@ -145,8 +147,8 @@ def _alike(counts: pd.Series) -> Iterator[Finding]:
             code="look-alike-labels",
             count=len(labels),
             examples=labels,
-            sentence=say("The labels {labels} differ only by case, blanks or underscores.", labels=labels),
-            fix=say("If they mean the same, merge them into {label}.", label=labels[0]),
+            sentence=sentence("The labels {labels} differ only by case, blanks or underscores.", labels=labels),
+            fix=sentence("If they mean the same, merge them into {label}.", label=labels[0]),
         )
 
 
@@ -167,7 +169,7 @@ def split_problem(rows: pd.DataFrame) -> Finding | None:
             return Finding(
                 level="error",
                 code="split-empty",
-                sentence=say("The {split} set would be empty; there are too few examples or groups.", split=name),
+                sentence=sentence("The {split} set would be empty; there are too few examples or groups.", split=name),
             )
     missing = sorted(set(rows["label"]) - set(rows[rows["split"] == "train"]["label"]))
     if missing:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tlcore.core.findings import NEEDED, SHOWN, Finding
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.checks.class_labels import MANY_CLASSES, MOST_CLASSES, look_alikes
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
             Finding(
                 level="error",
                 code="no-labels",
-                sentence=say("No text has a label."),
-                fix=say("Check which column holds the labels."),
+                sentence=sentence("No text has a label."),
+                fix=sentence("Check which column holds the labels."),
             )
         ]
     found = check_names(rows, sets, counts)
@@ -36,10 +36,10 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
                 code="one-class",
                 count=1,
                 examples=order,
-                sentence=say(
+                sentence=sentence(
                     "Every text has the label {label} and no other; there is nothing to tell apart.", label=order[0]
                 ),
-                fix=say("Add texts without it, or with other labels."),
+                fix=sentence("Add texts without it, or with other labels."),
             )
         )
     named = [f"{label} ({counts[label]})" for label in order[:SHOWN]]
@@ -48,7 +48,7 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
             level="note",
             code="label-counts",
             count=len(order),
-            sentence=say(
+            sentence=sentence(
                 "Labels and how many texts have each: {labels}. Texts without a label: {without}; labels a text "
                 "in the mean: {mean}.",
                 labels=[*named, "…"] if len(order) > SHOWN else named,
@@ -62,7 +62,7 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
             Finding(
                 level="note",
                 code="one-label-each",
-                sentence=say("Each text has exactly one label; the task Text classification fits that better."),
+                sentence=sentence("Each text has exactly one label; the task Text classification fits that better."),
             )
         )
     return found
@@ -76,12 +76,12 @@ def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> lis
             Finding(
                 level="error",
                 code="no-labels",
-                sentence=say("No text has an entity."),
-                fix=say("Check which column holds the tags or the entities."),
+                sentence=sentence("No text has an entity."),
+                fix=sentence("Check which column holds the tags or the entities."),
             )
         ]
     named = [f"{label} ({n})" for label, n in counts.most_common(SHOWN)]
-    told = say(
+    message = sentence(
         "Entities of each kind: {labels}. Texts without any: {without} of {n}.",
         labels=[*named, "…"] if len(counts) > SHOWN else named,
         without=sum(not own for own in entities),
@@ -90,7 +90,7 @@ def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> lis
     sets = [sorted(set(own)) for own in entities]
     return [
         *check_names(rows, sets, Counter(label for labels in sets for label in labels)),
-        Finding(level="note", code="entity-counts", count=len(counts), sentence=told),
+        Finding(level="note", code="entity-counts", count=len(counts), sentence=message),
     ]
 
 
@@ -107,13 +107,13 @@ def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Count
                 code="many-classes",
                 count=len(order),
                 examples=order[:SHOWN],
-                sentence=say(
+                sentence=sentence(
                     "There are {n} different labels; with more than {limit}, cells that were not separated or a "
                     "column of ids are often taken for labels.",
                     n=len(order),
                     limit=MANY_CLASSES,
                 ),
-                fix=say("Check which column holds the labels."),
+                fix=sentence("Check which column holds the labels."),
             )
         )
     if rare := [label for label in order if counts[label] < NEEDED]:
@@ -123,7 +123,7 @@ def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Count
                 code="rare-labels",
                 count=len(rare),
                 examples=rare[:SHOWN],
-                sentence=say(
+                sentence=sentence(
                     "Labels on fewer than {needed} texts, which may be missing from training or from the test: "
                     "{labels}.",
                     needed=NEEDED,
@@ -138,7 +138,7 @@ def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Count
                 code="look-alike-labels",
                 count=1 + len(others),
                 examples=[first, *others],
-                sentence=say(
+                sentence=sentence(
                     "The labels {labels} differ only by case, blanks or underscores.", labels=[first, *others]
                 ),
             )
@@ -153,7 +153,9 @@ def _not_in_train(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Fin
     trained = {label for labels, split in zip(sets, rows["split"], strict=True) if split == "train" for label in labels}
     missing = sorted({label for labels in sets for label in labels} - trained)
     if not trained:
-        return [Finding(level="error", code="no-labels", sentence=say("No text of your training set has a label."))]
+        return [
+            Finding(level="error", code="no-labels", sentence=sentence("No text of your training set has a label."))
+        ]
     if not missing:
         return []
     return [
@@ -162,7 +164,7 @@ def _not_in_train(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Fin
             code="class-not-in-train",
             count=len(missing),
             examples=missing[:SHOWN],
-            sentence=say(
+            sentence=sentence(
                 "Labels that no text of your training set has ({n}): {labels}. They cannot be learned, and count "
                 "as missed.",
                 n=len(missing),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +33,8 @@ def summarization(rows: pd.DataFrame) -> list[Finding]:
                 code="longer-target",
                 count=len(longer),
                 examples=longer["id"].head(SHOWN).tolist(),
-                sentence=say("Summaries that are as long as their text, or longer: {n}.", n=len(longer)),
-                fix=say("Where most are, source and target may be the wrong way round."),
+                sentence=sentence("Summaries that are as long as their text, or longer: {n}.", n=len(longer)),
+                fix=sentence("Where most are, source and target may be the wrong way round."),
             )
         )
     return found
@@ -43,8 +43,10 @@ def summarization(rows: pd.DataFrame) -> list[Finding]:
 def _few(rows: pd.DataFrame) -> list[Finding]:
     if len(rows) >= FEW:
         return []
-    told = say("There are only {n} pairs; a model that writes texts needs some hundreds to learn from.", n=len(rows))
-    return [Finding(level="warning", code="few-pairs", count=len(rows), sentence=told)]
+    message = sentence(
+        "There are only {n} pairs; a model that writes texts needs some hundreds to learn from.", n=len(rows)
+    )
+    return [Finding(level="warning", code="few-pairs", count=len(rows), sentence=message)]
 
 
 def _same(rows: pd.DataFrame) -> list[Finding]:
@@ -57,7 +59,7 @@ def _same(rows: pd.DataFrame) -> list[Finding]:
             code="identical-sides",
             count=len(same),
             examples=same["id"].head(SHOWN).tolist(),
-            sentence=say("Pairs whose source and target are the same: {n}. They teach copying.", n=len(same)),
+            sentence=sentence("Pairs whose source and target are the same: {n}. They teach copying.", n=len(same)),
         )
     ]
 
@@ -66,21 +68,21 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
     source, target = rows["text"].str.len(), rows["target"].str.len()
     ratio = target / source
     usual = float(ratio.median())
-    far = rows[((ratio > FAR * usual) | (ratio < usual / FAR)) & (source.combine(target, max) > SHORT)]
-    if far.empty:
+    unusual = rows[((ratio > FAR * usual) | (ratio < usual / FAR)) & (source.combine(target, max) > SHORT)]
+    if unusual.empty:
         return []
     return [
         Finding(
             level="note",
             code="length-ratio",
-            count=len(far),
-            examples=far["id"].head(SHOWN).tolist(),
-            sentence=say(
+            count=len(unusual),
+            examples=unusual["id"].head(SHOWN).tolist(),
+            sentence=sentence(
                 "Pairs of which one side is far longer than usual (over {times} times): {n}. They may not belong "
                 "together.",
                 times=FAR,
-                n=len(far),
+                n=len(unusual),
             ),
-            fix=say("Look at these rows and decide."),
+            fix=sentence("Look at these rows and decide."),
         )
     ]

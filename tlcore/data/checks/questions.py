@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ def check(rows: pd.DataFrame) -> list[Finding]:
             level="note",
             code="questions",
             count=len(rows),
-            sentence=say(
+            sentence=sentence(
                 "Questions: {n}, on {m} contexts. A context stays within one split, with all of its questions.",
                 n=len(rows),
                 m=contexts,
@@ -39,8 +39,8 @@ def check(rows: pd.DataFrame) -> list[Finding]:
                 code="no-answers",
                 count=len(none),
                 examples=none.head(10).tolist(),
-                sentence=say("None of the questions has an answer, so there is nothing to learn."),
-                fix=say("Check which column holds the answers."),
+                sentence=sentence("None of the questions has an answer, so there is nothing to learn."),
+                fix=sentence("Check which column holds the answers."),
             )
         )
     elif len(none):
@@ -50,7 +50,7 @@ def check(rows: pd.DataFrame) -> list[Finding]:
                 code="unanswerable",
                 count=len(none),
                 examples=none.head(10).tolist(),
-                sentence=say(
+                sentence=sentence(
                     "Questions that their context does not answer: {n} ({percent} %). They are kept: the model learns "
                     "to say so.",
                     n=len(none),
@@ -66,7 +66,7 @@ def check(rows: pd.DataFrame) -> list[Finding]:
                 code="long-answers",
                 count=len(long),
                 examples=long.head(10).tolist(),
-                sentence=say(
+                sentence=sentence(
                     "Answers of more than {limit} words: {n}. A model gives shorter ones only, so these will be found "
                     "in part at best.",
                     limit=LONG_ANSWER,
@@ -80,7 +80,7 @@ def check(rows: pd.DataFrame) -> list[Finding]:
                 level="warning",
                 code="few-questions",
                 count=len(rows),
-                sentence=say(
+                sentence=sentence(
                     "There are only {n} questions; scores will be uncertain, and a model "
                     "learns to answer from hundreds.",
                     n=len(rows),

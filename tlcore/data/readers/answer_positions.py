@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 MAX_CONTEXT, MAX_QUESTION = 100_000, 2_000  # characters
 
@@ -51,18 +51,18 @@ def listed(value: Any, start: Any) -> list[tuple[str, Any]] | Sentence:
 def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Placed | Sentence:
     """The question with its answers found in the context, or why it cannot be used."""
     if not all(value is None or isinstance(value, str | int | float) for value in (context, question)):
-        return say("Its context or its question is not text but a list or a record.")
+        return sentence("Its context or its question is not text but a list or a record.")
     text, asked = _text(context), _text(question).strip()
     before = len(text) - len(text.lstrip())
     text = text.strip()
     if not text:
-        return say("Its context is empty.")
+        return sentence("Its context is empty.")
     if not asked:
-        return say("Its question is empty.")
+        return sentence("Its question is empty.")
     if len(text) > MAX_CONTEXT:
-        return say("Its context is longer than {limit} characters.", limit=MAX_CONTEXT)
+        return sentence("Its context is longer than {limit} characters.", limit=MAX_CONTEXT)
     if len(asked) > MAX_QUESTION:
-        return say("Its question is longer than {limit} characters.", limit=MAX_QUESTION)
+        return sentence("Its question is longer than {limit} characters.", limit=MAX_QUESTION)
     spans: list[tuple[int, int]] = []
     moved = several = False
     lost: list[str] = []
@@ -70,7 +70,7 @@ def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Place
         words = _text(words).strip()
         start = _whole(given)
         if start is not None and start < 0:
-            return say("The start of its answer, {start}, is not a whole number.", start=str(given)[:40])
+            return sentence("The start of its answer, {start}, is not a whole number.", start=str(given)[:40])
         if not words:
             continue
         place = None if start is None else start - before
@@ -85,7 +85,7 @@ def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Place
         several = several or (place is None and len(found) > 1)
         spans.append(min(found, key=lambda span: abs(span[0] - (place or 0))))
     if lost and not spans:
-        return say("Its answer “{answer}” stands nowhere in its context.", answer=lost[0][:80])
+        return sentence("Its answer “{answer}” stands nowhere in its context.", answer=lost[0][:80])
     return Placed(text, asked, list(dict.fromkeys(spans)), moved, bool(lost), several)
 
 
@@ -107,7 +107,7 @@ def _paired(texts: list[Any], starts: Any) -> list[tuple[str, Any]] | Sentence:
     if len(starts) != len(texts):
         starts = [None] * len(texts)
     if any(isinstance(one, dict | list) for one in texts):
-        return say("Its answer is not text but a list or a record.")
+        return sentence("Its answer is not text but a list or a record.")
     return [(one, start) for one, start in zip(texts, starts, strict=True) if one is not None and one == one]
 
 

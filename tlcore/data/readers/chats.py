@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers.columns import chosen, short
 from tlcore.data.readers.text_column import whose
@@ -21,7 +21,7 @@ COLUMNS = {
     "split": NAMES["split"],
     "group": NAMES["group"],
 }
-TITLES = {"messages": say("messages")}
+TITLES = {"messages": sentence("messages")}
 ROLES = {
     "system": "system",
     "developer": "system",
@@ -42,15 +42,15 @@ MOST = 500  # messages
 
 class Chats:
     id = "chat"
-    title = say("Chats")
-    what = say(
+    title = sentence("Chats")
+    what = sentence(
         'JSON lines such as {{"messages": [{{"role": "user", "content": "…"}}, {{"role": "assistant", "content": "…"}}'
         "]}}. The model is trained on the turns of the assistant alone."
     )
     suffixes = SUFFIXES
     example = '{"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}'
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         if columns:
             return False
         try:
@@ -61,7 +61,9 @@ class Chats:
         except UnusableInput:
             return False
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return every_row(tree, SUFFIXES, {}, group, each_by(COLUMNS, TITLES, _row), least=1)
 
 
@@ -81,31 +83,31 @@ def _row(
 def messages(given: Any) -> list[dict[str, str]] | Sentence:
     """The turns of a chat as {role, content}, or why it cannot be used."""
     if not isinstance(given, list) or not given:
-        return say("It has no list of messages.")
+        return sentence("It has no list of messages.")
     if len(given) > MOST:
-        return say("It has more than {limit} messages.", limit=MOST)
+        return sentence("It has more than {limit} messages.", limit=MOST)
     turns: list[dict[str, str]] = []
     for place, message in enumerate(given, start=1):
         if not isinstance(message, dict):
-            return say("Its message {place} is not a record of role and content.", place=place)
+            return sentence("Its message {place} is not a record of role and content.", place=place)
         named = str(message.get("role", message.get("from", "")) or "").strip()
         role = ROLES.get(named.lower())
         if role is None:
-            return say(
+            return sentence(
                 "Its message {place} is of the role {role}; known are system, user and assistant.",
                 place=place,
                 role=short(named) or "–",
             )
         content = _content(message.get("content", message.get("value")))
         if content is None:
-            return say("Its message {place} has a content that is not text.", place=place)
+            return sentence("Its message {place} has a content that is not text.", place=place)
         if not content:
-            return say("Its message {place} has no content.", place=place)
+            return sentence("Its message {place} has no content.", place=place)
         turns.append({"role": role, "content": content})
     if all(turn["role"] != "assistant" for turn in turns):
-        return say("It has no message of the assistant, so there is nothing to learn from it.")
+        return sentence("It has no message of the assistant, so there is nothing to learn from it.")
     if sum(len(turn["content"]) for turn in turns) > MAX_CELL:
-        return say("Its messages together are longer than {limit} characters.", limit=MAX_CELL)
+        return sentence("Its messages together are longer than {limit} characters.", limit=MAX_CELL)
     return turns
 
 

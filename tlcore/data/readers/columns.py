@@ -8,7 +8,7 @@ from typing import Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.dataset import SIDE
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import Table
@@ -35,7 +35,7 @@ def chosen(
             continue
         if role not in names:
             raise UnusableInput(
-                say("columns may map {roles}; {role} is none of them.", roles=list(names), role=short(role)),
+                sentence("columns may map {roles}; {role} is none of them.", roles=list(names), role=short(role)),
                 code="columns",
                 file=table.name,
             )
@@ -52,7 +52,7 @@ def chosen(
     for role, title in needed.items():
         if role not in mapped:
             raise UnusableInput(
-                say(
+                sentence(
                     "The table {file} has no column for the {role}; its columns are {columns}. Say which one it is.",
                     file=table.name,
                     role=title,
@@ -83,12 +83,12 @@ def side_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str
     return found
 
 
-def told(name: str, mapped: dict[str, str]) -> Finding:
+def mapping_finding(name: str, mapped: dict[str, str]) -> Finding:
     """How a table was read."""
     return Finding(
         level="note",
         code="columns",
-        sentence=say(
+        sentence=sentence(
             "The table {file} was read so: {columns}.",
             file=name,
             columns=[f"{role} = {short(column)}" for role, column in mapped.items()],
@@ -109,7 +109,7 @@ def short(text: str) -> str:
 
 def _no_column(table: Table, column: str) -> UnusableInput:
     return UnusableInput(
-        say(
+        sentence(
             "The table {file} has no column {column}; its columns are {columns}.",
             file=table.name,
             column=short(column),

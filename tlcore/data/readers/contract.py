@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.modalities.contract import RawRow, RawText
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class Reader(Protocol):
     suffixes: tuple[str, ...]  # of the files it reads where one holds all of an upload, the usual one first
     example: str  # the first line of such a file, shown where one is pasted; '' where none can be
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         """Whether this upload is of this format."""
 
     def read(
         self, tree: Tree, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawRow | SetAside | Finding] | Iterator[RawText | SetAside | Finding]:
+    ) -> Iterator[RawRow | RejectedRow | Finding] | Iterator[RawText | RejectedRow | Finding]:
         """The upload's rows, one after the other, with what was set aside and noticed on the way.
 
         ``group`` is the name of a column, or a pattern that is not this reader's matter. Raises
@@ -64,9 +64,9 @@ def tidy_label(value: object) -> str:
 
 def label_problem(label: str) -> Sentence | None:
     if not label:
-        return say("It has no label.")
+        return sentence("It has no label.")
     if len(label) > MAX_LABEL:
-        return say("Its label is longer than {limit} characters.", limit=MAX_LABEL)
+        return sentence("Its label is longer than {limit} characters.", limit=MAX_LABEL)
     return None
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.readers.columns import short
 from tlcore.data.readers.contract import MAX_LABEL, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL
@@ -35,15 +35,15 @@ class Repaired:
             self.count += count
             self.places = (*self.places, place)[:10]
 
-    def told(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Finding]:
         if self.count:
-            said = say(
+            message = sentence(
                 "Entities whose first tag is none that begins one (I- as in IOB1, or tags that do not follow on each "
                 "other): {n}. Each was read as beginning there.",
                 n=self.count,
             )
             yield Finding(
-                level="note", code="tags-repaired", count=self.count, examples=list(self.places), sentence=said
+                level="note", code="tags-repaired", count=self.count, examples=list(self.places), sentence=message
             )
 
 
@@ -59,25 +59,31 @@ def from_tags(tokens: Sequence[Any], tags: Sequence[Any]) -> tuple[str, list[Spa
     """The text (tokens with blanks between them), its entities, and how many of them were repaired."""
     if len(tokens) != len(tags):
         return Bad(
-            say("It has {tokens} tokens and {tags} tags; each token needs one.", tokens=len(tokens), tags=len(tags))
+            sentence(
+                "It has {tokens} tokens and {tags} tags; each token needs one.", tokens=len(tokens), tags=len(tags)
+            )
         )
     if len(tokens) > MOST_TOKENS:
-        return Bad(say("Its sentence has more than {most} tokens; an empty line parts sentences.", most=MOST_TOKENS))
+        return Bad(
+            sentence("Its sentence has more than {most} tokens; an empty line parts sentences.", most=MOST_TOKENS)
+        )
     words: list[str] = []
     found: list[Span] = []
     inside, repaired, at = False, 0, 0
     for place, (token, tag) in enumerate(zip(tokens, tags, strict=True)):
         word = _plain(token)
         if word is None or not pieces(word):
-            return Bad(say("A token of its sentence is empty, or no text."), place)
+            return Bad(sentence("A token of its sentence is empty, or no text."), place)
         if isinstance(tag, int | float):
-            return Bad(say("Its tags are numbers; names are needed, such as B-PERSON, I-PERSON and O."), place)
+            return Bad(sentence("Its tags are numbers; names are needed, such as B-PERSON, I-PERSON and O."), place)
         name = tidy_label(tag) if isinstance(tag, str) else ""
         if not TAG.fullmatch(name):
-            return Bad(say("The tag {tag} is none of O, B-…, I-… (or L-, U-, E-, S-).", tag=short(name) or "–"), place)
+            return Bad(
+                sentence("The tag {tag} is none of O, B-…, I-… (or L-, U-, E-, S-).", tag=short(name) or "–"), place
+            )
         kind, _, label = name.partition("-")
         if len(label) > MAX_LABEL:
-            return Bad(say("Its label is longer than {limit} characters.", limit=MAX_LABEL), place)
+            return Bad(sentence("Its label is longer than {limit} characters.", limit=MAX_LABEL), place)
         if kind in "ILE" and inside and found[-1][2] == label:
             found[-1] = (found[-1][0], at + len(word), label)
         elif kind != "O":
@@ -92,48 +98,50 @@ def from_tags(tokens: Sequence[Any], tags: Sequence[Any]) -> tuple[str, list[Spa
 def from_places(text: Any, given: Any) -> tuple[str, list[Span]] | Sentence:
     """A text and its entities by their places, each checked against the text; or why they cannot be used."""
     if not isinstance(text, str):
-        return say("Its text is not text but a list or a record.")
+        return sentence("Its text is not text but a list or a record.")
     whole = text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
     if not whole.strip():
-        return say("It has no text.")
+        return sentence("It has no text.")
     if given is None:
         given = []
     if not isinstance(given, list | tuple):
-        return say("Its entities are no list.")
+        return sentence("Its entities are no list.")
     before = len(whole) - len(whole.lstrip())
     starts, ends = (set(places) for places in zip(*pieces(whole), strict=True))
     found: list[Span] = []
     for one in given:
         read = _place(one)
         if read is None:
-            return say(
+            return sentence(
                 "An entity needs a start, an end and a label, such as {example}.",
                 example='{"start": 0, "end": 3, "label": "person"}',
             )
-        start, end, label, said = read
+        start, end, label, quoted = read
         if not 0 <= start < end <= len(whole):
-            return say(
+            return sentence(
                 "The entity {label} from {start} to {end} is outside of its text of {n} characters.",
                 label=short(label),
                 start=start,
                 end=end,
                 n=len(whole),
             )
-        if said is not None and said != text[start:end]:
-            return say(
+        if quoted is not None and quoted != text[start:end]:
+            return sentence(
                 "The entity {label} from {start} to {end} should be {said}, but there the text says {found}.",
                 label=short(label),
                 start=start,
                 end=end,
-                said=short(said),
+                said=short(quoted),
                 found=short(text[start:end]),
             )
         inside = whole[start:end]
         start, end = start + len(inside) - len(inside.lstrip()), end - (len(inside) - len(inside.rstrip()))
         if start >= end or not label or len(label) > MAX_LABEL:
-            return say("An entity is empty, or its label is empty or longer than {limit} characters.", limit=MAX_LABEL)
+            return sentence(
+                "An entity is empty, or its label is empty or longer than {limit} characters.", limit=MAX_LABEL
+            )
         if start not in starts or end not in ends:
-            return say(
+            return sentence(
                 "The entity {said} begins or ends in the middle of a word; entities are whole words.",
                 said=short(whole[start:end]),
             )
@@ -141,7 +149,7 @@ def from_places(text: Any, given: Any) -> tuple[str, list[Span]] | Sentence:
     found.sort()
     for (_, end, first), (start, _, second) in pairwise(found):
         if start < end:
-            return say(
+            return sentence(
                 "The entities {first} and {second} overlap at character {start}; only one can be learned there.",
                 first=short(first),
                 second=short(second),
@@ -155,32 +163,32 @@ def row_of(
 ) -> RawText | Sentence:
     """One sentence as an example. ``entities`` are its spans as JSON, ``marked`` the same to be read."""
     if len(text) > MAX_CELL:
-        return say("Its text is longer than {limit} characters.", limit=MAX_CELL)
+        return sentence("Its text is longer than {limit} characters.", limit=MAX_CELL)
     marked = shown(text, found)
     more = {"entities": json.dumps([list(span) for span in found], ensure_ascii=False), "marked": marked}
     return RawText(f"{name}:{number}", text, "", split, group, number, more, truth=marked or "-")
 
 
-def sentence(
+def joined_tokens(
     name: str, lines: Sequence[Line], split: str | None, group: str | None, repaired: Repaired
-) -> RawText | SetAside:
+) -> RawText | RejectedRow:
     """The sentence that stands on these lines, a token each; or why it is set aside, with the line."""
     first = lines[0][0]
     for number, cells in lines:
         if len(cells) < 2:
-            return SetAside(file=name, row=number, reason=say("There is no tag beside the token."))
+            return RejectedRow(file=name, row=number, reason=sentence("There is no tag beside the token."))
     read = from_tags([cells[0] for _, cells in lines], [cells[-1] for _, cells in lines])
     if isinstance(read, Bad):
-        return SetAside(file=name, row=lines[min(read.place, len(lines) - 1)][0], reason=read.reason)
+        return RejectedRow(file=name, row=lines[min(read.place, len(lines) - 1)][0], reason=read.reason)
     text, found, count = read
     repaired.add(count, f"{name}:{first}")
     row = row_of(name, first, text, found, split, group)
-    return SetAside(file=name, row=first, reason=row) if isinstance(row, Sentence) else row
+    return RejectedRow(file=name, row=first, reason=row) if isinstance(row, Sentence) else row
 
 
-def spans_of(told: str) -> list[Span]:
+def spans_of(stored: str) -> list[Span]:
     """The entities of a row, from its column ``entities``."""
-    return [(start, end, label) for start, end, label in json.loads(told)]
+    return [(start, end, label) for start, end, label in json.loads(stored)]
 
 
 def _plain(token: Any) -> str | None:
@@ -203,5 +211,5 @@ def _place(one: Any) -> tuple[int, int, str, str | None] | None:
     whole = all(isinstance(value, int) and not isinstance(value, bool) for value in (start, end))
     if not whole or not isinstance(label, str):
         return None
-    said = next((one[name] for name in ("text", "value", "word") if isinstance(one.get(name), str)), None)
-    return start, end, tidy_label(label), said
+    quoted = next((one[name] for name in ("text", "value", "word") if isinstance(one.get(name), str)), None)
+    return start, end, tidy_label(label), quoted

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.archives import LIMITS
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data import hub_datasets
@@ -17,15 +17,17 @@ from tlcore.modalities.contract import RawRow
 
 class Hub:
     id = "hub"
-    title = say("A dataset on the hub")
-    what = say("hf://owner/name: a dataset of the Hugging Face hub with a column of pictures and one of labels.")
+    title = sentence("A dataset on the hub")
+    what = sentence("hf://owner/name: a dataset of the Hugging Face hub with a column of pictures and one of labels.")
     suffixes: tuple[str, ...] = ()
     example = ""
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | RejectedRow | Finding]:
         sets = hub_datasets.load(tree)
         named = {part: split_name(part) for part in sets}
         by_split = len([s for s in named.values() if s]) > 1
@@ -38,7 +40,7 @@ class Hub:
 
 def _rows(
     tree: Tree, part: str, rows: Any, columns: Mapping[str, str], group: str | None, split: str | None
-) -> Iterator[RawRow | SetAside | Finding]:
+) -> Iterator[RawRow | RejectedRow | Finding]:
     """The rows of one part, pictures as bytes, labels by their names."""
     import datasets
 
@@ -52,14 +54,14 @@ def _rows(
     for number, cells in hub_datasets.numbered(tree, part, rows):
         if number > LIMITS.entries:
             raise hub_datasets.refuse(
-                say("The dataset holds more than {limit} pictures.", limit=LIMITS.entries), tree, "too-many-files"
+                sentence("The dataset holds more than {limit} pictures.", limit=LIMITS.entries), tree, "too-many-files"
             )
         id, code = f"{part}/{number:06d}", cells[label]
         text = names[code] if names and isinstance(code, int) and 0 <= code < len(names) else code
         shown = "" if names and isinstance(code, int) and code < 0 else tidy_label(text)
         cell = cells[image] or {}
         if problem := label_problem(shown) or _picture_problem(cell):
-            yield SetAside(file=id, row=number, reason=problem)
+            yield RejectedRow(file=id, row=number, reason=problem)
             continue
         yield RawRow(id, cell["bytes"], shown, split, tidy_label(cells[groups]) or None if groups else None, number)
 
@@ -76,9 +78,9 @@ def _column(role: str, columns: Mapping[str, str], features: Mapping[str, Any], 
             if found:
                 return found[0]
     raise hub_datasets.refuse(
-        say(
+        sentence(
             "The dataset has no column for the {role}; its columns are {columns}. Say which one it is.",
-            role=say("picture") if role == "image" else say("label"),
+            role=sentence("picture") if role == "image" else sentence("label"),
             columns=list(features)[:20],
         ),
         tree,
@@ -87,7 +89,7 @@ def _column(role: str, columns: Mapping[str, str], features: Mapping[str, Any], 
 
 
 def _picture_problem(cell: Mapping[str, Any]) -> Sentence | None:
-    return None if isinstance(cell.get("bytes"), bytes) else say("It names no picture.")
+    return None if isinstance(cell.get("bytes"), bytes) else sentence("It names no picture.")
 
 
 READER = Hub()

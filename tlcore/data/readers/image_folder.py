@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import NOT_A_PICTURE, Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import NOT_A_PICTURE, Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree, is_picture_name, suffix
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import open_table
@@ -16,19 +16,23 @@ from tlcore.modalities.contract import RawRow
 
 class ImageFolder:
     id = "image-folder"
-    title = say("One folder for each class")
-    what = say("A zip or a folder with one folder of pictures for each class, also inside train, validation and test.")
+    title = sentence("One folder for each class")
+    what = sentence(
+        "A zip or a folder with one folder of pictures for each class, also inside train, validation and test."
+    )
     suffixes: tuple[str, ...] = ()
     example = ""
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return any(is_picture_name(name) for name in tree.entries)
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | RejectedRow | Finding]:
         pictures = [name for name in tree.entries if is_picture_name(name)]
         for name in tree.entries:
             if not is_picture_name(name):
-                yield SetAside(file=name, reason=_stray(name))
+                yield RejectedRow(file=name, reason=_stray(name))
         wrapper = _wrapper(pictures)
         splits = _user_splits(pictures, wrapper, tree.origin)
         below = wrapper + (1 if splits else 0)
@@ -36,7 +40,7 @@ class ImageFolder:
             if tree.tables:
                 raise _unmapped(tree)
             raise _refuse(
-                say(
+                sentence(
                     "{file} has no folders that name the classes; put the pictures of each class into "
                     "a folder of its own, or add a table with file names and labels.",
                     file=tree.origin,
@@ -47,22 +51,24 @@ class ImageFolder:
             parts = name.split("/")[wrapper:]
             split = split_name(parts[0]) if splits else None
             if splits and split is None:
-                yield SetAside(file=name, reason=say("It lies outside of the train, validation and test folders."))
+                yield RejectedRow(
+                    file=name, reason=sentence("It lies outside of the train, validation and test folders.")
+                )
                 continue
             parts = parts[1:] if splits else parts
             if len(parts) < 2:
-                yield SetAside(file=name, reason=say("It lies in no class folder."))
+                yield RejectedRow(file=name, reason=sentence("It lies in no class folder."))
                 continue
             label = tidy_label(parts[0])
             if problem := label_problem(label):
-                yield SetAside(file=name, reason=problem)
+                yield RejectedRow(file=name, reason=problem)
             else:
                 yield RawRow(name, tree.entries[name], label, split)
 
 
 def _stray(name: str) -> Sentence:
     if suffix(name) in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
-        return say("Archives inside of the upload are not opened.")
+        return sentence("Archives inside of the upload are not opened.")
     return NOT_A_PICTURE
 
 
@@ -90,10 +96,10 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
     if "train" not in known:
         if deep * 2 < named:
             return False  # two classes that happen to be called test and dev
-        raise _refuse(say("{file} has a test set but no folder train to learn from.", file=origin), origin)
+        raise _refuse(sentence("{file} has a test set but no folder train to learn from.", file=origin), origin)
     if deep * 2 < named:
         raise _refuse(
-            say(
+            sentence(
                 "The folders train, validation and test of {file} must hold one folder for each class.",
                 file=origin,
             ),
@@ -106,7 +112,7 @@ def _unmapped(tree: Tree) -> UnusableInput:
     """There is a table beside the pictures, but its columns have names that say nothing to the studio."""
     name = next(iter(tree.tables))
     return UnusableInput(
-        say(
+        sentence(
             "It could not be told which column of {file} names the picture and which the label. Its columns are: "
             "{columns}. Name both under “Columns and groups” (in a Spec: data.columns).",
             file=name,
@@ -117,8 +123,8 @@ def _unmapped(tree: Tree) -> UnusableInput:
     )
 
 
-def _refuse(sentence: Sentence, origin: str) -> UnusableInput:
-    return UnusableInput(sentence, code="no-classes", file=origin)
+def _refuse(message: Sentence, origin: str) -> UnusableInput:
+    return UnusableInput(message, code="no-classes", file=origin)
 
 
 READER = ImageFolder()

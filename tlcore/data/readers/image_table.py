@@ -11,11 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.archives import clean, outside
 from tlcore.core.uploads.file_tree import Tree, is_picture_name
-from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
+from tlcore.data.readers.columns import (
+    SHEET,
+    chosen,
+    further_labels,
+    mapping_finding,
+    short,
+    side_labels,
+    split_of_file,
+)
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import Table, open_table
 from tlcore.modalities.contract import RawRow
@@ -56,17 +64,21 @@ NAMES = {
 
 class ImageTable:
     id = "image-table"
-    title = say("A table of files and labels")
-    what = say("A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures.")
+    title = sentence("A table of files and labels")
+    what = sentence(
+        "A CSV or Parquet table with a column of picture files and a column of labels, beside the pictures."
+    )
     suffixes: tuple[str, ...] = ()
     example = ""
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         if tree.table or (columns and tree.tables):
             return True
         return any(_fits(tree, name) for name in tree.tables)
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawRow | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawRow | RejectedRow | Finding]:
         names = [n for n in tree.tables if tree.table or columns or _fits(tree, n)]
         stems = {name: split_of_file(name) for name in names}
         if len(names) > 1 and not all(stems.values()):
@@ -77,17 +89,17 @@ class ImageTable:
             table = open_table(tree.entries[name], name, columns.get(SHEET))
             mapped = _map(table, columns, group)
             also = further_labels(table, columns)
-            yield told(name, mapped)
+            yield mapping_finding(name, mapped)
             for number, cells, problem in table.rows():
                 row = problem or _row(name, cells, number, mapped, pictures, stems[name] if by_split else None)
                 if isinstance(row, Sentence):
                     file = short(str(cells.get(mapped["image"], "")))
-                    yield SetAside(file=file or name, row=number, reason=row)
+                    yield RejectedRow(file=file or name, row=number, reason=row)
                 else:
                     yield replace(row, more=side_labels(cells, also)) if also else row
         for name in tree.entries:
             if name not in names and name not in pictures.asked and tree.table is None:
-                yield SetAside(file=name, reason=say("No row of the table names it."))
+                yield RejectedRow(file=name, reason=sentence("No row of the table names it."))
 
 
 class _Pictures:
@@ -115,9 +127,9 @@ class _Pictures:
     def find(self, cell: str, table: str) -> str | Sentence:
         """The entry's name, or why there is none."""
         if "://" in cell:
-            return say("It is an address on the web; pictures must be in the upload.")
+            return sentence("It is an address on the web; pictures must be in the upload.")
         if outside(cell):
-            return say("The path points outside of the upload; give the path inside of it.")
+            return sentence("The path points outside of the upload; give the path inside of it.")
         name, folder = clean(cell), table.rpartition("/")[0]
         for candidate in (f"{folder}/{name}" if folder else name, name):
             if candidate in self.tree.entries:
@@ -128,8 +140,8 @@ class _Pictures:
             self.asked |= found
             return found.pop()
         if found:
-            return say("Several files of the upload have this name; give the path.")
-        return say("The file is not in the upload.")
+            return sentence("Several files of the upload have this name; give the path.")
+        return sentence("The file is not in the upload.")
 
 
 def _row(
@@ -148,7 +160,7 @@ def _row(
         given = tidy_label(cells.get(mapped["split"]))
         split = split_name(given)
         if split is None:
-            return say("Its split is {split}; it must be train, validation or test.", split=short(given) or "–")
+            return sentence("Its split is {split}; it must be train, validation or test.", split=short(given) or "–")
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
         return RawRow(pictures.name_of(cell.get("path"), table, number), cell["bytes"], label, split, group, number)
@@ -156,7 +168,7 @@ def _row(
         return RawRow(pictures.name_of(None, table, number), cell, label, split, group, number)
     text = cell.strip() if isinstance(cell, str) else tidy_label(cell)
     if not text:
-        return say("It names no picture.")
+        return sentence("It names no picture.")
     name = pictures.find(text, table)
     if isinstance(name, Sentence):
         return name
@@ -164,7 +176,7 @@ def _row(
 
 
 def _map(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
-    return chosen(table, columns, group, NAMES, {"image": say("picture"), "label": say("label")})
+    return chosen(table, columns, group, NAMES, {"image": sentence("picture"), "label": sentence("label")})
 
 
 def _fits(tree: Tree, name: str) -> bool:

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import SUFFIXES, Tree, suffix
-from tlcore.data.readers.columns import SHEET, chosen, short, told
+from tlcore.data.readers.columns import SHEET, chosen, mapping_finding, short
 from tlcore.data.readers.contract import split_name, tidy_label
 from tlcore.data.readers.text_table import MAX_CELL, READ, every_row, of_kind, strays, tidy_text, unclosed
 from tlcore.data.tables.rows import MAX_TEXT, Table
@@ -45,12 +45,12 @@ NAMES = {
     "split": ("split", "set", "subset", "partition", "fold"),
     "group": ("group", "groupid", "doc", "docid", "documentid", "book", "author", "speaker"),
 }
-TITLES = {"source": say("source text"), "target": say("target text")}
+TITLES = {"source": sentence("source text"), "target": sentence("target text")}
 # Endings that stand for a language or a side in a pair of files; in a zip or a folder any short one does.
 SIDES = (".txt", ".en", ".pt", ".de", ".fr", ".es", ".it", ".nl", ".src", ".tgt", ".source", ".target")
 PLAIN = ("txt", "tok", "raw")
 CODE = re.compile(r"[a-z]{2,3}")
-NO_PARTNER = say(
+NO_PARTNER = sentence(
     "It is one side of a pair of files, and the other side, of the same name and number of lines, is not there."
 )
 
@@ -69,8 +69,8 @@ class Side:
 
 class Pairs:
     id = "pairs"
-    title = say("Pairs of source and target texts")
-    what = say(
+    title = sentence("Pairs of source and target texts")
+    what = sentence(
         "A CSV, TSV, Excel, JSON lines or Parquet table with a column of source texts and one of target texts, or two "
         "text files with one text a line, such as train.en and train.pt or source.txt and target.txt; alone or as "
         "train, validation and test; or a dataset of the hub with such columns."
@@ -78,10 +78,12 @@ class Pairs:
     suffixes = (*READ, *SIDES)
     example = "source,target"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None or bool(of_kind(tree, READ) or _files(tree))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         if tree.hub is not None or of_kind(tree, READ):
             yield from every_row(tree, READ, columns, group, _rows)
         else:
@@ -90,12 +92,12 @@ class Pairs:
 
 def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-) -> Iterator[RawText | SetAside | Finding]:
+) -> Iterator[RawText | RejectedRow | Finding]:
     mapped = chosen(table, {**_in_order(table, columns, group), **columns}, group, NAMES, TITLES)
-    yield told(table.name, mapped)
+    yield mapping_finding(table.name, mapped)
     for number, cells, problem in table.rows():
         row = unclosed(problem, cells) or _row(table.name, cells, number, mapped, split)
-        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        yield RejectedRow(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
@@ -117,10 +119,12 @@ def _row(
 ) -> RawText | Sentence:
     """One row of the table as an example, or why it cannot be one."""
     if split is None and "split" in mapped:
-        said = tidy_label(cells.get(mapped["split"]))
-        split = split_name(said)
+        split_cell = tidy_label(cells.get(mapped["split"]))
+        split = split_name(split_cell)
         if split is None:
-            return say("Its split is {split}; it must be train, validation or test.", split=short(said) or "–")
+            return sentence(
+                "Its split is {split}; it must be train, validation or test.", split=short(split_cell) or "–"
+            )
     group = tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
     return _pair(f"{table}:{number}", cells.get(mapped["source"]), cells.get(mapped["target"]), split, group, number)
 
@@ -131,12 +135,12 @@ def _pair(
     found: dict[str, str] = {}
     for side, given in (("source", source), ("target", target)):
         if isinstance(given, dict | list | tuple | bytes):
-            return say("Its {side} is not text but a list or a record.", side=TITLES[side])
+            return sentence("Its {side} is not text but a list or a record.", side=TITLES[side])
         found[side] = tidy_text(given)
         if not found[side]:
-            return say("Its {side} is empty.", side=TITLES[side])
+            return sentence("Its {side} is empty.", side=TITLES[side])
         if len(found[side]) > MAX_CELL:
-            return say(
+            return sentence(
                 "Its {side} is longer than {limit} characters. Where that is not so, a quotation mark in it may "
                 "never be closed.",
                 side=TITLES[side],
@@ -165,17 +169,17 @@ def _files(tree: Tree) -> dict[str, Side]:
     return found
 
 
-def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAside | Finding]:
-    sides = _files(tree)
+def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | RejectedRow | Finding]:
+    both_files = _files(tree)
     stems: dict[tuple[str, ...], dict[str, str]] = {}
-    for name, side in sides.items():
+    for name, side in both_files.items():
         stems.setdefault(side.stem, {})[side.code] = name
     wanted = [columns[role].lower().lstrip(".") for role in ("source", "target") if role in columns]
     if len(wanted) == 2:
         stems = {stem: {code: name for code, name in of.items() if code in wanted} for stem, of in stems.items()}
     if crowded := next((of for stem, of in stems.items() if len(of) > 2), None):
         raise UnusableInput(
-            say(
+            sentence(
                 "There are more than two languages: {codes}. Say which is the source and which the target.",
                 codes=sorted(crowded),
             ),
@@ -185,7 +189,7 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAsid
     pairs = {stem: of for stem, of in stems.items() if len(of) == 2}
     if not pairs:
         raise UnusableInput(
-            say(
+            sentence(
                 "{file} holds no two text files that belong together: their names must differ only in the language or "
                 "in source and target, as train.en and train.pt. Files: {files}.",
                 file=tree.origin,
@@ -197,7 +201,7 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAsid
     splits = {stem: Side(stem, "").split for stem in pairs}
     if len(pairs) > 1 and "train" not in splits.values():
         raise UnusableInput(
-            say(
+            sentence(
                 "{file} holds several pairs of files, and none is named train: {files}.",
                 file=tree.origin,
                 files=[" + ".join(of.values()) for of in pairs.values()][:10],
@@ -214,19 +218,19 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | SetAsid
             level="note" if sure else "warning",
             code="columns",
             examples=[of[source], of[target]],
-            sentence=say(
+            sentence=sentence(
                 "The lines of {source} are the source texts, those of {target} the target texts.",
                 source=of[source],
                 target=of[target],
             ),
-            fix=None if sure else say("Where it is the other way round, name source and target under Columns."),
+            fix=None if sure else sentence("Where it is the other way round, name source and target under Columns."),
         )
         yield from _aligned(tree, of[source], of[target], splits[stem] if len(pairs) > 1 else None)
         read |= set(of.values())
     for name in tree.entries:
-        if name in sides and name not in read:
-            yield SetAside(file=name, reason=NO_PARTNER)
-    yield from strays(tree, {*read, *sides})
+        if name in both_files and name not in read:
+            yield RejectedRow(file=name, reason=NO_PARTNER)
+    yield from strays(tree, {*read, *both_files})
 
 
 def _direction(stem: tuple[str, ...], of: Mapping[str, str], wanted: list[str], origin: str) -> tuple[str, str, bool]:
@@ -247,7 +251,7 @@ def _direction(stem: tuple[str, ...], of: Mapping[str, str], wanted: list[str], 
     return codes[0], codes[1], False
 
 
-def _aligned(tree: Tree, source: str, target: str, split: str | None) -> Iterator[RawText | SetAside]:
+def _aligned(tree: Tree, source: str, target: str, split: str | None) -> Iterator[RawText | RejectedRow]:
     openers = [opener(tree.entries[name], MAX_TEXT) for name in (source, target)]
     counts = []
     for open_text in openers:
@@ -255,7 +259,7 @@ def _aligned(tree: Tree, source: str, target: str, split: str | None) -> Iterato
             counts.append(sum(1 for _ in file))
     if counts[0] != counts[1]:
         raise UnusableInput(
-            say(
+            sentence(
                 "{source} has {n} lines and {target} has {m}; line by line they must belong together.",
                 source=source,
                 n=counts[0],
@@ -269,7 +273,7 @@ def _aligned(tree: Tree, source: str, target: str, split: str | None) -> Iterato
     with openers[0]() as one, openers[1]() as other:
         for number, (ours, theirs) in enumerate(zip(one, other, strict=True), start=1):
             row = _pair(f"{source}:{number}", ours, theirs, split, None, number)
-            yield SetAside(file=source, row=number, reason=row) if isinstance(row, Sentence) else row
+            yield RejectedRow(file=source, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 READER = Pairs()

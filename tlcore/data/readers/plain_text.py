@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Entry, Tree
 from tlcore.data.readers.contract import split_name
 from tlcore.data.readers.text_blocks import blocks
@@ -19,23 +19,25 @@ LONGEST_LINE = 100_000  # characters
 LARGEST = 300_000_000  # bytes of a file inside of a zip
 LOOKED_AT = 20_000  # characters by which text is told from something else
 STRANGE = 0.02  # share of control characters and of bytes that are no text from which it is something else
-NOT_PLAIN = say("It is not a plain text.")
+NOT_PLAIN = sentence("It is not a plain text.")
 
 
 class PlainText:
     id = "plain-text"
-    title = say("Plain text files")
-    what = say(
+    title = sentence("Plain text files")
+    what = sentence(
         "One plain text file (TXT, Markdown) or many; it is read in blocks of paragraphs. Files or folders named "
         "train, validation and test keep that split."
     )
     suffixes = (".txt", ".md", ".text")
     example = ""
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return bool(of_kind(tree, self.suffixes))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         names = of_kind(tree, self.suffixes)
         splits = {name: _split(name) for name in names}
         kept = "train" in splits.values() and len(names) > 1
@@ -43,23 +45,23 @@ class PlainText:
         for name in names:
             problem = _problem(tree.entries[name])
             if problem:
-                yield SetAside(file=name, reason=problem)
+                yield RejectedRow(file=name, reason=problem)
                 continue
-            aside: list[SetAside] = []
-            for row, text, ends in blocks(_lines(tree.entries[name], name, aside)):
+            rejected: list[RejectedRow] = []
+            for row, text, ends in blocks(_lines(tree.entries[name], name, rejected)):
                 n += 1
                 more = {"document": name, "ends": "yes" if ends else ""}
                 yield RawText(f"{name}:{row}", text, "", splits[name] if kept else None, None, row, more)
-            yield from aside
+            yield from rejected
         for name in tree.entries:
             if name not in names:
-                yield SetAside(file=name, reason=NOT_PLAIN)
+                yield RejectedRow(file=name, reason=NOT_PLAIN)
         if n:
             yield Finding(
                 level="note",
                 code="blocks",
                 count=n,
-                sentence=say(
+                sentence=sentence(
                     "The texts were read as {n} blocks of whole paragraphs; files: {files}.", n=n, files=len(names)
                 ),
             )
@@ -79,21 +81,21 @@ def _problem(entry: Entry) -> Sentence | None:
     except UnusableInput as error:
         return error.sentence
     if not start.strip("\x00\ufeff \r\n\t"):
-        return say("The file is empty.")
+        return sentence("The file is empty.")
     strange = sum(c == "\ufffd" or (c < " " and c not in "\n\r\t\f") for c in start)
-    return say("It is not text, whatever its name says.") if strange > STRANGE * len(start) else None
+    return sentence("It is not text, whatever its name says.") if strange > STRANGE * len(start) else None
 
 
-def _lines(entry: Entry, name: str, aside: list[SetAside]) -> Iterator[tuple[int, str]]:
+def _lines(entry: Entry, name: str, rejected: list[RejectedRow]) -> Iterator[tuple[int, str]]:
     """Numbered lines; those that are far too long go to ``aside``."""
     with opener(entry, LARGEST)() as file:
         for number, line in enumerate(file, start=1):
             if len(line) > LONGEST_LINE:
-                reason = say(
+                reason = sentence(
                     "The line is longer than {limit} characters; texts are expected in lines and paragraphs.",
                     limit=LONGEST_LINE,
                 )
-                aside.append(SetAside(file=name, row=number, reason=reason))
+                rejected.append(RejectedRow(file=name, row=number, reason=reason))
                 yield number, ""
             else:
                 indent = line[: len(line) - len(line.lstrip(" \t"))] if line.strip() else ""

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers.columns import SHEET, chosen
 from tlcore.data.readers.text_column import whose
@@ -47,20 +47,20 @@ COLUMNS = {
     "split": NAMES["split"],
     "group": NAMES["group"],
 }
-TITLES = {"text": say("prompt"), "completion": say("completion")}
+TITLES = {"text": sentence("prompt"), "completion": sentence("completion")}
 
 
 class Prompts:
     id = "prompt-completion"
-    title = say("Prompts and completions")
-    what = say(
+    title = sentence("Prompts and completions")
+    what = sentence(
         'JSON lines such as {{"prompt": "…", "completion": "…"}}, or a table with these columns (also instruction, '
         "input and output). The model is trained on the completions alone."
     )
     suffixes = READ
     example = '{"prompt": "…", "completion": "…"}'
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         if "completion" in columns:
             return bool(of_kind(tree, READ))
         try:
@@ -71,7 +71,9 @@ class Prompts:
         except UnusableInput:
             return False
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return every_row(tree, READ, columns, group, each_by(COLUMNS, TITLES, _row))
 
 
@@ -80,15 +82,15 @@ def _row(
 ) -> RawText | Sentence:
     given = [cells.get(mapped[role]) for role in ("text", "input", "completion") if role in mapped]
     if any(isinstance(value, dict | list | tuple | bytes) for value in given):
-        return say("Its prompt or its completion is not text but a list or a record.")
+        return sentence("Its prompt or its completion is not text but a list or a record.")
     *asked, completion = (tidy_text(value) for value in given)
     prompt = "\n".join(part for part in asked if part)
     if not prompt:
-        return say("It has no prompt.")
+        return sentence("It has no prompt.")
     if not completion:
-        return say("It has no completion, so there is nothing to learn from it.")
+        return sentence("It has no completion, so there is nothing to learn from it.")
     if len(prompt) + len(completion) > MAX_CELL:
-        return say("Prompt and completion together are longer than {limit} characters.", limit=MAX_CELL)
+        return sentence("Prompt and completion together are longer than {limit} characters.", limit=MAX_CELL)
     found = whose(cells, mapped, split)
     if isinstance(found, Sentence):
         return found

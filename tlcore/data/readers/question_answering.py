@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import answer_positions, squad_json
-from tlcore.data.readers.columns import SHEET, chosen, short, told
+from tlcore.data.readers.columns import SHEET, chosen, mapping_finding, short
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_table import by_split, of_kind, other_sheets, own_split, strays, unclosed
 from tlcore.data.tables.rows import open_table
@@ -45,10 +45,10 @@ NAMES = {
     "article": (ARTICLE, "título", "titulo", "article", "artigo"),
     "group": ("group", "groupid", "grupo"),
 }
-TITLES = {"context": say("context"), "question": say("question"), "answer": say("answer")}
+TITLES = {"context": sentence("context"), "question": sentence("question"), "answer": sentence("answer")}
 RANKS = {"test": 0, "validation": 1, "train": 2}  # where a context is in two splits, the first of these keeps it
 YES = ("1", "true", "yes", "y", "sim", "s", "verdadeiro")
-Item = RawText | SetAside | Finding
+Item = RawText | RejectedRow | Finding
 
 
 @dataclass
@@ -81,8 +81,8 @@ class _Row:
 
 class QuestionAnswering:
     id = "question-answering"
-    title = say("Questions and answers on texts")
-    what = say(
+    title = sentence("Questions and answers on texts")
+    what = sentence(
         "SQuAD's JSON (version 1 or 2), or a CSV, TSV, Excel, JSON lines or Parquet table with the columns context, "
         "question and answer, alone or as files named train, validation and test. No answer means that the context "
         "gives none."
@@ -91,7 +91,7 @@ class QuestionAnswering:
     suffixes = READ
     example = "context,question,answer"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[Item]:
@@ -119,13 +119,15 @@ def _found(
     """Every question of the upload with the place of its answers; ``group`` is still the person's own, if any."""
     for name, split in names.items():
         articles = squad_json.articles(tree.entries[name], name)
-        rows: Iterator[tuple[int, _Row | Sentence] | SetAside | Finding]
+        rows: Iterator[tuple[int, _Row | Sentence] | RejectedRow | Finding]
         if articles is None:
             rows = _of_table(tree, name, columns, group)
         else:
             if group not in (None, ARTICLE):
                 raise UnusableInput(
-                    say("There is no column {group} to keep together.", group=short(group)), code="group", file=name
+                    sentence("There is no column {group} to keep together.", group=short(group)),
+                    code="group",
+                    file=name,
                 )
             rows = _of_articles(articles, name)
         for item in rows:
@@ -134,7 +136,7 @@ def _found(
                 continue
             number, row = item
             made = row if isinstance(row, Sentence) else _example(name, number, row, split, seen)
-            yield SetAside(file=name, row=number, reason=made) if isinstance(made, Sentence) else made
+            yield RejectedRow(file=name, row=number, reason=made) if isinstance(made, Sentence) else made
 
 
 def _of_table(
@@ -144,9 +146,9 @@ def _of_table(
     mapped = chosen(table, columns, group, NAMES, TITLES)
     if group and mapped.get("group") != group:
         raise UnusableInput(
-            say("There is no column {group} to keep together.", group=short(group)), code="group", file=name, row=1
+            sentence("There is no column {group} to keep together.", group=short(group)), code="group", file=name, row=1
         )
-    yield told(name, mapped)
+    yield mapping_finding(name, mapped)
     yield from other_sheets(table)
     for number, cells, problem in table.rows():
         given = {role: cells.get(column) for role, column in mapped.items()}
@@ -166,19 +168,19 @@ def _of_table(
         )
 
 
-def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | SetAside]:
+def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | RejectedRow]:
     """The questions of SQuAD's articles, numbered as they come."""
     number = 0
     for item in squad_json.questions(articles):
         if isinstance(item, Sentence):
-            yield SetAside(file=name, reason=item)
+            yield RejectedRow(file=name, reason=item)
             continue
         number += 1
         title, context, asked = item
         marked = asked.get("is_impossible")
         answers = answer_positions.listed(asked.get("answers", asked.get("answer")), None)
         if marked is False and answers == []:
-            answers = say("It has no answer, and is not marked as impossible to answer.")
+            answers = sentence("It has no answer, and is not marked as impossible to answer.")
         yield (
             number,
             _Row(
@@ -200,7 +202,7 @@ def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen |
     if isinstance(row.answers, Sentence):
         return row.answers
     if row.impossible and row.answers:
-        return say("It is marked as impossible to answer, and has an answer.")
+        return sentence("It is marked as impossible to answer, and has an answer.")
     made = answer_positions.placed(row.context, row.question, row.answers)
     if isinstance(made, Sentence):
         return made
@@ -221,15 +223,15 @@ def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen |
     )
 
 
-def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | SetAside:
+def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | RejectedRow:
     """The example in its group: never one context in two splits, nor in two groups."""
     key = _key(item.text)
     if item.split and RANKS[item.split] > seen.rank[key]:
         other = next(split for split, rank in RANKS.items() if rank == seen.rank[key])
-        return SetAside(
+        return RejectedRow(
             file=item.id.rpartition(":")[0],
             row=item.row,
-            reason=say("Its context is in the {split} set too; there it stays.", split=other),
+            reason=sentence("Its context is in the {split} set too; there it stays.", split=other),
         )
     by_article = group == ARTICLE or len(seen.articles) >= ARTICLES
     article = item.more[ARTICLE] if by_article else ""
@@ -244,12 +246,12 @@ def _named(item: RawText) -> str:
 
 
 def _noticed(seen: _Seen) -> Iterator[Finding]:
-    for code, level, where, sentence in (
+    for code, level, where, message in (
         (
             "answers-moved",
             "warning",
             seen.moved,
-            say(
+            sentence(
                 "Questions with an answer that does not stand where the data say; the nearest place in the context "
                 "where it does stand was taken: {n}.",
                 n=len(seen.moved),
@@ -259,7 +261,7 @@ def _noticed(seen: _Seen) -> Iterator[Finding]:
             "answers-dropped",
             "warning",
             seen.dropped,
-            say(
+            sentence(
                 "Questions of whose several answers some stand nowhere in the context; the others are used: {n}.",
                 n=len(seen.dropped),
             ),
@@ -268,7 +270,7 @@ def _noticed(seen: _Seen) -> Iterator[Finding]:
             "answers-several-places",
             "note",
             seen.several,
-            say(
+            sentence(
                 "Questions without a place of the answer, which stands in several places of the context; the first was "
                 "taken: {n}.",
                 n=len(seen.several),
@@ -276,7 +278,7 @@ def _noticed(seen: _Seen) -> Iterator[Finding]:
         ),
     ):
         if where:
-            yield Finding(level=level, code=code, count=len(where), examples=where[:10], sentence=sentence)
+            yield Finding(level=level, code=code, count=len(where), examples=where[:10], sentence=message)
 
 
 def _key(context: str) -> str:

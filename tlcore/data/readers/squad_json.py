@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Entry, suffix
 from tlcore.data.tables.text_files import opener
 
@@ -24,31 +24,31 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:
         raise UnusableInput(
-            say("The file is larger than {limit} MB.", limit=LARGEST // 1_000_000), code="table", file=name
+            sentence("The file is larger than {limit} MB.", limit=LARGEST // 1_000_000), code="table", file=name
         )
     if not text.strip():
-        raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
+        raise UnusableInput(sentence("The table {file} is empty.", file=name), code="table", file=name)
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if text.lstrip()[:1] == "{" and _is_object(text.lstrip().splitlines()[0]):
             return None  # JSON lines under the name of JSON
         raise UnusableInput(
-            say("The file {file} is damaged: it is no JSON that can be read.", file=name),
+            sentence("The file {file} is damaged: it is no JSON that can be read.", file=name),
             code="table",
             file=name,
             row=getattr(error, "lineno", None),
         ) from None
-    found = told.get("data") if isinstance(told, dict) else told
+    found = content.get("data") if isinstance(content, dict) else content
     if isinstance(found, list):
         if any(isinstance(one, dict) and "paragraphs" in one for one in found):
             return found
-        if found is told and any(isinstance(one, dict) for one in found):
+        if found is content and any(isinstance(one, dict) for one in found):
             return None
-    elif isinstance(told, dict) and "paragraphs" in told:
-        return [told]
+    elif isinstance(content, dict) and "paragraphs" in content:
+        return [content]
     raise UnusableInput(
-        say(
+        sentence(
             "{file} is neither SQuAD's JSON ({shape}) nor a list of records with context, question and answer.",
             file=name,
             shape='{"data": [{"title": …, "paragraphs": [{"context": …, "qas": […]}]}]}',
@@ -63,18 +63,18 @@ def questions(found: list[Any]) -> Iterator[tuple[Any, Any, dict[str, Any]] | Se
     for n, article in enumerate(found, start=1):
         paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
         if not isinstance(paragraphs, list):
-            yield say("Article {n} has no list of paragraphs.", n=n)
+            yield sentence("Article {n} has no list of paragraphs.", n=n)
             continue
         for m, paragraph in enumerate(paragraphs, start=1):
             asked = paragraph.get("qas") if isinstance(paragraph, dict) else None
             if not isinstance(asked, list):
-                yield say("Paragraph {m} of article {n} has no list of questions.", m=m, n=n)
+                yield sentence("Paragraph {m} of article {n} has no list of questions.", m=m, n=n)
                 continue
             for one in asked:
                 if isinstance(one, dict):
                     yield article.get("title"), paragraph.get("context"), one
                 else:
-                    yield say("A question in paragraph {m} of article {n} is not an object.", m=m, n=n)
+                    yield sentence("A question in paragraph {m} of article {n} is not an object.", m=m, n=n)
 
 
 def _is_object(line: str) -> bool:

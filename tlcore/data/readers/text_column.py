@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
-from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.columns import chosen, mapping_finding, short
 from tlcore.data.readers.contract import split_name, tidy_label
 from tlcore.data.readers.text_blocks import blocks
 from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, every_row, of_kind, tidy_text, unclosed
@@ -16,36 +16,38 @@ from tlcore.data.tables.rows import Table
 from tlcore.modalities.contract import RawText
 
 COLUMNS = {role: names for role, names in NAMES.items() if role != "label"}
-TITLES = {"text": say("text")}
+TITLES = {"text": sentence("text")}
 
 
 class TextColumn:
     id = "text-column"
-    title = say("A table with a column of texts")
-    what = say(
+    title = sentence("A table with a column of texts")
+    what = sentence(
         "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts, alone or as files named train, "
         "validation and test; or a dataset of the hub with such a column. A long text is read in blocks of paragraphs."
     )
     suffixes = READ
     example = "text"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None or bool(of_kind(tree, READ))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return every_row(tree, READ, columns, group, _rows, least=1)
 
 
 def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-) -> Iterator[RawText | SetAside | Finding]:
+) -> Iterator[RawText | RejectedRow | Finding]:
     given = columns if len(table.columns) > 1 else {"text": table.columns[0]}
     mapped = chosen(table, given, group, COLUMNS, TITLES)
-    yield told(table.name, mapped)
+    yield mapping_finding(table.name, mapped)
     for number, cells, problem in table.rows():
         rows = unclosed(problem, cells) or rows_of(table.name, cells, number, mapped, split)
         if isinstance(rows, Sentence):
-            yield SetAside(file=table.name, row=number, reason=rows)
+            yield RejectedRow(file=table.name, row=number, reason=rows)
         else:
             yield from rows
 
@@ -56,12 +58,12 @@ def rows_of(
     """The blocks of one row of the table, or why it cannot be used."""
     given = cells.get(mapped["text"])
     if isinstance(given, dict | list | tuple | bytes):
-        return say("Its text is not text but a list or a record.")
+        return sentence("Its text is not text but a list or a record.")
     text = tidy_text(given)
     if not text:
-        return say("It has no text.")
+        return sentence("It has no text.")
     if len(text) > MAX_CELL:
-        return say(
+        return sentence(
             "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
             "closed.",
             limit=MAX_CELL,
@@ -88,10 +90,12 @@ def whose(
 ) -> tuple[str | None, str | None] | Sentence:
     """Split and group of a row, or why its split is none."""
     if split is None and "split" in mapped:
-        said = tidy_label(cells.get(mapped["split"]))
-        split = split_name(said)
+        split_cell = tidy_label(cells.get(mapped["split"]))
+        split = split_name(split_cell)
         if split is None:
-            return say("Its split is {split}; it must be train, validation or test.", split=short(said) or "–")
+            return sentence(
+                "Its split is {split}; it must be train, validation or test.", split=short(split_cell) or "–"
+            )
     return split, (tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None)
 
 

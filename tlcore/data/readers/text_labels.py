@@ -9,11 +9,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import text_table
-from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.columns import chosen, mapping_finding, short
 from tlcore.data.readers.contract import label_problem, tidy_label
 from tlcore.data.tables.rows import Table
 from tlcore.modalities.contract import RawText
@@ -49,34 +49,36 @@ NAMES = {
 
 class TextLabels:
     id = "text-labels"
-    title = say("A table of texts, each with its labels")
-    what = say(
+    title = sentence("A table of texts, each with its labels")
+    what = sentence(
         "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts and a column of labels: several in one "
         "cell with semicolons or bars between them, or a list; an empty cell says that none of the labels fits."
     )
     suffixes = text_table.READ
     example = "text,labels"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None or bool(text_table.of_kind(tree, self.suffixes))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
 def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-) -> Iterator[RawText | SetAside | Finding]:
+) -> Iterator[RawText | RejectedRow | Finding]:
     name = table.name
     mapped = chosen(table, columns, group, NAMES, text_table.TITLES)
-    yield told(name, mapped)
+    yield mapping_finding(name, mapped)
     separator = _separator(table, mapped["label"])
     if separator:
-        said = say("Labels of a text are read as separated by {separator}.", separator=separator)
-        yield Finding(level="note", code="separator", examples=[name], sentence=said)
+        message = sentence("Labels of a text are read as separated by {separator}.", separator=separator)
+        yield Finding(level="note", code="separator", examples=[name], sentence=message)
     for number, cells, problem in table.rows():
         row = text_table.unclosed(problem, cells) or _row(name, cells, number, mapped, split, separator)
-        yield SetAside(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
+        yield RejectedRow(file=name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _row(
@@ -99,14 +101,16 @@ def labels_of(value: Any, separator: str | None) -> list[str] | Sentence:
         text = tidy_label(value)
         found = text.split(separator) if separator else [text]
     if len(found) > MOST:
-        return say("It has {n} labels; at most {most} are read.", n=len(found), most=MOST)
+        return sentence("It has {n} labels; at most {most} are read.", n=len(found), most=MOST)
     labels = set()
     for one in found:
         if isinstance(one, dict | list | tuple | bytes):
-            return say("Its list of labels holds something that is no label.")
+            return sentence("Its list of labels holds something that is no label.")
         label = tidy_label(one)
         if BETWEEN.strip() in label:
-            return say("Its label {label} holds a semicolon, which stands between labels here.", label=short(label))
+            return sentence(
+                "Its label {label} holds a semicolon, which stands between labels here.", label=short(label)
+            )
         if label and (problem := label_problem(label)):
             return problem
         labels.add(label)

@@ -9,11 +9,19 @@ from itertools import islice
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import NOT_A_TABLE, Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import NOT_A_TABLE, Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree, suffix
 from tlcore.data import hub_datasets
-from tlcore.data.readers.columns import SHEET, chosen, further_labels, short, side_labels, split_of_file, told
+from tlcore.data.readers.columns import (
+    SHEET,
+    chosen,
+    further_labels,
+    mapping_finding,
+    short,
+    side_labels,
+    split_of_file,
+)
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import Table, open_table
 from tlcore.modalities.contract import RawText
@@ -79,39 +87,41 @@ NAMES = {
     "split": ("split", "set", "subset", "partition", "fold"),
     "group": ("group", "groupid", "author", "authorid", "user", "userid", "customer", "customerid", "thread"),
 }
-TITLES = {"text": say("text"), "label": say("label")}
+TITLES = {"text": sentence("text"), "label": sentence("label")}
 READ = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".jsonl", ".ndjson", ".json")
 
-Item = RawText | SetAside | Finding
+Item = RawText | RejectedRow | Finding
 
 
 class TextTable:
     id = "text-table"
-    title = say("A table of texts and labels")
-    what = say(
+    title = sentence("A table of texts and labels")
+    what = sentence(
         "A CSV, TSV, Excel, JSON lines or Parquet table with a column of texts and a column of labels, alone or as "
         "files named train, validation and test; or a dataset of the hub with such columns."
     )
     suffixes = READ
     example = "text,label"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None or bool(of_kind(tree, READ))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return every_row(tree, READ, columns, group, _rows)
 
 
 def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-) -> Iterator[RawText | SetAside | Finding]:
+) -> Iterator[RawText | RejectedRow | Finding]:
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
     also = further_labels(table, columns)
-    yield told(table.name, mapped)
+    yield mapping_finding(table.name, mapped)
     for number, cells, problem in table.rows():
         row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
         if isinstance(row, Sentence):
-            yield SetAside(file=table.name, row=number, reason=row)
+            yield RejectedRow(file=table.name, row=number, reason=row)
         else:
             yield replace(row, more=side_labels(cells, also)) if also else row
 
@@ -126,7 +136,7 @@ def every_row(
 ) -> Iterator[Item]:
     """What ``rows(table, split, columns, group)`` gives of each table of an upload, and what `tables_of` says."""
     for item in tables_of(tree, suffixes, columns, least):
-        if isinstance(item, SetAside | Finding):
+        if isinstance(item, RejectedRow | Finding):
             yield item
         else:
             yield from rows(*item, columns, group)
@@ -134,25 +144,25 @@ def every_row(
 
 def each_by(
     names: Mapping[str, Any], needed: Mapping[str, Any], row_of: Callable[..., RawText | Sentence]
-) -> Callable[..., Iterator[RawText | SetAside | Finding]]:
+) -> Callable[..., Iterator[RawText | RejectedRow | Finding]]:
     """The ``rows`` of `every_row` where each row of a table is one example, or is set aside with the reason that
     ``row_of(name, cells, number, mapped, split)`` gives."""
 
     def rows(
         table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-    ) -> Iterator[RawText | SetAside | Finding]:
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         mapped = chosen(table, columns, group, names, needed)
-        yield told(table.name, mapped)
+        yield mapping_finding(table.name, mapped)
         for number, cells, problem in table.rows():
             row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
-            yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+            yield RejectedRow(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
     return rows
 
 
 def tables_of(
     tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], least: int = 2
-) -> Iterator[tuple[Table, str | None] | SetAside | Finding]:
+) -> Iterator[tuple[Table, str | None] | RejectedRow | Finding]:
     """(table, the split that it is, or None) of each table of an upload or of a dataset of the hub; what is left out,
     and what is to be said.
 
@@ -176,7 +186,7 @@ def other_sheets(table: Table) -> Iterator[Finding]:
         yield Finding(
             level="note",
             code="sheets",
-            sentence=say(
+            sentence=sentence(
                 "The workbook {file} has several sheets, and {sheet} was read. The others are: {others}.",
                 file=table.name,
                 sheet=table.sheets[0],
@@ -201,7 +211,7 @@ def by_split(tree: Tree, suffixes: Sequence[str]) -> dict[str, str | None]:
     stems = {name: split for name in names if (split := split_of_file(name))}
     if "train" not in stems.values():
         raise UnusableInput(
-            say(
+            sentence(
                 "{file} holds several tables, and none is named train: {tables}. Upload one, or name them train, "
                 "validation and test.",
                 file=tree.origin,
@@ -213,17 +223,17 @@ def by_split(tree: Tree, suffixes: Sequence[str]) -> dict[str, str | None]:
     return stems
 
 
-def strays(tree: Tree, read: Collection[str]) -> Iterator[SetAside]:
+def strays(tree: Tree, read: Collection[str]) -> Iterator[RejectedRow]:
     """The files that were not read, each with the reason."""
     for name in tree.entries:
         if name not in read:
-            yield SetAside(file=name, reason=_stray(name))
+            yield RejectedRow(file=name, reason=_stray(name))
 
 
 def unclosed(problem: Sentence | None, cells: Mapping[str, Any]) -> Sentence | None:
     """The problem of a row; where a cell takes in many lines, the quotation mark that is behind it."""
     if problem and any(str(cell).count("\n") > MOST_LINES for cell in cells.values()):
-        return say("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
+        return sentence("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
     return problem
 
 
@@ -233,14 +243,14 @@ def row_of(
     """One row of the table as an example, or why it cannot be one."""
     given, label = cells.get(mapped["text"]), cells.get(mapped["label"])
     if isinstance(given, dict | list | tuple | bytes):
-        return say("Its text is not text but a list or a record.")
+        return sentence("Its text is not text but a list or a record.")
     if isinstance(label, dict | list | tuple | bytes):
-        return say("It has a list or a record for a label; one label a text is needed.")
+        return sentence("It has a list or a record for a label; one label a text is needed.")
     text = tidy_text(given)
     if not text:
-        return say("It has no text.")
+        return sentence("It has no text.")
     if len(text) > MAX_CELL:
-        return say(
+        return sentence(
             "Its text is longer than {limit} characters. Where that is not so, a quotation mark in it may never be "
             "closed.",
             limit=MAX_CELL,
@@ -259,9 +269,9 @@ def own_split(cells: Mapping[str, Any], mapped: Mapping[str, str]) -> str | Sent
     """The split that a row names; None where there is no such column, a Sentence where it names none."""
     if "split" not in mapped:
         return None
-    said = tidy_label(cells.get(mapped["split"]))
-    return split_name(said) or say(
-        "Its split is {split}; it must be train, validation or test.", split=short(said) or "–"
+    split_cell = tidy_label(cells.get(mapped["split"]))
+    return split_name(split_cell) or sentence(
+        "Its split is {split}; it must be train, validation or test.", split=short(split_cell) or "–"
     )
 
 
@@ -296,11 +306,11 @@ def _by_look(table: Table) -> dict[str, str]:
 
 def _stray(name: str) -> Sentence:
     if suffix(name) in (".xls", ".xlsb", ".ods"):
-        return say("Spreadsheets of this kind are not read; save the sheet as .xlsx or CSV.")
+        return sentence("Spreadsheets of this kind are not read; save the sheet as .xlsx or CSV.")
     if suffix(name) in (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz"):
-        return say("Archives inside of the upload are not opened.")
+        return sentence("Archives inside of the upload are not opened.")
     if suffix(name) in READ:
-        return say("It is a table, but not named train, validation or test.")
+        return sentence("It is a table, but not named train, validation or test.")
     return NOT_A_TABLE
 
 

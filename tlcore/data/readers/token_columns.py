@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import entity_tags, text_table
 from tlcore.data.tables.rows import MAX_TEXT
@@ -18,25 +18,27 @@ FEWEST_DOCUMENTS = 10  # below which sentences are split without regard to them
 
 class TokenColumns:
     id = "token-columns"
-    title = say("Tokens and tags in columns (CoNLL)")
-    what = say(
+    title = sentence("Tokens and tags in columns (CoNLL)")
+    what = sentence(
         "A CoNLL, BIO or TXT file with a token and its tag on each line (the last column is the tag: O, B-person, "
         "I-person) and an empty line between sentences."
     )
     suffixes = (".conll", ".bio", ".iob", ".iob2", ".conll2003", ".txt")
     example = "Ana B-person\nlives O\nin O\nLisbon B-place"
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return bool(text_table.of_kind(tree, self.suffixes))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         splits = text_table.by_split(tree, self.suffixes)
         for name, split in splits.items():
             yield from _sentences(tree, name, split)
         yield from text_table.strays(tree, splits)
 
 
-def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | SetAside | Finding]:
+def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | RejectedRow | Finding]:
     open_text = opener(tree.entries[name], MAX_TEXT)
     with open_text() as file:
         documents = sum(line.startswith(DOCUMENT) for line in file)
@@ -57,18 +59,20 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | S
             waiting = []
             document += bool(cells) and cells[0] == DOCUMENT
     yield from _flush(name, waiting, split, document if documents >= FEWEST_DOCUMENTS else None, repaired)
-    yield from repaired.told()
+    yield from repaired.findings()
 
 
 def _flush(
     name: str, lines: list[entity_tags.Line], split: str | None, document: int | None, repaired: entity_tags.Repaired
-) -> Iterator[RawText | SetAside]:
+) -> Iterator[RawText | RejectedRow]:
     """The sentence of these lines, without a first column that counts its tokens."""
     if not lines:
         return
     numbered = len(lines[0][1]) > 2 and [cells[0] for _, cells in lines] == [str(i + 1) for i in range(len(lines))]
-    told = [(number, cells[numbered:]) for number, cells in lines]
-    yield entity_tags.sentence(name, told, split, None if document is None else f"{name}:{document}", repaired)
+    numbered_cells = [(number, cells[numbered:]) for number, cells in lines]
+    yield entity_tags.joined_tokens(
+        name, numbered_cells, split, None if document is None else f"{name}:{document}", repaired
+    )
 
 
 READER = TokenColumns()

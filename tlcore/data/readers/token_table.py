@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import entity_tags, text_table
-from tlcore.data.readers.columns import chosen, short, told
+from tlcore.data.readers.columns import chosen, mapping_finding, short
 from tlcore.data.readers.contract import tidy_label
 from tlcore.data.readers.text_labels import as_list
 from tlcore.data.tables.rows import Table
@@ -35,8 +35,8 @@ PLACES = {
 
 class TokenTable:
     id = "token-table"
-    title = say("Texts and entities as rows (JSON lines, tables)")
-    what = say(
+    title = sentence("Texts and entities as rows (JSON lines, tables)")
+    what = sentence(
         "JSON lines, a JSON list, Parquet, CSV, TSV, Excel or a dataset of the hub: tokens and tags as two lists, or a "
         "text and a list of entities with start, end and label (in characters from 0; the end is the first character "
         "behind it). In a CSV or Excel cell a list is written as in JSON, or tokens and tags with blanks between them. "
@@ -45,16 +45,18 @@ class TokenTable:
     suffixes = (".jsonl", ".ndjson", ".json", ".parquet", ".csv", ".tsv", *SUFFIXES)
     example = ""
 
-    def reads(self, tree: Tree, columns: Mapping[str, str]) -> bool:
+    def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
         return tree.hub is not None or bool(text_table.of_kind(tree, self.suffixes))
 
-    def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[RawText | SetAside | Finding]:
+    def read(
+        self, tree: Tree, columns: Mapping[str, str], group: str | None
+    ) -> Iterator[RawText | RejectedRow | Finding]:
         return text_table.every_row(tree, self.suffixes, columns, group, _rows)
 
 
 def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
-) -> Iterator[RawText | SetAside | Finding]:
+) -> Iterator[RawText | RejectedRow | Finding]:
     name = table.name
     mapped = _mapped(table, columns, group)
     single = "tokens" in mapped and _one_each(table, mapped["tokens"])
@@ -62,7 +64,7 @@ def _rows(
         mapped.pop("sentence", None)
     elif "sentence" not in mapped:
         raise UnusableInput(
-            say(
+            sentence(
                 "Each row of {file} holds one token, and none of its columns ({columns}) is known to tell which "
                 "sentence it is in. Say which one does.",
                 file=name,
@@ -72,10 +74,10 @@ def _rows(
             file=name,
             row=1,
         )
-    yield told(name, mapped)
+    yield mapping_finding(name, mapped)
     repaired = entity_tags.Repaired()
     yield from (_by_token if single else _by_row)(table, mapped, split, repaired)
-    yield from repaired.told()
+    yield from repaired.findings()
 
 
 def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
@@ -85,7 +87,7 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
         if all(role in mapped for role in pair):
             return mapped
     raise UnusableInput(
-        say(
+        sentence(
             "The table {file} needs a column of tokens and one of tags, or one of texts and one of entities; its "
             "columns are {columns}. Say which ones they are.",
             file=table.name,
@@ -99,47 +101,47 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
 
 def _by_row(
     table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
-) -> Iterator[RawText | SetAside]:
+) -> Iterator[RawText | RejectedRow]:
     """Sentences from tables with one in each row."""
     for number, cells, problem in table.rows():
         row = text_table.unclosed(problem, cells) or _row(table.name, cells, number, mapped, split, repaired)
-        yield SetAside(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
+        yield RejectedRow(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _one_each(table: Table, column: str) -> bool:
     """Whether the first cells of a column hold a token each: neither lists nor several with blanks between them."""
     cells = [row.get(column) for _, row, problem in islice(table.rows(), LOOKED_AT) if problem is None]
-    said = [str(cell).split() for cell in cells if not isinstance(cell, list | tuple | dict)]
-    return len(said) == len(cells) > 1 and all(len(one) <= 1 and not "".join(one).startswith("[") for one in said)
+    words = [str(cell).split() for cell in cells if not isinstance(cell, list | tuple | dict)]
+    return len(words) == len(cells) > 1 and all(len(one) <= 1 and not "".join(one).startswith("[") for one in words)
 
 
 def _by_token(
     table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
-) -> Iterator[RawText | SetAside]:
+) -> Iterator[RawText | RejectedRow]:
     """Sentences from tables with a token a row. A sentence ends where the column that tells it says another one; an
     empty cell there goes on with the same. One with a row that cannot be used is set aside.
     """
     name, key = table.name, ""
     lines: list[entity_tags.Line] = []
-    problem: SetAside | None = None
+    problem: RejectedRow | None = None
     where: tuple[str | None, str | None] = (split, None)
     for number, cells, trouble in table.rows():
-        said = tidy_label(cells.get(mapped["sentence"]))
-        if lines and said and said != key:
-            yield problem or entity_tags.sentence(name, lines, *where, repaired)
+        sentence_id = tidy_label(cells.get(mapped["sentence"]))
+        if lines and sentence_id and sentence_id != key:
+            yield problem or entity_tags.joined_tokens(name, lines, *where, repaired)
             lines, problem = [], None
-        key = said or key
+        key = sentence_id or key
         own = split or text_table.own_split(cells, mapped)
         if trouble or isinstance(own, Sentence):
             reason = trouble or own
-            problem = problem or SetAside(file=name, row=number, reason=reason)
+            problem = problem or RejectedRow(file=name, row=number, reason=reason)
             own = None
         if not lines:
             where = own, tidy_label(cells.get(mapped["group"])) or None if "group" in mapped else None
         if len(lines) <= entity_tags.MOST_TOKENS:
             lines.append((number, [cells.get(mapped["tokens"]), cells.get(mapped["tags"])]))
     if lines:
-        yield problem or entity_tags.sentence(name, lines, *where, repaired)
+        yield problem or entity_tags.joined_tokens(name, lines, *where, repaired)
 
 
 def _row(
@@ -153,7 +155,7 @@ def _row(
     if "tokens" in mapped:
         tokens, tags = (_words(cells.get(mapped[role])) for role in ("tokens", "tags"))
         if not isinstance(tokens, list) or not isinstance(tags, list) or not tokens:
-            return say("Its tokens and tags are no lists, or they are empty.")
+            return sentence("Its tokens and tags are no lists, or they are empty.")
         read = entity_tags.from_tags(tokens, tags)
         if isinstance(read, entity_tags.Bad):
             return read.reason
@@ -177,8 +179,8 @@ def _listed(cell: Any) -> Any:
     """
     if not isinstance(cell, str):
         return cell
-    told = cell.strip()
-    found = as_list(told, text_table.MAX_CELL) if told else []
+    stripped = cell.strip()
+    found = as_list(stripped, text_table.MAX_CELL) if stripped else []
     return cell if found is None else found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 N, SEED = 240, 7
@@ -128,8 +128,8 @@ HOW_MANY = (0.15, 0.35, 0.35, 0.15)  # shares of comments with no topic, one, tw
 
 class CommentTopics:
     id = "comment-topics"
-    title = say("Comments and what they are about, in two languages")
-    what = say(
+    title = sentence("Comments and what they are about, in two languages")
+    what = sentence(
         "240 short comments, half of them English, half Portuguese, about delivery, price, service and quality: none "
         "of these, or up to three. They were put together by code from sentences written for this studio, so they are "
         "easier than real ones, and no real person's words."
@@ -144,10 +144,10 @@ class CommentTopics:
         while len(made) < N:
             language = len(made) % 2
             topics = sorted(rng.choice(list(ABOUT), int(rng.choice(4, p=HOW_MANY)), replace=False).tolist())
-            said = [str(rng.choice(ABOUT[topic][language])) for topic in topics]
-            if not said or rng.random() < 0.5:
-                said += rng.choice(ELSE[language], 1 if said else 2, replace=False).tolist()
-            text = " ".join(rng.permutation(said).tolist())
+            chosen_texts = [str(rng.choice(ABOUT[topic][language])) for topic in topics]
+            if not chosen_texts or rng.random() < 0.5:
+                chosen_texts += rng.choice(ELSE[language], 1 if chosen_texts else 2, replace=False).tolist()
+            text = " ".join(rng.permutation(chosen_texts).tolist())
             made.setdefault(text, ("; ".join(topics), ("en", "pt")[language]))
         rows = [(text, *rest) for text, rest in made.items()]
         return write_csv(folder / "comment-topics.csv", ("text", "labels", "language"), rows)

@@ -33,7 +33,7 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
     """Pack pictures by name as PNG; atomic, and with fixed dates so that the same pictures give the same
     zip.
     """
-    with atomic_files.draft(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with atomic_files.atomic_path(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, picture in pictures:
             out = io.BytesIO()
             picture.save(out, "PNG")

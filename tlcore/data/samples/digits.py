@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_zip
 
 SIDE = 32  # pixels; the originals have 8
@@ -17,8 +17,8 @@ EACH = 40
 
 class Digits:
     id = "digits"
-    title = say("Handwritten digits")
-    what = say(
+    title = sentence("Handwritten digits")
+    what = sentence(
         "400 real digits written by 43 people, 8 × 8 pixels drawn at 32 × 32 (Alpaydin and Kaynak 1998, from "
         "scikit-learn). Mirrored digits mean something else, so pictures are not flipped in training."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 # Each line as in a survey; the last word says how it is meant. English first, then Portuguese.
@@ -138,8 +138,8 @@ NEUTRAL = (
 
 class Feedback:
     id = "feedback"
-    title = say("Comments in two languages")
-    what = say(
+    title = sentence("Comments in two languages")
+    what = sentence(
         "120 short comments, half of them English, half Portuguese, praising, complaining or neither. They were "
         "written for this studio and are no real person's words."
     )

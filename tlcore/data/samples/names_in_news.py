@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.core import atomic_files
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 N, SEED = 150, 11
 FIRST = (
@@ -160,8 +160,8 @@ LABELS = {"p": "person", "l": "place", "o": "organisation"}
 
 class NamesInNews:
     id = "names-in-news"
-    title = say("Names in short news, in two languages")
-    what = say(
+    title = sentence("Names in short news, in two languages")
+    what = sentence(
         "150 texts as in short news, half of them English, half Portuguese, with people, places and organisations. "
         "They were put together by code from 32 sentences and lists of names written for this studio: people and "
         "organisations are invented, nothing in them happened, and they are much easier than real news."
@@ -182,17 +182,17 @@ class NamesInNews:
                     {**one, "start": one["start"] + len(text) + 1, "end": one["end"] + len(text) + 1} for one in others
                 ]
                 text = f"{text} {more}"
-            told = {"text": text, "entities": entities, "language": ("en", "pt")[language]}
-            made.setdefault(text, json.dumps(told, ensure_ascii=False))
+            record = {"text": text, "entities": entities, "language": ("en", "pt")[language]}
+            made.setdefault(text, json.dumps(record, ensure_ascii=False))
         path = folder / "names-in-news.jsonl"
         atomic_files.write(path, "\n".join(made.values()) + "\n")
         return path
 
 
-def _filled(sentence: str, rng: np.random.Generator) -> tuple[str, list[dict[str, object]]]:
+def _filled(message: str, rng: np.random.Generator) -> tuple[str, list[dict[str, object]]]:
     """A sentence with names drawn for its places, and where they stand."""
     text, entities = "", []
-    for piece in sentence.split("{"):
+    for piece in message.split("{"):
         kind, closed, rest = piece.partition("}")
         if closed:
             name = _name(kind, rng)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 EACH = 60  # notices of a grammar
@@ -102,8 +102,8 @@ def _course_pt() -> Iterator[tuple[str, str]]:
 
 class Notices:
     id = "notices"
-    title = say("Notices and their subjects")
-    what = say(
+    title = sentence("Notices and their subjects")
+    what = sentence(
         "240 short notices with a subject line for each, half of them English, half Portuguese. They were put together "
         "from small grammars for this studio; the score holds for such notices only."
     )

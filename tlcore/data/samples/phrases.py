@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 Pair = tuple[str, str]
@@ -192,8 +192,8 @@ def _wishes() -> Iterator[Pair]:
         ("Do you want {}?", "Você quer {}?"),
     )
     for (ask, pedido), (wish, desejo) in product(asks, WISHES):
-        said = pedido.format(desejo).replace("de a conta", "da conta")
-        yield ask.format(wish), said
+        text = pedido.format(desejo).replace("de a conta", "da conta")
+        yield ask.format(wish), text
 
 
 def _counts() -> Iterator[Pair]:
@@ -203,8 +203,8 @@ def _counts() -> Iterator[Pair]:
 
 class Phrases:
     id = "phrases"
-    title = say("Sentences in English and Portuguese")
-    what = say(
+    title = sentence("Sentences in English and Portuguese")
+    what = sentence(
         "340 short sentences with their translations into Portuguese: 300 put together from small grammars, 40 written "
         "by hand. They were written for this studio; the score holds for such sentences only."
     )

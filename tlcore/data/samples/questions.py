@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 # Each text with its questions; an empty answer means that the text gives none.
@@ -256,8 +256,8 @@ PORTUGUESE = (
 
 class Questions:
     id = "questions"
-    title = say("Questions in two languages")
-    what = say(
+    title = sentence("Questions in two languages")
+    what = sentence(
         "120 questions on 30 short texts, half of them English, half Portuguese; some have no answer in their text. "
         "All of it was written for this studio and nothing is real."
     )

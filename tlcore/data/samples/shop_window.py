@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tlcore.core import atomic_files
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 EACH, SEED = 90, 2026
 # English, Portuguese, whether the Portuguese word is feminine.
@@ -79,8 +79,8 @@ PROMPTS = ("{thing}, {stuff}, {colour}, {size} cm, for {use}", "{thing}, {stuff}
 
 class ShopWindow:
     id = "shop-window"
-    title = say("Descriptions of things in a shop")
-    what = say(
+    title = sentence("Descriptions of things in a shop")
+    what = sentence(
         "180 lists of facts about a thing in a shop, each with a short description made of them, half of it English, "
         "half Portuguese. A program put them together for this studio; no shop sells these things. A model learns to "
         "write the description."

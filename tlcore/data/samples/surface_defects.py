@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_zip
 
 SIDE = 64  # pixels
@@ -19,8 +19,8 @@ _FINE = 2 * SIDE  # drawn at twice the size, then halved, so that thin lines loo
 
 class SurfaceDefects:
     id = "surface-defects"
-    title = say("Surface defects")
-    what = say(
+    title = sentence("Surface defects")
+    what = sentence(
         "340 generated photos of metal surfaces, 64 × 64 pixels: good, scratch, dent, stain, crack. Made by code, not "
         "by a camera; light, grain, colour and the strength of the defects vary, and some defects are faint."
     )

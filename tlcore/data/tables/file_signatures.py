@@ -5,26 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry
 
 LARGEST = 300_000_000  # bytes of a file inside of a zip
 ZIP = b"PK\x03\x04"
-PICTURE, WEB, PACKED = say("a picture"), say("a web page"), say("a compressed file")
+PICTURE, WEB, PACKED = sentence("a picture"), sentence("a web page"), sentence("a compressed file")
 STARTS: tuple[tuple[bytes, Sentence], ...] = (
     (b"\x89PNG\r\n", PICTURE),
     (b"\xff\xd8\xff", PICTURE),
     (b"GIF8", PICTURE),
-    (b"RIFF", say("a picture or a sound")),
+    (b"RIFF", sentence("a picture or a sound")),
     (b"II*\x00", PICTURE),
     (b"MM\x00*", PICTURE),
-    (b"%PDF", say("a PDF")),
-    (ZIP, say("a zip or an Excel workbook")),
-    (b"PAR1", say("a Parquet file")),
-    (b"\xd0\xcf\x11\xe0", say("an old Excel file, or one with a password")),
-    (b"SQLite format 3", say("a database")),
+    (b"%PDF", sentence("a PDF")),
+    (ZIP, sentence("a zip or an Excel workbook")),
+    (b"PAR1", sentence("a Parquet file")),
+    (b"\xd0\xcf\x11\xe0", sentence("an old Excel file, or one with a password")),
+    (b"SQLite format 3", sentence("a database")),
     (b"\x1f\x8b", PACKED),
     (b"BZh", PACKED),
     (b"\xfd7zXZ", PACKED),
@@ -42,7 +42,7 @@ def refuse(entry: Entry, name: str, advice: Sentence) -> None:
         kind = WEB
     if kind is not None:
         raise UnusableInput(
-            say(
+            sentence(
                 "{file} is not a table whatever its name says, but {kind}. {advice}",
                 file=name,
                 kind=kind,

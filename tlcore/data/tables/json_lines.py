@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 LOOKED_AT = 200  # rows whose keys are the columns
 LARGEST_LIST = 50_000_000  # characters of a file that is one list
-NOT_AN_OBJECT = say("The line is not a JSON object.")
+NOT_AN_OBJECT = sentence("The line is not a JSON object.")
 Records = Iterator[tuple[int, dict[str, Any], Sentence | None]]
 
 
@@ -47,7 +47,7 @@ def columns(open_text: Callable[[], TextIO], name: str) -> list[str]:
             break
     if not found:
         raise UnusableInput(
-            say(
+            sentence(
                 "The file {file} holds no JSON object; each line should be one, such as {example}.",
                 file=name,
                 example='{"text": "…", "label": "…"}',
@@ -63,7 +63,7 @@ def _list(file: TextIO, name: str) -> Records:
     text = file.read(LARGEST_LIST + 1)
     if len(text) > LARGEST_LIST:
         raise UnusableInput(
-            say(
+            sentence(
                 "The file {file} is one JSON list and larger than {limit} MB; write one object a line instead.",
                 file=name,
                 limit=LARGEST_LIST // 1_000_000,
@@ -76,7 +76,7 @@ def _list(file: TextIO, name: str) -> Records:
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise UnusableInput(
-            say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name, row=line
+            sentence("The table {file} is damaged and cannot be read.", file=name), code="table", file=name, row=line
         ) from None
     for number, cells in enumerate(rows, start=1):
         if isinstance(cells, dict):

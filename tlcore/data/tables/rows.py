@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.file_tree import Entry, suffix
 from tlcore.data.tables import file_signatures, json_lines
 from tlcore.data.tables import workbooks as sheets
@@ -73,10 +73,12 @@ def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int 
         text = file.read(SAMPLE)
         whole = len(text) < SAMPLE
     if not text.strip():
-        raise UnusableInput(say("The table {file} is empty.", file=name), code="table", file=name)
+        raise UnusableInput(sentence("The table {file} is empty.", file=name), code="table", file=name)
     if suffix(name) in JSON_LINES:
         return Table(name, json_lines.columns(open_text, name), lambda: json_lines.records(open_text, name))
-    file_signatures.refuse(entry, name, say("A table is text with commas, semicolons or tabs, JSON lines, or Excel."))
+    file_signatures.refuse(
+        entry, name, sentence("A table is text with commas, semicolons or tabs, JSON lines, or Excel.")
+    )
     dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
     try:
         with open_text() as file:
@@ -94,14 +96,14 @@ def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
     if len(set(columns)) != len(columns):
         twice = next(c for c in columns if columns.count(c) > 1)
         raise UnusableInput(
-            say("The table {file} has two columns named {column}.", file=name, column=twice[:120] or "–"),
+            sentence("The table {file} has two columns named {column}.", file=name, column=twice[:120] or "–"),
             code="table",
             file=name,
             row=1,
         )
     if len(columns) > MOST_COLUMNS:
         raise UnusableInput(
-            say(
+            sentence(
                 "The table {file} has {n} columns; at most {limit} are read.",
                 file=name,
                 n=len(columns),
@@ -113,7 +115,7 @@ def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
         )
     if len(columns) < least:
         raise UnusableInput(
-            say(
+            sentence(
                 "The table {file} needs a header row with at least two columns, such as one for the example and one "
                 "for its label.",
                 file=name,
@@ -138,7 +140,7 @@ def _text_rows(open_text: Callable[[], TextIO], dialect: dict[str, Any], name: s
                 yield number, dict(zip(columns, cells, strict=False)), ragged(cells, len(columns))
         except csv.Error:
             raise UnusableInput(
-                say("The table {file} cannot be read from row {row} on.", file=name, row=number + 1),
+                sentence("The table {file} cannot be read from row {row} on.", file=name, row=number + 1),
                 code="table",
                 file=name,
                 row=number + 1,
@@ -183,7 +185,9 @@ def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
 
 
 def _damaged(name: str) -> UnusableInput:
-    return UnusableInput(say("The table {file} is damaged and cannot be read.", file=name), code="table", file=name)
+    return UnusableInput(
+        sentence("The table {file} is damaged and cannot be read.", file=name), code="table", file=name
+    )
 
 
 def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
@@ -193,13 +197,13 @@ def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
     and most cells that begin with one do not end with one.
     """
     separator = "\t" if tabs else _separator(sample)
-    told: dict[str, Any] = {"delimiter": separator}
-    plain = {**told, "quoting": csv.QUOTE_NONE}
-    if separator == "\t" and '"' in sample and _even(sample, plain)[0] >= _even(sample, told)[0]:
+    options: dict[str, Any] = {"delimiter": separator}
+    plain = {**options, "quoting": csv.QUOTE_NONE}
+    if separator == "\t" and '"' in sample and _even(sample, plain)[0] >= _even(sample, options)[0]:
         cells = [cell for line in sample.splitlines() for cell in line.split("\t") if cell.startswith('"')]
         if sum(len(cell) > 1 and cell.endswith('"') for cell in cells) * 2 < len(cells):
             return plain
-    return told
+    return options
 
 
 def _separator(sample: str) -> str:

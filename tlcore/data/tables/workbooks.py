@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.archives import Archive, Limits
 from tlcore.data.tables import file_signatures
 from tlcore.data.tables.ragged_rows import ragged
@@ -22,7 +22,7 @@ MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, as Excel has it
 # The words of a workbook are held in memory. A sheet is packed better than pictures are, so that the ratio is higher.
 LIMITS = Limits(entries=10_000, total=800_000_000, file=400_000_000, ratio=150.0, ratio_from=20_000_000)
 IN_A_ZIP = 300_000_000  # bytes of a workbook that lies in a zip itself
-SAVE = say("Open it where it can be opened, and save it as an Excel workbook (.xlsx) or as CSV.")
+SAVE = sentence("Open it where it can be opened, and save it as an Excel workbook (.xlsx) or as CSV.")
 
 
 class Sheet:
@@ -42,7 +42,7 @@ class Sheet:
             names = [one.title for one in book.worksheets]
             if sheet is not None and sheet not in names:
                 raise UnusableInput(
-                    say(
+                    sentence(
                         "The workbook {file} has no sheet {sheet}; its sheets are {sheets}.",
                         file=name,
                         sheet=sheet[:120],
@@ -70,7 +70,7 @@ class Sheet:
                         yield number, dict(zip(columns, cells, strict=False)), ragged(_told(cells), len(columns))
             except _Unreadable:
                 raise UnusableInput(
-                    say("The table {file} cannot be read from row {row} on.", file=self.name, row=number + 1),
+                    sentence("The table {file} cannot be read from row {row} on.", file=self.name, row=number + 1),
                     code="table",
                     file=self.name,
                     row=number + 1,
@@ -122,7 +122,7 @@ def _filled(cells: Any) -> int:
 
 def _damaged(name: str) -> UnusableInput:
     return UnusableInput(
-        say("The workbook {file} is damaged and cannot be read. {advice}", file=name, advice=SAVE),
+        sentence("The workbook {file} is damaged and cannot be read. {advice}", file=name, advice=SAVE),
         code="table",
         file=name,
     )

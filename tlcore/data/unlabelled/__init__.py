@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 class Bare(Protocol):
     """How one kind of example is read where nobody labelled it. One file in this folder, one line below."""
 
-    id: str  # of a material: tlcore/modalities
+    id: str  # of a modality: tlcore/modalities
     what: Sentence
     suffixes: tuple[str, ...]  # of files that hold everything themselves
 
     def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[Any]:
-        """Rows with '' for a label, as the material takes them in, with what was set aside. Labels that are there are
+        """Rows with '' for a label, as the modality takes them in, with what was set aside. Labels that are there are
         not looked at. Raises UnusableInput where the upload holds none.
         """
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     from tlcore.store import Store
@@ -29,7 +29,7 @@ OURS = "tlcore.execution.job_kinds:KINDS"
 
 
 class Progress(Protocol):
-    def __call__(self, share: float | None, sentence: Sentence | None = None, **more: Any) -> None:
+    def __call__(self, share: float | None, message: Sentence | None = None, **more: Any) -> None:
         """Note how far the work has got (``share`` 0-1, None: unknown). Raises Cancelled where the person asked."""
 
 
@@ -42,7 +42,7 @@ def find(kind: str, kinds: str = OURS) -> Work:
     if len(table) != len(_imported(kinds)):
         raise ValueError(f"{kinds} names a kind twice")
     if kind not in table:
-        raise UnusableInput(say("This version of the studio knows no work called {kind}.", kind=kind), code="kind")
+        raise UnusableInput(sentence("This version of the studio knows no work called {kind}.", kind=kind), code="kind")
     return _imported(table[kind])
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.bundle.open import Bundle
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.dataset import Dataset
 from tlcore.execution.job_kinds.predict import bundle_path
 from tlcore.models.loading import load
@@ -35,13 +35,13 @@ def _words(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, A
     ``job.input``: the bundle as ``run`` or ``model`` (ids) or ``bundle`` (a path), ``text``, and ``label`` if wanted,
     else the predicted one is explained.
     """
-    progress(0.1, say("Opening the model"))
+    progress(0.1, sentence("Opening the model"))
     bundle = Bundle.open(bundle_path(store, job.input))
     labels = bundle.labels
     model, tokenizer = word_attributions.opened(
         bundle.folder, from_folder(bundle.folder, "bundle", bundle.manifest.name), bundle.manifest.processor
     )
-    progress(0.5, say("Looking at the words"))
+    progress(0.5, sentence("Looking at the words"))
     label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
     return word_attributions.explain(model, tokenizer, str(job.input["text"])[:MOST], labels, label)
 
@@ -54,45 +54,47 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     """
     run = store.runs.get(job.input["run"])
     if run is None or run.report is None or run.dataset is None:
-        raise UnusableInput(say("This run has no report yet, so there is nothing to explain."), code="run")
+        raise UnusableInput(sentence("This run has no report yet, so there is nothing to explain."), code="run")
     report, folder = run.report, store.runs.folder(run.id)
     dataset = Dataset.open(store, run.dataset)
     rows = dataset.rows[dataset.rows["id"] == job.input["id"]]
     if rows.empty:
-        raise UnusableInput(say("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture")
+        raise UnusableInput(
+            sentence("There is no picture {id} in this run's data.", id=job.input["id"]), code="picture"
+        )
     labels = report["labels"]
     label = labels.index(job.input["label"]) if job.input.get("label") in labels else None
-    progress(0.1, say("Opening the model"))
+    progress(0.1, sentence("Opening the model"))
     weights = folder / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "weights"
     model = load(weights, _source(report["source"]), report["processor"]["size"]).eval()
-    progress(0.6, say("Looking at the picture"))
+    progress(0.6, sentence("Looking at the picture"))
     temperature = (report.get("calibration") or {}).get("temperature", 1.0)
     picture = dataset.file(rows["file"].iloc[0])
-    shown, warm, told = gradcam.explain(model, picture, report["processor"], labels, label, temperature)
+    shown, warm, explained = gradcam.explain(model, picture, report["processor"], labels, label, temperature)
     out = store.jobs.folder(job.id)
     (out / "picture.jpg").write_bytes(gradcam.jpeg(shown))
     if warm is not None:
         (out / "gradcam.jpg").write_bytes(gradcam.jpeg(warm))
-    told |= {
+    explained |= {
         "picture": "picture.jpg",
         "gradcam": None if warm is None else "gradcam.jpg",
         "id": job.input["id"],
         "truth": rows["label"].iloc[0],
     }
-    (out / "explanation.json").write_text(json.dumps(told, ensure_ascii=False))
-    return told
+    (out / "explanation.json").write_text(json.dumps(explained, ensure_ascii=False))
+    return explained
 
 
-def _source(told: dict[str, Any]) -> SourceModel:
+def _source(report: dict[str, Any]) -> SourceModel:
     """The source as the report names it: the trained weights are opened without it being here any more."""
     return SourceModel(
-        id=told["id"],
-        title=told["title"],
-        hub_id=told["hub_id"],
-        revision=told["revision"],
-        architecture=told["architecture"],
-        parameters=told["parameters"],
-        source_task=Sentence.model_validate(told["task"]),
-        source_data=Sentence.model_validate(told["data"]),
-        licence=told["licence"],
+        id=report["id"],
+        title=report["title"],
+        hub_id=report["hub_id"],
+        revision=report["revision"],
+        architecture=report["architecture"],
+        parameters=report["parameters"],
+        source_task=Sentence.model_validate(report["task"]),
+        source_data=Sentence.model_validate(report["data"]),
+        licence=report["licence"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tlcore import tasks
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data import auxiliary, samples
 from tlcore.data.staging import stage
 
@@ -44,7 +44,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
     asked, folder = job.input, store.jobs.folder(job.id)
     if sample := asked.get("sample"):
         found = samples.find(sample)
-        progress(0.0, say("Preparing the sample {name}", name=found.title))
+        progress(0.0, sentence("Preparing the sample {name}", name=found.title))
         source: Any = found.write(folder / "upload")
         name = asked.get("name") or str(found.title)
     else:

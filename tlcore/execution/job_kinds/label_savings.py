@@ -18,8 +18,8 @@ import numpy as np
 from tlcore import models, tasks
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import LANGUAGES, say
-from tlcore.core.strict_json import plain
+from tlcore.core.i18n import LANGUAGES, sentence
+from tlcore.core.strict_json import to_plain
 from tlcore.data import auxiliary, nested_subsets
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation import label_savings
@@ -30,7 +30,7 @@ from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared.test_records import on_test
 from tlcore.training import auxiliary_tasks, fit
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.job_progress import Tally, work_of
 from tlcore.training.result import ArmResult
 from tlcore.training.workload import arm_in_words
@@ -52,12 +52,12 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     assert run is not None
     sizes = planned_sizes(report, job.input.get("sizes") or SIZES)
     seeds = min(job.input.get("seeds") or SEEDS, report["seeds"])
-    progress(0.0, say("Opening the source model and the data of the run"))
+    progress(0.0, sentence("Opening the source model and the data of the run"))
     curves = _prepared(store, run, sizes, seeds, progress)
     plan = curves.run.plan
     with energy.Meter(plan["device"]) as meter:
         measured = {name: _curve(curves, name, sizes, seeds) for name in ARMS}
-    progress(0.98, say("Fitting the learning curves"))
+    progress(0.98, sentence("Fitting the learning curves"))
     found = label_savings.analyse(curves.run.task, curves.run.target, measured["transfer"], measured["twin"])
     found |= {
         "format": label_savings.FORMAT,
@@ -77,7 +77,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     found["sentences"] = {name: one.model_dump() for name, one in label_savings.sentences(found).items()}
-    found = plain(found)
+    found = to_plain(found)
     _tell(store, run, found)
     return {key: found["equal"][key] for key in ("labels", "needed", "interval", "outcome")}
 
@@ -85,10 +85,12 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
 def usable(run: Run | None) -> dict[str, Any]:
     """The report of a run whose label savings can be measured. Raises UnusableInput saying why they cannot."""
     if run is None or run.report is None or run.dataset is None or run.plan is None:
-        raise UnusableInput(say("This run has no report yet, so its label savings cannot be measured."), code="run")
+        raise UnusableInput(
+            sentence("This run has no report yet, so its label savings cannot be measured."), code="run"
+        )
     if run.report.get("baseline") is None:
         raise UnusableInput(
-            say(
+            sentence(
                 "This run has no from-scratch twin, so there is nothing to save labels against. Start it again with "
                 "the twin."
             ),
@@ -96,7 +98,7 @@ def usable(run: Run | None) -> dict[str, Any]:
         )
     if run.report["seeds"] < 2:
         raise UnusableInput(
-            say(
+            sentence(
                 "This run has one seed, which does not tell how much a seed moves the curves. Start it again with two "
                 "or more."
             ),
@@ -109,12 +111,12 @@ def usable(run: Run | None) -> dict[str, Any]:
 def planned_sizes(report: dict[str, Any], count: int = SIZES) -> list[int]:
     """The numbers of labels that are trained on. Raises UnusableInput where there are too few for a curve."""
     if not FEWEST <= count <= 12:
-        raise UnusableInput(say("A learning curve takes {low} to 12 sizes.", low=FEWEST), code="sizes")
+        raise UnusableInput(sentence("A learning curve takes {low} to 12 sizes.", low=FEWEST), code="sizes")
     n = report["dataset"]["n"]["train"]
     sizes = nested_subsets.sizes(n, len(report.get("labels") or []), count)
     if len(sizes) < FEWEST:
         raise UnusableInput(
-            say(
+            sentence(
                 "With {n} training examples of {classes} classes there is no room for a learning curve.",
                 n=n,
                 classes=len(report.get("labels") or []),
@@ -135,7 +137,7 @@ def guess_seconds(report: dict[str, Any], sizes: list[int], seeds: int = SEEDS) 
 class _Curves:
     """What the run trained with, and the plan for each part."""
 
-    run: Fitting
+    run: TrainingContext
     watch: Tally
     plans: dict[int, dict[str, Any]]  # by number of labels
     seconds: float = 0.0  # of the parts' trainings
@@ -158,12 +160,12 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
     source = models.open_source(spec.source, store, progress=lambda share, words, **more: progress(None, words))
     if source.digest != plan["source_digest"]:
         raise UnusableInput(
-            say("The source model has changed since this run; its curves would be of another model."),
+            sentence("The source model has changed since this run; its curves would be of another model."),
             code="source-changed",
         )
     target = json.loads((folder / "target.json").read_text())
     watch = Tally(progress)
-    told = Fitting(
+    context = TrainingContext(
         tasks.find(spec.task),
         dataset,
         source,
@@ -174,9 +176,9 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
         watch,
         auxiliary.named(plan, store),
     )  # type: ignore[arg-type]
-    curves = _Curves(told, watch, {})
+    curves = _Curves(context, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
-    curves.plans |= {n: recipe(spec, plan, n, rates, told.metric) for n in sizes[:-1]}
+    curves.plans |= {n: recipe(spec, plan, n, rates, context.metric) for n in sizes[:-1]}
     watch.total = seeds * sum(work_of(made, arm) for made in curves.plans.values() for arm in ARMS)
     return curves
 
@@ -195,9 +197,9 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         batch_size=None if options.batch_size == "auto" else options.batch_size,
         learning_rate=None,
         rate=task.rate,
-        solves=task.solves,
-        fresh=task.fresh,
-        ready=plan.get("modality") in task.ready,
+        has_convex_head=task.has_convex_head,
+        has_new_head=task.has_new_head,
+        native_families=plan.get("modality") in task.native_families,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
         sides=tuple(name for name in auxiliary_tasks.named(plan) if name not in plan.get("sets", {})),
         modality=plan.get("modality", "image"),
@@ -211,20 +213,20 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
 
 def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured:
     """Every training of an arm, by size and seed; what is done already is not done again. Weights are not kept."""
-    told = curves.run
-    train = told.dataset.split("train")
-    orders = [told.task.nested(train, seed) for seed in range(seeds)]
+    context = curves.run
+    train = context.dataset.split("train")
+    orders = [context.task.nested(train, seed) for seed in range(seeds)]
     features: dict[str, np.ndarray] | None = None
     records, labels = [], []
     for n in sizes[:-1]:
-        folder, results = told.folder / "savings" / f"n-{n:05}", []
+        folder, results = context.folder / "savings" / f"n-{n:05}", []
         taken = [nested_subsets.take(order, n) for order in orders]
         for seed, rows in enumerate(taken):
             curves.watch.begin(
-                say(
+                sentence(
                     "Training with {n} labels: {arm}, seed {seed} of {seeds}",
                     n=n,
-                    arm=arm_in_words(told.plan, name),
+                    arm=arm_in_words(context.plan, name),
                     seed=seed + 1,
                     seeds=seeds,
                 )
@@ -232,16 +234,16 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
             done = folder / "arms" / name / f"seed-{seed}"
             if not (done / "result.json").exists():
                 if features is None:
-                    features = fit.frozen(told, name)
+                    features = fit.frozen(context, name)
                 _one(curves, name, n, rows, train["id"].iloc[rows].tolist(), folder, seed, features)
             results.append(ArmResult.load(done))
             curves.seconds += results[-1].seconds + results[-1].seconds_search
             shutil.rmtree(done / "weights", ignore_errors=True)
             curves.watch.end(work_of(curves.plans[n], name))
-        records.append([on_test(told.task, one.outputs, told.examples, told.target) for one in results])
+        records.append([on_test(context.task, one.outputs, context.examples, context.target) for one in results])
         labels.append(float(np.mean([len(rows) for rows in taken])))
     full = [curves.full(name, seed) for seed in range(seeds)]
-    records.append([on_test(told.task, one.outputs, told.examples, told.target) for one in full])
+    records.append([on_test(context.task, one.outputs, context.examples, context.target) for one in full])
     return Measured(np.array([*labels, float(len(train))]), records)
 
 
@@ -256,13 +258,13 @@ def _one(
     features: dict[str, np.ndarray],
 ) -> None:
     """Train one arm on one part. Frozen features are the whole's, the part's rows taken."""
-    told = curves.run
+    context = curves.run
     own = replace(
-        told,
-        dataset=told.dataset.with_train(ids),
+        context,
+        dataset=context.dataset.with_train(ids),
         plan={**curves.plans[n], "n_train": len(rows)},
         folder=folder,
-        before=told.folder,
+        before=context.folder,
     )
     kept = {**features, "train": features["train"][rows]} if features else {}
     fit.again(own, name, seed, curves.rate(name), kept)
@@ -273,10 +275,10 @@ def _tell(store: Store, run: Run, found: dict[str, Any]) -> None:
     folder = store.runs.folder(run.id)
     atomic_files.write(folder / label_savings.FILE, json.dumps(found, indent=1, ensure_ascii=False))
     now = store.runs.get(run.id)
-    told = {**((now and now.report) or {}), "label_savings": found}
-    atomic_files.write(folder / "report.json", json.dumps(told, indent=1, ensure_ascii=False))
+    report = {**((now and now.report) or {}), "label_savings": found}
+    atomic_files.write(folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
     points = store.runs.points(run.id)
     for language in LANGUAGES:
-        page = html.render(told, points, language, plan=run.plan, figures=folder / "figures")
+        page = html.render(report, points, language, plan=run.plan, figures=folder / "figures")
         atomic_files.write(folder / html.file_name(language), page)
-    store.runs.set(run.id, report=told)
+    store.runs.set(run.id, report=report)

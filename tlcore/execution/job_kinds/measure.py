@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore import models, tasks
 from tlcore.core import machine
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.core.spec_parts import Options
 from tlcore.data.dataset import Dataset
 from tlcore.guidance import domain_shift, ranking
@@ -25,14 +25,16 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     """
     asked = job.input
     task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
-    progress(0.0, say("Opening the source model"))
-    source = models.open_source(asked["source"], store, progress=lambda _share, said, **more: progress(None, said))
-    processor = task.processor(source.preprocess, _options(asked), dataset, machine.found().device)
-    told = measure_with(dataset, task, source, processor, store.home / "cache", progress)
+    progress(0.0, sentence("Opening the source model"))
+    source = models.open_source(
+        asked["source"], store, progress=lambda _share, message, **more: progress(None, message)
+    )
+    processor = task.processor(source.preprocess, _options(asked), dataset, machine.detect().device)
+    evidence = measure_with(dataset, task, source, processor, store.home / "cache", progress)
     if asked.get("unlabelled"):
         other = Dataset.open(store, asked["unlabelled"])
         domain_shift.measure(dataset, other, task, source, processor, store.home / "cache", progress)
-    return {"dataset": dataset.fingerprint, "source": asked["source"], "seconds": told.seconds}
+    return {"dataset": dataset.fingerprint, "source": asked["source"], "seconds": evidence.seconds}
 
 
 def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import numpy as np
 
 from tlcore import flow, models, tasks
 from tlcore.core import atomic_files as whole
-from tlcore.core.i18n import say
-from tlcore.core.strict_json import plain
+from tlcore.core.i18n import sentence
+from tlcore.core.strict_json import to_plain
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation import statistics
 from tlcore.guidance import cross_validation, pilot
@@ -27,7 +27,7 @@ from tlcore.spec import Spec
 from tlcore.strategies import find
 from tlcore.tasks.shared import inference
 from tlcore.training import fit
-from tlcore.training.context import Fitting
+from tlcore.training.context import TrainingContext
 from tlcore.training.job_progress import START, Tally
 from tlcore.training.workload import epochs_of
 
@@ -44,25 +44,26 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     asked = job.input
     base = Spec.model_validate({**asked["spec"], "baseline": "none", "seeds": 1})
     task = tasks.find(base.task)
-    progress(0.0, say("Opening the source model and the data"))
+    progress(0.0, sentence("Opening the source model and the data"))
     assert base.data.dataset is not None
     dataset = Dataset.open(store, base.data.dataset)
     source = models.open_source(base.source, store, progress=lambda share, words, **more: progress(None, words))
     target, tally = task.fit_target(dataset), Tally(progress, most=0.99)
     result = pilot.path(store, asked)
     folder = result.with_suffix("")
-    runners, in_turn = [], cross_validation.turns(task, dataset)
+    runners, in_turn = [], cross_validation.folds(task, dataset)
     for strategy in pilot.candidates(task, base.data, asked["scratch"], source.source):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
         each = [
-            Fitting(task, one, source, target, plan, folder / strategy, store.home / "cache", tally) for one in in_turn
+            TrainingContext(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
+            for one in in_turn
         ]  # type: ignore[arg-type]
-        for told in each:  # and never the test set
-            judged = inference.judged(task, told.examples["validation"], "validation")
-            told.examples = {"train": told.examples["train"], "validation": judged}
+        for context in each:  # and never the test set
+            subset = inference.evaluation_subset(task, context.examples["validation"], "validation")
+            context.examples = {"train": context.examples["train"], "validation": subset}
         runners.append(_Runner(strategy, each[0], each[1:]))
     found = _race(runners, tally)
-    metric = runners[0].told.metric
+    metric = runners[0].context.metric
     found |= {
         "version": pilot.VERSION,
         "dataset": dataset.fingerprint,
@@ -70,7 +71,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
         "metric": metric.id,
         "metric_title": metric.title.model_dump(),
         "share": metric.share,
-        "n_own": len(runners[0].told.examples["validation"]),
+        "n_own": len(runners[0].context.examples["validation"]),
         "turns": len(in_turn),
         "restarts": True,
         "asked": asked,
@@ -78,7 +79,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     }
     found["sentences"] = {name: one.model_dump() for name, one in pilot.sentences(found).items()}
     result.parent.mkdir(parents=True, exist_ok=True)
-    whole.write(result, json.dumps(plain(found), indent=1, ensure_ascii=False))
+    whole.write(result, json.dumps(to_plain(found), indent=1, ensure_ascii=False))
     shutil.rmtree(folder, ignore_errors=True)
     return {"winner": found["winner"], "clear": found["clear"], "seconds": found["seconds"]}
 
@@ -103,18 +104,18 @@ class _Runner:
     """
 
     strategy: str
-    told: Fitting
-    others: list[Fitting] = field(default_factory=list)
+    context: TrainingContext
+    others: list[TrainingContext] = field(default_factory=list)
     rate: float | None = None
     features: dict[str, np.ndarray] | None = None
 
     @property
     def arm(self) -> dict[str, Any]:
-        return self.told.plan["arms"]["transfer"]
+        return self.context.plan["arms"]["transfer"]
 
     @property
     def rungs(self) -> list[int]:
-        return pilot.rungs(epochs_of(self.arm))
+        return pilot.rounds(epochs_of(self.arm))
 
     def work(self, rung: int) -> float:
         """Examples that a rung takes at most."""
@@ -123,7 +124,7 @@ class _Runner:
         if self.rungs == [0]:
             return START
         tries = len(self.arm["rates"]) if rung == 0 else 1
-        return tries * (self.rungs[rung] * self.told.plan["n_train"] + START)
+        return tries * (self.rungs[rung] * self.context.plan["n_train"] + START)
 
     def run(self, rung: int) -> tuple[_Score, float]:
         """The best training of this rung, and the seconds of all of them."""
@@ -139,7 +140,7 @@ class _Runner:
 
     def work_in_turns(self) -> float:
         """Examples that the trainings of the further turns take at most."""
-        each = self.rungs[-1] * self.told.plan["n_train"] + START
+        each = self.rungs[-1] * self.context.plan["n_train"] + START
         return len(self.others) * (START if self.rungs == [0] else each)
 
     def in_turns(self, own: _Score) -> tuple[_Score, float]:
@@ -152,38 +153,40 @@ class _Runner:
         return self._score(self.rate, cross_validation.together([one.records for one in every]), loss, seconds), seconds
 
     def _one(self, rate: float | None, epochs: int, turn: int = 0) -> _Score:
-        told = self.others[turn - 1] if turn else self.told
+        context = self.others[turn - 1] if turn else self.context
         name = f"{epochs}-epochs-{rate:g}" if epochs else "solved"
-        folder = told.folder / (f"turn-{turn}-{name}" if turn else name)
+        folder = context.folder / (f"turn-{turn}-{name}" if turn else name)
         done, outputs = folder / "done.json", folder / "outputs.npy"
         if not done.exists():
             if self.features is None:
-                self.features = fit.frozen(self.told, "transfer")
+                self.features = fit.frozen(self.context, "transfer")
             rows = (
-                cross_validation.rearranged(self.features, self.told.dataset, told.dataset) if turn else self.features
+                cross_validation.rearranged(self.features, self.context.dataset, context.dataset)
+                if turn
+                else self.features
             )
-            own = _within(told, folder)
+            own = _within(context, folder)
             out, loss, seconds = fit.trial(own, "transfer", rate, epochs, rows)
             folder.mkdir(parents=True, exist_ok=True)
             np.save(outputs, out)
             whole.write(done, json.dumps({"loss": loss, "seconds": seconds}))
             shutil.rmtree(folder / "arms", ignore_errors=True)
         kept = json.loads(done.read_text())
-        records = told.task.evaluate(np.load(outputs), told.examples["validation"], told.target)
+        records = context.task.evaluate(np.load(outputs), context.examples["validation"], context.target)
         return self._score(rate, records, kept["loss"], kept["seconds"])
 
     def _score(self, rate: float | None, records: Records, loss: float, seconds: float) -> _Score:
-        told = self.told
-        score = float(statistics.scores(told.task, [records], told.target)[told.metric.id][0])
-        sign = 1.0 if told.metric.higher_is_better else -1.0
+        context = self.context
+        score = float(statistics.scores(context.task, [records], context.target)[context.metric.id][0])
+        sign = 1.0 if context.metric.higher_is_better else -1.0
         return _Score(rate, records, score, (sign * score, -loss), loss, seconds)
 
 
-def _within(told: Fitting, folder: Path) -> Fitting:
+def _within(context: TrainingContext, folder: Path) -> TrainingContext:
     """The same, in a folder of its own."""
     from copy import copy
 
-    own = copy(told)
+    own = copy(context)
     own.folder = folder
     return own
 
@@ -205,7 +208,7 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         scores = {}
         for one in left:
             tally.begin(
-                say(
+                sentence(
                     "Rung {rung} of {rungs}: {strategy}",
                     rung=rung + 1,
                     rungs=len(pilot.SHARES),
@@ -227,7 +230,7 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
     if len(left) > 1 and left[0].others:
         for one in left:
             tally.begin(
-                say(
+                sentence(
                     "{turns} more validation sets in turn: {strategy}",
                     turns=len(one.others),
                     strategy=find(one.strategy).title,
@@ -253,8 +256,8 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
 
 
 def _row(one: _Runner, score: _Score, rung: int, took: float) -> dict[str, Any]:
-    told = one.told
-    estimate = statistics.intervals(told.task, [score.records], told.target, draws=DRAWS)[told.metric.id]
+    context = one.context
+    estimate = statistics.intervals(context.task, [score.records], context.target, draws=DRAWS)[context.metric.id]
     return {
         "epochs": one.rungs[rung] if one.rungs != [0] else None,
         "rate": score.rate,
@@ -275,11 +278,11 @@ def _near(left: list[_Runner], scores: Mapping[str, _Score]) -> dict[str, bool]:
 
 def _errors(left: list[_Runner], scores: Mapping[str, _Score]) -> dict[str, dict[str, float]]:
     """The standard error of the paired difference of every two, from a bootstrap over validation units."""
-    task, target, metric = left[0].told.task, left[0].told.target, left[0].told.metric
+    task, target, metric = left[0].context.task, left[0].context.target, left[0].context.metric
     rng = np.random.default_rng(0)
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in scores}
     units = next(iter(scores.values())).records.unit
-    for weights in statistics.unit_weights(units, DRAWS, rng):
+    for weights in statistics.resampling_weights(units, DRAWS, rng):
         for name, one in scores.items():
             drawn[name].append(task.aggregate(one.records, weights, target)[metric.id])
     whole = {name: np.concatenate(parts) for name, parts in drawn.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.bundle.open import Bundle, Row, set_aside_csv
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.report.predictions import share
 from tlcore.runtime.predict_images import cell
 
@@ -42,7 +42,7 @@ def ask(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any]
     ``job.input``: the bundle as for `predict`, ``inputs``, and ``settings`` (knobs of the bundle's kind). The output's
     ``rows`` have prediction, confidence and, where one was set aside, reason.
     """
-    progress(None, say("Opening the model"))
+    progress(None, sentence("Opening the model"))
     bundle = Bundle.open(bundle_path(store, job.input))
     bundle.choose(job.input.get("settings") or {})
     return {
@@ -66,7 +66,7 @@ def bundle_path(store: Store, asked: dict[str, Any]) -> Path:
     else:
         path = Path(str(asked["bundle"]))
     if not path.exists():
-        raise UnusableInput(say("The model to predict with is not there any more."), code="bundle")
+        raise UnusableInput(sentence("The model to predict with is not there any more."), code="bundle")
     return path
 
 
@@ -76,15 +76,15 @@ def write(
     """Predict ``inputs`` (as ``found_in`` gives them) into two CSV files, in bounded memory. Returns the counts."""
     total = len(inputs) if isinstance(inputs, list) else None
     counts: dict[str, int] = {}
-    aside: list[Row] = []
+    rejected: list[Row] = []
     done = 0
-    with atomic_files.draft(output) as draft, draft.open("w", newline="", encoding="utf-8") as file:
+    with atomic_files.atomic_path(output) as draft, draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["input", "prediction", "confidence", *map(cell, bundle.labels)])
         for row in bundle.stream(inputs):
             done += 1
             if row.prediction is None:
-                aside.append(row)
+                rejected.append(row)
             else:
                 if bundle.labels:
                     counts[row.prediction] = counts.get(row.prediction, 0) + 1
@@ -92,5 +92,5 @@ def write(
                 writer.writerow([cell(row.input), cell(row.prediction), sure, *map(share, row.probability)])
             if progress and done % 16 == 0:
                 progress(done / total if total else None, bundle.kind.done(done))
-    atomic_files.write(set_aside, set_aside_csv(aside))
-    return {"n": done - len(aside), "set_aside": len(aside), "counts": counts}
+    atomic_files.write(set_aside, set_aside_csv(rejected))
+    return {"n": done - len(rejected), "set_aside": len(rejected), "counts": counts}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tlcore.core.findings import Finding, first
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 SMALL_SIDE = 32
 
@@ -21,7 +21,7 @@ def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
         yield _note(
             "small-pictures",
             small,
-            say(
+            sentence(
                 "Most pictures are smaller than {side} pixels; small picture sizes are enough for training.",
                 side=SMALL_SIDE,
             ),
@@ -29,16 +29,20 @@ def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
     grey, rotated = rows[rows["grey"]]["id"], rows[rows["rotated"]]["id"]
     if len(grey):
         yield _note(
-            "grey", grey, say("Grey pictures: {n}. They are used as colour pictures with equal channels.", n=len(grey))
+            "grey",
+            grey,
+            sentence("Grey pictures: {n}. They are used as colour pictures with equal channels.", n=len(grey)),
         )
     if len(rotated):
-        yield _note("rotated", rotated, say("Pictures turned upright by what the camera noted: {n}.", n=len(rotated)))
+        yield _note(
+            "rotated", rotated, sentence("Pictures turned upright by what the camera noted: {n}.", n=len(rotated))
+        )
     converted = rows[rows["converted"] & ~rows["rotated"]]["id"]
     if len(converted):
         yield _note(
             "converted",
             converted,
-            say(
+            sentence(
                 "Pictures converted to plain 8-bit ones (from phones' HEIC, transparency, 16 bits, print "
                 "colours, animations or very large sizes): {n}.",
                 n=len(converted),
@@ -46,5 +50,5 @@ def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
-def _note(code: str, ids: pd.Series, sentence: Sentence) -> Finding:
-    return Finding(level="note", code=code, count=len(ids), examples=first(ids), sentence=sentence)
+def _note(code: str, ids: pd.Series, message: Sentence) -> Finding:
+    return Finding(level="note", code=code, count=len(ids), examples=first(ids), sentence=message)

@@ -20,8 +20,8 @@ from PIL import Image
 
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside
-from tlcore.core.i18n import say
+from tlcore.core.findings import Finding, RejectedRow
+from tlcore.core.i18n import sentence
 from tlcore.modalities.contract import RawRow
 from tlcore.runtime.images import broken, open_header, to_rgb
 
@@ -51,13 +51,15 @@ class Kept:
     converted: bool
 
 
-def take_in(rows: Iterable[RawRow | SetAside | Finding], files: Path) -> Iterator[Kept | SetAside | Finding]:
+def ingest_pictures(
+    rows: Iterable[RawRow | RejectedRow | Finding], files: Path
+) -> Iterator[Kept | RejectedRow | Finding]:
     """Keep each row's picture below ``files``, in order; pictures that cannot be used become SetAside.
 
     A few threads decode (Pillow releases the GIL) and at most four pictures a thread are in memory.
     """
     workers = max(2, min(4, os.cpu_count() or 2))
-    waiting: deque[Future[Kept | SetAside] | SetAside | Finding] = deque()
+    waiting: deque[Future[Kept | RejectedRow] | RejectedRow | Finding] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
     try:
         for row in rows:
@@ -70,15 +72,15 @@ def take_in(rows: Iterable[RawRow | SetAside | Finding], files: Path) -> Iterato
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _done(item: Future[Kept | SetAside] | SetAside | Finding) -> Kept | SetAside | Finding:
+def _done(item: Future[Kept | RejectedRow] | RejectedRow | Finding) -> Kept | RejectedRow | Finding:
     return item.result() if isinstance(item, Future) else item
 
 
-def _keep(row: RawRow, files: Path) -> Kept | SetAside:
+def _keep(row: RawRow, files: Path) -> Kept | RejectedRow:
     try:
         return keep(row, files)
     except UnusableInput as problem:
-        return SetAside(file=row.id, row=row.row, reason=problem.sentence)
+        return RejectedRow(file=row.id, row=row.row, reason=problem.sentence)
 
 
 def keep(row: RawRow, files: Path) -> Kept:
@@ -88,7 +90,7 @@ def keep(row: RawRow, files: Path) -> Kept:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise UnusableInput(
-            say(
+            sentence(
                 "The picture is only {width} × {height} pixels; at least {least} a side are needed.",
                 width=width,
                 height=height,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,42 +21,42 @@ READ = 600  # characters of a text that are looked at
 SHOWN, SMALL = 4, 0.03  # languages that are named, and the share below which none is: kin languages get mixed up
 # Those that are told apart, ISO 639-1. Small languages that are much like a large one would take texts from it.
 NAMES: dict[str, Sentence] = {
-    "ar": say("Arabic"),
-    "bg": say("Bulgarian"),
-    "cs": say("Czech"),
-    "da": say("Danish"),
-    "de": say("German"),
-    "el": say("Greek"),
-    "en": say("English"),
-    "es": say("Spanish"),
-    "et": say("Estonian"),
-    "fa": say("Persian"),
-    "fi": say("Finnish"),
-    "fr": say("French"),
-    "he": say("Hebrew"),
-    "hi": say("Hindi"),
-    "hr": say("Croatian"),
-    "hu": say("Hungarian"),
-    "id": say("Indonesian"),
-    "it": say("Italian"),
-    "ja": say("Japanese"),
-    "ko": say("Korean"),
-    "lt": say("Lithuanian"),
-    "lv": say("Latvian"),
-    "nl": say("Dutch"),
-    "no": say("Norwegian"),
-    "pl": say("Polish"),
-    "pt": say("Portuguese"),
-    "ro": say("Romanian"),
-    "ru": say("Russian"),
-    "sk": say("Slovak"),
-    "sl": say("Slovenian"),
-    "sv": say("Swedish"),
-    "th": say("Thai"),
-    "tr": say("Turkish"),
-    "uk": say("Ukrainian"),
-    "vi": say("Vietnamese"),
-    "zh": say("Chinese"),
+    "ar": sentence("Arabic"),
+    "bg": sentence("Bulgarian"),
+    "cs": sentence("Czech"),
+    "da": sentence("Danish"),
+    "de": sentence("German"),
+    "el": sentence("Greek"),
+    "en": sentence("English"),
+    "es": sentence("Spanish"),
+    "et": sentence("Estonian"),
+    "fa": sentence("Persian"),
+    "fi": sentence("Finnish"),
+    "fr": sentence("French"),
+    "he": sentence("Hebrew"),
+    "hi": sentence("Hindi"),
+    "hr": sentence("Croatian"),
+    "hu": sentence("Hungarian"),
+    "id": sentence("Indonesian"),
+    "it": sentence("Italian"),
+    "ja": sentence("Japanese"),
+    "ko": sentence("Korean"),
+    "lt": sentence("Lithuanian"),
+    "lv": sentence("Latvian"),
+    "nl": sentence("Dutch"),
+    "no": sentence("Norwegian"),
+    "pl": sentence("Polish"),
+    "pt": sentence("Portuguese"),
+    "ro": sentence("Romanian"),
+    "ru": sentence("Russian"),
+    "sk": sentence("Slovak"),
+    "sl": sentence("Slovenian"),
+    "sv": sentence("Swedish"),
+    "th": sentence("Thai"),
+    "tr": sentence("Turkish"),
+    "uk": sentence("Ukrainian"),
+    "vi": sentence("Vietnamese"),
+    "zh": sentence("Chinese"),
 }
 
 
@@ -99,7 +99,7 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
             level="note",
             code="languages",
             count=n,
-            sentence=say(
+            sentence=sentence(
                 "Languages, of {n} texts in which it could be told: {languages}.", n=n, languages=in_words(found)
             ),
         )
@@ -109,9 +109,11 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
 def in_words(found: Mapping[str, float]) -> list[Sentence]:
     """The languages by name with their shares, those that are next to none taken together."""
     named = [(code, share) for code, share in found.items() if share >= SMALL][:SHOWN]
-    said = [say("{language} {percent} %", language=NAMES[code], percent=round(100 * share)) for code, share in named]
+    parts = [
+        sentence("{language} {percent} %", language=NAMES[code], percent=round(100 * share)) for code, share in named
+    ]
     rest = round(100 * (sum(found.values()) - sum(share for _, share in named)))
-    return [*said, say("others {percent} %", percent=rest)] if rest else said
+    return [*parts, sentence("others {percent} %", percent=rest)] if rest else parts
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tlcore.core.findings import Finding
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 SHOWN = 10
 # What a person has written in an example, by column; an answer stands in its context.
 COLUMNS: dict[str, Sentence] = {
-    "text": say("text"),
-    "target": say("target"),
-    "completion": say("completion"),
-    "question": say("question"),
+    "text": sentence("text"),
+    "target": sentence("target"),
+    "completion": sentence("completion"),
+    "question": sentence("question"),
 }
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+\b")
 # With a country code, or a two-digit area code and eight or nine digits in two groups, as in Brazil, or as in the US.
@@ -44,9 +44,9 @@ def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None =
         for kind in kinds(text):
             found[kind].append(name)
     titles: dict[str, Sentence] = {
-        "e-mail": say("e-mail address"),
-        "phone": say("phone number"),
-        "cpf": say("Brazilian tax number (CPF)"),
+        "e-mail": sentence("e-mail address"),
+        "phone": sentence("phone number"),
+        "cpf": sentence("Brazilian tax number (CPF)"),
     }
     return [
         Finding(
@@ -54,15 +54,15 @@ def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None =
             code=f"personal-{kind}",
             count=len(rows),
             examples=rows[:SHOWN],
-            sentence=say("Texts that seem to hold personal data ({kind}): {n}.", kind=titles[kind], n=len(rows))
+            sentence=sentence("Texts that seem to hold personal data ({kind}): {n}.", kind=titles[kind], n=len(rows))
             if column is None
-            else say(
+            else sentence(
                 "Rows that seem to hold personal data ({kind}) in their {column}: {n}.",
                 kind=titles[kind],
                 column=column,
                 n=len(rows),
             ),
-            fix=say("Take it out unless the task needs it: whoever gets the dataset or the report can read it."),
+            fix=sentence("Take it out unless the task needs it: whoever gets the dataset or the report can read it."),
         )
         for kind, rows in found.items()
         if rows

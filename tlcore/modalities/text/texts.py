@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.findings import Finding, SetAside, left_out
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.findings import Finding, RejectedRow, rejection_findings
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.modalities import duplicates
 from tlcore.modalities.contract import Progress, RawText, in_a_split
 from tlcore.modalities.group_checks import check_groups
@@ -46,31 +46,31 @@ SCHEMA = pa.schema(
 NOT_WORDS = re.compile(r"[\W_]+")
 GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 read as something else
 WORDS = duplicates.Words(
-    several=lambda **told: say("The same text has several labels: {labels}.", **told),
-    copy=lambda **told: say("Its text is the same as that of {file}.", **told),
-    crossing=lambda **told: say("The same text is in the {split} set as {file}.", **told),
-    conflicts=lambda **told: say("Texts that appear under more than one label, set aside: {n}.", **told),
-    leaks=lambda **told: say(
+    several=lambda **params: sentence("The same text has several labels: {labels}.", **params),
+    copy=lambda **params: sentence("Its text is the same as that of {file}.", **params),
+    crossing=lambda **params: sentence("The same text is in the {split} set as {file}.", **params),
+    conflicts=lambda **params: sentence("Texts that appear under more than one label, set aside: {n}.", **params),
+    leaks=lambda **params: sentence(
         "Texts that are in two of your splits: {n}. The copy outside of the test set was set aside, so that the score "
         "is of texts never seen in training.",
-        **told,
+        **params,
     ),
-    copies=lambda **told: say(
+    copies=lambda **params: sentence(
         "Texts with the same words as another one (case, blanks and punctuation aside), of which one each was kept: "
         "{n}.",
-        **told,
+        **params,
     ),
-    decide=say("Decide which label is right, and upload each text once."),
-    alike=lambda **told: say(
+    decide=sentence("Decide which label is right, and upload each text once."),
+    alike=lambda **params: sentence(
         "Texts that share about 70 % of their word pairs with another one, or more: {n}. Where the studio cuts the "
         "split and you gave no groups, it keeps them in the same split.",
-        **told,
+        **params,
     ),
-    alike_leaks=lambda **told: say(
-        "Texts that are almost the same are in two of your splits, so the score may be too good: {n}.", **told
+    alike_leaks=lambda **params: sentence(
+        "Texts that are almost the same are in two of your splits, so the score may be too good: {n}.", **params
     ),
-    alike_conflicts=lambda **told: say("Texts that are almost the same have different labels: {n}.", **told),
-    look=say("Look at these rows and decide."),
+    alike_conflicts=lambda **params: sentence("Texts that are almost the same have different labels: {n}.", **params),
+    look=sentence("Look at these rows and decide."),
 )
 
 
@@ -79,25 +79,27 @@ class Texts:
 
     def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
         return UnusableInput(
-            say("{file} holds nothing that this task reads, which is: {formats}.", file=file, formats=list(wanted)),
+            sentence(
+                "{file} holds nothing that this task reads, which is: {formats}.", file=file, formats=list(wanted)
+            ),
             code="no-texts",
             file=file,
         )
 
     def nothing_usable(self, file: str) -> Sentence:
-        return say("{file} holds no text with a label.", file=file)
+        return sentence("{file} holds no text with a label.", file=file)
 
-    def take_in(
-        self, stream: Iterator[RawText | SetAside | Finding], tree: Tree, files: Path, progress: Progress | None
-    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
-        aside, findings = list(tree.set_aside), list[Finding]()
+    def ingest(
+        self, stream: Iterator[RawText | RejectedRow | Finding], tree: Tree, files: Path, progress: Progress | None
+    ) -> tuple[pd.DataFrame, list[RejectedRow], list[Finding]]:
+        rejected, findings = list(tree.set_aside), list[Finding]()
         parts: list[pa.Table] = []
         schema = SCHEMA
         waiting: list[dict[str, Any]] = []
-        told, n = time.monotonic(), 0
+        last_progress, n = time.monotonic(), 0
         for item in stream:
-            if isinstance(item, SetAside):
-                aside.append(item)
+            if isinstance(item, RejectedRow):
+                rejected.append(item)
                 continue
             if isinstance(item, Finding):
                 findings.append(item)
@@ -105,7 +107,7 @@ class Texts:
             n += 1
             if n > MOST:
                 raise UnusableInput(
-                    say("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
+                    sentence("The table holds more than {limit} texts; upload a part of them.", limit=MOST),
                     code="too-many-rows",
                     file=tree.origin,
                 )
@@ -115,30 +117,30 @@ class Texts:
             if len(waiting) == CHUNK:
                 parts.append(pa.Table.from_pylist(waiting, schema))
                 waiting = []
-            if progress and n % 1000 == 0 and time.monotonic() - told > 0.5:
-                told = time.monotonic()
-                progress(None, say("Texts checked: {n}", n=n))
+            if progress and n % 1000 == 0 and time.monotonic() - last_progress > 0.5:
+                last_progress = time.monotonic()
+                progress(None, sentence("Texts checked: {n}", n=n))
         parts.append(pa.Table.from_pylist(waiting, schema))
         if progress:
-            progress(0.9, say("Looking for duplicates among {n} texts", n=n))
-        return pa.concat_tables(parts).to_pandas(), aside, findings
+            progress(0.9, sentence("Looking for duplicates among {n} texts", n=n))
+        return pa.concat_tables(parts).to_pandas(), rejected, findings
 
     def check(
-        self, taken: pd.DataFrame, aside: list[SetAside], group: str | None, task: Any
-    ) -> tuple[pd.DataFrame, list[SetAside], list[Finding]]:
-        findings = left_out(aside)
+        self, taken: pd.DataFrame, rejected: list[RejectedRow], group: str | None, task: Any
+    ) -> tuple[pd.DataFrame, list[RejectedRow], list[Finding]]:
+        findings = rejection_findings(rejected)
         rows = taken.astype({"row": "Int64"})
-        stay, aside = in_a_split(rows, aside)
+        stay, rejected = in_a_split(rows, rejected)
         rows = rows[stay]
         agreed = rows["truth"].where(rows["truth"].notna(), rows["label"])
-        stay, copies, said = duplicates.exact(rows.assign(label=agreed), "same", WORDS)
+        stay, copies, copy_findings = duplicates.exact(rows.assign(label=agreed), "same", WORDS)
         rows = rows[stay].drop(columns=["same", "truth"]).reset_index(drop=True)
         if group and rows["group"].isna().all() and len(rows):
             # A pattern on file names has none to look at here: a column was meant, and it is not there.
             found = by_pattern(group, rows["id"])
             if not any(found):
                 raise UnusableInput(
-                    say("There is no column {group} to keep together.", group=group[:200]), code="group"
+                    sentence("There is no column {group} to keep together.", group=group[:200]), code="group"
                 )
             rows["group"] = found
         whole = _whole(rows)
@@ -147,7 +149,7 @@ class Texts:
         rows["near"] = whole.map(dict(zip(whole[once], near, strict=True)))
         rows["language"] = languages.column(rows["text"])
         findings += [
-            *said,
+            *copy_findings,
             *near_said,
             *languages.findings(rows),
             *task.check(rows),
@@ -156,16 +158,16 @@ class Texts:
             *_garbled(rows),
             *personal_data.of_rows(rows),
         ]
-        return rows, aside + copies, findings
+        return rows, rejected + copies, findings
 
-    def among(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
+    def contaminated(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
         """By the words of the texts. Where the known ones are pieces of documents, which end where no text of another
         set need end, also by a run of `OVERLAP` words, or all of a shorter text, that stands in one of them.
         """
-        said = rows["text"].map(normalised)
+        texts = rows["text"].map(normalised)
         own = {normalised(text) for name in SAID if name in known for text in known[name].dropna()}
-        found = said.isin(own)
-        return found | _inside(said, own) if "document" in known else found
+        found = texts.isin(own)
+        return found | _inside(texts, own) if "document" in known else found
 
 
 def normalised(text: str) -> str:
@@ -173,13 +175,13 @@ def normalised(text: str) -> str:
     return NOT_WORDS.sub(" ", text.casefold()).strip() or text
 
 
-def _inside(said: pd.Series, own: set[str]) -> pd.Series:
+def _inside(texts: pd.Series, own: set[str]) -> pd.Series:
     """Whether each text shares a run of words with one of ``own`` (as Brown et al. 2020, arXiv 2005.14165, appendix C,
     look for test texts in training texts).
     """
-    words, wholes = said.str.split(), [text.split() for text in own]
+    words, wholes = texts.str.split(), [text.split() for text in own]
     length = words.map(len).clip(upper=OVERLAP)
-    found = pd.Series(False, index=said.index)
+    found = pd.Series(False, index=texts.index)
     for n in sorted(set(length)):
         known = {run for text in wholes for run in _runs(text, n)}
         found |= (length == n) & words.map(lambda text, n=n, known=known: not known.isdisjoint(_runs(text, n)))
@@ -224,10 +226,10 @@ def _garbled(rows: pd.DataFrame) -> list[Finding]:
             code="garbled",
             count=len(found),
             examples=found["id"].head(10).tolist(),
-            sentence=say(
+            sentence=sentence(
                 "Texts with signs of a wrong encoding, such as {signs}: {n}.", signs=["Ã©", "�"], n=len(found)
             ),
-            fix=say("Save the table as UTF-8 and upload it again."),
+            fix=sentence("Save the table as UTF-8 and upload it again."),
         )
     ]
 
@@ -242,7 +244,7 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
             code="long-texts",
             count=len(long),
             examples=long["id"].head(10).tolist(),
-            sentence=say(
+            sentence=sentence(
                 "Texts longer than {limit} characters: {n}. The plan says how much of a long text is read.",
                 limit=LONG,
                 n=len(long),
@@ -251,4 +253,4 @@ def _lengths(rows: pd.DataFrame) -> list[Finding]:
     ]
 
 
-MATERIAL = Texts()
+MODALITY = Texts()

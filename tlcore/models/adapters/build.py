@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def check_size(opened: ModelFolder, make: Callable[[], nn.Module]) -> None:
     held = weight_files.read_weights(opened.folder).values
     if described > 1.5 * held + SLACK:
         raise UnusableInput(
-            say(
+            sentence(
                 "config.json describes a network of {described} million weights, and model.safetensors holds "
                 "{held} million. They do not belong together.",
                 described=round(described / 1e6),
@@ -87,7 +87,7 @@ def check_complete(info: Any, kind: str, may_lack: Callable[[str], bool]) -> Non
         raise does_not_fit(kind, ValueError(f"missing keys: {', '.join(sorted(missing)[:3])}"))
 
 
-def fresh_head(head: Any) -> None:
+def new_head(head: Any) -> None:
     """Small random weights and no bias: the first predictions are near even."""
     from torch import nn
 
@@ -104,7 +104,7 @@ def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
     if any(word in reason for word in ("SafetensorError", "HeaderTooLarge", "incomplete")):
         reason = "model.safetensors is damaged"
     return UnusableInput(
-        say(
+        sentence(
             "model.safetensors does not fit the architecture {name} that config.json names: {reason}",
             name=architecture,
             reason=reason[:300],
@@ -117,7 +117,7 @@ def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
 def no_linear_head(architecture: str) -> UnusableInput:
     """A network that a new head cannot be fitted to."""
     return UnusableInput(
-        say(
+        sentence(
             "The network {name} does not end in one linear layer, which the studio needs to fit a new head.",
             name=architecture,
         ),

@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from tlcore.models import tokenization
 from tlcore.models.adapters.image_model import set_training
 from tlcore.models.layer_grouping import NECK, STEM, Key, group
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 
 LAYER = re.compile(r"\.(?:layers|h)\.(\d+)\.")
 AT_ONCE = 2_048  # places whose words are weighed at once: a vocabulary of 150,000 times this is 1.2 GB
@@ -33,7 +33,7 @@ class CausalModel(nn.Module):
         super().__init__()
         self.net = net
         self.library, self.config, self.folder, self.input_size = "transformers", config, folder, length
-        self._parts: list[Part] | None = None
+        self._parts: list[LayerGroup] | None = None
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, V) of the token that follows each of ``ids`` (B, T)."""
@@ -73,7 +73,7 @@ class CausalModel(nn.Module):
         """One input that means nothing, to try the network with."""
         return torch.ones(1, min(size, 8), dtype=torch.long), torch.ones(1, min(size, 8), dtype=torch.long)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[LayerGroup]:
         """The table of tokens first, then the layers, then what follows them; each parameter and buffer in one.
 
         An output layer that shares the table's weights is no part of its own.
@@ -108,8 +108,8 @@ class CausalModel(nn.Module):
             "dtype": "float32",
             "studio_max_length": int(preprocess["max_length"]),
         }
-        told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
-        (folder / "config.json").write_text(told, encoding="utf-8")
+        text = json.dumps(config, indent=2, default=str, ensure_ascii=False)
+        (folder / "config.json").write_text(text, encoding="utf-8")
         save_file(_once(self.net), folder / "model.safetensors", metadata={"format": "pt"})
         (folder / tokenization.TOKENIZER).write_text(tokenization.read(self.folder), encoding="utf-8")
         for name in tokenization.FILES[1:]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import tokenization, weight_files
 from tlcore.models.adapters.build import BUILD_ERRORS, check_complete, check_size, does_not_fit
 
@@ -38,14 +38,14 @@ def network(
     from tlcore.models.adapters.transformers_image import plain, quietly
 
     kind, changes = str(opened.config["model_type"]), changes or {}
-    told = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
+    settings = {key: value for key, value in plain(opened.config).items() if not key.startswith("studio_")}
     if "num_labels" in changes:
         without = (*without, "id2label", "label2id")
-    told = {**{key: value for key, value in told.items() if key not in without}, **changes}
+    settings = {**{key: value for key, value in settings.items() if key not in without}, **changes}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            config = AutoConfig.for_model(kind, **told)
+            config = AutoConfig.for_model(kind, **settings)
             check_size(opened, lambda: auto.from_config(config))
             info = None
             if pretrained:
@@ -81,7 +81,7 @@ def check_sizes(config: dict[str, Any], largest: Mapping[str, int]) -> None:
         value = config.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most):
             raise UnusableInput(
-                say(
+                sentence(
                     "config.json says {name} = {value}, which no text network can have.",
                     name=name,
                     value=str(value)[:40],
@@ -91,12 +91,12 @@ def check_sizes(config: dict[str, Any], largest: Mapping[str, int]) -> None:
             )
 
 
-def check_vocabulary(told: str, have: int) -> None:
+def check_vocabulary(tokenizer_json: str, have: int) -> None:
     """Refuse a tokenizer with more tokens than the network has vectors."""
-    wanted = tokenization.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
+    wanted = tokenization.open_tokenizer(tokenizer_json, 8).get_vocab_size(with_added_tokens=True)
     if wanted > have:
         raise UnusableInput(
-            say(
+            sentence(
                 "The tokenizer has {wanted} tokens and the network only {have}; they do not belong together.",
                 wanted=wanted,
                 have=have,

@@ -11,7 +11,7 @@ from torch import nn
 
 from tlcore.models.adapters.class_activation import CamTarget, find_cam_target
 from tlcore.models.layer_grouping import group
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 
 
 class ImageModel(nn.Module):
@@ -35,7 +35,7 @@ class ImageModel(nn.Module):
         self.net, self.head_name, self.library, self.config = net, head_name, library, config
         self.input_size = input_size
         self._matcher, self._write_config = matcher, write_config
-        self._parts: list[Part] | None = None
+        self._parts: list[LayerGroup] | None = None
 
     @property
     def head(self) -> nn.Linear | None:
@@ -67,7 +67,7 @@ class ImageModel(nn.Module):
         """Logits (B, C) of features (B, D)."""
         return features if self.head is None else self.head(features)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[LayerGroup]:
         """Ordered groups from input to head; each parameter and buffer is in exactly one, named as in this
         module.
 

@@ -63,7 +63,7 @@ class _Given(nn.Module):
         except AttributeError:
             return getattr(self.__dict__["beside"][0], name)  # some heads look at the encoder's embeddings
 
-    def forward(self, *inputs: Any, **told: Any) -> Any:
+    def forward(self, *inputs: Any, **args: Any) -> Any:
         from transformers.modeling_outputs import BaseModelOutput
 
         return BaseModelOutput(last_hidden_state=self.states)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from torch import nn
 from tlcore.models import pair_tokenization, tokenization, weight_files
 from tlcore.models.adapters.image_model import set_training
 from tlcore.models.layer_grouping import NECK, STEM, Key, group
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.models.pair_tokenization import IGNORED, WARM
 
 LAYER = re.compile(r"\.(?:block|layer|layers|albert_layers)\.(\d+)\.")
@@ -35,9 +35,9 @@ class Seq2SeqModel(nn.Module):
         self.net = net
         self.pair, self.config, self.folder, self.input_size, self.pad = pair, config, folder, length, pad
         self.library = "transformers"
-        told = net.config
-        self.target_pad, self.end = _token(told, "pad_token_id") or 0, _token(told, "eos_token_id")
-        start = _token(told, "decoder_start_token_id")
+        net_config = net.config
+        self.target_pad, self.end = _token(net_config, "pad_token_id") or 0, _token(net_config, "eos_token_id")
+        start = _token(net_config, "decoder_start_token_id")
         self.start = self.target_pad if start is None else start
         net.generation_config = GenerationConfig(
             pad_token_id=self.target_pad,
@@ -48,7 +48,7 @@ class Seq2SeqModel(nn.Module):
             forced_bos_token_id=pair_tokenization.first(pair[1]),
             bad_words_ids=[[self.target_pad]] if config.get("model_type") == "marian" else None,
         )
-        self._parts: list[Part] | None = None
+        self._parts: list[LayerGroup] | None = None
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, V) of each target token given the source and the target tokens before it.
@@ -79,7 +79,7 @@ class Seq2SeqModel(nn.Module):
         ones = torch.ones(1, min(size, 8), dtype=torch.long)
         return ones, ones, ones[:, :3]
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[LayerGroup]:
         """The encoder's embeddings first, then its layers, the decoder with what follows it last."""
         if self._parts is None:
             heads = [name for name in HEADS if any(n == name or n.startswith(f"{name}.") for n in _tensors(self.net))]
@@ -108,15 +108,15 @@ class Seq2SeqModel(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         with quietly():
             self.net.save_pretrained(folder, max_shard_size="100GB")
-        told = json.loads((folder / weight_files.CONFIG).read_text(encoding="utf-8"))
-        told.pop("_name_or_path", None)
-        told |= {
+        config = json.loads((folder / weight_files.CONFIG).read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)
+        config |= {
             "dtype": "float32",
             "studio_max_length": int(preprocess["max_length"]),
             "studio_source_pad": self.pad,
             "eos_token_id": self.end,
         }
-        (folder / weight_files.CONFIG).write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
+        (folder / weight_files.CONFIG).write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
         for name, one in zip((tokenization.TOKENIZER, pair_tokenization.TARGET), pair, strict=True):
             (folder / name).write_text(one, encoding="utf-8")
         (folder / "tokenizer_config.json").write_text(

@@ -14,7 +14,7 @@ from tlcore.models import tokenization
 from tlcore.models.adapters.image_model import set_training, untied
 from tlcore.models.adapters.text_model import matcher
 from tlcore.models.layer_grouping import group
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 
 HEADS = ("qa_outputs", "classifier")  # what transformers calls the head, by architecture
 PIECE = 64  # windows that go through the network at once: a long context has hundreds
@@ -38,7 +38,7 @@ class SpanModel(nn.Module):
         self.no_answer: float | None = float(kept) if isinstance(kept, int | float) else None
         typed = "token_type_ids" in inspect.signature(net.forward).parameters
         self.takes_kinds = typed and (getattr(net.config, "type_vocab_size", 0) or 0) > 1
-        self._parts: list[Part] | None = None
+        self._parts: list[LayerGroup] | None = None
 
     @property
     def head(self) -> nn.Linear:
@@ -59,7 +59,7 @@ class SpanModel(nn.Module):
         out = self.net(input_ids=ids, attention_mask=mask, **given)
         return torch.stack([out.start_logits, out.end_logits], dim=-1).float()
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[LayerGroup]:
         """Embeddings first, then the layers, the head last; each parameter and buffer in exactly one."""
         if self._parts is None:
             self._parts = group(self.net, self.head_name, matcher(self.net), "net")
@@ -85,7 +85,7 @@ class SpanModel(nn.Module):
             "studio_no_answer": self.no_answer,
             "studio_max_length": int(preprocess["max_length"]),
         }
-        told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
-        (folder / "config.json").write_text(told, encoding="utf-8")
+        text = json.dumps(config, indent=2, default=str, ensure_ascii=False)
+        (folder / "config.json").write_text(text, encoding="utf-8")
         save_file(untied(self.net), folder / "model.safetensors", metadata={"format": "pt"})
         tokenization.copy(self.folder, folder)

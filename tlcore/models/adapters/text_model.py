@@ -13,7 +13,7 @@ from torch import nn
 from tlcore.models import tokenization
 from tlcore.models.adapters.image_model import set_training, untied
 from tlcore.models.layer_grouping import NECK, STEM, Key, group
-from tlcore.models.layer_groups import Part
+from tlcore.models.layer_groups import LayerGroup
 
 DROPOUT = 0.1  # before the head
 LAYER = re.compile(r"\.(?:layer|layers|albert_layers)\.(\d+)\.")
@@ -40,7 +40,7 @@ class TextModel(nn.Module):
         self.net = _Net(encoder, head)
         self.head_name = "head"
         self.library, self.config, self.folder, self.input_size = "transformers", config, folder, length
-        self._parts: list[Part] | None = None
+        self._parts: list[LayerGroup] | None = None
 
     @property
     def head(self) -> nn.Linear | None:
@@ -78,7 +78,7 @@ class TextModel(nn.Module):
         """One input that means nothing, to try the network with."""
         return torch.ones(1, min(size, 8), dtype=torch.long), torch.ones(1, min(size, 8), dtype=torch.long)
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[LayerGroup]:
         """Embeddings first, then the layers, the head last; each parameter and buffer in exactly one."""
         if self._parts is None:
             self._parts = group(self.net, None if self.head is None else "head", matcher(self.net), "net")
@@ -113,8 +113,8 @@ class TextModel(nn.Module):
             "studio_pooling": preprocess.get("pooling", "mean"),
             "studio_max_length": int(preprocess["max_length"]),
         }
-        told = json.dumps(config, indent=2, default=str, ensure_ascii=False)
-        (folder / "config.json").write_text(told, encoding="utf-8")
+        text = json.dumps(config, indent=2, default=str, ensure_ascii=False)
+        (folder / "config.json").write_text(text, encoding="utf-8")
         weights = untied(self.net.encoder)
         if self.head is not None:
             weights |= {f"head.{name}": tensor for name, tensor in untied(self.head).items()}

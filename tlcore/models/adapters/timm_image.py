@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
-from tlcore.models.adapters.build import BUILD_ERRORS, check_size, does_not_fit, fresh_head, no_linear_head
+from tlcore.models.adapters.build import BUILD_ERRORS, check_size, does_not_fit, new_head, no_linear_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,7 @@ def preprocess(config: dict[str, Any]) -> dict[str, Any]:
     name = config["architecture"]
     if not isinstance(name, str) or not is_model(name) or ":" in name or "/" in name:
         raise UnusableInput(
-            say(
+            sentence(
                 "timm {version} knows no architecture called {name}, so these weights cannot be opened.",
                 version=timm.__version__,
                 name=str(name)[:80],
@@ -84,7 +84,7 @@ def preprocess(config: dict[str, Any]) -> dict[str, Any]:
         raise _unusable_config() from None
     if channels != 3:
         raise UnusableInput(
-            say("This network takes inputs with {channels} channels; pictures have 3.", channels=channels),
+            sentence("This network takes inputs with {channels} channels; pictures have 3.", channels=channels),
             code="source-channels",
             file=weight_files.CONFIG,
         )
@@ -132,7 +132,7 @@ def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: 
         head_name = _head(net, name, num_classes)
         if pretrained and num_classes is not None:
             torch.manual_seed(seed)
-            fresh_head(net.get_submodule(str(head_name)))
+            new_head(net.get_submodule(str(head_name)))
     net.pretrained_cfg = {**net.pretrained_cfg, "file": None, "source": None}
     return ImageModel(net, head_name, "timm", config, _matcher(net), size, write_config)
 
@@ -210,7 +210,7 @@ def _bounded(value: Any, depth: int = 0) -> bool:
 
 def _unusable_config() -> UnusableInput:
     return UnusableInput(
-        say(
+        sentence(
             "config.json holds values that no image network can have (sizes, channels, arguments). Save it again with "
             "timm or transformers."
         ),

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
 from tlcore.models.adapters.build import (
     BUILD_ERRORS,
     check_complete,
     check_size,
     does_not_fit,
-    fresh_head,
+    new_head,
     no_linear_head,
 )
 
@@ -124,7 +124,7 @@ def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: 
             check_complete(info, kind, lambda key: key.partition(".")[0] == root or ".pooler." in key)
         if pretrained and num_classes is not None:
             torch.manual_seed(seed)
-            fresh_head(net.get_submodule(str(head_name)))
+            new_head(net.get_submodule(str(head_name)))
     return ImageModel(net, head_name, "transformers", opened.config, None, size, write_config)
 
 
@@ -220,7 +220,7 @@ def _model_type(config: dict[str, Any]) -> str:
     kind = config.get("model_type")
     if not isinstance(kind, str) or kind not in MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES or kind in UNUSABLE:
         raise UnusableInput(
-            say(
+            sentence(
                 "transformers has no image classifier for the architecture {name}, so these weights cannot be opened.",
                 name=str(kind)[:80],
             ),
@@ -229,7 +229,7 @@ def _model_type(config: dict[str, Any]) -> str:
         )
     if not _bounded(config):
         raise UnusableInput(
-            say(
+            sentence(
                 "config.json holds values that no image network can have (sizes, channels, arguments). Save it again "
                 "with timm or transformers."
             ),
@@ -239,7 +239,7 @@ def _model_type(config: dict[str, Any]) -> str:
     channels = config.get("num_channels", 3)
     if channels != 3:
         raise UnusableInput(
-            say("This network takes inputs with {channels} channels; pictures have 3.", channels=channels),
+            sentence("This network takes inputs with {channels} channels; pictures have 3.", channels=channels),
             code="source-channels",
             file=weight_files.CONFIG,
         )
@@ -283,7 +283,9 @@ def _side(value: Any) -> int | None:
 
 def _unusable_preprocessor() -> UnusableInput:
     return UnusableInput(
-        say("preprocessor_config.json cannot be used: it should say the picture's size, mean and standard deviation."),
+        sentence(
+            "preprocessor_config.json cannot be used: it should say the picture's size, mean and standard deviation."
+        ),
         code="source-config",
         file=PREPROCESSOR,
     )

@@ -147,9 +147,9 @@ def on_encoder(opened: ModelFolder, vocabulary: str, pretrained: bool, size: int
         config.decoder_start_token_id = decoder.config.bos_token_id
         config.eos_token_id = decoder.config.eos_token_id
         net = EncoderDecoderModel(encoder=encoder, decoder=decoder, config=config)
-    told = {**opened.config, "model_type": WARM}
+    new_config = {**opened.config, "model_type": WARM}
     pair = tokenization.read(opened.folder), vocabulary
-    return Seq2SeqModel(net, pair, told, opened.folder, size, int(opened.preprocess["pad"]))
+    return Seq2SeqModel(net, pair, new_config, opened.folder, size, int(opened.preprocess["pad"]))
 
 
 def _inner(config: dict[str, Any]) -> dict[str, Any]:
@@ -167,5 +167,5 @@ def _any_languages(opened: ModelFolder) -> tuple[str | None, str | None]:
 def _vocabularies(net: Any, pair: tuple[str, str]) -> None:
     """Refuse a tokenizer with more tokens than the network has vectors on that side."""
     out = net.get_output_embeddings().weight.shape[0]
-    for told, have in zip(pair, (net.get_input_embeddings().num_embeddings, out), strict=True):
-        check_vocabulary(told, have)
+    for tokenizer_json, have in zip(pair, (net.get_input_embeddings().num_embeddings, out), strict=True):
+        check_vocabulary(tokenizer_json, have)

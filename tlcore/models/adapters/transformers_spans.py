@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tlcore.models import weight_files
-from tlcore.models.adapters.build import fresh_head
+from tlcore.models.adapters.build import new_head
 from tlcore.models.adapters.checked_network import network
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def build(opened: ModelFolder, pretrained: bool, size: int, seed: int) -> SpanMo
     if not own:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            fresh_head(model.head)
+            new_head(model.head)
     return model
 
 

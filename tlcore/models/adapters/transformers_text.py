@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.models import tokenization, weight_files
-from tlcore.models.adapters.build import fresh_head
+from tlcore.models.adapters.build import new_head
 from tlcore.models.adapters.checked_network import check_sizes, network
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             head = nn.Linear(width, num_classes)
-            fresh_head(head)
+            new_head(head)
     elif pretrained:
         head = _own_head(opened, width)
     return TextModel(encoder, head, opened.config, opened.folder, size)

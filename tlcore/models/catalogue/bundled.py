@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import weight_files
 from tlcore.models.catalogue import text
 from tlcore.models.catalogue.entry import KINDS_1K
@@ -22,7 +22,7 @@ def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> So
     folder = FOLDER / name
     config = json.loads((folder / weight_files.CONFIG).read_text()) if (folder / weight_files.CONFIG).is_file() else {}
     there = (folder / weight_files.WEIGHTS).is_file()
-    told = config.get("pretrained_cfg", {})
+    pretrained = config.get("pretrained_cfg", {})
     return SourceModel(
         id=f"bundled/{name}",
         title=title,
@@ -32,8 +32,8 @@ def _bundled(name: str, title: str, source_data: Sentence, note: Sentence) -> So
         megabytes=round((folder / weight_files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,
         source_task=KINDS_1K,
         source_data=source_data,
-        licence=told.get("license", "apache-2.0"),
-        input_size=told.get("input_size", [3, 128, 128])[-1],
+        licence=pretrained.get("license", "apache-2.0"),
+        input_size=pretrained.get("input_size", [3, 128, 128])[-1],
         library="timm",
         note=note,
     )
@@ -43,13 +43,15 @@ ENTRIES = (
     _bundled(
         "studio-base",
         "Studio base",
-        say("ImageNet-1k: 1.3 million photographs, then small cuts of photographs"),
-        say("The better features of the two that come with the studio; its from-scratch twin takes longer to train."),
+        sentence("ImageNet-1k: 1.3 million photographs, then small cuts of photographs"),
+        sentence(
+            "The better features of the two that come with the studio; its from-scratch twin takes longer to train."
+        ),
     ),
     _bundled(
         "studio-small",
         "Studio small",
-        say("small photographs of everyday things, taught by a larger ImageNet-1k model"),
-        say("Trains fast without a GPU: for a first walk and for small pictures. Its features are weaker."),
+        sentence("small photographs of everyday things, taught by a larger ImageNet-1k model"),
+        sentence("Trains fast without a GPU: for a first walk and for small pictures. Its features are weaker."),
     ),
 )

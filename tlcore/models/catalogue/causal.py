@@ -7,27 +7,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import weight_files
 from tlcore.models.source_model import SourceModel
 
 FOLDER = Path(__file__).parents[1] / "bundled" / "studio-writer"
-NEXT_TOKEN = say("going on with a text, token by token")
-INSTRUCTED = say("answering what a person asks, after learning to go on with texts")
-SMOLLM = say("web pages, textbooks and program code in English: {n} trillion tokens", n=2)
-SMOLLM_4 = say("web pages, textbooks and program code in English: {n} trillion tokens", n=4)
-QWEN3 = say("36 trillion tokens in 119 languages")
-WEBTEXT = say("WebText: 40 GB of English web pages that people linked to")
-MAYBE_PICKLED = say(
+NEXT_TOKEN = sentence("going on with a text, token by token")
+INSTRUCTED = sentence("answering what a person asks, after learning to go on with texts")
+SMOLLM = sentence("web pages, textbooks and program code in English: {n} trillion tokens", n=2)
+SMOLLM_4 = sentence("web pages, textbooks and program code in English: {n} trillion tokens", n=4)
+QWEN3 = sentence("36 trillion tokens in 119 languages")
+WEBTEXT = sentence("WebText: 40 GB of English web pages that people linked to")
+MAYBE_PICKLED = sentence(
     "Its weights on the hub may be a pickle, which is never opened here. Where they are: save them as "
     "model.safetensors on a machine of yours and bring the folder."
 )
-LLAMA = say(
+LLAMA = sentence(
     "Larger than the 800 million weights that can be trained here today. Meta's Llama 3.2 licence applies: read it "
     "before use; the hub asks you to sign in and accept it, and a model made from it must carry Llama in its name."
 )
-LARGE = say("Over 300 million parameters: LoRA is advised, and a GPU; its from-scratch twin takes very long on a CPU.")
-TOO_LARGE = say("Larger than the 800 million weights that can be trained here today; listed for when that changes.")
+LARGE = sentence(
+    "Over 300 million parameters: LoRA is advised, and a GPU; its from-scratch twin takes very long on a CPU."
+)
+TOO_LARGE = sentence(
+    "Larger than the 800 million weights that can be trained here today; listed for when that changes."
+)
 
 
 def _entry(
@@ -74,7 +78,7 @@ def _bundled() -> SourceModel:
         parameters=weight_files.read_weights(FOLDER).values if there else None,
         megabytes=round((FOLDER / weight_files.WEIGHTS).stat().st_size / 1e6, 1) if there else None,
         source_task=NEXT_TOKEN,
-        source_data=say(
+        source_data=sentence(
             "12 MB of text: little stories made by a program in English and Portuguese, documentation of "
             "Python and four packages in English, and this studio's own pages"
         ),
@@ -84,7 +88,7 @@ def _bundled() -> SourceModel:
         domain="text",
         languages=("en", "pt"),
         modality="causal",
-        note=say(
+        note=sentence(
             "Very small and trained for 14 minutes: it knows short sentences of two languages and little else. "
             "For a first walk without a network; for real use choose a larger one."
         ),
@@ -135,7 +139,7 @@ ENTRIES = (
         "gpt2",
         81.9,
         "apache-2.0",
-        say("OpenWebText: 38 GB of English web pages, taught by GPT-2"),
+        sentence("OpenWebText: 38 GB of English web pages, taught by GPT-2"),
         ("en",),
         bytes_each=4,
     ),
@@ -147,7 +151,7 @@ ENTRIES = (
         "gpt2",
         124.4,
         "mit",
-        say("GPT-2, then Wikipedia in Portuguese: 1 GB"),
+        sentence("GPT-2, then Wikipedia in Portuguese: 1 GB"),
         ("pt",),
         MAYBE_PICKLED,
         bytes_each=4,
@@ -172,7 +176,7 @@ ENTRIES = (
         "llama",
         1100.0,
         "apache-2.0",
-        say("web pages and program code in English: 3 trillion tokens"),
+        sentence("web pages and program code in English: 3 trillion tokens"),
         ("en",),
         TOO_LARGE,
         INSTRUCTED,
@@ -184,7 +188,7 @@ ENTRIES = (
         "llama",
         1235.8,
         "llama3.2",
-        say("up to 9 trillion tokens of public text in many languages, Portuguese among them"),
+        sentence("up to 9 trillion tokens of public text in many languages, Portuguese among them"),
         ("en", "pt", "many"),
         LLAMA,
     ),

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models.source_model import Domain, SourceModel
 
-KINDS_1K = say("telling 1,000 kinds of things apart")
-KINDS_12K = say("telling 12,000 kinds of things apart")
-KINDS_22K = say("telling 22,000 kinds of things apart")
-SELF_SUPERVISED = say("describing pictures without labels (self-supervised)")
-CAPTIONS = say("matching pictures with their captions")
+KINDS_1K = sentence("telling 1,000 kinds of things apart")
+KINDS_12K = sentence("telling 12,000 kinds of things apart")
+KINDS_22K = sentence("telling 22,000 kinds of things apart")
+SELF_SUPERVISED = sentence("describing pictures without labels (self-supervised)")
+CAPTIONS = sentence("matching pictures with their captions")
 
-IMAGENET_1K = say("ImageNet-1k: 1.3 million photographs")
-IMAGENET_12K = say("ImageNet-12k: 12 million photographs")
-IMAGENET_22K = say("ImageNet-22k: 14 million photographs")
-LVD_142M = say("LVD-142M: 142 million photographs from the web, chosen by likeness")
-LVD_1689M = say("LVD-1689M: 1.7 billion photographs from the web")
-WEBLI = say("WebLI: billions of pictures with captions in over 100 languages")
+IMAGENET_1K = sentence("ImageNet-1k: 1.3 million photographs")
+IMAGENET_12K = sentence("ImageNet-12k: 12 million photographs")
+IMAGENET_22K = sentence("ImageNet-22k: 14 million photographs")
+LVD_142M = sentence("LVD-142M: 142 million photographs from the web, chosen by likeness")
+LVD_1689M = sentence("LVD-1689M: 1.7 billion photographs from the web")
+WEBLI = sentence("WebLI: billions of pictures with captions in over 100 languages")
 
-NON_COMMERCIAL = say("The licence does not allow commercial use.")
-DINOV3_LICENCE = say("Meta's DINOv3 licence applies: read it before use. The hub may ask you to sign in and accept it.")
+NON_COMMERCIAL = sentence("The licence does not allow commercial use.")
+DINOV3_LICENCE = sentence(
+    "Meta's DINOv3 licence applies: read it before use. The hub may ask you to sign in and accept it."
+)
 
 
 def timm_entry(

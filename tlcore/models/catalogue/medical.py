@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models.catalogue.entry import SELF_SUPERVISED, timm_entry, transformers_entry
 
 ENTRIES = (
@@ -15,9 +15,9 @@ ENTRIES = (
             224,
             "lunit-non-commercial",
             SELF_SUPERVISED,
-            say("33 million patches of stained tissue under the microscope (TCGA and others; arXiv 2212.04690)"),
+            sentence("33 million patches of stained tissue under the microscope (TCGA and others; arXiv 2212.04690)"),
             domain="medical",
-            note=say("For research only: the licence does not allow commercial use."),
+            note=sentence("For research only: the licence does not allow commercial use."),
         ),
         id="1aurent/vit_small_patch16_224.lunit_dino",
         hub_id="1aurent/vit_small_patch16_224.lunit_dino",
@@ -31,9 +31,9 @@ ENTRIES = (
         224,
         "owkin-non-commercial",
         SELF_SUPERVISED,
-        say("40 million patches of stained tissue under the microscope (TCGA)"),
+        sentence("40 million patches of stained tissue under the microscope (TCGA)"),
         domain="medical",
-        note=say("For research only: the licence does not allow commercial use."),
+        note=sentence("For research only: the licence does not allow commercial use."),
     ),
     transformers_entry(
         "microsoft/rad-dino",
@@ -44,9 +44,9 @@ ENTRIES = (
         518,
         "mit",
         SELF_SUPERVISED,
-        say("chest X-rays from three countries (arXiv 2401.10815)"),
+        sentence("chest X-rays from three countries (arXiv 2401.10815)"),
         domain="medical",
-        note=say(
+        note=sentence(
             "Shared for research, not for clinical practice. The licence changed over time: read the card on the hub "
             "for the one that applies."
         ),

@@ -1,6 +1,6 @@
 """Encoders of pictures of the earth from above."""
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models.catalogue.entry import DINOV3_LICENCE, SELF_SUPERVISED, timm_entry
 
 ENTRIES = (
@@ -12,7 +12,7 @@ ENTRIES = (
         256,
         "dinov3-license",
         SELF_SUPERVISED,
-        say("SAT-493M: 493 million satellite pictures (arXiv 2508.10104)"),
+        sentence("SAT-493M: 493 million satellite pictures (arXiv 2508.10104)"),
         domain="satellite",
         note=DINOV3_LICENCE,
     ),

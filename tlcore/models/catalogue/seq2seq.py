@@ -5,24 +5,26 @@ Parameters are those of the network; languages are ISO 639-1 codes, "many" for t
 
 from __future__ import annotations
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models.source_model import SourceModel
 
-OPUS = say("OPUS: translations from the web, parliaments, subtitles and books")
-C4 = say("C4: 750 GB of English web text, then some twenty tasks")
-MC4 = say("mC4: web text in 101 languages")
-NEWS = say("300,000 English news articles with their highlights")
-TRANSLATES = say("translating")
-SUMS_UP = say("summing up news")
-MANY_DUTIES = say("filling in missing spans, translating, summing up, answering (T5)")
-SPANS = say("filling in missing spans of text")
-REPAIRS = say("repairing spoiled texts")
-MAYBE_PICKLED = say(
+OPUS = sentence("OPUS: translations from the web, parliaments, subtitles and books")
+C4 = sentence("C4: 750 GB of English web text, then some twenty tasks")
+MC4 = sentence("mC4: web text in 101 languages")
+NEWS = sentence("300,000 English news articles with their highlights")
+TRANSLATES = sentence("translating")
+SUMS_UP = sentence("summing up news")
+MANY_DUTIES = sentence("filling in missing spans, translating, summing up, answering (T5)")
+SPANS = sentence("filling in missing spans of text")
+REPAIRS = sentence("repairing spoiled texts")
+MAYBE_PICKLED = sentence(
     "Its weights on the hub may be a pickle, which is never opened here. Where they are: save them as "
     "model.safetensors on a machine of yours and bring the folder."
 )
-WHICH_TWO = say("It must be told two languages: source_language and target_language, such as eng_Latn and por_Latn.")
-WHICH = say("It writes several languages: give target_language as it knows it, such as pt or por.")
+WHICH_TWO = sentence(
+    "It must be told two languages: source_language and target_language, such as eng_Latn and por_Latn."
+)
+WHICH = sentence("It writes several languages: give target_language as it knows it, such as pt or por.")
 
 
 def _entry(
@@ -115,7 +117,7 @@ ENTRIES = (
         139.4,
         "apache-2.0",
         REPAIRS,
-        say("English web text, news and books: 160 GB"),
+        sentence("English web text, news and books: 160 GB"),
         ("en",),
     ),
     _entry(
@@ -138,7 +140,7 @@ ENTRIES = (
         615.1,
         "cc-by-nc-4.0",
         TRANSLATES,
-        say("translations between 200 languages, mined from the web"),
+        sentence("translations between 200 languages, mined from the web"),
         ("many",),
         WHICH_TWO,
     ),

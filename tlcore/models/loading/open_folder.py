@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
 from tlcore.models.adapters import (
     timm_image,
@@ -98,7 +98,7 @@ class OpenSource:
             return own
         if not self.preprocess["resizable"]:
             raise UnusableInput(
-                say(
+                sentence(
                     "{model} takes pictures of {own} pixels a side and no other size; leave image_size at auto.",
                     model=self.source.title,
                     own=own,
@@ -107,7 +107,7 @@ class OpenSource:
             )
         if image_size % multiple:
             raise UnusableInput(
-                say(
+                sentence(
                     "{model} needs a picture size that is a multiple of {multiple}; {near} would do.",
                     model=self.source.title,
                     multiple=multiple,
@@ -134,7 +134,7 @@ def refuse_large(values: int, modality: str) -> None:
     most = MAX_CAUSAL if modality == "causal" else MAX_VALUES
     if values > most:
         raise UnusableInput(
-            say(
+            sentence(
                 "This model has {millions} million weights; at most {most} million can be fine-tuned here.",
                 millions=round(values / 1e6),
                 most=most // 1_000_000,
@@ -159,7 +159,7 @@ def open_folder(folder: Path, source: SourceModel, revision: str | None = None) 
         preprocess, library = timm_image.preprocess(config), "timm"
     else:
         raise UnusableInput(
-            say("config.json names no architecture: timm writes it as architecture, transformers as model_type."),
+            sentence("config.json names no architecture: timm writes it as architecture, transformers as model_type."),
             code="source-architecture",
             file=weight_files.CONFIG,
         )

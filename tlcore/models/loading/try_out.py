@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models.loading.open_folder import open_folder
 from tlcore.models.source_model import SourceModel
 
@@ -29,7 +29,7 @@ def check(folder: Path) -> dict[str, Any]:
         outputs = 2 if hasattr(model, "classify") else logits.shape[-1]  # a network that writes keeps its own words
         if (logits.shape[0], logits.shape[-1]) != (1, outputs) or not bool(logits.isfinite().all()):
             raise UnusableInput(
-                say("The network runs, but its outputs are not usable numbers. Its weights may be damaged."),
+                sentence("The network runs, but its outputs are not usable numbers. Its weights may be damaged."),
                 code="source-unusable",
                 file="model.safetensors",
             )

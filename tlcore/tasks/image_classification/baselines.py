@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Naive, Records
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Records
 from tlcore.tasks.shared import class_scores, inference
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 LEVELS = 4  # of each colour channel: 64 cells
 MOST_TRAIN = 4000  # training pictures whose colours are looked at
 CHUNK = 256
-MAJORITY, COLOURS, AS_IT_IS = say("commonest class"), say("colours alone"), say("source model as it is")
+MAJORITY, COLOURS, AS_IT_IS = sentence("commonest class"), sentence("colours alone"), sentence("source model as it is")
 IMAGENET = re.compile(r"in(?:\d+k_ft_in)?1k")  # timm's tag of weights that end in ImageNet-1k's classes
 
 
 def naive(
     task: Task, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
-) -> list[Naive]:
+) -> list[Baseline]:
     """The three, on the test pictures; one that cannot answer says why."""
     test, classes = examples["test"], len(target["labels"])
 
@@ -36,13 +36,13 @@ def naive(
         return task.evaluate(outputs, test, target)
 
     found = [
-        Naive("majority", MAJORITY, scored(class_scores.commonest(examples, classes))),
-        Naive("colours", COLOURS, scored(_by_colours(examples, classes))),
+        Baseline("majority", MAJORITY, scored(class_scores.commonest(examples, classes))),
+        Baseline("colours", COLOURS, scored(_by_colours(examples, classes))),
     ]
     rows, reason = matching(class_names(source), target["labels"])
     if reason is not None:
-        return [*found, Naive("source-as-it-is", AS_IT_IS, None, reason)]
-    return [*found, Naive("source-as-it-is", AS_IT_IS, scored(_as_it_is(source, test, rows)))]
+        return [*found, Baseline("source-as-it-is", AS_IT_IS, None, reason)]
+    return [*found, Baseline("source-as-it-is", AS_IT_IS, scored(_as_it_is(source, test, rows)))]
 
 
 def _by_colours(examples: Mapping[str, PictureExamples], classes: int) -> np.ndarray:
@@ -97,7 +97,7 @@ def matching(names: Sequence[str], labels: Sequence[str]) -> tuple[list[list[int
     is none, every class that is a kind of it by its last words ("tabby cat" of "cat").
     """
     if not names:
-        return [], say("The source model has no classes with names of its own.")
+        return [], sentence("The source model has no classes with names of its own.")
     known = [[_plain(part) for part in re.split(r"[,;()]", name) if part.strip()] for name in names]
     rows = []
     for label in map(_plain, labels):
@@ -105,9 +105,9 @@ def matching(names: Sequence[str], labels: Sequence[str]) -> tuple[list[list[int
         rows.append(same or [i for i, parts in enumerate(known) if any(p.endswith(f" {label}") for p in parts)])
     missing = [label for label, found in zip(labels, rows, strict=True) if not found]
     if missing:
-        return [], say("The source model has no class named {labels}.", labels=missing[:5])
+        return [], sentence("The source model has no class named {labels}.", labels=missing[:5])
     if len({i for found in rows for i in found}) < sum(map(len, rows)):
-        return [], say("Two of your classes would be the same class of the source model.")
+        return [], sentence("Two of your classes would be the same class of the source model.")
     return rows, None
 
 
@@ -123,7 +123,7 @@ def _as_it_is(source: OpenSource, test: PictureExamples, rows: list[list[int]]) 
     """Log shares (n, labels) that the source's own head gives to the classes of each label."""
     import torch
 
-    device = machine.found().device
+    device = machine.detect().device
     model = source.build(None, True, image_size=test.processor["size"]).eval().to(device)
     out = []
     with torch.inference_mode():

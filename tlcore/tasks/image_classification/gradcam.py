@@ -97,12 +97,12 @@ def explain(
     chosen = int(shares.argmax()) if label is None else label
     warm = heat(model, x[0], chosen)
     shown = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
-    told = {
+    explained = {
         "explained": labels[chosen],
         "prediction": labels[int(shares.argmax())],
         "probability": dict(zip(labels, map(float, shares), strict=True)),
     }
-    return shown, None if warm is None else overlay(view, warm), told
+    return shown, None if warm is None else overlay(view, warm), explained
 
 
 def illustrate(

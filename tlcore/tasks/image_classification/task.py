@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Metric, Naive, Records
-from tlcore.models.layer_groups import Part
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Metric, Records
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.tasks.shared import class_scores, source_families
 from tlcore.tasks.shared.image_examples import Canvases, PictureExamples
 
@@ -30,21 +30,21 @@ class ImageClassification:
     """One of several labels for each picture; the network is any image classifier of timm or transformers."""
 
     id = "image-classification"
-    title = say("Image classification")
-    what = say("Tell which of several kinds a picture shows: products, plants, defects, documents.")
+    title = sentence("Image classification")
+    what = sentence("Tell which of several kinds a picture shows: products, plants, defects, documents.")
     icon = ":material/image_search:"
-    material = bundle = "image"
-    reads = ("image",)
-    ready = ()
+    modality = bundle = "image"
+    source_families = ("image",)
+    native_families = ()
     formats = ("image-folder", "image-table", "hub")
-    roles = (("image", say("Column of the picture")), ("label", say("Column of the label")))
-    labelled = fresh = solves = True
+    roles = (("image", sentence("Column of the picture")), ("label", sentence("Column of the label")))
+    labelled = has_new_head = has_convex_head = True
     corrects = "label"
     against = "twin"
-    judged = None
+    evaluation_subset = None
     metrics = (
-        Metric("accuracy", say("accuracy")),
-        Metric("macro-f1", say("macro-F1")),
+        Metric("accuracy", sentence("accuracy")),
+        Metric("macro-f1", sentence("macro-F1")),
     )
     default_source = "bundled/studio-base"
     options = ("image_size", "augmentation")
@@ -71,9 +71,9 @@ class ImageClassification:
         return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
         return {
-            "modality": source.modality or self.reads[0],
+            "modality": source.modality or self.source_families[0],
             "input_size": source.input_size or 224,
             "resizable": True,
             "crop_pct": 0.9,
@@ -82,30 +82,32 @@ class ImageClassification:
             "std": [0.5] * 3,
         }
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """Size, canvas, interpolation, mean, std and augmentation, with every ``auto`` resolved.
 
         ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
         """
-        source_families.fits(told, self)
+        source_families.fits(preprocess, self)
         size = options.image_size
         if size == "auto":
-            size = _picture_size(dataset, told, device) if told["resizable"] else told["input_size"]
-        elif not told["resizable"]:
-            size = told["input_size"]
+            size = _picture_size(dataset, preprocess, device) if preprocess["resizable"] else preprocess["input_size"]
+        elif not preprocess["resizable"]:
+            size = preprocess["input_size"]
         return {
             "size": int(size),
-            "canvas": max(int(size), round(size / told["crop_pct"])),
-            "interpolation": told["interpolation"],
-            "mean": list(told["mean"]),
-            "std": list(told["std"]),
+            "canvas": max(int(size), round(size / preprocess["crop_pct"])),
+            "interpolation": preprocess["interpolation"],
+            "mean": list(preprocess["mean"]),
+            "std": list(preprocess["std"]),
             "augmentation": "standard" if options.augmentation == "auto" else options.augmentation,
         }
 
     def side(self, processor: dict[str, Any]) -> int:
         return processor["size"]
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {
             "input_size": processor["size"],
             "mean": processor["mean"],
@@ -114,8 +116,8 @@ class ImageClassification:
             "crop_pct": processor["size"] / processor["canvas"],
         }
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
-        return say("Pictures of {size} px", size=processor["size"])
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
+        return sentence("Pictures of {size} px", size=processor["size"])
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         return []
@@ -130,7 +132,7 @@ class ImageClassification:
 
         return load(folder, source, size)
 
-    def parts(self, model: torch.nn.Module) -> list[Part]:
+    def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
         return model.parts()
 
     def examples(
@@ -159,7 +161,7 @@ class ImageClassification:
             return model, True
         return self.model(source, target, True, size=size), False
 
-    def far(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]]:
+    def out_of_distribution(self, processor: dict[str, Any], device: str) -> Mapping[str, Mapping[str, torch.Tensor]]:
         from tlcore.tasks.image_classification.out_of_distribution import batches
 
         return batches(processor, device)
@@ -182,11 +184,11 @@ class ImageClassification:
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
         return given.float().cpu().numpy()
 
-    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
@@ -212,9 +214,9 @@ class ImageClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """The commonest class, a logistic regression on colour histograms, and the source model as it is."""
         from tlcore.tasks.image_classification.baselines import naive
 
@@ -236,13 +238,13 @@ class ImageClassification:
         gradcam.illustrate(folder, worst, dataset, source, weights, processor, labels)
 
 
-def _picture_size(dataset: Dataset, told: Mapping[str, Any], device: str) -> int:
+def _picture_size(dataset: Dataset, preprocess: Mapping[str, Any], device: str) -> int:
     """The side that suits the data and the machine: never far above the pictures' own size, and on a CPU small
     enough that one epoch of training stays around a thousand pictures of 224 px."""
-    rows, native, step = dataset.rows, told["input_size"], max(32, told.get("multiple", 1))
+    rows, native, step = dataset.rows, preprocess["input_size"], max(32, preprocess.get("multiple", 1))
     own = int(np.median(np.minimum(rows["width"], rows["height"]))) if "width" in rows else native
     size = min(native, max(64, -(-own // step) * step))
     if device == "cpu":
         affordable = 224 * np.sqrt(1000 / max(1, dataset.info.n.get("train", 1)))
         size = min(size, max(64, int(affordable) // step * step))
-    return size - size % told.get("multiple", 1)  # patches of 14 pixels do not divide the steps above
+    return size - size % preprocess.get("multiple", 1)  # patches of 14 pixels do not divide the steps above

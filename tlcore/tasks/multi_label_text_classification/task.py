@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.readers.text_labels import BETWEEN
-from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.evaluation.records import Baseline, Metric, Records
 from tlcore.tasks.shared import label_sets
 from tlcore.tasks.text_classification.task import TextClassification
 
@@ -30,17 +30,19 @@ class MultiLabelTextClassification:
     """`TextClassification` with a decision for each label; whatever is not here is that task's."""
 
     id = "multi-label-text-classification"
-    title = say("Text classification, several labels a text")
-    what = say("Tell all that applies to a text: the topics of an article, what a complaint is about, or none of it.")
+    title = sentence("Text classification, several labels a text")
+    what = sentence(
+        "Tell all that applies to a text: the topics of an article, what a complaint is about, or none of it."
+    )
     icon = ":material/sell:"
     formats = ("text-labels",)
-    roles = (("text", say("Column of the text")), ("label", say("Column of the labels")))
+    roles = (("text", sentence("Column of the text")), ("label", sentence("Column of the labels")))
     labelled = False
     corrects = "labels"
     metrics = (
-        Metric("macro-f1", say("macro-F1")),
-        Metric("micro-f1", say("micro-F1")),
-        Metric("exact-match", say("texts with exactly the right labels")),
+        Metric("macro-f1", sentence("macro-F1")),
+        Metric("micro-f1", sentence("micro-F1")),
+        Metric("exact-match", sentence("texts with exactly the right labels")),
     )
 
     def __init__(self) -> None:
@@ -114,15 +116,21 @@ class MultiLabelTextClassification:
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
         return label_sets.evaluate(outputs, examples, target)
 
-    def decided(self, outputs: np.ndarray, validation: TextExamples, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: TextExamples, target: dict[str, Any]) -> dict[str, Any]:
         """``thresholds``: from which probability each label is given."""
-        return label_sets.decided(outputs, validation, target)
+        return label_sets.with_thresholds(outputs, validation, target)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
         rows, labels = dataset.split("test"), np.array(self.fit_target(dataset)["labels"])
         return [
-            {"id": name, "text": text, "truth": truth, "prediction": BETWEEN.join(labels[said]), "score": float(score)}
-            for name, text, truth, said, score in zip(
+            {
+                "id": name,
+                "text": text,
+                "truth": truth,
+                "prediction": BETWEEN.join(labels[predicted]),
+                "score": float(score),
+            }
+            for name, text, truth, predicted, score in zip(
                 records.ids,
                 rows["text"],
                 rows["labels"],
@@ -138,9 +146,9 @@ class MultiLabelTextClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return label_sets.aggregate(records, weights)
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """The commonest set of labels, and a logistic regression on words for each label."""
         from tlcore.tasks.text_classification.baselines import naive_sets
 

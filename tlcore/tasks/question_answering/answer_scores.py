@@ -111,55 +111,56 @@ def language(text: str) -> str:
     return "pt" if portuguese > english else "en"
 
 
-def normalised(text: str, told: str = "en") -> str:
+def normalised(text: str, answer: str = "en") -> str:
     """An answer as it is compared: lower case, no punctuation, no articles, single blanks."""
-    return " ".join(_articles(told).sub(" ", text.lower().translate(PUNCTUATION)).split())
+    return " ".join(_articles(answer).sub(" ", text.lower().translate(PUNCTUATION)).split())
 
 
-def exact(said: str, true: str, told: str = "en") -> float:
+def exact(predicted: str, true: str, answer: str = "en") -> float:
     """1 where both are the same once `normalised`."""
-    return float(normalised(said, told) == normalised(true, told))
+    return float(normalised(predicted, answer) == normalised(true, answer))
 
 
-def f1(said: str, true: str, told: str = "en") -> float:
+def f1(predicted: str, true: str, answer: str = "en") -> float:
     """Harmonic mean of precision and recall of words; where one has none, 1 if neither has, else 0."""
-    ours, theirs = normalised(said, told).split(), normalised(true, told).split()
+    ours, theirs = normalised(predicted, answer).split(), normalised(true, answer).split()
     if not ours or not theirs:
         return float(ours == theirs)
     common = sum((Counter(ours) & Counter(theirs)).values())
     return 2 * common / (len(ours) + len(theirs))
 
 
-def best(said: str, truths: Sequence[str], told: str = "en") -> tuple[float, float]:
+def best(predicted: str, truths: Sequence[str], answer: str = "en") -> tuple[float, float]:
     """(F1, exact match) against the true answer that is most like it; without a true answer none is the right one."""
-    kept = [one for one in truths if normalised(one, told)] or [""]
-    return max(f1(said, one, told) for one in kept), max(exact(said, one, told) for one in kept)
+    kept = [one for one in truths if normalised(one, answer)] or [""]
+    return max(f1(predicted, one, answer) for one in kept), max(exact(predicted, one, answer) for one in kept)
 
 
-def records(said: Sequence[str], examples: Any) -> Records:
+def records(predicted: Sequence[str], examples: Any) -> Records:
     """Per question its scores, what was said, and whether the context gives an answer; a group is one unit."""
     scores = [
-        best(one, truths, told) for one, truths, told in zip(said, examples.truths, examples.languages, strict=True)
+        best(one, truths, scored)
+        for one, truths, scored in zip(predicted, examples.truths, examples.languages, strict=True)
     ]
-    told = np.array(scores, dtype=np.float64).reshape(-1, 2)
+    scored = np.array(scores, dtype=np.float64).reshape(-1, 2)
     columns = {
-        "f1": told[:, 0],
-        "exact": told[:, 1],
-        "said": np.array(list(said), dtype=object),
+        "f1": scored[:, 0],
+        "exact": scored[:, 1],
+        "said": np.array(list(predicted), dtype=object),
         "answerable": np.array([bool(truths) for truths in examples.truths]),
     }
     return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
 
-def aggregate(told: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
+def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
     """The mean of each score for each row of weights (draws, n)."""
     weights = np.atleast_2d(weights).astype(np.float64)
     total = weights.sum(axis=1)
-    columns: Mapping[str, np.ndarray] = told.columns
+    columns: Mapping[str, np.ndarray] = records.columns
     with np.errstate(invalid="ignore", divide="ignore"):
         return {"f1": (weights @ columns["f1"]) / total, "exact-match": (weights @ columns["exact"]) / total}
 
 
 @cache
-def _articles(told: str) -> re.Pattern[str]:
-    return re.compile(rf"\b({'|'.join(ARTICLES[told])})\b")
+def _articles(text: str) -> re.Pattern[str]:
+    return re.compile(rf"\b({'|'.join(ARTICLES[text])})\b")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import say
-from tlcore.evaluation.records import Naive
+from tlcore.core.i18n import sentence
+from tlcore.evaluation.records import Baseline
 from tlcore.tasks.question_answering import answer_scores
 from tlcore.tasks.shared import inference
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from tlcore.models.loading import OpenSource
     from tlcore.tasks.question_answering.examples import QuestionExamples
 
-CONSTANT = say("the commonest answer of training, for every question")
-WORDS = say("words of the sentence most like the question")
-AS_IS = say("the source model as it is")
+CONSTANT = sentence("the commonest answer of training, for every question")
+WORDS = sentence("words of the sentence most like the question")
+AS_IS = sentence("the source model as it is")
 SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$|[.!?])")
 WORD = re.compile(r"\w+(?:[.,'’-]\w+)*")
 MOST = (1, 2, 3, 5, 8)  # words of an answer
@@ -33,13 +33,13 @@ BATCH = 16
 
 def naive(
     task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
-) -> list[Naive]:
+) -> list[Baseline]:
     """All three, on the test questions."""
     test = examples["test"]
     commonest = [constant(examples["train"])] * len(test)
     return [
-        Naive("constant", CONSTANT, answer_scores.records(commonest, test)),
-        Naive("sentence", WORDS, answer_scores.records(_by_sentence(examples, target), test)),
+        Baseline("constant", CONSTANT, answer_scores.records(commonest, test)),
+        Baseline("sentence", WORDS, answer_scores.records(_by_sentence(examples, target), test)),
         _as_it_is(task, examples, target, source),
     ]
 
@@ -65,8 +65,8 @@ def _by_sentence(examples: Mapping[str, QuestionExamples], target: dict[str, Any
     tried = []
     for most in MOST:
         for line in lines:
-            said = [pick(one, most, line) for one in found["validation"]]
-            scores = answer_scores.records(said, examples["validation"]).columns["f1"]
+            predicted = [pick(one, most, line) for one in found["validation"]]
+            scores = answer_scores.records(predicted, examples["validation"]).columns["f1"]
             tried.append((float(scores.mean()) if len(scores) else 0.0, -most, -line))
     _, most, line = max(tried)
     return [pick(one, -most, -line) for one in found["test"]]
@@ -92,9 +92,9 @@ def look(question: str, context: str, weight: Mapping[str, float]) -> tuple[floa
         counts = Counter(word.lower() for word in WORD.findall(match[0]))
         size = sum((k * weight.get(word, unknown)) ** 2 for word, k in counts.items()) ** 0.5
         shared = sum(counts[word] * weight.get(word, unknown) ** 2 for word in asked if word in counts)
-        alike = shared / (norm * size) if norm and size else 0.0
-        if alike > best:
-            best, chosen = alike, match[0]
+        similarity = shared / (norm * size) if norm and size else 0.0
+        if similarity > best:
+            best, chosen = similarity, match[0]
     runs: list[list[tuple[str, float]]] = [[]]
     for match in WORD.finditer(chosen):
         word = match[0].lower()
@@ -107,25 +107,27 @@ def look(question: str, context: str, weight: Mapping[str, float]) -> tuple[floa
 
 def pick(found: tuple[float, list[list[tuple[str, float]]], str], most: int, line: float) -> str:
     """At most so many words in a row that weigh most; '' where the sentence is no more alike than ``line``."""
-    alike, runs, _ = found
-    if alike <= line or not runs:
+    similarity, runs, _ = found
+    if similarity <= line or not runs:
         return ""
     pieces = [run[i : i + most] for run in runs for i in range(max(1, len(run) - most + 1))]
     return " ".join(word for word, _ in max(pieces, key=lambda piece: sum(w for _, w in piece)))
 
 
-def _as_it_is(task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource) -> Naive:
+def _as_it_is(
+    task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
+) -> Baseline:
     """The source's own head for question answering, its threshold for no answer chosen on validation data."""
     from tlcore.models.adapters import transformers_spans
 
     if not transformers_spans.has_head(source):
-        return Naive("as-is", AS_IS, None, say("It has no head of its own that answers questions."))
+        return Baseline("as-is", AS_IS, None, sentence("It has no head of its own that answers questions."))
 
-    device = machine.found().device
+    device = machine.detect().device
     model = task.model(source, target, True).to(device)
 
     def outputs(split: str) -> np.ndarray:
         return inference.outputs(task, model, examples[split], BATCH, device)
 
-    task.settle(model, examples["validation"], lambda: outputs("validation"))
-    return Naive("as-is", AS_IS, task.evaluate(outputs("test"), examples["test"], target))
+    task.fit_threshold(model, examples["validation"], lambda: outputs("validation"))
+    return Baseline("as-is", AS_IS, task.evaluate(outputs("test"), examples["test"], target))

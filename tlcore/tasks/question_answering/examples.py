@@ -43,12 +43,15 @@ class Windows:
         """``ids``, ``kinds``, ``places`` of all tokens; ``starts`` (windows + 1,); ``first`` (questions + 1,)."""
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
-        told = tokenization.read(self.model)
-        how = hashlib.sha256(json.dumps([tokenization.digest(told), self.cut], sort_keys=True).encode()).hexdigest()
+        tokenizer_json = tokenization.read(self.model)
+        how = hashlib.sha256(
+            json.dumps([tokenization.digest(tokenizer_json), self.cut], sort_keys=True).encode()
+        ).hexdigest()
         name = f"{self.dataset.cached_as}-windows-{how[:16]}.npz"
         rows = self.dataset.rows
         return arrays(
-            self.folder / name if self.folder else None, lambda: cut(told, rows["question"], rows["text"], self.cut)
+            self.folder / name if self.folder else None,
+            lambda: cut(tokenizer_json, rows["question"], rows["text"], self.cut),
         )
 
     def of(self, row: int) -> list[Window]:
@@ -64,10 +67,10 @@ class Windows:
         return kept["starts"][first + 1] - kept["starts"][first]
 
 
-def cut(told: str, questions: Any, contexts: Any, how: dict[str, int]) -> dict[str, np.ndarray]:
+def cut(tokenizer_json: str, questions: Any, contexts: Any, how: dict[str, int]) -> dict[str, np.ndarray]:
     """Questions and contexts (columns of a table) as `Windows` keeps them."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
-    tokenizer = tokenization.open_tokenizer(told, how["size"])
+    tokenizer = tokenization.open_tokenizer(tokenizer_json, how["size"])
     parts: list[Window] = []
     counts: list[int] = []
     for start in range(0, len(questions), AT_ONCE):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Metric, Naive, Records
-from tlcore.models.layer_groups import Part
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Metric, Records
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.runtime import answer_spans
 from tlcore.tasks.question_answering import answer_scores
 from tlcore.tasks.shared import source_families, text_lengths
@@ -47,27 +47,29 @@ class QuestionAnswering:
     """The answer as a span of its context, or none; the network is a text encoder with two logits for each token."""
 
     id = "question-answering"
-    title = say("Question answering")
-    what = say("Find the answer to a question in a text, or tell that it is not in there: manuals, contracts, records.")
+    title = sentence("Question answering")
+    what = sentence(
+        "Find the answer to a question in a text, or tell that it is not in there: manuals, contracts, records."
+    )
     icon = ":material/quiz:"
-    material = "text"
+    modality = "text"
     bundle = "question-answering"
-    reads = ("text",)
-    ready = ()
+    source_families = ("text",)
+    native_families = ()
     formats = ("question-answering",)
     roles = (
-        ("context", say("Column of the context")),
-        ("question", say("Column of the question")),
-        ("answer", say("Column of the answer")),
+        ("context", sentence("Column of the context")),
+        ("question", sentence("Column of the question")),
+        ("answer", sentence("Column of the answer")),
     )
-    labelled = solves = False
+    labelled = has_convex_head = False
     corrects = None
-    fresh = True
+    has_new_head = True
     against = "best"
-    judged = 2_000
+    evaluation_subset = 2_000
     metrics = (
-        Metric("f1", say("F1")),
-        Metric("exact-match", say("exact match")),
+        Metric("f1", sentence("F1")),
+        Metric("exact-match", sentence("exact match")),
     )
     default_source = "bundled/minilm-l6"
     options = ("max_length",)
@@ -95,25 +97,27 @@ class QuestionAnswering:
         return {"unanswerable": bool((dataset.split("train")["answerable"] == "no").any())}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
-        reads = source.modality or self.reads[0]
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.source_families[0]
         return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """``size``: tokens of a window at most, question and context together; ``overlap``: tokens of the context that
         two windows share; ``question`` and ``answer``: tokens of either at most; ``mean``: tokens of all windows of a
         question, in the mean; ``several``: share of the questions with more than one; ``pad``: the padding's token.
         """
-        source_families.fits(told, self)
-        own = int(told["input_size"])
-        lengths = _lengths(dataset, told)
+        source_families.fits(preprocess, self)
+        own = int(preprocess["input_size"])
+        lengths = _lengths(dataset, preprocess)
         size = options.max_length
         if size == "auto":
             most = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
             size = min(most, text_lengths.covering(lengths, LEAST_TOKENS))
         elif not LEAST_TOKENS <= size <= own:
             raise UnusableInput(
-                say(
+                sentence(
                     "A window of question and context has {least} to {own} tokens with this source model; max_length "
                     "is {asked}.",
                     least=LEAST_TOKENS,
@@ -130,7 +134,7 @@ class QuestionAnswering:
             "overlap": overlap,
             "question": question,
             "answer": ANSWER_TOKENS,
-            "pad": int(told["pad"]),
+            "pad": int(preprocess["pad"]),
             "mean": int(np.ceil(np.minimum(lengths, count * size).mean())),
             "several": round(float((lengths > size).mean()), 4),
         }
@@ -138,17 +142,17 @@ class QuestionAnswering:
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
-        return say("Questions with their contexts in windows of at most {n} tokens", n=processor["size"])
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
+        return sentence("Questions with their contexts in windows of at most {n} tokens", n=processor["size"])
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         found = []
         if processor["several"]:
             found.append(
-                say(
+                sentence(
                     "Contexts are read whole: where question and context have more than {n} tokens (parts of words), "
                     "in windows that overlap by {overlap}; {percent} % of the questions need several.",
                     n=processor["size"],
@@ -158,7 +162,7 @@ class QuestionAnswering:
             )
         return [
             *found,
-            say(
+            sentence(
                 "An answer has at most {n} tokens, and a question is cut after {m}.",
                 n=processor["answer"],
                 m=processor["question"],
@@ -182,12 +186,12 @@ class QuestionAnswering:
         opened = open_folder(folder, source)
         return transformers_spans.build(opened, True, size or opened.preprocess["input_size"], 0)
 
-    def settle(self, model: Any, validation: QuestionExamples, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: Any, validation: QuestionExamples, outputs: Callable[[], np.ndarray]) -> None:
         """How much better than the best answer no answer must look, for the best F1 on validation data."""
         if model.no_answer is not None:
             model.no_answer = threshold(outputs(), validation)
 
-    def parts(self, model: torch.nn.Module) -> list[Part]:
+    def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
         return model.parts()
 
     def examples(
@@ -216,7 +220,7 @@ class QuestionAnswering:
 
         return self.model(source, target, True, size=size), transformers_spans.has_head(source)
 
-    def far(self, processor: dict[str, Any], device: str) -> None:
+    def out_of_distribution(self, processor: dict[str, Any], device: str) -> None:
         return None
 
     def classes(self, examples: Any) -> None:
@@ -248,7 +252,7 @@ class QuestionAnswering:
         return out
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
@@ -258,8 +262,14 @@ class QuestionAnswering:
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
         rows = dataset.split("test")
         return [
-            {"id": one, "text": f"{question} — {context}", "truth": answer, "prediction": said, "score": float(score)}
-            for one, question, context, answer, said, score in zip(
+            {
+                "id": one,
+                "text": f"{question} — {context}",
+                "truth": answer,
+                "prediction": predicted,
+                "score": float(score),
+            }
+            for one, question, context, answer, predicted, score in zip(
                 records.ids,
                 rows["question"],
                 rows["text"],
@@ -286,9 +296,9 @@ class QuestionAnswering:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return answer_scores.aggregate(records, weights)
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """The commonest answer, the words of the likeliest sentence, and the source as it is."""
         from tlcore.tasks.question_answering.baselines import naive
 
@@ -340,7 +350,7 @@ def threshold(outputs: np.ndarray, examples: Any) -> float:
     return float(between[best[np.argmin(np.abs(between[best]))]])
 
 
-def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
+def _lengths(dataset: Dataset, preprocess: Mapping[str, Any]) -> np.ndarray:
     """Tokens of training questions with their contexts, of some drawn at random where there are many; guessed where no
     tokenizer is there.
     """
@@ -348,8 +358,8 @@ def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
     from tlcore.tasks.shared.text_examples import encode
 
     rows = text_lengths.some(dataset.split("train"), LOOKED_AT)
-    if told.get("folder") is None:
+    if preprocess.get("folder") is None:
         return text_lengths.guessed(rows["question"] + " " + rows["text"], marks=3)
-    read = tokenization.read(Path(told["folder"]))
+    read = tokenization.read(Path(preprocess["folder"]))
     question, context = (np.diff(encode(read, rows[column], 1_000_000)[1]) for column in ("question", "text"))
     return question + context

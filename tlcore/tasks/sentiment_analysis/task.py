@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.text_classification.task import TextClassification
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class SentimentAnalysis:
     """`TextClassification` with labels in order of polarity; whatever is not here is that task's."""
 
     id = "sentiment-analysis"
-    title = say("Sentiment analysis")
-    what = say("Tell whether a text speaks well or badly of something: reviews, comments, surveys, tickets.")
+    title = sentence("Sentiment analysis")
+    what = sentence("Tell whether a text speaks well or badly of something: reviews, comments, surveys, tickets.")
     icon = ":material/sentiment_satisfied:"
 
     def __init__(self) -> None:
@@ -50,14 +50,14 @@ class SentimentAnalysis:
         if labels is None:
             names = sorted(map(str, rows["label"].unique()))
             shown = [*names[:10], "…"] if len(names) > 10 else names
-            told = say(
+            message = sentence(
                 "The labels {labels} are no polarities that the studio knows (such as negative, neutral, positive, or "
                 "stars 1 to 5); they are taken as plain classes.",
                 labels=shown,
             )
-            return [*found, Finding(level="note", code="polarity-unknown", sentence=told, examples=names[:10])]
-        told = say("Polarity from worst to best: {labels}.", labels=labels)
-        return [*found, Finding(level="note", code="polarity", sentence=told)]
+            return [*found, Finding(level="note", code="polarity-unknown", sentence=message, examples=names[:10])]
+        message = sentence("Polarity from worst to best: {labels}.", labels=labels)
+        return [*found, Finding(level="note", code="polarity", sentence=message)]
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
         """The labels seen in training from worst to best; in alphabetical order where they are no polarities."""

@@ -31,9 +31,9 @@ class First:
         return value[: self._n] if whole else value
 
 
-def judged(task: Task, examples: Any, split: str) -> Any:
+def evaluation_subset(task: Task, examples: Any, split: str) -> Any:
     """As much of a split as the task scores while it trains; all of the test set."""
-    return examples if split == "test" else First(examples, task.judged)
+    return examples if split == "test" else First(examples, task.evaluation_subset)
 
 
 def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
@@ -41,14 +41,14 @@ def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-def arranged(examples: Any, order: np.ndarray) -> np.ndarray:
+def longest_first(examples: Any, order: np.ndarray) -> np.ndarray:
     """The same places in the order in which looking at them is fastest: where examples have ``lengths``, the longest
     first, so that batches of like lengths waste nothing on padding.
     """
     return order[np.argsort(-examples.lengths[order], kind="stable")] if hasattr(examples, "lengths") else order
 
 
-def alike(examples: Any, order: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+def length_buckets(examples: Any, order: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """The order in batches of ``size`` to train on. Where examples have ``lengths``, those within a stretch of it, at
     most `STRETCH` batches and a quarter of all, are put beside others of their length, and the batches are shuffled (as
     transformers' ``group_by_length`` does it).
@@ -56,7 +56,7 @@ def alike(examples: Any, order: np.ndarray, size: int, rng: np.random.Generator)
     if not hasattr(examples, "lengths"):
         return in_batches(order, size)
     stretches = in_batches(order, size * min(STRETCH, max(1, len(order) // (4 * size))))
-    batches = [batch for stretch in stretches for batch in in_batches(arranged(examples, stretch), size)]
+    batches = [batch for stretch in stretches for batch in in_batches(longest_first(examples, stretch), size)]
     return [batches[place] for place in rng.permutation(len(batches))]
 
 
@@ -73,7 +73,7 @@ def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str)
     import torch
 
     model.eval()
-    rows, places = [], arranged(examples, np.arange(len(examples)))
+    rows, places = [], longest_first(examples, np.arange(len(examples)))
     with torch.inference_mode():
         for batch in examples.batches(in_batches(places, batch_size), None, device):
             rows.append(task.outputs(model, batch, task.loss(model, batch)[1]))
@@ -87,7 +87,7 @@ def score(
     import torch
 
     model.eval()
-    rows, losses, places = [], 0.0, arranged(examples, np.arange(len(examples)))
+    rows, losses, places = [], 0.0, longest_first(examples, np.arange(len(examples)))
     with torch.inference_mode():
         for batch in examples.batches(in_batches(places, batch_size), None, device):
             loss, given = task.loss(model, batch)

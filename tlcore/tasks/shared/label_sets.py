@@ -31,14 +31,14 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
     A label that no training text has is never said: it counts as missed in micro-F1, and its text as wrong.
     """
-    truth, said = records.columns["truth"], records.columns["prediction"]
+    truth, predicted = records.columns["truth"], records.columns["prediction"]
     unknown = records.columns["unknown"]
     weights = np.atleast_2d(weights).astype(np.float64)
-    hits, marked, there = weights @ (truth & said), weights @ said, weights @ truth  # (draws, labels)
+    hits, marked, there = weights @ (truth & predicted), weights @ predicted, weights @ truth  # (draws, labels)
     known = (there + marked > 0) & truth.any(axis=0)
     each = np.where(known, 2 * hits / np.maximum(there + marked, 1e-12), 0.0)
     every = marked.sum(axis=1) + there.sum(axis=1) + weights @ unknown
-    exact = (truth == said).all(axis=1) & (unknown == 0)
+    exact = (truth == predicted).all(axis=1) & (unknown == 0)
     return {
         "macro-f1": each.sum(axis=1) / np.maximum(known.sum(axis=1), 1),
         "micro-f1": 2 * hits.sum(axis=1) / np.maximum(every, 1e-12),
@@ -46,7 +46,7 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def decided(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+def with_thresholds(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
     """The target with a threshold for each label, from a model's logits on validation data; none of them changes where
     there are no such data.
     """
@@ -58,8 +58,8 @@ def decided(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dic
 
 def by_label(records: Records, target: dict[str, Any]) -> dict[str, Any]:
     """A row for each label, and how many texts have one that no training text has."""
-    truth, said = records.columns["truth"], records.columns["prediction"]
-    rows = counted(target["labels"], (truth & said).sum(axis=0), said.sum(axis=0), truth.sum(axis=0))
+    truth, predicted = records.columns["truth"], records.columns["prediction"]
+    rows = counted(target["labels"], (truth & predicted).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0))
     for row, one in zip(rows, target.get("thresholds", ()), strict=False):
         row["threshold"] = one["threshold"]
     return {
@@ -88,7 +88,7 @@ def counted(labels: list[str], hits: np.ndarray, marked: np.ndarray, there: np.n
 
 def overlap(records: Records) -> np.ndarray:
     """How right each text's labels are (n,): F1 of the set that was said, 1 where both are empty."""
-    truth, said = records.columns["truth"], records.columns["prediction"]
+    truth, predicted = records.columns["truth"], records.columns["prediction"]
     there = truth.sum(axis=1) + records.columns["unknown"]
-    total = said.sum(axis=1) + there
-    return np.where(total > 0, 2 * (truth & said).sum(axis=1) / np.maximum(total, 1), 1.0)
+    total = predicted.sum(axis=1) + there
+    return np.where(total > 0, 2 * (truth & predicted).sum(axis=1) / np.maximum(total, 1), 1.0)

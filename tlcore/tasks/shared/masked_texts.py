@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.models import tokenization
 from tlcore.tasks.shared.augmentation import uniform
 
@@ -34,17 +34,17 @@ class MaskedTexts:
         self.rows = np.flatnonzero((dataset.rows["split"] == "train").to_numpy())
         self.held, self.pad = held, pad
         assert held.model is not None
-        told = tokenization.read(held.model)
-        _, hidden, special = tokenization.specials(told)
+        tokenizer_json = tokenization.read(held.model)
+        _, hidden, special = tokenization.specials(tokenizer_json)
         if hidden is None:
             raise UnusableInput(
-                say(
+                sentence(
                     "This source model's tokenizer has no token that hides another, so that it cannot learn to guess "
                     "hidden ones. Choose another source model or another objective."
                 ),
                 code="no-mask",
             )
-        size = tokenization.open_tokenizer(told, 8).get_vocab_size(with_added_tokens=True)
+        size = tokenization.open_tokenizer(tokenizer_json, 8).get_vocab_size(with_added_tokens=True)
         self.hidden, self.special = hidden, np.array(sorted({*special, pad}), np.int64)
         self.ordinary = np.setdiff1d(np.arange(size), self.special)
 
@@ -83,9 +83,9 @@ class MaskedTexts:
         return np.where(asked, seen, truth), asked
 
 
-def of(told: Any, dataset: Dataset) -> MaskedTexts:
+def of(context: Any, dataset: Dataset) -> MaskedTexts:
     """Those of a dataset, cut as the run's own texts are (``told``: `training.Fitting`)."""
     from tlcore.tasks.shared.text_examples import Tokens
 
-    held = Tokens(dataset, told.source.folder, told.processor["size"], told.cache / "tokens")
-    return MaskedTexts(dataset, held, told.processor["pad"])
+    held = Tokens(dataset, context.source.folder, context.processor["size"], context.cache / "tokens")
+    return MaskedTexts(dataset, held, context.processor["pad"])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Naive
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline
 from tlcore.tasks.shared import inference
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.tasks.shared.pair_examples import PairExamples
 
-NEAREST, AS_IT_IS = say("the answer of the most similar training text"), say("the source model as it is")
+NEAREST, AS_IT_IS = sentence("the answer of the most similar training text"), sentence("the source model as it is")
 MOST_TRAIN, AT_ONCE = 50_000, 500
 BATCH = 16
 SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
@@ -26,15 +26,15 @@ SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 def copying(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
     """The source, left as it is."""
-    return [("copy", say("copying the source"), examples["test"].texts)]
+    return [("copy", sentence("copying the source"), examples["test"].texts)]
 
 
 def leading(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
     """The first sentence, and the first three (Nenkova 2005): hard to beat on news."""
     texts = examples["test"].texts
     return [
-        ("lead-1", say("the first sentence"), [lead(text, 1) for text in texts]),
-        ("lead-3", say("the first three sentences"), [lead(text, 3) for text in texts]),
+        ("lead-1", sentence("the first sentence"), [lead(text, 1) for text in texts]),
+        ("lead-3", sentence("the first three sentences"), [lead(text, 3) for text in texts]),
     ]
 
 
@@ -57,16 +57,18 @@ def nearest(examples: Mapping[str, PairExamples]) -> list[str]:
     found: list[str] = []
     with threadpool_limits(1):
         for start in range(0, len(test), AT_ONCE):
-            alike = words.transform(test.texts[start : start + AT_ONCE]) @ x.T
-            found += [train.references[kept[int(place)]] for place in np.asarray(alike.argmax(axis=1)).ravel()]
+            similarities = words.transform(test.texts[start : start + AT_ONCE]) @ x.T
+            found += [train.references[kept[int(place)]] for place in np.asarray(similarities.argmax(axis=1)).ravel()]
     return found
 
 
-def as_it_is(task: Task, source: OpenSource, test: PairExamples, target: dict[str, Any]) -> Naive:
+def as_it_is(task: Task, source: OpenSource, test: PairExamples, target: dict[str, Any]) -> Baseline:
     """What the source writes before it has seen one of the person's examples."""
     if source.modality != "seq2seq":
-        return Naive("source", AS_IT_IS, None, say("It reads texts but writes none."))
+        return Baseline("source", AS_IT_IS, None, sentence("It reads texts but writes none."))
 
-    device = machine.found().device
+    device = machine.detect().device
     model = task.model(source, target, True, size=test.processor["size"], seed=0).to(device)
-    return Naive("source", AS_IT_IS, task.evaluate(inference.outputs(task, model, test, BATCH, device), test, target))
+    return Baseline(
+        "source", AS_IT_IS, task.evaluate(inference.outputs(task, model, test, BATCH, device), test, target)
+    )

@@ -25,8 +25,10 @@ class PairTokens:
         source, target = pair or (None, None)
         self.written = target
         self.first = None if target is None else first(target)
-        self.source = Tokens(dataset, None, processor["size"], folder, told=source, prefix=processor["prefix"])
-        self.target = Tokens(dataset, None, processor["target"], folder, told=target, column="target")
+        self.source = Tokens(
+            dataset, None, processor["size"], folder, tokenizer_json=source, prefix=processor["prefix"]
+        )
+        self.target = Tokens(dataset, None, processor["target"], folder, tokenizer_json=target, column="target")
 
 
 class PairExamples:
@@ -59,7 +61,7 @@ class PairExamples:
         """
         import torch
 
-        told = {"most": self.processor["target"], "beams": self.beams, "first": self.held.first}
+        settings = {"most": self.processor["target"], "beams": self.beams, "first": self.held.first}
         for chunk in chunks:
             ids, mask = self.held.source.padded(self.rows[chunk], self.processor["pad"])
             labels, _ = self.held.target.padded(self.rows[chunk], IGNORED)
@@ -67,7 +69,7 @@ class PairExamples:
                 "ids": torch.from_numpy(ids).to(device),
                 "mask": torch.from_numpy(mask).to(device),
                 "labels": torch.from_numpy(labels).to(device),
-                **told,
+                **settings,
             }
 
     def read(self, tokens: np.ndarray) -> list[str]:

@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
+from tlcore.core.i18n import Sentence, sentence
 
 TITLES: dict[str, Sentence] = {
-    "image": say("pictures"),
-    "text": say("texts"),
-    "seq2seq": say("texts and writes texts"),
-    "causal": say("texts and goes on writing them"),
+    "image": sentence("pictures"),
+    "text": sentence("texts"),
+    "seq2seq": sentence("texts and writes texts"),
+    "causal": sentence("texts and goes on writing them"),
 }
 
 
-def fits(told: Mapping[str, Any], task: Any) -> None:
+def fits(preprocess: Mapping[str, Any], task: Any) -> None:
     """``told`` is a source's own preprocessing. Raises UnusableInput where it reads something else."""
-    reads = str(told.get("modality", "image"))
-    if reads not in task.reads:
+    reads = str(preprocess.get("modality", "image"))
+    if reads not in task.source_families:
         raise UnusableInput(
-            say(
+            sentence(
                 "This source model reads {theirs}; {task} needs one that reads {ours}.",
                 theirs=TITLES.get(reads, reads),
                 task=task.title,
-                ours=TITLES[task.reads[0]],
+                ours=TITLES[task.source_families[0]],
             ),
             code="source-modality",
         )

@@ -16,5 +16,5 @@ def on_test(
     task: Task, outputs: Callable[[str], np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
 ) -> Records:
     """``outputs(split)`` are the model's; what its validation data decide about its answers holds on the test set."""
-    decided = task.decided(outputs("validation"), examples["validation"], target)
-    return task.evaluate(outputs("test"), examples["test"], decided)
+    target_with_thresholds = task.with_thresholds(outputs("validation"), examples["validation"], target)
+    return task.evaluate(outputs("test"), examples["test"], target_with_thresholds)

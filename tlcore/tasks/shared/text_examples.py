@@ -36,27 +36,27 @@ class Tokens:
         length: int,
         folder: Path | None,
         *,
-        told: str | None = None,
+        tokenizer_json: str | None = None,
         column: str = "text",
         prefix: str = "",
     ):
         self.dataset, self.model, self.length, self.folder = dataset, model, length, folder
-        self.told, self.column, self.prefix = told, column, prefix
+        self.tokenizer_json, self.column, self.prefix = tokenizer_json, column, prefix
 
     @cached_property
     def _kept(self) -> tuple[np.ndarray, np.ndarray]:
         """``ids`` (all tokens,) int32 and ``starts`` (n + 1,) int64."""
-        told = self.told
-        if told is None:
+        tokenizer_json = self.tokenizer_json
+        if tokenizer_json is None:
             if self.model is None:
                 raise ValueError("these examples were asked for without a source model: they have no tokens")
-            told = tokenization.read(self.model)
+            tokenizer_json = tokenization.read(self.model)
 
         def make() -> dict[str, np.ndarray]:
             texts = self.prefix + self.dataset.rows[self.column]
-            return dict(zip(("ids", "starts"), encode(told, texts, self.length), strict=True))
+            return dict(zip(("ids", "starts"), encode(tokenizer_json, texts, self.length), strict=True))
 
-        what = tokenization.digest("\x1f".join([told, self.column, self.prefix]))
+        what = tokenization.digest("\x1f".join([tokenizer_json, self.column, self.prefix]))
         name = f"{self.dataset.cached_as}-{what}-{self.length}.npz"
         kept = arrays(self.folder / name if self.folder else None, make)
         return kept["ids"], kept["starts"]
@@ -78,7 +78,7 @@ def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict
             return dict(kept)
     made = make()
     if path:
-        with atomic_files.draft(path) as draft, draft.open("wb") as file:
+        with atomic_files.atomic_path(path) as draft, draft.open("wb") as file:
             np.savez(file, **made)
     return made
 
@@ -94,10 +94,10 @@ def padded(values: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -
     return out, mask
 
 
-def encode(told: str, texts: Any, length: int) -> tuple[np.ndarray, np.ndarray]:
+def encode(tokenizer_json: str, texts: Any, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Texts as one flat array of token ids and the places where each begins (n + 1,)."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
-    tokenizer = tokenization.open_tokenizer(told, length)
+    tokenizer = tokenization.open_tokenizer(tokenizer_json, length)
     pieces: list[np.ndarray] = []
     counts: list[int] = []
     for start in range(0, len(texts), AT_ONCE):

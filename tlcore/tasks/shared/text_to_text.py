@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Naive, Records
-from tlcore.models.layer_groups import Part
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Records
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.tasks.shared import source_families, text_lengths
 from tlcore.tasks.shared.pair_scores import Scoring
 
@@ -72,27 +72,29 @@ class Sequences:
         return {"vocabulary": vocabulary(text_lengths.some(dataset.split("train")["target"], LEARNED_FROM))}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
-        reads = source.modality or self.task.reads[0]
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.task.source_families[0]
         return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """``size`` and ``target``: tokens that are read and written at most; ``mean``: of both in the mean; ``cut`` and
         ``cut_target``: shares of the training texts that are longer; ``pad``: the source's padding; ``prefix``: what is
         put before each source; ``languages``; ``beams`` by which the test set is written. ``auto`` takes the 95th
         percentile.
         """
-        source_families.fits(told, self.task)
+        source_families.fits(preprocess, self.task)
         kind = "cpu" if device == "cpu" else "cuda"
-        own = int(told["input_size"])
+        own = int(preprocess["input_size"])
         languages = [None if code == "auto" else code for code in (options.source_language, options.target_language)]
-        prefix, sources, targets = self._lengths(dataset, told, languages)
+        prefix, sources, targets = self._lengths(dataset, preprocess, languages)
         size = options.max_length
         if size == "auto":
             size = min(own, self.longest[kind], text_lengths.covering(sources))
         elif size > own:
             raise UnusableInput(
-                say(
+                sentence(
                     "This source model reads at most {own} tokens of a text; max_length is {asked}.",
                     own=own,
                     asked=size,
@@ -105,7 +107,7 @@ class Sequences:
             "size": int(size),
             "target": int(target),
             "mean": int(np.ceil(mean)),
-            "pad": int(told["pad"]),
+            "pad": int(preprocess["pad"]),
             "cut": round(float((sources > size).mean()), 4),
             "cut_target": round(float((targets > target).mean()), 4),
             "prefix": prefix,
@@ -114,7 +116,7 @@ class Sequences:
         }
 
     def _lengths(
-        self, dataset: Dataset, told: Mapping[str, Any], languages: list[str | None]
+        self, dataset: Dataset, preprocess: Mapping[str, Any], languages: list[str | None]
     ) -> tuple[str, np.ndarray, np.ndarray]:
         """The prefix, and tokens of some training texts on both sides; guessed where no tokenizer is there."""
         from tlcore.models import pair_tokenization, tokenization, weight_files
@@ -122,10 +124,10 @@ class Sequences:
 
         train = dataset.split("train")
         sides = [text_lengths.some(train[side], LOOKED_AT) for side in ("text", "target")]
-        if told.get("folder") is None:
+        if preprocess.get("folder") is None:
             return "", *map(text_lengths.guessed, sides)
-        folder, written = Path(told["folder"]), None
-        if told["modality"] == "text":
+        folder, written = Path(preprocess["folder"]), None
+        if preprocess["modality"] == "text":
             prefix, pair = "", (tokenization.read(folder), self.fit_target(dataset)["vocabulary"])
         else:
             config = weight_files.read_config(folder)
@@ -140,22 +142,24 @@ class Sequences:
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"], "languages": processor["languages"]}
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
-        return say("Texts of at most {n} tokens, answered by at most {m}", n=processor["size"], m=processor["target"])
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
+        return sentence(
+            "Texts of at most {n} tokens, answered by at most {m}", n=processor["size"], m=processor["target"]
+        )
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
-        how = say("The test set is written by the likeliest token each time (greedy).")
+        how = sentence("The test set is written by the likeliest token each time (greedy).")
         if processor["beams"] > 1:
-            how = say(
+            how = sentence(
                 "The test set is written by beam search with {n} beams; validation data greedily.", n=processor["beams"]
             )
         found = [how]
         if processor["cut"]:
             found.append(
-                say(
+                sentence(
                     "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
                     n=processor["size"],
                     percent=round(100 * processor["cut"], 1),
@@ -163,7 +167,7 @@ class Sequences:
             )
         if processor["cut_target"]:
             found.append(
-                say(
+                sentence(
                     "Answers end after {n} tokens at the latest; about {percent} % of the training answers are longer.",
                     n=processor["target"],
                     percent=round(100 * processor["cut_target"], 1),
@@ -171,7 +175,7 @@ class Sequences:
             )
         if processor["prefix"]:
             found.append(
-                say(
+                sentence(
                     "Each text is read with this before it, as the source model learned it: {prefix}",
                     prefix=processor["prefix"].strip(),
                 )
@@ -194,7 +198,7 @@ class Sequences:
 
         return load(folder, source, size)
 
-    def parts(self, model: Seq2SeqModel) -> list[Part]:
+    def parts(self, model: Seq2SeqModel) -> list[LayerGroup]:
         return model.parts()
 
     def examples(
@@ -224,7 +228,7 @@ class Sequences:
     ) -> tuple[Seq2SeqModel, bool]:
         return self.model(source, target, True, size=size), False
 
-    def far(self, processor: dict[str, Any], device: str) -> None:
+    def out_of_distribution(self, processor: dict[str, Any], device: str) -> None:
         return None
 
     def classes(self, examples: PairExamples) -> None:
@@ -253,11 +257,11 @@ class Sequences:
         out["loss"], out["tokens"], out["ids"] = (one.cpu().numpy() for one in (loss.float(), count, ids))
         return out
 
-    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
@@ -287,15 +291,15 @@ class Sequences:
         """Each metric of the corpus that each row of weights (draws, n) describes."""
         return self.scoring.metrics(np.atleast_2d(weights).astype(np.float64) @ records.columns["counts"])
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """The task's own one-liners, the answer of the most similar training source, and the source as it is."""
         from tlcore.tasks.shared import pair_baselines
 
         test = examples["test"]
         answers = [*self.naive_answers(examples), ("nearest", pair_baselines.NEAREST, pair_baselines.nearest(examples))]
-        found = [Naive(name, title, self.judge(texts, test)) for name, title, texts in answers]
+        found = [Baseline(name, title, self.judge(texts, test)) for name, title, texts in answers]
         return [*found, pair_baselines.as_it_is(self.task, source, test, target)]
 
     def samples(

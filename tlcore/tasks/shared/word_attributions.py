@@ -104,10 +104,10 @@ def explain(model: Any, tokenizer: Any, text: str, labels: Sequence[str], label:
 
     ids = torch.tensor([tokenizer.encode(text).ids])
     with torch.inference_mode():
-        said = int(model(ids, torch.ones_like(ids))[0].argmax())
-    chosen = said if label is None else label
+        predicted = int(model(ids, torch.ones_like(ids))[0].argmax())
+    chosen = predicted if label is None else label
     return {
-        "prediction": labels[said],
+        "prediction": labels[predicted],
         "explained": labels[chosen],
         "text": text,
         "words": words(model, tokenizer, text, chosen),
@@ -125,15 +125,15 @@ def illustrate(
     """Note in each error ``words``, [[piece, weight], …] for the label it was taken for; the first ones only where the
     model is large, the others on demand.
     """
-    told = [error for error in worst if error["prediction"] in labels]
-    if not told:
+    explainable = [error for error in worst if error["prediction"] in labels]
+    if not explainable:
         return
     texts = dataset.split("test").set_index("id")["text"]
     model, tokenizer = opened(weights, source, processor)
     embedded = model.net.encoder.get_input_embeddings().weight.numel()
     a_token = 6 * STEPS * (sum(parameter.numel() for parameter in model.parameters()) - embedded)
     work = 0
-    for error in told:
+    for error in explainable:
         text = str(texts[error["id"]])
         work += a_token * len(tokenizer.encode(text).ids)
         if work > MOST_WORK:
@@ -141,13 +141,13 @@ def illustrate(
         error["words"] = words(model, tokenizer, text, labels.index(error["prediction"]))
 
 
-def marked(told: Sequence[Sequence[Any]]) -> Markup:
+def marked(weighted_words: Sequence[Sequence[Any]]) -> Markup:
     """The words as HTML: the stronger the ground, the more a word counted; + on a solid line spoke for the answer, −
     on a dashed one against it.
     """
-    top = max((abs(weight) for _, weight in told), default=0.0)
+    top = max((abs(weight) for _, weight in weighted_words), default=0.0)
     out = []
-    for piece, weight in told:
+    for piece, weight in weighted_words:
         share = abs(weight) / top if top else 0.0
         word = str(piece).rstrip()
         if share < FAINT or not word:

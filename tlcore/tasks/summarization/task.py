@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.checks import pairs
 from tlcore.evaluation.records import Metric
 from tlcore.tasks.shared import pair_baselines, pair_scores
@@ -15,21 +15,25 @@ class Summarization:
     """ROUGE-L first; what is not here is `Sequences`."""
 
     id = "summarization"
-    title = say("Summarization")
-    what = say("Write the short form of a text: summaries of reports, headlines, subjects of messages.")
+    title = sentence("Summarization")
+    what = sentence("Write the short form of a text: summaries of reports, headlines, subjects of messages.")
     icon = ":material/short_text:"
-    material = "text"
+    modality = "text"
     bundle = "seq2seq"
-    reads = ("seq2seq", "text")
-    ready = ("seq2seq",)
+    source_families = ("seq2seq", "text")
+    native_families = ("seq2seq",)
     formats = ("pairs",)
-    roles = (("source", say("Column of the text")), ("target", say("Column of the summary")))
-    labelled = solves = False
+    roles = (("source", sentence("Column of the text")), ("target", sentence("Column of the summary")))
+    labelled = has_convex_head = False
     corrects = None
-    fresh = True  # a decoder, where the source has none; else its own goes on learning
+    has_new_head = True  # a decoder, where the source has none; else its own goes on learning
     against = "best"
-    judged = 64
-    metrics = (Metric("rouge-l", say("ROUGE-L")), Metric("rouge-1", say("ROUGE-1")), Metric("rouge-2", say("ROUGE-2")))
+    evaluation_subset = 64
+    metrics = (
+        Metric("rouge-l", sentence("ROUGE-L")),
+        Metric("rouge-1", sentence("ROUGE-1")),
+        Metric("rouge-2", sentence("ROUGE-2")),
+    )
     default_source = "bundled/minilm-l6"
     options = ("max_length",)
     rate = 0.5  # as for translation

@@ -7,39 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
-from tlcore.evaluation.records import Naive
+from tlcore.core.i18n import sentence
+from tlcore.evaluation.records import Baseline
 from tlcore.tasks.shared import class_scores
 
 if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.tasks.shared.text_examples import TextExamples
 
-MAJORITY, SETS = say("commonest class"), say("commonest set of labels")
-WORDS = say("words alone (TF-IDF and logistic regression)")
+MAJORITY, SETS = sentence("commonest class"), sentence("commonest set of labels")
+WORDS = sentence("words alone (TF-IDF and logistic regression)")
 MOST_TRAIN, MOST_WORDS = 50_000, 100_000
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 
 
-def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Naive]:
+def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
     """Both, on the test texts."""
     test, classes = examples["test"], len(target["labels"])
     return [
-        Naive("majority", MAJORITY, task.evaluate(class_scores.commonest(examples, classes), test, target)),
-        Naive("words", WORDS, task.evaluate(_by_words(examples, classes), test, target)),
+        Baseline("majority", MAJORITY, task.evaluate(class_scores.commonest(examples, classes), test, target)),
+        Baseline("words", WORDS, task.evaluate(_by_words(examples, classes), test, target)),
     ]
 
 
-def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Naive]:
+def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
     """The same where a text may have several labels: the commonest set of them, and each label by itself."""
     train, test = examples["train"], examples["test"]
     sets, counts = np.unique(train.labels, axis=0, return_counts=True)
     commonest = np.where(sets[counts.argmax()], 30.0, -30.0)
     validation, found = _sets_by_words(examples, commonest)
-    decided = task.decided(validation, examples["validation"], target)
+    target_with_thresholds = task.with_thresholds(validation, examples["validation"], target)
     return [
-        Naive("majority", SETS, task.evaluate(np.tile(commonest, (len(test), 1)), test, target)),
-        Naive("words", WORDS, task.evaluate(found, test, decided)),
+        Baseline("majority", SETS, task.evaluate(np.tile(commonest, (len(test), 1)), test, target)),
+        Baseline("words", WORDS, task.evaluate(found, test, target_with_thresholds)),
     ]
 
 

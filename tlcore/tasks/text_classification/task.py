@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Metric, Naive, Records
-from tlcore.models.layer_groups import Part
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Metric, Records
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.tasks.shared import class_scores, source_families, text_lengths
 
 if TYPE_CHECKING:
@@ -33,21 +33,21 @@ class TextClassification:
     """One of several labels for each text; the network is a text encoder of transformers with mean pooling."""
 
     id = "text-classification"
-    title = say("Text classification")
-    what = say("Tell which of several kinds a text is: topics, intents, spam, departments.")
+    title = sentence("Text classification")
+    what = sentence("Tell which of several kinds a text is: topics, intents, spam, departments.")
     icon = ":material/article:"
-    material = bundle = "text"
-    reads = ("text",)
-    ready = ()
+    modality = bundle = "text"
+    source_families = ("text",)
+    native_families = ()
     formats = ("text-table",)
-    roles = (("text", say("Column of the text")), ("label", say("Column of the label")))
-    labelled = fresh = solves = True
+    roles = (("text", sentence("Column of the text")), ("label", sentence("Column of the label")))
+    labelled = has_new_head = has_convex_head = True
     corrects = "label"
     against = "twin"
-    judged = None
+    evaluation_subset = None
     metrics = (
-        Metric("accuracy", say("accuracy")),
-        Metric("macro-f1", say("macro-F1")),
+        Metric("accuracy", sentence("accuracy")),
+        Metric("macro-f1", sentence("macro-F1")),
     )
     default_source = "bundled/minilm-l6"
     options = ("max_length",)
@@ -74,23 +74,25 @@ class TextClassification:
         return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
-        reads = source.modality or self.reads[0]
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.source_families[0]
         return {"modality": reads, "input_size": source.input_size or 512, "pad": 0, "folder": None}
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """``size``: tokens that are read of a text at most; ``mean``: tokens of a text in the mean; ``cut``: share of
         the training texts that are longer; ``pad``: the padding's token. ``auto`` takes the 95th percentile.
         """
-        source_families.fits(told, self)
-        own = int(told["input_size"])
-        lengths = _lengths(dataset, told)
+        source_families.fits(preprocess, self)
+        own = int(preprocess["input_size"])
+        lengths = _lengths(dataset, preprocess)
         size = options.max_length
         if size == "auto":
             size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         elif size > own:
             raise UnusableInput(
-                say(
+                sentence(
                     "This source model reads at most {own} tokens of a text; max_length is {asked}.",
                     own=own,
                     asked=size,
@@ -101,23 +103,23 @@ class TextClassification:
             "size": int(size),
             "mean": int(np.ceil(np.minimum(lengths, size).mean())),
             "cut": round(float((lengths > size).mean()), 4),
-            "pad": int(told["pad"]),
+            "pad": int(preprocess["pad"]),
         }
 
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
-        return say("Texts of at most {n} tokens", n=processor["size"])
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
+        return sentence("Texts of at most {n} tokens", n=processor["size"])
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         if not processor["cut"]:
             return []
         return [
-            say(
+            sentence(
                 "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
                 n=processor["size"],
                 percent=round(100 * processor["cut"], 1),
@@ -134,7 +136,7 @@ class TextClassification:
 
         return load(folder, source, size)
 
-    def parts(self, model: torch.nn.Module) -> list[Part]:
+    def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
         return model.parts()
 
     def examples(
@@ -166,7 +168,7 @@ class TextClassification:
             return model, True
         return self.model(source, target, True, size=size), False
 
-    def far(self, processor: dict[str, Any], device: str) -> None:
+    def out_of_distribution(self, processor: dict[str, Any], device: str) -> None:
         """None: there is no measured near end for text encoders, so no similarity is told."""
         return None
 
@@ -188,11 +190,11 @@ class TextClassification:
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
         return given.float().cpu().numpy()
 
-    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
@@ -218,9 +220,9 @@ class TextClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return class_scores.aggregate(records, weights)
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """The commonest class, and a logistic regression on words."""
         from tlcore.tasks.text_classification.baselines import naive
 
@@ -244,12 +246,12 @@ class TextClassification:
         word_attributions.illustrate(worst, dataset, source, weights, processor, labels)
 
 
-def _lengths(dataset: Dataset, told: Mapping[str, Any]) -> np.ndarray:
+def _lengths(dataset: Dataset, preprocess: Mapping[str, Any]) -> np.ndarray:
     """Tokens of training texts, of some drawn at random where there are many; guessed where no tokenizer is there."""
     from tlcore.models import tokenization
     from tlcore.tasks.shared.text_examples import encode
 
     texts = text_lengths.some(dataset.split("train")["text"], LOOKED_AT)
-    if told.get("folder") is None:
+    if preprocess.get("folder") is None:
         return text_lengths.guessed(texts)
-    return np.diff(encode(tokenization.read(Path(told["folder"])), texts, 8_192)[1])
+    return np.diff(encode(tokenization.read(Path(preprocess["folder"])), texts, 8_192)[1])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import say
-from tlcore.evaluation.records import Naive
+from tlcore.core.i18n import sentence
+from tlcore.evaluation.records import Baseline
 from tlcore.tasks.shared import inference
 from tlcore.tasks.text_generation.examples import OUTPUT
 from tlcore.tasks.text_generation.n_grams import Counted
@@ -25,23 +25,25 @@ BATCH = 8
 
 def naive(
     task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
-) -> list[Naive]:
+) -> list[Baseline]:
     """N-grams whose length of context is chosen on validation data, and the source before any training."""
     model = task.source_model(source, target)[0]
     words = int(model.net.get_input_embeddings().num_embeddings)
     out, length = counted(examples, words)
     found = [
-        Naive(
+        Baseline(
             "n-gram",
-            say("counted sequences of {n} tokens, with backoff", n=length + 1),
+            sentence("counted sequences of {n} tokens, with backoff", n=length + 1),
             task.evaluate(out, examples["test"], target),
         )
     ]
-    device = machine.found().device
+    device = machine.detect().device
     own = inference.outputs(task, model.to(device), examples["test"], BATCH, device)
     return [
         *found,
-        Naive("source-as-it-is", say("the source model as it is"), task.evaluate(own, examples["test"], target)),
+        Baseline(
+            "source-as-it-is", sentence("the source model as it is"), task.evaluate(own, examples["test"], target)
+        ),
     ]
 
 

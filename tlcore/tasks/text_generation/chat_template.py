@@ -21,10 +21,10 @@ def plain(turns: Turns, end: str, opened: bool = False) -> str:
 
     ``opened``: ends where the assistant is to speak.
     """
-    said = [
+    lines = [
         f"{TITLES[turn['role']]}: {turn['content']}{end if turn['role'] == 'assistant' else ''}\n" for turn in turns
     ]
-    return "".join(said) + ("Assistant:" if opened else "")
+    return "".join(lines) + ("Assistant:" if opened else "")
 
 
 def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | None:
@@ -36,7 +36,7 @@ def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | 
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    program = told(folder)
+    program = read_template(folder)
     if program is None:
         return None
     environment = ImmutableSandboxedEnvironment(
@@ -68,8 +68,8 @@ def spans(turns: Turns, render: Callable[[Turns, bool], str]) -> Text | None:
         for place, turn in enumerate(turns):
             if turn["role"] == "assistant":
                 before, after = render(turns[:place], True), render(turns[: place + 1], False)
-                told = after.startswith(before) and whole.startswith(after)
-                if not told or turn["content"].strip() not in after[len(before) :]:
+                in_order = after.startswith(before) and whole.startswith(after)
+                if not in_order or turn["content"].strip() not in after[len(before) :]:
                     return None
                 found.append((len(before), len(after)))
         return whole, found
@@ -83,7 +83,7 @@ def around(render: Callable[[Turns, bool], str]) -> tuple[str, str]:
     return before, after
 
 
-def told(folder: Path) -> str | None:
+def read_template(folder: Path) -> str | None:
     """The template's text: a file of its own, or a field of ``tokenizer_config.json``."""
     alone = folder / "chat_template.jinja"
     if alone.is_file():

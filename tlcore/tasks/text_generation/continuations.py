@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core import machine
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.runtime.generation import begun, continued, readable
 from tlcore.tasks.text_generation import chat_template
 
@@ -25,7 +25,7 @@ SHOWN, PREDICTED = 4, 24  # prompts that are gone on from by both models, and by
 WORST = 12  # of the latter, those that went worst
 GREEDY = {"length": 48, "temperature": 0.0, "top_p": 1.0, "seed": 0}
 DRAWN = {"length": 48, "temperature": 0.8, "top_p": 0.95, "seed": 0}
-WAYS = ((say("the likeliest words"), GREEDY), (say("drawn: temperature 0.8, top-p 0.95, seed 0"), DRAWN))
+WAYS = ((sentence("the likeliest words"), GREEDY), (sentence("drawn: temperature 0.8, top-p 0.95, seed 0"), DRAWN))
 
 
 def halves(rows: pd.DataFrame) -> list[tuple[str, str]]:
@@ -53,13 +53,13 @@ def samples(
     """
     from tlcore.models import tokenization
 
-    device = machine.found().device
+    device = machine.detect().device
     tokenizer = tokenization.open_tokenizer(tokenization.read(source.folder), 1_000_000)
     prompts = _prompts(dataset.split("test"), processor, source.folder)
 
     def writes(model: Any, place: int, settings: dict[str, Any]) -> str:
-        text, told = prompts[place]
-        made = continued(model, begun(tokenizer, told, text, settings["length"]), told, settings)
+        text, prompt = prompts[place]
+        made = continued(model, begun(tokenizer, prompt, text, settings["length"]), prompt, settings)
         return readable(tokenizer.decode(made)).strip()
 
     def network(model: Any) -> Any:
@@ -80,8 +80,8 @@ def samples(
             "prompt": answers[place]["text"],
             "truth": answers[place]["truth"],
             "written": [
-                {"how": said.model_dump(), "before": writes(before, place, how), "after": after[place, way]}
-                for way, (said, how) in enumerate(WAYS)
+                {"how": way_sentence.model_dump(), "before": writes(before, place, how), "after": after[place, way]}
+                for way, (way_sentence, how) in enumerate(WAYS)
             ],
         }
         for place in spread

@@ -83,14 +83,14 @@ class Written:
         """``ids`` and ``scored`` (all tokens,), ``starts`` (n + 1,), ``characters`` (n,) that the scored ones are."""
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
-        told, model = tokenization.read(self.model), self.model
+        tokenizer_json, model = tokenization.read(self.model), self.model
         # A template of the tokenizer's own is part of what makes a chat's tokens.
-        more = json.dumps([self.processor, chat_template.told(model)], sort_keys=True)
-        how = hashlib.sha256(f"{tokenization.digest(told)}{more}".encode()).hexdigest()[:16]
+        more = json.dumps([self.processor, chat_template.read_template(model)], sort_keys=True)
+        how = hashlib.sha256(f"{tokenization.digest(tokenizer_json)}{more}".encode()).hexdigest()[:16]
         name = f"{self.dataset.cached_as}-{how}-written.npz"
         return arrays(
             self.folder / name if self.folder else None,
-            lambda: encode(told, self.dataset.rows, self.processor, writer(self.processor, model)),
+            lambda: encode(tokenizer_json, self.dataset.rows, self.processor, writer(self.processor, model)),
         )
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
@@ -113,11 +113,11 @@ class Written:
 
 
 def encode(
-    told: str, rows: pd.DataFrame, processor: Mapping[str, Any], write: Callable[[Mapping[str, Any]], Text]
+    tokenizer_json: str, rows: pd.DataFrame, processor: Mapping[str, Any], write: Callable[[Mapping[str, Any]], Text]
 ) -> dict[str, np.ndarray]:
     """The rows as tokens (see `Written.kept`), each cut to ``processor["size"]`` so that what is scored stays in."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
-    tokenizer = tokenization.open_tokenizer(told, 1_000_000)
+    tokenizer = tokenization.open_tokenizer(tokenizer_json, 1_000_000)
     columns = [name for name in ("text", "completion", "turns", "ends") if name in rows]
     made: dict[str, list[np.ndarray]] = {"ids": [], "scored": []}
     counts, characters = [], []

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import Sentence, say
-from tlcore.evaluation.records import Metric, Naive, Records
-from tlcore.models.layer_groups import Part
+from tlcore.core.i18n import Sentence, sentence
+from tlcore.evaluation.records import Baseline, Metric, Records
+from tlcore.models.layer_groups import LayerGroup
 from tlcore.tasks.shared import source_families, text_lengths
 from tlcore.tasks.text_generation.examples import OUTPUT
 
@@ -38,32 +38,41 @@ class TextGeneration:
     """The next token, one after the other; the network is a causal one of transformers, with nothing new put on it."""
 
     id = "text-generation"
-    title = say("Text generation")
-    what = say("Go on writing as your texts do, or answer prompts as your completions do.")
+    title = sentence("Text generation")
+    what = sentence("Go on writing as your texts do, or answer prompts as your completions do.")
     icon = ":material/edit_note:"
-    material = "text"
+    modality = "text"
     bundle = "generation"
-    reads = ("causal",)
-    ready = ("causal",)
+    source_families = ("causal",)
+    native_families = ("causal",)
     formats = ("chat", "prompt-completion", "text-column", "plain-text")
-    roles = (("text", say("Column of the text, or of the prompt")), ("completion", say("Column of the completion")))
-    labelled = solves = fresh = False
+    roles = (
+        ("text", sentence("Column of the text, or of the prompt")),
+        ("completion", sentence("Column of the completion")),
+    )
+    labelled = has_convex_head = has_new_head = False
     corrects = None
     against = "best"
-    judged = None
+    evaluation_subset = None
     metrics = (
         Metric(
-            "perplexity", say("perplexity"), higher_is_better=False, share=False, smallest=0.1, least=1.0, across=False
+            "perplexity",
+            sentence("perplexity"),
+            higher_is_better=False,
+            share=False,
+            smallest=0.1,
+            least=1.0,
+            across=False,
         ),
         Metric(
             "bits-per-character",
-            say("bits per character"),
+            sentence("bits per character"),
             higher_is_better=False,
             share=False,
             smallest=0.02,
             least=0.0,
         ),
-        Metric("next-token-accuracy", say("accuracy of the next token"), across=False),
+        Metric("next-token-accuracy", sentence("accuracy of the next token"), across=False),
     )
     default_source = "bundled/studio-writer"
     options = ("max_length",)
@@ -83,7 +92,7 @@ class TextGeneration:
                 Finding(
                     level="note",
                     code="one-mould",
-                    sentence=say(
+                    sentence=sentence(
                         "Very many examples share most of their words (an instruction that all of them begin "
                         "with, perhaps), so they are dealt out one by one."
                     ),
@@ -95,12 +104,12 @@ class TextGeneration:
                     level="error",
                     code="too-few",
                     count=len(rows),
-                    sentence=say(
+                    sentence=sentence(
                         "There are {n} examples (texts, or blocks of one); at least {least} are needed.",
                         n=len(rows),
                         least=LEAST,
                     ),
-                    fix=say("Add more text."),
+                    fix=sentence("Add more text."),
                 )
             )
         return found
@@ -111,8 +120,8 @@ class TextGeneration:
         """
         from tlcore.data.splits import documents, stratified
 
-        told = rows.assign(near=None) if _of_one_mould(rows) else rows
-        return rows.assign(split=stratified(told.assign(group=documents(told)), split))
+        split_rows = rows.assign(near=None) if _of_one_mould(rows) else rows
+        return rows.assign(split=stratified(split_rows.assign(group=documents(split_rows)), split))
 
     def nested(self, rows: pd.DataFrame, seed: int) -> list[np.ndarray]:
         from tlcore.data.nested_subsets import nested
@@ -126,30 +135,32 @@ class TextGeneration:
         return {"form": form_of(dataset.rows)}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def assumed(self, source: SourceModel) -> dict[str, Any]:
-        reads = source.modality or self.reads[0]
+    def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
+        reads = source.modality or self.source_families[0]
         size = source.input_size or 512
         return {"modality": reads, "input_size": size, "pad": 0, "bos": None, "end": None, "folder": None}
 
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """``size``: tokens of an example at most; ``mean``: in the mean; ``cut``: share of the training examples that
         are longer; ``form`` of the examples; ``template`` of chats, own or plain; ``before`` and ``after`` stand
         around what a person asks; the tokens ``pad``, ``bos`` and ``end``; ``context``: tokens that the network reads.
         ``auto`` takes the 95th percentile.
         """
-        source_families.fits(told, self)
-        own, size = int(told["input_size"]), options.max_length
+        source_families.fits(preprocess, self)
+        own, size = int(preprocess["input_size"]), options.max_length
         if size != "auto" and size > own:
             raise UnusableInput(
-                say(
+                sentence(
                     "This source model reads at most {own} tokens of a text; max_length is {asked}.",
                     own=own,
                     asked=size,
                 ),
                 code="source-size",
             )
-        made = _described(told, dataset)
-        lengths = _lengths(dataset, told, made)
+        made = _described(preprocess, dataset)
+        lengths = _lengths(dataset, preprocess, made)
         if size == "auto":
             size = min(own, MOST_TOKENS["cpu" if device == "cpu" else "cuda"], text_lengths.covering(lengths))
         return {
@@ -162,24 +173,24 @@ class TextGeneration:
     def side(self, processor: dict[str, Any]) -> int:
         return text_lengths.side(processor["mean"])
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"]}
 
-    def seen(self, processor: dict[str, Any]) -> Sentence:
-        return say("Texts of at most {n} tokens", n=processor["size"])
+    def describe_input(self, processor: dict[str, Any]) -> Sentence:
+        return sentence("Texts of at most {n} tokens", n=processor["size"])
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
         found = [SCORED[processor["form"]]]
         if processor["template"] == "plain":
             found.append(
-                say(
+                sentence(
                     "The tokenizer has no template for chats that could be used, so they are written plainly: "
                     "User: … and Assistant: …, a line each."
                 )
             )
         if processor["cut"]:
             found.append(
-                say(
+                sentence(
                     "Texts are cut after {n} tokens (parts of words); about {percent} % of them are longer.",
                     n=processor["size"],
                     percent=round(100 * processor["cut"], 1),
@@ -197,7 +208,7 @@ class TextGeneration:
 
         return load(folder, source, size)
 
-    def parts(self, model: torch.nn.Module) -> list[Part]:
+    def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
         return model.parts()
 
     def examples(
@@ -223,7 +234,7 @@ class TextGeneration:
     ) -> tuple[torch.nn.Module, bool]:
         return source.build(None, True, image_size=size), True
 
-    def far(self, processor: dict[str, Any], device: str) -> None:
+    def out_of_distribution(self, processor: dict[str, Any], device: str) -> None:
         return None
 
     def classes(self, examples: CausalExamples) -> None:
@@ -243,11 +254,11 @@ class TextGeneration:
         out["hits"], out["characters"] = np.bincount(rows, hits, n), batch["characters"].cpu().numpy()
         return out
 
-    def settle(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
+    def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
         return None
 
     # --- scores --------------------------------------------------------------------------------------------------
-    def decided(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
+    def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
@@ -295,9 +306,9 @@ class TextGeneration:
                 "next-token-accuracy": total["hits"] / total["tokens"],
             }
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """A model that counts, on the same tokens, and the source model as it is."""
         from tlcore.tasks.text_generation.baselines import naive
 
@@ -318,9 +329,11 @@ class TextGeneration:
 
 
 SCORED: dict[str, Sentence] = {
-    "plain": say("The model is trained and scored on every token of the texts."),
-    "completion": say("The model is trained and scored on the completions alone; prompts are only read."),
-    "chat": say("The model is trained and scored on what the assistant says alone; the rest of a chat is only read."),
+    "plain": sentence("The model is trained and scored on every token of the texts."),
+    "completion": sentence("The model is trained and scored on the completions alone; prompts are only read."),
+    "chat": sentence(
+        "The model is trained and scored on what the assistant says alone; the rest of a chat is only read."
+    ),
 }
 
 
@@ -329,7 +342,7 @@ def _of_one_mould(rows: pd.DataFrame) -> bool:
     return "near" in rows and rows["near"].value_counts().max() > MOULD * len(rows)
 
 
-def _described(told: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+def _described(preprocess: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
     """What of the processor does not depend on how long the examples are."""
     from tlcore.models import tokenization as tokens
     from tlcore.tasks.text_generation import chat_template
@@ -341,17 +354,17 @@ def _described(told: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
         "template": None,
         "before": "",
         "after": "\n" if form == "completion" else "",
-        "context": int(told["input_size"]),
-        **{name: told[name] for name in ("pad", "bos", "end")},
+        "context": int(preprocess["input_size"]),
+        **{name: preprocess[name] for name in ("pad", "bos", "end")},
     }
-    tokenizer = tokens.open_tokenizer(tokens.read(Path(told["folder"])), 8) if told.get("folder") else None
+    tokenizer = tokens.open_tokenizer(tokens.read(Path(preprocess["folder"])), 8) if preprocess.get("folder") else None
     for name in ("bos", "end"):
-        known = tokenizer is not None and told[name] is not None
-        made[f"{name}_token"] = tokenizer.id_to_token(told[name]) if known else None
+        known = tokenizer is not None and preprocess[name] is not None
+        made[f"{name}_token"] = tokenizer.id_to_token(preprocess[name]) if known else None
     if form == "chat":
         import json
 
-        given = chat_template.own(Path(told["folder"]), names(made)) if told.get("folder") else None
+        given = chat_template.own(Path(preprocess["folder"]), names(made)) if preprocess.get("folder") else None
         chats = dataset.split("train")["turns"].head(LOOKED_AT // 10)
         fits = given is not None and all(chat_template.spans(json.loads(turns), given) for turns in chats)
         made["template"] = "own" if fits else "plain"
@@ -360,15 +373,15 @@ def _described(told: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
     return made
 
 
-def _lengths(dataset: Dataset, told: Mapping[str, Any], made: dict[str, Any]) -> np.ndarray:
+def _lengths(dataset: Dataset, preprocess: Mapping[str, Any], made: dict[str, Any]) -> np.ndarray:
     """Tokens of training examples, of some drawn at random where there are many; guessed without a tokenizer."""
     from tlcore.models import tokenization as tokens
     from tlcore.tasks.text_generation.examples import encode, writer
 
     rows = text_lengths.some(dataset.split("train"), LOOKED_AT)
-    if told.get("folder") is None:
+    if preprocess.get("folder") is None:
         more = rows["completion"].str.len() if "completion" in rows else 0
         return np.asarray(2 + (rows["text"].str.len() + more) / CHARACTERS_A_TOKEN)
-    folder = Path(told["folder"])
+    folder = Path(preprocess["folder"])
     whole = {**made, "size": 1_000_000}
     return np.diff(encode(tokens.read(folder), rows, whole, writer(whole, folder))["starts"])

@@ -6,26 +6,26 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.readers.entity_tags import Span
-from tlcore.evaluation.records import Naive
+from tlcore.evaluation.records import Baseline
 from tlcore.runtime.text_spans import pieces
 from tlcore.tasks.token_classification import entity_scores
 
 if TYPE_CHECKING:
     from tlcore.tasks.token_classification.examples import TokenExamples
 
-NONE, DICTIONARY = say("no entity"), say("dictionary of the training entities (longest match)")
+NONE, DICTIONARY = sentence("no entity"), sentence("dictionary of the training entities (longest match)")
 Words = tuple[str, ...]
 
 
-def naive(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Naive]:
+def naive(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Baseline]:
     """Both, on the test texts."""
     test, known = examples["test"], _dictionary(examples["train"])
     found = [_matched(text, known) for text in test.texts]
     return [
-        Naive("none", NONE, entity_scores.records(test, [[] for _ in test.texts], labels)),
-        Naive("dictionary", DICTIONARY, entity_scores.records(test, found, labels)),
+        Baseline("none", NONE, entity_scores.records(test, [[] for _ in test.texts], labels)),
+        Baseline("dictionary", DICTIONARY, entity_scores.records(test, found, labels)),
     ]
 
 

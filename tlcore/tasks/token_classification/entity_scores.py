@@ -20,20 +20,20 @@ def records(examples: Any, found: Sequence[Sequence[Span]], labels: Sequence[str
     """
     index = {label: place for place, label in enumerate(labels)}
     shape = (len(examples), len(labels))
-    hits, said, there = (np.zeros(shape, np.int64) for _ in range(3))
+    hits, predicted, there = (np.zeros(shape, np.int64) for _ in range(3))
     unknown, spans = np.zeros(len(examples), np.int64), np.empty(len(examples), object)
     for row, (own, gold) in enumerate(zip(found, examples.gold, strict=True)):
         spans[row] = list(own)
         true = set(gold)
         for span in own:
-            said[row, index[span[2]]] += 1
+            predicted[row, index[span[2]]] += 1
             hits[row, index[span[2]]] += span in true
         for span in gold:
             if span[2] in index:
                 there[row, index[span[2]]] += 1
             else:
                 unknown[row] += 1
-    columns = {"hits": hits, "said": said, "there": there, "unknown": unknown, "spans": spans}
+    columns = {"hits": hits, "said": predicted, "there": there, "unknown": unknown, "spans": spans}
     return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
 
@@ -44,20 +44,20 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
     weights = np.atleast_2d(weights).astype(np.float64)
     columns = records.columns
     hits = weights @ columns["hits"].sum(axis=1)
-    said = weights @ columns["said"].sum(axis=1)
+    predicted = weights @ columns["said"].sum(axis=1)
     there = weights @ (columns["there"].sum(axis=1) + columns["unknown"])
     least = 1e-12
     return {
-        "entity-f1": 2 * hits / np.maximum(said + there, least),
-        "precision": hits / np.maximum(said, least),
+        "entity-f1": 2 * hits / np.maximum(predicted + there, least),
+        "precision": hits / np.maximum(predicted, least),
         "recall": hits / np.maximum(there, least),
     }
 
 
 def of_each(records: Records) -> np.ndarray:
     """The F1 of each text (n,); 1 where there is no entity and none was found."""
-    hits, said, there = (records.columns[name].sum(axis=1) for name in ("hits", "said", "there"))
-    total = said + there + records.columns["unknown"]
+    hits, predicted, there = (records.columns[name].sum(axis=1) for name in ("hits", "said", "there"))
+    total = predicted + there + records.columns["unknown"]
     return np.where(total > 0, 2 * hits / np.maximum(total, 1), 1.0)
 
 

@@ -41,10 +41,11 @@ class Words:
         """
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
-        told = tokenization.read(self.model)
-        name = f"{self.dataset.cached_as}-{tokenization.digest(told)}-{self.length}-words.npz"
+        tokenizer_json = tokenization.read(self.model)
+        name = f"{self.dataset.cached_as}-{tokenization.digest(tokenizer_json)}-{self.length}-words.npz"
         return arrays(
-            self.folder / name if self.folder else None, lambda: encode(told, self.dataset.rows["text"], self.length)
+            self.folder / name if self.folder else None,
+            lambda: encode(tokenizer_json, self.dataset.rows["text"], self.length),
         )
 
     @property
@@ -59,10 +60,10 @@ class Words:
         return list(zip(*(kept[name][here].tolist() for name in ("places", "begins", "ends")), strict=True))
 
 
-def encode(told: str, texts: Any, length: int) -> dict[str, np.ndarray]:
+def encode(tokenizer_json: str, texts: Any, length: int) -> dict[str, np.ndarray]:
     """Texts as the arrays of `Words.kept`."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
-    tokenizer = tokenization.open_tokenizer(told, length)
+    tokenizer = tokenization.open_tokenizer(tokenizer_json, length)
     ids: list[int] = []
     starts, firsts = [0], [0]
     words: list[tuple[int, int, int]] = []
@@ -94,7 +95,7 @@ class TokenExamples:
         self.ids = mine["id"].tolist()
         self.groups = units(mine)
         self.texts = mine["text"].tolist()
-        self.gold: list[list[Span]] = [spans_of(told) for told in mine["entities"]]
+        self.gold: list[list[Span]] = [spans_of(stored) for stored in mine["entities"]]
         self.index = {tag: place for place, tag in enumerate(tags)}
         self.processor, self.held = processor, held
 

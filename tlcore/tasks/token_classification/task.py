@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.readers.entity_tags import spans_of
-from tlcore.evaluation.records import Metric, Naive, Records
+from tlcore.evaluation.records import Baseline, Metric, Records
 from tlcore.runtime.text_spans import shown
 from tlcore.tasks.text_classification.task import MOST_TOKENS, TextClassification
 from tlcore.tasks.token_classification import entity_scores
@@ -32,24 +32,24 @@ class TokenClassification:
     """
 
     id = "token-classification"
-    title = say("Named entities")
-    what = say("Find the words of a text that name something: people, places, organisations, products, amounts.")
+    title = sentence("Named entities")
+    what = sentence("Find the words of a text that name something: people, places, organisations, products, amounts.")
     icon = ":material/person_pin_circle:"
     bundle = "tokens"
     formats = ("token-table", "token-columns")
     roles = (
-        ("tokens", say("Column of the tokens")),
-        ("tags", say("Column of the tags")),
-        ("sentence", say("Column that says which sentence a token is in")),
-        ("text", say("Column of the text")),
-        ("entities", say("Column of the entities")),
+        ("tokens", sentence("Column of the tokens")),
+        ("tags", sentence("Column of the tags")),
+        ("sentence", sentence("Column that says which sentence a token is in")),
+        ("text", sentence("Column of the text")),
+        ("entities", sentence("Column of the entities")),
     )
-    labelled = solves = False
+    labelled = has_convex_head = False
     corrects = None
     metrics = (
-        Metric("entity-f1", say("entity F1")),
-        Metric("precision", say("precision")),
-        Metric("recall", say("recall")),
+        Metric("entity-f1", sentence("entity F1")),
+        Metric("precision", sentence("precision")),
+        Metric("recall", sentence("recall")),
     )
 
     def __init__(self) -> None:
@@ -80,14 +80,16 @@ class TokenClassification:
         return {"labels": ["O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI")], "entities": kinds}
 
     # --- the model -----------------------------------------------------------------------------------------------
-    def processor(self, told: Mapping[str, Any], options: Options, dataset: Dataset, device: str) -> dict[str, Any]:
+    def processor(
+        self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
+    ) -> dict[str, Any]:
         """As for whole texts, but ``auto`` reads all that it may: an entity behind the cut cannot be found."""
         if options.max_length == "auto":
-            most = min(int(told["input_size"]), MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
+            most = min(int(preprocess["input_size"]), MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
             options = options.model_copy(update={"max_length": most})
-        return self._text.processor(told, options, dataset, device)
+        return self._text.processor(preprocess, options, dataset, device)
 
-    def saved(self, processor: dict[str, Any]) -> dict[str, Any]:
+    def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
         return {"max_length": processor["size"], "pooling": "none"}
 
     def examples(
@@ -160,9 +162,9 @@ class TokenClassification:
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
         return entity_scores.aggregate(records, weights)
 
-    def naive(
+    def baselines(
         self, dataset: Dataset, examples: Mapping[str, TokenExamples], target: dict[str, Any], source: OpenSource
-    ) -> list[Naive]:
+    ) -> list[Baseline]:
         """No entity, and a dictionary of those in the training texts."""
         from tlcore.tasks.token_classification.baselines import naive
 
@@ -171,4 +173,4 @@ class TokenClassification:
 
 def _labels(rows: pd.DataFrame) -> list[list[str]]:
     """The labels of the entities of each row, one for each entity."""
-    return [[label for _, _, label in spans_of(told)] for told in rows["entities"]]
+    return [[label for _, _, label in spans_of(stored)] for stored in rows["entities"]]

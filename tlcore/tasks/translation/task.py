@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.data.checks import pairs
 from tlcore.evaluation.records import Metric
 from tlcore.tasks.shared import pair_baselines, pair_scores
@@ -15,21 +15,21 @@ class Translation:
     """chrF first, as it serves every language; what is not here is `Sequences`."""
 
     id = "translation"
-    title = say("Translation")
-    what = say("Turn texts of one language into another, from pairs that somebody has translated.")
+    title = sentence("Translation")
+    what = sentence("Turn texts of one language into another, from pairs that somebody has translated.")
     icon = ":material/translate:"
-    material = "text"
+    modality = "text"
     bundle = "seq2seq"
-    reads = ("seq2seq", "text")
-    ready = ("seq2seq",)
+    source_families = ("seq2seq", "text")
+    native_families = ("seq2seq",)
     formats = ("pairs",)
-    roles = (("source", say("Column of the source text")), ("target", say("Column of the target text")))
-    labelled = solves = False
+    roles = (("source", sentence("Column of the source text")), ("target", sentence("Column of the target text")))
+    labelled = has_convex_head = False
     corrects = None
-    fresh = True  # a decoder, where the source has none; else its own goes on learning
+    has_new_head = True  # a decoder, where the source has none; else its own goes on learning
     against = "best"
-    judged = 128
-    metrics = (Metric("chrf", say("chrF")), Metric("bleu", say("BLEU")))
+    evaluation_subset = 128
+    metrics = (Metric("chrf", sentence("chrF")), Metric("bleu", sentence("BLEU")))
     default_source = "bundled/minilm-l6"
     options = ("max_length", "source_language", "target_language")
     rate = 0.5  # a fresh decoder learns at 5e-5 to 8e-4, a trained one is tuned at the lower end

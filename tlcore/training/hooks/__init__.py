@@ -21,10 +21,10 @@ from tlcore.training.hooks.masked_language_modelling import Masked
 from tlcore.training.hooks.mcc import Mcc
 from tlcore.training.hooks.mean_teacher import MeanTeacher
 from tlcore.training.hooks.model_soup import Soup
-from tlcore.training.hooks.runner import Running
+from tlcore.training.hooks.runner import HookRunner
 from tlcore.training.hooks.simclr import SimClr
 from tlcore.training.hooks.supervised_pre_training import Supervised
-from tlcore.training.hooks.unsupervised_selection import TargetChoice
+from tlcore.training.hooks.unsupervised_selection import UnsupervisedSelection
 
 HOOKS: tuple[type[Hook], ...] = (
     L2SP,
@@ -38,7 +38,7 @@ HOOKS: tuple[type[Hook], ...] = (
     Cdan,
     Mcc,
     MeanTeacher,
-    TargetChoice,
+    UnsupervisedSelection,
     SideTasks,
     Masked,
     Causal,
@@ -54,13 +54,13 @@ def find(hook_id: str) -> type[Hook]:
     return pick(_BY_ID, hook_id, what="hook")
 
 
-def running(told: Sequence[Mapping[str, Any]]) -> Running:
+def running(phase_hooks: Sequence[Mapping[str, Any]]) -> HookRunner:
     """The hooks that a phase names, made for one training. Raises UnusableInput for one that is not known."""
     made = []
-    for one in told:
+    for one in phase_hooks:
         settings = {name: value for name, value in one.items() if name != "id"}
         made.append(find(one["id"])(**settings))
-    return Running(made)
+    return HookRunner(made)
 
 
 __all__ = ["HOOKS", "At", "Ended", "Hook", "Running", "find", "running"]

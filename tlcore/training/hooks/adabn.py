@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared.inference import in_batches
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.second_stream import needed
@@ -24,27 +24,27 @@ class AdaBn:
     """
 
     id = "adabn"
-    what = say("batch-norm statistics of the target domain (AdaBN)")
+    what = sentence("batch-norm statistics of the target domain (AdaBN)")
 
     def __init__(self, needed: bool = True):
         self.needed = needed
 
-    def begin(self, told: Training, device: str) -> None:
-        self.told, self.device = told, device
-        self.examples = needed(told, "unlabelled")
-        if self.needed and not layers(told.model):
+    def begin(self, training: Training, device: str) -> None:
+        self.training, self.device = training, device
+        self.examples = needed(training, "unlabelled")
+        if self.needed and not layers(training.model):
             raise UnusableInput(
-                say(
+                sentence(
                     "This network has no batch norm, whose statistics AdaBN would replace. Choose another method or "
                     "source model."
                 ),
                 code="strategy-refused",
             )
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> None:
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> None:
         found = layers(model)
         if found and at.epoch:  # before the first epoch the network is seen as it came
-            adapt(self.told, model, found, self.examples, self.device)
+            adapt(self.training, model, found, self.examples, self.device)
 
 
 def layers(model: Any) -> list[Any]:
@@ -54,10 +54,10 @@ def layers(model: Any) -> list[Any]:
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.running_mean is not None]
 
 
-def adapt(told: Training, model: Any, found: list[Any], examples: Any, device: str) -> None:
+def adapt(training: Training, model: Any, found: list[Any], examples: Any, device: str) -> None:
     """Replace the running statistics of these layers by the mean of those of target batches of equal size."""
-    size = max(2, told.batch_size // told.accumulation)
-    most = int(np.clip(len(told.examples["train"]), *MOST))
+    size = max(2, training.batch_size // training.accumulation)
+    most = int(np.clip(len(training.examples["train"]), *MOST))
     order = np.random.default_rng(0).permutation(len(examples))[:most]
     chunks = [chunk for chunk in in_batches(order, size) if len(chunk) == min(size, len(order))]
     momenta = [layer.momentum for layer in found]
@@ -66,7 +66,7 @@ def adapt(told: Training, model: Any, found: list[Any], examples: Any, device: s
         layer.momentum = None  # the mean of all batches
         layer.train()
     for batch in examples.batches(chunks, None, device):
-        told.task.features(model, batch)
+        training.task.features(model, batch)
     for layer, momentum in zip(found, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()

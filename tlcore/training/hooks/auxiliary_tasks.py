@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared.inference import in_batches, metrics
 from tlcore.training.hooks.contract import At, Ended
 from tlcore.training.hooks.second_stream import draw
@@ -17,7 +17,7 @@ from tlcore.training.hooks.task_weighting import WEIGHTINGS
 if TYPE_CHECKING:
     import torch
 
-    from tlcore.training.auxiliary_tasks import Side
+    from tlcore.training.auxiliary_tasks import AuxiliaryTask
     from tlcore.training.phase import Training
 
 
@@ -29,30 +29,30 @@ class SideTasks:
     """
 
     id = "side-tasks"
-    what = say("heads of other tasks on the same layers")
+    what = sentence("heads of other tasks on the same layers")
 
     def __init__(self, sides: Sequence[str], weighting: str):
         self.names, self.kind = list(sides), weighting
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         from torch import nn
 
-        if getattr(told.model, "head", None) is None:
+        if getattr(training.model, "head", None) is None:
             raise UnusableInput(
-                say("Multi-task learning needs a network that ends in a linear head."), code="strategy-refused"
+                sentence("Multi-task learning needs a network that ends in a linear head."), code="strategy-refused"
             )
-        self.told, self.device = told, device
-        self.sides: list[Side] = [told.sides[name] for name in self.names]
-        width = told.model.head.in_features
+        self.training, self.device = training, device
+        self.sides: list[AuxiliaryTask] = [training.sides[name] for name in self.names]
+        width = training.model.head.in_features
         self.heads = nn.ModuleList(nn.Linear(width, len(side.target["labels"])) for side in self.sides).to(device)
         self.weighting = WEIGHTINGS[self.kind](1 + len(self.sides), device)
-        named = dict(told.model.named_parameters())
-        last = next(part for part in reversed(told.task.parts(told.model)[:-1]) if part.parameters)
+        named = dict(training.model.named_parameters())
+        last = next(part for part in reversed(training.task.parts(training.model)[:-1]) if part.parameters)
         self.shared = [named[name] for name in last.parameters if name in named and named[name].requires_grad]
-        self.labels = [_beside(told.examples["train"], side) for side in self.sides]
+        self.labels = [_beside(training.examples["train"], side) for side in self.sides]
         self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
         self._inputs: list[torch.Tensor] = []
-        self._look = told.model.head.register_forward_pre_hook(
+        self._look = training.model.head.register_forward_pre_hook(
             lambda _, given: self._inputs.__setitem__(slice(None), [given[0].flatten(1)])
         )
 
@@ -72,14 +72,14 @@ class SideTasks:
                 seen, truth = features, torch.from_numpy(labels[batch["places"]]).to(self.device)
             else:
                 other = draw(side.examples["train"], len(batch["places"]), at, self.device)
-                seen, truth = self.told.task.features(model, other), other["labels"]
+                seen, truth = self.training.task.features(model, other), other["labels"]
             known = truth >= 0
             losses.append(cross_entropy(head(seen[known]).float(), truth[known]) if known.any() else loss.new_zeros(()))
         self._inputs.clear()
         return self.weighting.join(losses, self.shared)
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
-        metric = self.told.metric
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
+        metric = self.training.metric
         scores = [seen[metric.id]]
         for number, side in enumerate(self.sides):
             examples = side.examples["validation"]
@@ -102,7 +102,7 @@ class SideTasks:
         self._look.remove()
         if self.best is not None:
             self.heads.load_state_dict(self.best[1])
-        folder = self.told.checkpoint.path.parent
+        folder = self.training.checkpoint.path.parent
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(len(self.sides)):
             np.save(folder / f"side-{number}-test.npy", self._outputs(model, number, "test"))
@@ -110,22 +110,22 @@ class SideTasks:
 
     def _scored(self, model: Any, number: int, split: str) -> dict[str, float]:
         side = self.sides[number]
-        return metrics(self.told.task, self._outputs(model, number, split), side.examples[split], side.target)
+        return metrics(self.training.task, self._outputs(model, number, split), side.examples[split], side.target)
 
     def _outputs(self, model: Any, number: int, split: str) -> np.ndarray:
         import torch
 
         examples, rows = self.sides[number].examples[split], []
         model.eval()
-        chunks = in_batches(np.arange(len(examples)), max(1, self.told.batch_size // self.told.accumulation))
+        chunks = in_batches(np.arange(len(examples)), max(1, self.training.batch_size // self.training.accumulation))
         with torch.no_grad():
             for batch in examples.batches(chunks, None, self.device):
-                rows.append(self.heads[number](self.told.task.features(model, batch)).float().cpu().numpy())
+                rows.append(self.heads[number](self.training.task.features(model, batch)).float().cpu().numpy())
         classes = len(self.sides[number].target["labels"])
         return np.concatenate(rows) if rows else np.zeros((0, classes), np.float32)
 
 
-def _beside(examples: Any, side: Side) -> np.ndarray | None:
+def _beside(examples: Any, side: AuxiliaryTask) -> np.ndarray | None:
     """A side task's label (n,) of each training example of the target task, -1 where it has none; None where the side
     task has examples of its own.
     """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
 
@@ -21,19 +21,21 @@ class Causal:
     """
 
     id = "causal"
-    what = say("going on with texts")
-    reads = ("causal",)
+    what = sentence("going on with texts")
+    source_families = ("causal",)
     views = 1
     most = 20
 
     @staticmethod
-    def stream(told: Fitting, dataset: Dataset) -> Any:
+    def stream(context: TrainingContext, dataset: Dataset) -> Any:
         """Its texts as they are, all of each scored, whatever the form of the target task's examples."""
-        processor = {**told.processor, "form": "plain"}
-        return told.task.examples(dataset, processor, told.target, told.cache / "pictures", told.source)["train"]
+        processor = {**context.processor, "form": "plain"}
+        return context.task.examples(dataset, processor, context.target, context.cache / "pictures", context.source)[
+            "train"
+        ]
 
-    def begin(self, told: Training, device: str) -> None:
-        self.task = told.task
+    def begin(self, training: Training, device: str) -> None:
+        self.task = training.task
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
         return loss + self.task.loss(model, batch)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.domain_batches import Domains, discriminator, ramp, reversed_gradient
 
@@ -24,15 +24,15 @@ class Cdan:
     """
 
     id = "cdan"
-    what = say("features and answers by which the domains cannot be told apart (CDAN)")
+    what = sentence("features and answers by which the domains cannot be told apart (CDAN)")
 
     def __init__(self, weight: float):
         self.weight = weight
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         import torch
 
-        self.domains = Domains(told, device)
+        self.domains = Domains(training, device)
         width, classes = self.domains.width, self.domains.classes
         self.parts: tuple[Any, Any] | None = None
         if width * classes > MOST:  # the seed is set before a hook begins: a resumed training draws the same

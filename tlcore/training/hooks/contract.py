@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
 
@@ -52,12 +52,12 @@ class Hook(Protocol):
     def __init__(self, **settings: Any) -> None: ...
 
     @staticmethod
-    def stream(told: Fitting, dataset: Dataset) -> Any:
+    def stream(context: TrainingContext, dataset: Dataset) -> Any:
         """The training examples of a further set as a phase that is done once goes through them (``len()``,
         ``.batches``), where the hook does not take those of the task with the target's labels.
         """
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         """Before the first step, and before a checkpoint is loaded; ``told.model`` lies on the device and what is
         frozen is frozen. Layers may be put into it; torch's generator is seeded. Raises UnusableInput where it cannot
         work with this task or network.
@@ -74,7 +74,7 @@ class Hook(Protocol):
     def after_step(self, model: Any, at: At) -> None:
         """After each step of the optimiser."""
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float] | None:
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float] | None:
         """After each epoch, in evaluation mode and without gradients: by what the best state is chosen (higher is
         better), or None where that stays the loop's matter. ``seen`` are the validation scores; what is added to it
         is shown in the curves.

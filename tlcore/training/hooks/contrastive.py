@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
-from tlcore.tasks.shared.inference import arranged, in_batches, metrics
+from tlcore.core.i18n import sentence
+from tlcore.tasks.shared.inference import in_batches, longest_first, metrics
 from tlcore.training.features import forward
 from tlcore.training.hooks.contract import At, Ended
 
@@ -29,14 +29,14 @@ class Contrastive:
     """
 
     id = "contrastive"
-    what = say("examples of one class drawn together, others driven apart (contrastive pairs)")
+    what = sentence("examples of one class drawn together, others driven apart (contrastive pairs)")
 
-    def begin(self, told: Training, device: str) -> None:
-        self.told, self.device = told, device
+    def begin(self, training: Training, device: str) -> None:
+        self.training, self.device = training, device
         self.seen: Any = None
-        self.handle = told.model.head.register_forward_pre_hook(self._look)
-        train = told.examples["train"]
-        self.some = np.sort(np.random.default_rng(told.seed).permutation(len(train))[:CENTRES_OF])
+        self.handle = training.model.head.register_forward_pre_hook(self._look)
+        train = training.examples["train"]
+        self.some = np.sort(np.random.default_rng(training.seed).permutation(len(train))[:CENTRES_OF])
 
     def _look(self, _module: Any, inputs: tuple[Any, ...]) -> None:
         self.seen = inputs[0]
@@ -53,9 +53,9 @@ class Contrastive:
         kinds = [wrong[kind].mean() for kind in (same, ~same) if kind.any()]
         return torch.stack(kinds).mean() if kinds else 0.0 * cosine.sum() + 0.0 * direction.sum()
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
         """The head has learned nothing: in the place of its scores stand those of the nearest centre."""
-        task, examples, target = self.told.task, self.told.examples, self.told.target
+        task, examples, target = self.training.task, self.training.examples, self.training.target
         labels = task.classes(examples["train"])[self.some]
         rows = self._directions(model, examples["train"], self.some)
         centres = np.stack([rows[labels == label].sum(axis=0) for label in range(len(target["labels"]))])
@@ -68,7 +68,7 @@ class Contrastive:
         missed = -float(log[known, truth[known]].mean()) if known.any() else 0.0
         seen.clear()
         seen.update(metrics(task, logits, validation, target), loss=missed)
-        metric = self.told.metric
+        metric = self.training.metric
         return seen[metric.id] * (1 if metric.higher_is_better else -1), -missed
 
     def end(self, model: Any) -> Ended:
@@ -77,9 +77,9 @@ class Contrastive:
 
     def _directions(self, model: Any, examples: Any, order: np.ndarray) -> np.ndarray:
         """The features of some examples, of length one each; ``order`` rises."""
-        places = arranged(examples, order)
-        chunks = in_batches(places, self.told.batch_size)
-        rows = np.concatenate(list(forward(self.told.task, model, examples, chunks, self.device)))
+        places = longest_first(examples, order)
+        chunks = in_batches(places, self.training.batch_size)
+        rows = np.concatenate(list(forward(self.training.task, model, examples, chunks, self.device)))
         out = np.empty_like(rows)
         out[np.searchsorted(order, places)] = rows
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)

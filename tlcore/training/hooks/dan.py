@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.domain_batches import Domains
 
@@ -22,13 +22,13 @@ class Dan:
     """
 
     id = "dan"
-    what = say("the same distribution of features in both domains (DAN)")
+    what = sentence("the same distribution of features in both domains (DAN)")
 
     def __init__(self, weight: float):
         self.weight = weight
 
-    def begin(self, told: Training, device: str) -> None:
-        self.domains = Domains(told, device)
+    def begin(self, training: Training, device: str) -> None:
+        self.domains = Domains(training, device)
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
         seen = self.domains.see(model, batch, given, at)
@@ -46,17 +46,19 @@ def discrepancy(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     if min(n, len(target)) < 2:
         return 0.0 * (source.sum() + target.sum())
     rows = torch.cat([source, target])
-    alike = kernel((rows[:, None] - rows[None]).square().sum(dim=2))
-    return _off_diagonal(alike[:n, :n]) + _off_diagonal(alike[n:, n:]) - 2 * alike[:n, n:].mean()
+    kernel_values = kernel((rows[:, None] - rows[None]).square().sum(dim=2))
+    return (
+        _off_diagonal(kernel_values[:n, :n]) + _off_diagonal(kernel_values[n:, n:]) - 2 * kernel_values[:n, n:].mean()
+    )
 
 
-def kernel(apart: torch.Tensor) -> torch.Tensor:
+def kernel(squared_distances: torch.Tensor) -> torch.Tensor:
     """How alike each two examples are (k, k), 0 to 1, from their squared distances."""
     import torch
 
-    k = len(apart)
-    scale = apart.detach().sum() / (k * (k - 1))
-    return torch.stack([torch.exp(-apart / (width * scale)) for width in WIDTHS]).mean(dim=0)
+    k = len(squared_distances)
+    scale = squared_distances.detach().sum() / (k * (k - 1))
+    return torch.stack([torch.exp(-squared_distances / (width * scale)) for width in WIDTHS]).mean(dim=0)
 
 
 def _off_diagonal(square: torch.Tensor) -> torch.Tensor:

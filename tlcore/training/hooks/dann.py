@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.domain_batches import Domains, discriminator, ramp, reversed_gradient
 
@@ -21,13 +21,13 @@ class Dann:
     """
 
     id = "dann"
-    what = say("features by which the domains cannot be told apart (DANN)")
+    what = sentence("features by which the domains cannot be told apart (DANN)")
 
     def __init__(self, weight: float):
         self.weight = weight
 
-    def begin(self, told: Training, device: str) -> None:
-        self.domains = Domains(told, device)
+    def begin(self, training: Training, device: str) -> None:
+        self.domains = Domains(training, device)
         self.net = discriminator(self.domains.width).to(device)
 
     def parameters(self) -> Iterable[torch.nn.Parameter]:

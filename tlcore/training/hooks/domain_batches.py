@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.second_stream import draw, needed
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Seen:
+class DomainBatch:
     """Features (k, d) and logits (k, classes) of the labelled batch (the source domain) and of the one that goes with
     it (the target domain), in float32.
     """
@@ -37,25 +37,25 @@ class Domains:
     network one after the other, so that batch norm normalises each by itself.
     """
 
-    def __init__(self, told: Training, device: str):
-        self.told, self.device = told, device
-        self.examples = needed(told, "unlabelled")
-        if getattr(told.model, "head", None) is None:
+    def __init__(self, training: Training, device: str):
+        self.training, self.device = training, device
+        self.examples = needed(training, "unlabelled")
+        if getattr(training.model, "head", None) is None:
             raise UnusableInput(
-                say("Domain adaptation needs a network that ends in a linear head."), code="strategy-refused"
+                sentence("Domain adaptation needs a network that ends in a linear head."), code="strategy-refused"
             )
-        self.width, self.classes = told.model.head.in_features, told.model.head.out_features
+        self.width, self.classes = training.model.head.in_features, training.model.head.out_features
         self._inputs: list[Any] = []
-        self._hook = told.model.head.register_forward_pre_hook(self._look)
+        self._hook = training.model.head.register_forward_pre_hook(self._look)
 
-    def see(self, model: Any, batch: Any, given: Any, at: At) -> Seen:
+    def see(self, model: Any, batch: Any, given: Any, at: At) -> DomainBatch:
         """``given`` are the logits of the labelled batch, whose features were seen as they flowed by."""
         source = self._inputs[-1]
         batch = draw(self.examples, len(given), at, self.device)
-        target = self.told.task.features(model, batch)
+        target = self.training.task.features(model, batch)
         logits = model.classify(target)
         self._inputs.clear()
-        return Seen(source.float(), given.float(), target.float(), logits.float())
+        return DomainBatch(source.float(), given.float(), target.float(), logits.float())
 
     def close(self) -> None:
         """Look no longer."""
@@ -85,7 +85,7 @@ def discriminator(inputs: int, width: int = 256) -> torch.nn.Module:
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
 
-def told_apart(source: np.ndarray, target: np.ndarray) -> tuple[float, int]:
+def domain_accuracy(source: np.ndarray, target: np.ndarray) -> tuple[float, int]:
     """How often a linear classifier of the domains is right on the half that it was not fitted on, and of how many
     examples, as many of each. ``source`` (n, d) and ``target`` (m, d) are features; the first ones are taken.
     """
@@ -107,7 +107,7 @@ def told_apart(source: np.ndarray, target: np.ndarray) -> tuple[float, int]:
 
 def proxy_a(source: np.ndarray, target: np.ndarray) -> float:
     """2 (1 - 2 ε), with ε the error of `told_apart`, at most ½ (Ben-David et al. 2006, NIPS)."""
-    return distance(told_apart(source, target)[0])
+    return distance(domain_accuracy(source, target)[0])
 
 
 def distance(right: float) -> float:

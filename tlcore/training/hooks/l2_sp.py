@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ class L2SP:
     """
 
     id = "l2-sp"
-    what = say("a pull towards the weights they started from")
+    what = sentence("a pull towards the weights they started from")
 
     def __init__(self, strength: float):
         self.strength = strength
 
-    def begin(self, told: Training, device: str) -> None:
-        head = set(told.task.parts(told.model)[-1].parameters)
+    def begin(self, training: Training, device: str) -> None:
+        head = set(training.task.parts(training.model)[-1].parameters)
         self.pairs = [
             (parameter, parameter.detach().clone())
-            for name, parameter in told.model.named_parameters()
+            for name, parameter in training.model.named_parameters()
             if parameter.requires_grad and name not in head
         ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared import inference
 from tlcore.training.hooks.contract import Ended
 from tlcore.training.pack import apart
@@ -30,25 +30,25 @@ class Lora:
     """
 
     id = "lora"
-    what = say("low-rank adapters in the attention layers")
+    what = sentence("low-rank adapters in the attention layers")
 
     def __init__(self, rank: int, alpha: float, dropout: float):
         self.rank, self.alpha, self.dropout = rank, alpha, dropout
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         from peft import LoraConfig, inject_adapter_in_model
 
-        model = told.model
+        model = training.model
         names = fitting(model)
         if not names:
             raise UnusableInput(
-                say(
+                sentence(
                     "This network has no attention with linear layers in it, which LoRA needs; it is made for "
                     "transformers. Choose fine-tuning or another source model."
                 ),
                 code="strategy-refused",
             )
-        self.told, self.device = told, device
+        self.training, self.device = training, device
         self.total = sum(parameter.numel() for parameter in model.parameters())
         wanted = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         inject_adapter_in_model(
@@ -68,11 +68,11 @@ class Lora:
 
     def end(self, model: Any) -> Ended:
         before = self._outputs(model)
-        write(model, self.wanted, self.told.checkpoint.path.parent / ADAPTER)
+        write(model, self.wanted, self.training.checkpoint.path.parent / ADAPTER)
         merge(model)
 
         share = 100 * self.trained / self.total
-        note = say(
+        note = sentence(
             "LoRA trained {n} weights, {percent} % of the network's {total}, head included; they were merged "
             "into the network.",
             n=self.trained,
@@ -91,8 +91,8 @@ class Lora:
 
     def _outputs(self, model: Any) -> Any:
 
-        few = inference.First(self.told.examples["validation"], COMPARED)
-        return inference.outputs(self.told.task, model, few, COMPARED, self.device)
+        few = inference.First(self.training.examples["validation"], COMPARED)
+        return inference.outputs(self.training.task, model, few, COMPARED, self.device)
 
 
 def fitting(model: Any) -> list[str]:

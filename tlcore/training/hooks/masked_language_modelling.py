@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared import masked_texts
 from tlcore.training.hooks.contract import At
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
 
@@ -26,8 +26,8 @@ class Masked:
     """
 
     id = "masked"
-    what = say("guessing hidden parts of texts")
-    reads = ("text",)
+    what = sentence("guessing hidden parts of texts")
+    source_families = ("text",)
     views = 1
     most = 20
 
@@ -35,14 +35,14 @@ class Masked:
         self.own_head = own_head
 
     @staticmethod
-    def stream(told: Fitting, dataset: Dataset) -> Any:
+    def stream(context: TrainingContext, dataset: Dataset) -> Any:
         """Its texts, some of their tokens hidden."""
-        return masked_texts.of(told, dataset)
+        return masked_texts.of(context, dataset)
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         from tlcore.models.adapters.masked_head import MaskedHead
 
-        self.head = MaskedHead(told.model, self.own_head).to(device)
+        self.head = MaskedHead(training.model, self.own_head).to(device)
 
     def parameters(self) -> Iterable[torch.nn.Parameter]:
         return self.head.own().values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.domain_batches import Domains
 
@@ -20,13 +20,13 @@ class Mcc:
     """Adds ``weight`` times the minimum class confusion of the target's answers (Jin et al. 2020, arXiv 1912.03699)."""
 
     id = "mcc"
-    what = say("no classes taken for each other in the target domain (MCC)")
+    what = sentence("no classes taken for each other in the target domain (MCC)")
 
     def __init__(self, weight: float):
         self.weight = weight
 
-    def begin(self, told: Training, device: str) -> None:
-        self.domains = Domains(told, device)
+    def begin(self, training: Training, device: str) -> None:
+        self.domains = Domains(training, device)
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
         return loss + self.weight * confusion(self.domains.see(model, batch, given, at).target_logits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 from tlcore.training.hooks.second_stream import draw, needed
 
@@ -26,21 +26,21 @@ class MeanTeacher:
     """
 
     id = "mean-teacher"
-    what = say("a teacher, its own running average, in the target domain")
+    what = sentence("a teacher, its own running average, in the target domain")
 
     def __init__(self, weight: float):
         self.weight = weight
         self.steps = 0
 
-    def begin(self, told: Training, device: str) -> None:
-        self.told, self.device = told, device
-        self.examples = needed(told, "unlabelled")
-        self.teacher = copy.deepcopy(told.model).requires_grad_(False)
+    def begin(self, training: Training, device: str) -> None:
+        self.training, self.device = training, device
+        self.examples = needed(training, "unlabelled")
+        self.teacher = copy.deepcopy(training.model).requires_grad_(False)
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
         import torch
 
-        task = self.told.task
+        task = self.training.task
         mine = draw(self.examples, len(given), at, self.device)
         logits = model.classify(task.features(model, mine)).float()
         self.teacher.train()  # its batch norm sees the target domain

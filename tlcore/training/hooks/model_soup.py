@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared.inference import order
 from tlcore.training.hooks.contract import At, Ended
 from tlcore.training.kernels import half
@@ -20,17 +20,17 @@ class Soup:
     """
 
     id = "soup"
-    what = say("the average of the best epochs")
+    what = sentence("the average of the best epochs")
 
     def __init__(self, most: int):
         self.most = most
         self.best: list[tuple[list[float], dict[str, Any]]] = []
 
-    def begin(self, told: Training, device: str) -> None:
-        self.told, self.device = told, device
+    def begin(self, training: Training, device: str) -> None:
+        self.training, self.device = training, device
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> None:
-        now = list(order(self.told.metric, seen))
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> None:
+        now = list(order(self.training.metric, seen))
         if len(self.best) == self.most and now <= self.best[-1][0]:
             return
         state = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
@@ -51,25 +51,25 @@ class Soup:
         mixed = {name: average([state[name] for state in states]) for name in states[0]}
         before = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
         model.load_state_dict(mixed)
-        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=half(model, self.told.machine)):
-            now = order(self.told.metric, self.told.validated(model, self.device))  # as the epochs were scored
+        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=half(model, self.training.machine)):
+            now = order(self.training.metric, self.training.validated(model, self.device))  # as the epochs were scored
         kept = list(now) > list(best)
         if not kept:
             model.load_state_dict(before)
-        told = {"epochs": len(states), "kept": kept, "before": best[0], "after": now[0]}
+        measured = {"epochs": len(states), "kept": kept, "before": best[0], "after": now[0]}
         if kept:
-            note = say(
+            note = sentence(
                 "The weights are the average of the {n} best epochs, which is better on validation data than "
                 "the best epoch alone.",
                 n=len(states),
             )
         else:
-            note = say(
+            note = sentence(
                 "The average of the {n} best epochs was no better on validation data than the best epoch, "
                 "which was kept.",
                 n=len(states),
             )
-        return Ended([note], told, now if kept else None)
+        return Ended([note], measured, now if kept else None)
 
 
 def average(tensors: list[Any]) -> Any:

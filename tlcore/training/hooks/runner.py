@@ -11,18 +11,18 @@ if TYPE_CHECKING:
     from tlcore.training.phase import Training
 
 
-class Running:
+class HookRunner:
     """Several hooks behind one face."""
 
     def __init__(self, hooks: Sequence[Hook]):
         self.hooks = hooks
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         import torch
 
         for place, hook in enumerate(self.hooks):
-            torch.manual_seed(told.seed * 1_000_003 + place)
-            hook.begin(told, device)
+            torch.manual_seed(training.seed * 1_000_003 + place)
+            hook.begin(training, device)
 
     def parameters(self) -> list[Any]:
         return [parameter for do in self._having("parameters") for parameter in do()]
@@ -36,12 +36,12 @@ class Running:
         for do in self._having("after_step"):
             do(model, at)
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float] | None:
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float] | None:
         """The order of the first hook that has one; every hook looks."""
         import torch
 
         with torch.no_grad():
-            found = [do(model, seen, at) for do in self._having("judge")]
+            found = [do(model, seen, at) for do in self._having("after_evaluation")]
         return next((order for order in found if order is not None), None)
 
     def state_dict(self) -> list[dict[str, Any]]:

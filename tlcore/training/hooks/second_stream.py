@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore.core.errors import RunFailed
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 
 if TYPE_CHECKING:
     from tlcore.training.hooks.contract import At
     from tlcore.training.phase import Training
 
 
-def needed(told: Training, name: str) -> Any:
+def needed(training: Training, name: str) -> Any:
     """The examples of a stream. Raises RunFailed where the run has none of that name."""
-    if name not in told.streams or not len(told.streams[name]):
+    if name not in training.streams or not len(training.streams[name]):
         raise RunFailed(
-            say("This strategy needs a second set of examples ({name}), which is not there.", name=name),
+            sentence("This strategy needs a second set of examples ({name}), which is not there.", name=name),
             code="no-stream",
         )
-    return told.streams[name]
+    return training.streams[name]
 
 
 def draw(examples: Any, count: int, at: At, device: str, view: int = 0) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared.image_examples import PAIRS, Canvases, PictureExamples
 from tlcore.training.hooks.contract import At, Ended
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
 WIDTH = 128  # of what the projection head gives
@@ -25,8 +25,8 @@ class SimClr:
     """
 
     id = "simclr"
-    what = say("finding two views of one picture again")
-    reads = ("image",)
+    what = sentence("finding two views of one picture again")
+    source_families = ("image",)
     views = 2
     most = 100  # epochs, where the person leaves it open
 
@@ -34,18 +34,18 @@ class SimClr:
         self.temperature = temperature
 
     @staticmethod
-    def stream(told: Fitting, dataset: Dataset) -> Any:
+    def stream(context: TrainingContext, dataset: Dataset) -> Any:
         """Its pictures, in batches of pairs of views."""
-        flips = told.processor["augmentation"] == "standard"
-        processor = {**told.processor, "augmentation": PAIRS if flips else f"{PAIRS}-no-flip"}
-        canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], told.cache / "pictures")
+        flips = context.processor["augmentation"] == "standard"
+        processor = {**context.processor, "augmentation": PAIRS if flips else f"{PAIRS}-no-flip"}
+        canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], context.cache / "pictures")
         return PictureExamples(dataset, "train", [], processor, canvases)
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         from torch import nn
 
-        self.task, self.parted = told.task, told.accumulation > 1
-        width = told.model.head.in_features
+        self.task, self.parted = training.task, training.accumulation > 1
+        width = training.model.head.in_features
         self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, WIDTH)).to(device)
 
     def parameters(self) -> Iterable[torch.nn.Parameter]:
@@ -64,7 +64,9 @@ class SimClr:
     def end(self, model: Any) -> Ended | None:
         if not self.parted:
             return None
-        return Ended([say("For lack of memory each picture was compared with those of its part of the batch alone.")])
+        return Ended(
+            [sentence("For lack of memory each picture was compared with those of its part of the batch alone.")]
+        )
 
 
 def nt_xent(projected: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -77,5 +79,7 @@ def nt_xent(projected: torch.Tensor, temperature: float) -> torch.Tensor:
 
     views = functional.normalize(projected.float(), dim=1)
     n = len(views)
-    alike = (views @ views.T / temperature).masked_fill(torch.eye(n, dtype=torch.bool, device=views.device), -torch.inf)
-    return functional.cross_entropy(alike, (torch.arange(n, device=views.device) + n // 2) % n)
+    similarities = (views @ views.T / temperature).masked_fill(
+        torch.eye(n, dtype=torch.bool, device=views.device), -torch.inf
+    )
+    return functional.cross_entropy(similarities, (torch.arange(n, device=views.device) + n // 2) % n)

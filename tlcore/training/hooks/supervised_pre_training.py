@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.training.hooks.contract import At
 
 if TYPE_CHECKING:
     import torch
 
     from tlcore.data.dataset import Dataset
-    from tlcore.training.context import Fitting
+    from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
 
@@ -22,23 +22,25 @@ class Supervised:
     """
 
     id = "supervised"
-    what = say("telling the labels of the second set")
-    reads = ("image", "text")
+    what = sentence("telling the labels of the second set")
+    source_families = ("image", "text")
     views = 1
     most = 30
 
     @staticmethod
-    def stream(told: Fitting, dataset: Dataset) -> Any:
+    def stream(context: TrainingContext, dataset: Dataset) -> Any:
         """Its examples with its own labels, which need not be those of the target task."""
-        target = told.task.fit_target(dataset)
-        return told.task.examples(dataset, told.processor, target, told.cache / "pictures", told.source)["train"]
+        target = context.task.fit_target(dataset)
+        return context.task.examples(dataset, context.processor, target, context.cache / "pictures", context.source)[
+            "train"
+        ]
 
-    def begin(self, told: Training, device: str) -> None:
+    def begin(self, training: Training, device: str) -> None:
         from torch import nn
 
-        self.task = told.task
-        labels = self.task.fit_target(told.sets[told.phase["stream"]])["labels"]
-        self.head = nn.Linear(told.model.head.in_features, len(labels)).to(device)
+        self.task = training.task
+        labels = self.task.fit_target(training.sets[training.phase["stream"]])["labels"]
+        self.head = nn.Linear(training.model.head.in_features, len(labels)).to(device)
 
     def parameters(self) -> Iterable[torch.nn.Parameter]:
         return self.head.parameters()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tlcore.core.i18n import say
+from tlcore.core.i18n import sentence
 from tlcore.tasks.shared.inference import in_batches
 from tlcore.training.hooks.contract import At, Ended
 from tlcore.training.hooks.domain_batches import proxy_a
@@ -20,7 +20,7 @@ TOLD_APART = 500  # examples of each domain by which they are told apart
 NEIGHBOURS = 0.05  # the temperature of soft neighbourhood density
 
 
-class TargetChoice:
+class UnsupervisedSelection:
     """The best state is that with the highest sum of the score on the source domain's validation data (0-1) and the
     information that the answers hold on the target domain (0-1: `information`). Such a sum ranks states about as well
     as any validator without target labels (Musgrave et al. 2022, arXiv 2208.07360). Soft neighbourhood density (Saito
@@ -28,24 +28,24 @@ class TargetChoice:
     """
 
     id = "target-choice"
-    what = say("the best epoch chosen without target labels")
+    what = sentence("the best epoch chosen without target labels")
 
     def __init__(self) -> None:
         self.before: float | None = None
         self.best = -np.inf
 
-    def begin(self, told: Training, device: str) -> None:
-        self.told, self.device = told, device
-        self.target = needed(told, "unlabelled")
+    def begin(self, training: Training, device: str) -> None:
+        self.training, self.device = training, device
+        self.target = needed(training, "unlabelled")
 
-    def judge(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
-        most = int(np.clip(len(self.told.examples["train"]), *LOOKED_AT))
+    def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
+        most = int(np.clip(len(self.training.examples["train"]), *LOOKED_AT))
         features, logits = self._look(model, self.target, most)
         if at.epoch == 0:
             self.before = self._apart(model, features)
         informed, dense = information(logits), density(logits)
         seen |= {"target_information": informed, "target_density": dense}
-        metric = self.told.metric
+        metric = self.training.metric
         score = seen[metric.id] if metric.higher_is_better else -seen[metric.id]
         self.best = max(self.best, score + informed)
         return score + informed, -seen["loss"]
@@ -58,15 +58,15 @@ class TargetChoice:
 
     def end(self, model: Any) -> Ended:
         after = self._apart(model, self._look(model, self.target, TOLD_APART)[0])
-        n = min(TOLD_APART, len(self.target), len(self.told.examples["train"]))
-        chosen = say(
+        n = min(TOLD_APART, len(self.target), len(self.training.examples["train"]))
+        chosen = sentence(
             "The learning rate and the epoch were chosen without target labels: by the score on the source "
             "domain's validation data plus the information in the answers on the target domain."
         )
         return Ended([chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after, "n": n})
 
     def _apart(self, model: Any, target: np.ndarray) -> float:
-        source, _ = self._look(model, self.told.examples["train"], TOLD_APART)
+        source, _ = self._look(model, self.training.examples["train"], TOLD_APART)
         return proxy_a(source, target[:TOLD_APART])
 
     def _look(self, model: Any, examples: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,12 +74,12 @@ class TargetChoice:
         import torch
 
         model.eval()
-        size = max(2, self.told.batch_size // self.told.accumulation)
+        size = max(2, self.training.batch_size // self.training.accumulation)
         order = np.random.default_rng(0).permutation(len(examples))[:most]
         features, logits = [], []
         with torch.no_grad():
             for batch in examples.batches(in_batches(order, size), None, self.device):
-                rows = self.told.task.features(model, batch)
+                rows = self.training.task.features(model, batch)
                 features.append(rows.float().cpu().numpy())
                 logits.append(model.classify(rows).float().cpu().numpy())
         return np.concatenate(features), np.concatenate(logits)
@@ -98,9 +98,9 @@ def density(logits: np.ndarray) -> float:
     """Soft neighbourhood density: the mean entropy of how alike each answer is to the others. Higher is better."""
     shares = _softmax(logits)
     unit = shares / np.linalg.norm(shares, axis=1, keepdims=True)
-    alike = unit @ unit.T / NEIGHBOURS
-    np.fill_diagonal(alike, -np.inf)
-    return float(_entropy(_softmax(alike)).mean())
+    similarities = unit @ unit.T / NEIGHBOURS
+    np.fill_diagonal(similarities, -np.inf)
+    return float(_entropy(_softmax(similarities)).mean())
 
 
 def _softmax(rows: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, INK, ORANGE, arrow, axes, line, lines, svg
 
@@ -107,4 +107,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("label-savings", say("Label savings"), render)
+CHAPTER = Chapter("label-savings", sentence("Label savings"), render)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, PURPLE, axes, box, svg
 
@@ -94,4 +94,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("negative-transfer", say("When transfer fails"), render)
+CHAPTER = Chapter("negative-transfer", sentence("When transfer fails"), render)

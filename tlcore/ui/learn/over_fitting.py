@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, ORANGE, axes, line, lines, svg, upright
 
@@ -81,4 +81,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("over-fitting", say("Over-fitting"), render)
+CHAPTER = Chapter("over-fitting", sentence("Over-fitting"), render)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, GREY, ORANGE, arrow, box, lines, svg
 
@@ -97,4 +97,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("parts", say("The parts and their names"), render)
+CHAPTER = Chapter("parts", sentence("The parts and their names"), render)

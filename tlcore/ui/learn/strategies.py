@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, GREY, ORANGE, box, lines, svg
 
@@ -140,4 +140,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("strategies", say("The strategies"), render)
+CHAPTER = Chapter("strategies", sentence("The strategies"), render)

@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from tlcore.core.i18n import number, say, t
+from tlcore.core.i18n import number, sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, interval, lines, svg, upright
 
@@ -111,4 +111,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("verdict", say("The twin, intervals and the verdict"), render)
+CHAPTER = Chapter("verdict", sentence("The twin, intervals and the verdict"), render)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from tlcore.core.i18n import say, t
+from tlcore.core.i18n import sentence, t
 from tlcore.ui.learn.chapter import Chapter
 from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, PURPLE, arrow, box, lines, svg
 
@@ -88,4 +88,4 @@ def render() -> None:
     )
 
 
-CHAPTER = Chapter("what-it-is", say("What transfer learning is"), render)
+CHAPTER = Chapter("what-it-is", sentence("What transfer learning is"), render)
