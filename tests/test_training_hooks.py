@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.test_training_loop import TASK, fitting, same, source, state, told  # noqa: F401
+from tests.test_training_loop import TASK, fitting, result, same, source, state  # noqa: F401
 from tlcore.core.i18n import sentence
 from tlcore.training import fit, hooks, loop
 from tlcore.training.checkpoint import Checkpoint
