@@ -5,7 +5,8 @@ import streamlit as st
 from tlcore.ui import frame
 
 frame.begin()
-page = st.navigation(frame.pages(), expanded=True)
-frame.sidebar()
-frame.go_to_wished()
-page.run()
+with frame.failures_shown():
+    page = st.navigation(frame.pages(), expanded=True)
+    frame.sidebar()
+    frame.go_to_wished()
+    page.run()

@@ -1,10 +1,10 @@
 """A/A honesty: how often the report calls two arms of the same recipe different.
 
 Small convnets are really trained on scikit-learn's digits, many seeds in each of many settings (amount of training
-data, size of the test set, which digits, label noise); each setting's seeds are shuffled into disjoint pairs of arms of
-three seeds, and every pair is put to `tlcore.evaluation.statistics.difference`. Both arms being one recipe, every verdict
-other than "no clear difference" is false. Beside it: what one seed, and a bootstrap over the test set alone, would
-have claimed, and the power where the arms truly differ.
+data, size of the test set, which digits, label noise); each setting's seeds are shuffled into disjoint pairs of arms
+of three seeds, and every pair is put to `tlcore.evaluation.statistics.difference`. Both arms being one recipe, every
+verdict other than "no clear difference" is false. Beside it: what one seed, and a bootstrap over the test set alone,
+would have claimed, and the power where the arms truly differ.
 
     python benchmarks/aa.py [--records FOLDER] [--seeds 30] [--settings 28]
 """

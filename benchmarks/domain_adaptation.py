@@ -108,7 +108,7 @@ def run(assets: Path, pair: str, method: str, args: argparse.Namespace) -> dict:
     if done.returncode:
         raise SystemExit(done.stderr[-3000:])
     report = json.loads(done.stdout)
-    results = sorted((workspace / "runs" / report["run"] / "arms/transfer").glob("seed-*/result.json"))
+    results = sorted((Path(report["bundle"]).parent / "arms/transfer").glob("seed-*/result.json"))
     seen = [json.loads(one.read_text())["measured"]["target-choice"] for one in results]
     mean = {one: float(np.mean([each[one] for each in seen])) for one in ("score", "proxy_a_before", "proxy_a_after")}
     row = {

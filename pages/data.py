@@ -5,9 +5,9 @@ import streamlit as st
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
-from tlcore.ui import dataset_view, guard, upload_review, upload_view, walk
+from tlcore.ui import dataset_deletion_view, dataset_view, guard, upload_review, upload_view, walk
 from tlcore.ui.formatting import message
-from tlcore.ui.state import CHECK, change_draft, store
+from tlcore.ui.state import CHECK, change_draft, owner, store
 
 guard("data")
 
@@ -23,11 +23,10 @@ job = store().jobs.get(project.draft[CHECK]) if project.draft.get(CHECK) else No
 
 if fingerprint:
     try:
-        dataset = Dataset.open(store(), fingerprint)
+        dataset_view.confirmed(project, Dataset.open(store(), fingerprint, owner()))
     except UnusableInput as error:
         st.error(message(error.sentence), icon=":material/error:")
     else:
-        dataset_view.confirmed(project, dataset)
         walk.forward("strategy", t("Next: choose a strategy"))
     if st.button(t("Use other data"), icon=":material/upload:", key="replace-data"):
         change_draft(project, data=None, corrections=None)
@@ -36,3 +35,5 @@ elif job is not None:
     upload_review.show(project, job)
 else:
     upload_view.form(project)
+
+dataset_deletion_view.show(fingerprint)

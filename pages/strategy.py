@@ -17,7 +17,7 @@ from tlcore.ui import (
     walk,
 )
 from tlcore.ui.formatting import message
-from tlcore.ui.state import draft_spec, source_of, store
+from tlcore.ui.state import draft_spec, owner, source_of, store
 from tlcore.ui.state import project as open_project
 
 guard("strategy")
@@ -27,12 +27,12 @@ project = walk.need_project()
 fingerprint = walk.need_data(project)
 
 try:
-    dataset = Dataset.open(store(), fingerprint)
+    dataset = Dataset.open(store(), fingerprint, owner())
+    text_view.language_warning(source_of(project.draft), dataset.rows)
 except StudioError as error:
     st.error(message(error.sentence), icon=":material/error:")
     st.stop()
 
-text_view.language_warning(source_of(project.draft), dataset.rows)
 advised = advice_view.show(project, dataset).strategy
 evidence_view.show(project, dataset)
 learn_link("strategies", t("The strategies explained"))
@@ -51,7 +51,7 @@ except StudioError as error:
     st.error(message(error.sentence), icon=":material/error:")
     st.stop()
 
-st.subheader(t("Pilot race"), anchor=False)
+st.subheader(t("Pilot"), anchor=False)
 pilot_view.show(project, spec, dataset)
 
 st.subheader(t("The plan"), anchor=False)

@@ -42,12 +42,12 @@ def finished(library: str = "timm") -> RunContext:
     home = Path(tempfile.mkdtemp(prefix="report-run-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     store = Store.open(home)
-    dataset = _dataset(home)
+    dataset = _dataset(home, store)
     source = _source(home / "source", library)
     spec = Spec(name="shapes <1>", task="image-classification", data={"dataset": dataset.fingerprint}, seeds=3)
     run = store.runs.create(spec, "local")
     store.runs.set(run.id, dataset=dataset.fingerprint)
-    store.datasets.add(dataset.info, "local")
+    dataset = Dataset.open(store, dataset.fingerprint, "local")
     task, target = tasks.find(spec.task), {"labels": sorted(LABELS)}
     examples = task.examples(dataset, PROCESSOR, target, None)
     folder = store.runs.folder(run.id)
@@ -89,7 +89,7 @@ def drawing(kind: str, rng: np.random.Generator) -> Image.Image:
     return image
 
 
-def _dataset(home: Path) -> Dataset:
+def _dataset(home: Path, store: Store) -> Dataset:
     rng = np.random.default_rng(3)
     draft, rows = home / "draft", []
     (draft / "files").mkdir(parents=True)
@@ -125,6 +125,7 @@ def _dataset(home: Path) -> Dataset:
     )
     (draft / "dataset.json").write_text(info.model_dump_json())
     draft.rename(home / "datasets" / mark)
+    store.datasets.add(info, "local")
     return Dataset(home / "datasets" / mark)
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import causal_models
 import numpy as np
@@ -313,7 +314,7 @@ def finished(tmp_path_factory, llama):
 
 
 def test_the_command_line_tells_the_whole_story(finished):
-    folder, report = finished
+    _, report = finished
     assert report["strategy"] == "fine-tuning"
     assert report["metric"] == "perplexity"
     assert report["verdict"] in ("transfer-helps", "no-clear-difference", "negative-transfer")
@@ -333,15 +334,15 @@ def test_the_command_line_tells_the_whole_story(finished):
         }
         assert any(one["before"] != one["after"] for one in sample["written"])
     assert any(one["prediction"] for one in report["worst"])
-    rows = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    rows = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     assert len(rows) == report["n_test"]
     assert all(0 < float(row["score"]) <= 1 for row in rows)
 
 
 def test_no_page_of_the_report_speaks_of_points_or_per_cent_of_a_perplexity(finished):
-    folder, report = finished
+    _, report = finished
     for name, says in (("report.html", "perplexity"), ("report.pt_BR.html", "perplexidade")):
-        page = (folder / "home" / "runs" / report["run"] / name).read_text()
+        page = (Path(report["bundle"]).parent / name).read_text()
         row = page[page.index(f"<tr><td>{says}</td>") :].split("</tr>")[0]
         assert "%" not in row
         assert "point" not in row

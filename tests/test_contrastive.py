@@ -105,7 +105,7 @@ def test_the_cache_of_the_source_is_neither_read_nor_written(fitting, tmp_path):
     clean = fit.again(result, "transfer", 0, 3e-3).outputs("test")
     folder = tmp_path / "cache" / "features"
     assert not list(folder.glob("*")) if folder.exists() else True
-    key = features.cache_key(result.dataset.fingerprint, result.source.digest, result.processor)
+    key = features.cache_key(result.dataset.fingerprint, result.source.content_digest, result.processor)
     folder.mkdir(parents=True, exist_ok=True)
     for split, examples in result.examples.items():
         np.savez(folder / f"{key}-{split}.npz", features=np.zeros((len(examples), 16), np.float32), seconds=1.0)

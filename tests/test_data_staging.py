@@ -12,11 +12,13 @@ from hostile.build import classes, folder, picture, zipped
 from PIL import Image
 
 from tlcore import data, tasks
+from tlcore.core import atomic_files
 from tlcore.core.errors import Cancelled, UnusableInput
 from tlcore.core.i18n import sentence
 from tlcore.core.safe_csv import safe_csv
 from tlcore.core.spec_parts import Data, Split
 from tlcore.data.confirm import confirm, relabel
+from tlcore.data.dataset import Dataset
 from tlcore.data.label_corrections import corrected, read_corrections
 from tlcore.data.staging import Staged, stage
 from tlcore.execution.job_kinds.ingest import check_upload
@@ -169,12 +171,7 @@ def test_confirm_places_an_immutable_dataset(tmp_path, store):
     made = make(found, store)
     assert made.folder == store.datasets.folder(made.fingerprint)
     assert made.info.n == {"train": 12, "validation": 4, "test": 4}
-    assert {p.name for p in made.folder.iterdir()} == {
-        "dataset.json",
-        "rows.parquet",
-        "set_aside.json",
-        "files",
-    }
+    assert {p.name for p in made.folder.iterdir()} == {"dataset.json", "rows.parquet", "files"}
     assert all(made.file(row).exists() for _, row in made.rows.iterrows())
     assert [row.fingerprint for row in store.datasets.all("local")] == [made.fingerprint]
     before = (made.folder / "dataset.json").stat().st_mtime_ns
@@ -188,6 +185,52 @@ def test_confirm_places_an_immutable_dataset(tmp_path, store):
         [made.fingerprint]
     ] * 2
     assert make(found, store, seed=1).fingerprint != made.fingerprint
+
+
+def test_each_owner_sees_their_own_name_and_rejected_rows(tmp_path, store):
+    """Two people confirm the same content; nothing of what the first one's upload was reaches the second."""
+    secret = "anna-patient-4711"
+
+    def confirmed(name: str, owner: str, **more: bytes) -> Dataset:
+        up = zipped(tmp_path / f"{name}.zip", classes(10) | {f"rose/{key}.png": data for key, data in more.items()})
+        found = stage(up, task=TASK, folder=tmp_path / name, name=name)
+        return confirm(found, store, split=Split(), corrections=None, name=name, owner=owner)
+
+    first = confirmed(secret, "ana", **{secret: b"not a picture"})
+    second = confirmed("flowers", "bruno")
+    assert first.fingerprint == second.fingerprint
+    assert [item.file for item in first.set_aside()] == [f"rose/{secret}.png"]
+    opened = Dataset.open(store, second.fingerprint, "bruno")
+    for one in (second, opened):
+        assert (one.info.name, one.info.origin, one.info.set_aside, one.set_aside()) == (
+            "flowers",
+            "flowers.zip",
+            0,
+            [],
+        )
+        assert secret not in one.info.model_dump_json()
+        assert secret not in one.with_train(one.split("train")["id"][1:]).info.model_dump_json()
+    assert not any(secret.encode() in path.read_bytes() for path in first.folder.rglob("*") if path.is_file())
+    assert secret not in Dataset.open(store, first.fingerprint).info.model_dump_json()
+    assert Dataset.open(store, first.fingerprint, "ana").info.name == secret
+    with pytest.raises(UnusableInput):
+        Dataset.open(store, first.fingerprint, "carla")
+
+
+def test_details_in_the_folder_of_before_are_those_of_the_first_owner(tmp_path, store):
+    made = make(staged(classes(10) | {"rose/broken.png": b"no"}, tmp_path), store)
+    row = store.datasets.get(made.fingerprint, "local")
+    atomic_files.write(made.folder / "dataset.json", made.info.model_dump_json())
+    atomic_files.write(
+        made.folder / "set_aside.json", json.dumps([one.model_dump(mode="json") for one in made.details.rejected_rows])
+    )
+    with store.transaction() as session:
+        session.merge(row).details = None
+    store.datasets.add(made.info.model_copy(update={"name": "theirs"}), "bruno", {})
+    mine, theirs = (Dataset.open(store, made.fingerprint, one) for one in ("local", "bruno"))
+    assert mine.info == made.info
+    assert [item.file for item in mine.set_aside()] == ["rose/broken.png"]
+    assert (theirs.info.name, theirs.info.origin, theirs.info.findings, theirs.set_aside()) == ("theirs", "", [], [])
 
 
 def test_a_crash_while_placing_leaves_no_dataset(tmp_path, store, monkeypatch):
@@ -263,7 +306,7 @@ def test_read_raises_the_first_error_with_its_file_and_row(tmp_path, store):
         "code": "nothing-usable",
         "file": "nowhere.png",
         "row": 2,
-        "message": "Nothing of labels.csv can be used. Files or rows set aside: 1. nowhere.png: "
+        "message": "Nothing of labels.csv can be used. Files or rows rejected: 1. nowhere.png: "
         "The file is not in the upload.",
     }
     assert list((store.home / "tmp").iterdir()) == []

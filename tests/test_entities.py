@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -222,11 +223,11 @@ def test_the_command_line_tells_the_whole_story(finished):
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_path):
     from tlcore.bundle import Bundle
 
-    folder, report = finished
+    _, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
         assert "entity F1" in archive.read("README.md").decode()
-    given = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    given = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in given])
     command = [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv"), "--places"]
     done = subprocess.run(command, cwd=tmp_path / "bundle", text=True, capture_output=True, timeout=120)

@@ -230,7 +230,7 @@ def test_auto_takes_the_measured_evidence_and_the_run_takes_its_features(dataset
         spec, TASK, dataset, result, lambda: flow.advised(spec, TASK, dataset, result, store, progress, "local")
     )
     assert asked[0].similarity is not None
-    key = features.cache_key(dataset.fingerprint, result.digest, plan["processor"])
+    key = features.cache_key(dataset.fingerprint, result.content_digest, plan["processor"])
     kept = {path.name for path in (store.home / "cache" / "features").glob(f"{key}*")}
     assert kept == {f"{key}-{part}.npz" for part in ("train", "validation", "moments")}
 

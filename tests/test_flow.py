@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -74,13 +75,13 @@ def test_the_report_has_what_others_rely_on(finished):
 
 def test_the_run_leaves_the_files_that_the_docs_name(finished):
     folder, report = finished
-    run = folder / "home" / "runs" / report["run"]
+    run = Path(report["bundle"]).parent
+    assert (folder / "home" / "runs" / report["run"] / "log.txt").exists()
     for name in (
         "spec.yaml",
         "plan.json",
         "target.json",
         "processor.json",
-        "log.txt",
         "report.json",
         "report.html",
         "predictions.csv",
@@ -114,7 +115,7 @@ def test_report_export_and_predict(finished, photos):
 
 def test_the_spec_of_a_run_runs_again_to_the_same_numbers(finished):
     folder, report = finished
-    spec = folder / "home" / "runs" / report["run"] / "spec.yaml"
+    spec = Path(report["bundle"]).with_name("spec.yaml")
     done = tlcore("run", spec, "--json", home=folder / "again")
     assert done.returncode == 0, done.stderr[-2000:]
     again = json.loads(done.stdout)
@@ -139,7 +140,7 @@ def test_killed_runs_end_as_undisturbed_ones(finished, photos_zip, tiny_source):
     kills = 0
     for _ in range(2):
         limit = time.monotonic() + 60
-        while not list((home / "runs").glob("*/plan.json")) and time.monotonic() < limit:
+        while not list((home / "runs").glob("*/attempts/*/plan.json")) and time.monotonic() < limit:
             time.sleep(0.1)
         time.sleep(chance.uniform(0.3, 4))
         if process.poll() is not None:

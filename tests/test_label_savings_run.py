@@ -59,7 +59,9 @@ def test_the_whole_story_on_a_small_run(finished):
     folder = store.runs.folder(run_id)
     result = label_savings.load(folder)
     after = store.runs.get(run_id).report
-    assert after == {**before, "label_savings": result} == json.loads((folder / "report.json").read_text())
+    assert after == {**before, "label_savings": result, "bundle": str(folder / "bundle.zip")}
+    assert json.loads((folder / "report.json").read_text()) == {**after, "bundle": "bundle.zip"}
+    assert (folder / "bundle.zip").is_file()
     assert job.output["labels"] == result["n_train"] == before["dataset"]["n"]["train"]
     assert result["recipe"]["twin"]["learning_rate"] == before["baseline"]["per_seed"][0]["learning_rate"]
     for arm, key in (("transfer", "transfer"), ("twin", "baseline")):
@@ -102,6 +104,13 @@ def test_the_backbone_does_not_run_again_for_the_parts(finished, monkeypatch):
     assert label_savings.load(store.runs.folder(run_id))["arms"] == expected
 
 
+def newest(store, run_id) -> dict[str, int]:
+    """When each training of the newest attempt at the savings was done, by its place."""
+    made = sorted(store.runs.home(run_id).glob("attempts/*-*"), key=lambda folder: folder.stat().st_mtime_ns)
+    done = made[-1].glob("savings/*/arms/*/*/result.json")
+    return {str(path.relative_to(made[-1])): path.stat().st_mtime_ns for path in done}
+
+
 @pytest.mark.timeout(280)
 def test_a_kill_in_the_middle_changes_nothing(finished):
     """Killed twice while it trains, it goes on after the last training that is done, to the same numbers."""
@@ -115,18 +124,19 @@ def test_a_kill_in_the_middle_changes_nothing(finished):
     for wanted in (2, 6):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + 100
-        while len(list(folder.glob("savings/*/arms/*/*/result.json"))) < wanted and time.monotonic() < limit:
+        while len(kept := newest(store, run_id)) < wanted and time.monotonic() < limit:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    kept = {path: path.stat().st_mtime_ns for path in folder.glob("savings/*/arms/*/*/result.json")}
+    kept = newest(store, run_id)
     assert 6 <= len(kept) < 12
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stderr[-2000:]
     result = json.loads(done.stdout)
     assert result["arms"] == expected["arms"]
     assert result["sizes"] == expected["sizes"]
-    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items()), "what was done is not done again"
+    after = newest(store, run_id)
+    assert {name: after[name] for name in kept} == kept, "what was done is not done again"
 
 
 def test_a_cancel_is_noticed_and_what_is_done_stays(finished):
@@ -140,7 +150,7 @@ def test_a_cancel_is_noticed_and_what_is_done_stays(finished):
             store.jobs.cancel(job.id)
 
     assert run_here(store, job.id, stop).state == CANCELLED
-    assert 1 <= len(list(folder.glob("n-*/arms/*/*/result.json"))) < 12
+    assert 1 <= len(newest(store, run_id)) < 12
 
 
 @pytest.mark.parametrize(

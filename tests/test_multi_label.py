@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -317,7 +318,7 @@ def test_a_whole_run_and_its_bundle(tmp_path, bert, table):
     assert calibration["thresholds"] == [one["threshold"] for one in report["thresholds"]["labels"]]
     from_ = dict(zip(("bad", "good", "travel"), calibration["thresholds"], strict=True))
     assert {one["label"]: one["threshold"] for one in report["per_class"]} == from_
-    given = list(csv.DictReader((tmp_path / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    given = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in given])
     ran = subprocess.run(
         [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")],
@@ -359,7 +360,7 @@ def _at_one_half(report, home):
     target = TASK.fit_target(made)
     test = TASK.examples(made, {"size": 16, "pad": 0}, target, None)["test"]
     outputs = np.load(
-        home / "runs" / report["run"] / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "outputs-test.npy"
+        Path(report["bundle"]).parent / "arms" / "transfer" / f"seed-{report['packed']['seed']}" / "outputs-test.npy"
     )
     records = Records(
         test.ids, np.arange(len(test)), {"truth": test.labels, "prediction": outputs > 0, "unknown": test.unknown}

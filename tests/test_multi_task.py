@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,6 +260,6 @@ def test_the_report_tells_task_by_task(table, store, tiny_source, tmp_path):
         assert row["adjusted"] >= row["p"]
         assert row["change"] in ("gains", "loses", "unclear")
     assert "Learned together" in report["sentences"]["tasks"]["text"]
-    page = (tmp_path / "w" / "runs" / report["run"] / "report.html").read_text()
+    page = (Path(report["bundle"]).parent / "report.html").read_text()
     assert "Task by task" in page
     assert "shade" in page

@@ -80,8 +80,8 @@ def test_the_command_line_tells_the_whole_story(finished):
 def test_the_score_is_sacrebleus_of_the_answers_that_are_listed(finished):
     import sacrebleu
 
-    folder, report = finished
-    rows = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    _, report = finished
+    rows = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     written, truth = ([row[name] for row in rows] for name in ("prediction", "truth"))
     assert len(rows) == report["n_test"]
     assert report["packed"]["value"] == pytest.approx(sacrebleu.corpus_chrf(written, [truth]).score / 100, abs=1e-6)
@@ -94,10 +94,10 @@ def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, tmp_
     from tlcore.bundle import Bundle
     from tlcore.execution.job_kinds.predict import ask
 
-    folder, report = finished
+    _, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
-    rows = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    rows = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     text_models.write_table(tmp_path / "asked.csv", [(one["text"], "?") for one in rows], "source,target")
     done = subprocess.run(
         [sys.executable, "-I", "predict.py", str(tmp_path / "asked.csv")],

@@ -366,6 +366,7 @@ def test_a_whole_run_tells_of_it_and_leaves_a_source_with_a_card(photos, tiny_so
         }
     )
     run = store.runs.create(spec, "local")
+    assert store.jobs.take(run.id, "w:1:1")
     job = store.jobs.get(run.id)
     flow.work(store, job, lambda *args, **more: None)
     home = store.runs.folder(run.id)

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import text_models
@@ -49,10 +50,10 @@ def test_the_command_line_tells_the_whole_story(finished):
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, table, tmp_path):
     from tlcore.bundle import Bundle
 
-    folder, report = finished
+    _, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
-    given = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    given = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     rows = {f"q.csv:{i}": row for i, row in enumerate(csv.DictReader(table.open()), start=2)}
     asked = [rows[one["input"]] for one in given]
     text_models.write_questions(tmp_path / "asked.csv", asked)

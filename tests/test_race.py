@@ -182,7 +182,7 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     assert "scratch" not in pilot.candidates(tasks.find("image-classification"))
     assert "scratch" in pilot.candidates(tasks.find("image-classification"), scratch=True)
     assert result["n_own"] == len(dataset.split("validation"))
-    assert any("Rung 1 of 3" in one for one in sentences)
+    assert any("Round 1 of 3" in one for one in sentences)
     for one in result["candidates"]:
         for rung in one["rungs"]:
             assert rung["interval"][0] <= rung["score"] <= rung["interval"][1]
@@ -242,11 +242,11 @@ def test_a_kill_in_the_middle_changes_nothing(store, dataset, tiny_source):
     ]
     process = subprocess.Popen(child, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     limit = time.monotonic() + 60
-    while len(list(working.glob("*/*/done.json"))) < 3 and time.monotonic() < limit:
+    while len(list(working.glob("*/*/*/done.json"))) < 3 and time.monotonic() < limit:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    kept = len(list(working.glob("*/*/done.json")))
+    kept = len(list(working.glob("*/*/*/done.json")))
     assert kept >= 3
     assert not pilot.path(store, asked).exists()
     assert run_here(store, job.id).state == SUCCEEDED
@@ -342,7 +342,7 @@ def test_page_lets_nobody_stop_or_restart_the_race_of_another(filled):  # noqa: 
     assert not {"race-cancel", "race-go"} & {button.key for button in at.button}
     store.jobs.cancel(theirs.id)
     at = opened("strategy", project=filled.project)
-    assert "Run the pilot race" in at.button(key="race-go").label
+    assert "Run the pilot" in at.button(key="race-go").label
     at.button(key="race-go").click().run()
     assert store.jobs.get(theirs.id).state == "cancelled"
     assert store.jobs.newest("race", asked).owner == "local"

@@ -53,7 +53,7 @@ def test_baselines_of_pictures(context, report):
     for one in report["naive"][:2]:
         assert one["difference"]["value"] == pytest.approx(report["transfer"]["value"] - one["value"])
         assert one["beaten"] == (one["difference"]["interval"][0] > 0)
-    assert ("one-liner does" in translate(report["sentences"]["naive"])) == (found["colours"]["beaten"] is False)
+    assert ("simple baseline does" in translate(report["sentences"]["naive"])) == (found["colours"]["beaten"] is False)
 
 
 def test_histograms_by_hand(context):

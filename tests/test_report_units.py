@@ -45,7 +45,7 @@ def test_an_error_rate_keeps_its_points_and_a_plain_score_its_direction():
 @pytest.mark.parametrize(
     ("value", "beaten", "says"),
     [
-        (2.0, True, "beats the naive too: its perplexity is 2 lower"),
+        (2.0, True, "beats the simple baselines too: its perplexity is 2 lower"),
         (-2.0, False, "does better: counting reaches a perplexity of 24.8; the trained model's is 2 higher"),
         (0.5, False, "does as well: counting reaches a perplexity of 24.8; the trained model's is 0.5 lower"),
     ],

@@ -296,6 +296,15 @@ def test_back_to_one_row_a_dataset_the_first_keeps_it(store):
     assert {row.fingerprint for row in store.datasets.all("ana")} == {"abc", "def"}
 
 
+def test_the_upgrade_leaves_the_details_in_the_folder_to_the_first_owner(store):
+    for owner in ("zoe", "ana"):
+        store.datasets.add(_info("leaves"), owner)
+    _at_revision(store, "0003")
+    _at_revision(store, "head")
+    assert store.datasets.get("abc", "zoe").details is None
+    assert store.datasets.get("abc", "ana").details == {}
+
+
 def test_only_its_owner_takes_a_model_out_of_the_library(store, tmp_path):
     bundle = tmp_path / "b.zip"
     bundle.write_bytes(b"PK")

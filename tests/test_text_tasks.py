@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -259,10 +260,10 @@ def test_the_command_line_tells_the_whole_story(finished):
 def test_the_bundle_answers_without_the_studio_as_the_report_says(finished, table, tmp_path):
     from tlcore.bundle import Bundle
 
-    folder, report = finished
+    _, report = finished
     with zipfile.ZipFile(report["bundle"]) as archive:
         archive.extractall(tmp_path / "bundle")
-    given = list(csv.DictReader((folder / "home" / "runs" / report["run"] / "predictions.csv").open()))
+    given = list(csv.DictReader((Path(report["bundle"]).parent / "predictions.csv").open()))
     rows = {f"t.csv:{i}": row for i, row in enumerate(csv.DictReader(table.open()), start=2)}
     text_models.write_table(tmp_path / "asked.csv", [(rows[one["input"]]["text"], "?") for one in given])
     done = subprocess.run(

@@ -6,8 +6,11 @@ import io
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import RejectedRow
@@ -63,6 +66,17 @@ def test_old_uploads_are_cleared(tmp_path):
     new = upload_view.keep([sent("new.zip")], tmp_path)
     assert new.exists()
     assert not old.exists()
+
+
+def test_files_that_lie_on_the_disk_leave_the_memory_of_the_session(monkeypatch):
+    manager = MemoryUploadedFileManager("/upload")
+    records = [UploadedFileRec(name, f"{name}.zip", "application/zip", b"data") for name in ("kept", "other")]
+    for record in records:
+        manager.add_file("session", record)
+    context = SimpleNamespace(session_id="session", uploaded_file_mgr=manager)
+    monkeypatch.setattr(upload_view, "get_script_run_ctx", lambda **_: context)
+    upload_view.release([UploadedFile(records[0], None), sent("pasted.csv"), None])
+    assert [record.file_id for record in manager.get_files("session", ["kept", "other"])] == ["other"]
 
 
 def test_a_path_on_the_server_stays_in_the_open_folders(tmp_path, monkeypatch):

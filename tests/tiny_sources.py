@@ -11,7 +11,7 @@ import text_models
 
 
 def write(kind: str, folder: Path, *, attention: bool = True) -> Path:
-    """A source model of a kind (`Task.source_families`), with attention layers in it or, where the kind has such, without."""
+    """A source model of a family (`Task.source_families`), with attention layers or, where there are such, without."""
     return SOURCES[kind](folder, attention)
 
 

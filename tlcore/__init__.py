@@ -1,3 +1,3 @@
 """Transfer Learning Studio: transfer learning for few labels, with an honest from-scratch twin."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

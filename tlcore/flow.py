@@ -1,19 +1,20 @@
 """The story of a run: Spec, data, source, evidence, advice, plan, both arms, report, bundle.
 
 The worker, the command line and the tests all call `work`; a run that was interrupted is told again from the start, and
-every step whose result lies in the run's folder is passed over.
+every step whose result an earlier attempt left is passed over. Each attempt writes to a folder of its own, which
+becomes the run's where the attempt holds the job at the end.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import guidance, models, strategies, tasks
-from tlcore.core import atomic_files, machine
+from tlcore.core import atomic_files, machine, stored_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Data
@@ -21,9 +22,11 @@ from tlcore.data import auxiliary, read
 from tlcore.data.dataset import Dataset
 from tlcore.plan import make_plan
 from tlcore.spec import Spec
+from tlcore.store import cache
+from tlcore.store.attempts import Fence
 from tlcore.strategies.contract import PlanContext, Strategy, missing, unsuited
 from tlcore.tasks.contract import Task
-from tlcore.training import fit
+from tlcore.training import fit, resume
 from tlcore.training.context import TrainingContext
 
 if TYPE_CHECKING:
@@ -33,25 +36,28 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Job
 
 Progress = Callable[..., None]
+PLANNED = ("strategy", "processor", "arms")  # that every plan has
 
 
 def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     """Do the run of this job, or go on with it. Returns the headline of its report."""
     run = store.runs.get(job.id)
     assert run is not None
-    spec, folder = Spec.model_validate(run.spec), store.runs.folder(run.id)
-    (folder / "spec.yaml").write_text(spec.to_yaml())
+    fence = Fence.of(job)
+    spec, folder = Spec.model_validate(run.spec), store.runs.begin(run.id, fence, resume.of_run)
+    atomic_files.write(folder / "spec.yaml", spec.to_yaml())
     task = tasks.find(spec.task)
+    cache.evict(store)
 
     progress(0.0, sentence("Reading the data"))
     sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
     if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
-        dataset = Dataset.open(store, run.dataset)
+        dataset = Dataset.open(store, run.dataset, run.owner)
     else:
         dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
     if not (folder / "plan.json").exists():
         dataset = tested_on(spec, dataset, sets, store, run.owner)
-        store.runs.set(run.id, dataset=dataset.fingerprint)
+        store.runs.set(run.id, fence=fence, dataset=dataset.fingerprint)
     progress(0.0, sentence("Opening the source model"))
     source = models.open_source(spec.source, store, progress=_aside(progress))
     target = task.fit_target(dataset)
@@ -60,14 +66,15 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
         lambda: plan_for(
             spec, task, dataset, source, lambda: advised(spec, task, dataset, source, store, progress, run.owner), sets
         ),
+        PLANNED,
     )
-    store.runs.set(run.id, plan=plan)
+    store.runs.set(run.id, fence=fence, plan=plan)
     _kept(folder / "target.json", lambda: target)
     _kept(folder / "processor.json", lambda: plan["processor"])
 
     from tlcore.training.run_progress import Watch
 
-    watch = Watch(progress, store, run.id, plan)
+    watch = Watch(progress, store, run.id, plan, fence)
     print(
         f"run {run.id}: {plan['strategy']} on {dataset.info.name}, {machine.detect().description}",
         file=sys.stderr,
@@ -97,7 +104,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     watch.announce(sentence("Packing the model for download"))
     bundle.pack(context, report_json)
     bundle.pack_pretrained(context, report_json)
-    store.runs.set(run.id, report=report_json)
+    store.runs.commit(run.id, folder, fence, report=report_json)
     report.mirror(context, report_json)
     progress(1.0, sentence("Done"))
     return {"verdict": report_json["verdict"], "value": report_json["transfer"]["value"]}
@@ -158,7 +165,7 @@ def further_sets(
 ) -> dict[str, Dataset]:
     """The further sets that the strategy learns from, by name; those that a kept ``plan`` names, where there is one."""
     if plan.exists():
-        return auxiliary.named(json.loads(plan.read_text()), store)
+        return auxiliary.named(stored_files.read_object(plan, stored_files.RUN, PLANNED), store, owner)
     if spec.strategy == "auto":
         return {}
     strategy = strategies.find(spec.strategy)
@@ -270,8 +277,8 @@ def unused(data: Data, strategy: Strategy) -> list[Sentence]:
     given = [name for name in auxiliary.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
     return [
         sentence(
-            "The further set of examples (data.{name}) is not learned from: {strategy} takes none. A strategy that "
-            "does is chosen by its name.",
+            "The auxiliary dataset (data.{name}) is not learned from: {strategy} takes none. A strategy that does is "
+            "chosen by its name.",
             name=name,
             strategy=strategy.title,
         )
@@ -284,10 +291,13 @@ def _aside(progress: Progress) -> Progress:
     return lambda share, message, **more: progress(None, message, **more)
 
 
-def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A JSON file of the run: read where it is, else made and written whole. What was resolved once stays."""
+def _kept(path: Path, make: Callable[[], dict[str, Any]], keys: Collection[str] = ()) -> dict[str, Any]:
+    """A JSON file of the run: read where it is, else made and written whole. What was resolved once stays.
+
+    Raises UnusableInput where the file is damaged, or lacks one of the ``keys``.
+    """
     if path.exists():
-        return json.loads(path.read_text())
+        return stored_files.read_object(path, stored_files.RUN, keys)
     value = make()
     atomic_files.write(path, json.dumps(value, indent=1))
     return value

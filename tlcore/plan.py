@@ -20,7 +20,7 @@ def make_plan(
     """Resolve a strategy for this data and machine.
 
     The twin has the fine-tuning plan's epochs, early stopping and number of learning-rate trials, whatever the
-    transfer strategy is, so that transfer never wins because the twin was kept short; ``budget.twin`` gives it more.
+    transfer strategy is, so that transfer never wins because the twin was kept short; ``budget.baseline`` gives it more.
     """
     strategy, scratch = find(strategy_id), find("scratch")
     options = resolved(strategy, spec.strategy_options)
@@ -29,7 +29,7 @@ def make_plan(
     if compared:
         arms |= _plainer(strategy, context, options, spec.budget.minutes)
         arms |= _alone(strategy, context, arms["transfer"], spec.budget.minutes)
-        arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.twin)
+        arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.baseline)
     return {
         "version": VERSION,
         "strategy": strategy.id,

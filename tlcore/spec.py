@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from tlcore import strategies, tasks
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence
+from tlcore.core.paths import is_there, resolved_path, usable_path
 from tlcore.core.spec_parts import Budget, Data, Options, SpecPart, is_fingerprint
 from tlcore.strategies.contract import resolved
 
@@ -131,10 +132,10 @@ def _resolve(spec: Spec, base: Path) -> Spec:
 
 
 def _absolute(path: str, base: Path) -> str:
-    """A path counts from the folder the Spec lies in, else from the current one."""
-    beside = (base / Path(path).expanduser()).resolve()
-    here = Path(path).expanduser().resolve()
-    return str(here if here.exists() and not beside.exists() else beside)
+    """A path counts from the folder the Spec lies in, else from the current one. Raises UnusableInput."""
+    given = usable_path(path)
+    beside, here = resolved_path(base / given), resolved_path(given)
+    return str(here if is_there(here) and not is_there(beside) else beside)
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -2,10 +2,10 @@
 
     python benchmarks/guidance/turns.py --work SCRATCH [--sizes few many] [--sources ...]
 
-For the first draw of each set of pictures, in every further turn (`tlcore.guidance.cross_validation`) each strategy is trained
-once, and what it got right of that turn's validation examples goes to ``turns-image.jsonl`` beside this file. Test
-data are not scored. Lines that are there are passed over. ``regret.py`` reads them; SCRATCH is the folder that
-``grid.py`` worked in.
+For the first draw of each set of pictures, in every further turn (`tlcore.guidance.cross_validation`) each strategy
+is trained once, and what it got right of that turn's validation examples goes to ``turns-image.jsonl`` beside this
+file. Test data are not scored. Lines that are there are passed over. ``regret.py`` reads them; SCRATCH is the folder
+that ``grid.py`` worked in.
 """
 
 from __future__ import annotations

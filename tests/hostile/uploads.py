@@ -253,7 +253,7 @@ CASES: tuple[Case, ...] = (
     Case("pickle in a zip", _plus("rose/model.pkl", _pickle()), n=10, aside=("rose/model.pkl",)),
     Case("pickle called png", _plus("rose/model.png", _pickle()), n=10, aside=("rose/model.png",)),
     Case("no such path", lambda at: at / "nowhere.zip", refused="missing", file="nowhere.zip"),
-    Case("link and pipe in a folder", _folder_with_links, n=10, aside=("passwd.png", "pipe.png")),
+    Case("link and pipe in a folder", _folder_with_links, n=10, aside=("passwd.png", "pipe.png", "etc")),
     # --- names ---------------------------------------------------------------------------------------------------
     Case(
         "emoji and right-to-left names", lambda at: zipped(at / "up.zip", classes(names=("🌹 rosé", "ورد\u202e"))), n=10

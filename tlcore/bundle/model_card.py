@@ -186,8 +186,8 @@ def _naive(report: dict[str, Any]) -> str:
 def _calibration(calibration: dict[str, Any]) -> str:
     reason = f" {english(calibration['reason'])}" if calibration["reason"] else ""
     return (
-        f"Temperature {calibration['temperature']:.3f}, fitted on {calibration['n_validation']} validation examples; `predict.py` "
-        f"divides the logits by it (`calibration.json`).{reason}\n\n"
+        f"Temperature {calibration['temperature']:.3f}, fitted on {calibration['n_validation']} validation examples; "
+        f"`predict.py` divides the logits by it (`calibration.json`).{reason}\n\n"
         f"| on {calibration['n_test']} test examples | before | after |\n|---|---|---|\n"
         + "".join(
             f"| {name} | {_span(calibration['before'][key])} | {_span(calibration['after'][key])} |\n"

@@ -29,7 +29,7 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
     folder = context.folder / "arms" / "transfer" / SOURCE
     if not pre_training or not pre_training["source"] or not folder.is_dir():
         return None
-    (folder / "README.md").write_text(card(report), encoding="utf-8")
+    atomic_files.write(folder / "README.md", card(report))
     with atomic_files.atomic_path(context.folder / FILE) as draft:
         write_zip(draft, folder)
     return context.folder / FILE
@@ -51,14 +51,16 @@ def card(report: dict[str, Any]) -> str:
     paper = " ".join((find(pre_training["objective"]).__doc__ or "").split())
     return (
         f"---\n{head}---\n\n# {line(report['name'])}: pre-trained network\n\n"
-        f"The architecture `{line(source['architecture'] or '')}` without a head, trained by {pre_training['objective']} "
-        f"learning from {begun} (`{source['id']}`, licence {source['licence']}). It is a source model: give its "
+        f"The architecture `{line(source['architecture'] or '')}` without a head, "
+        f"trained by {pre_training['objective']} learning from {begun} "
+        f"(`{source['id']}`, licence {source['licence']}). It is a source model: give its "
         f"folder, this zip or `library/<id>` as the source of a run.\n\n"
         f"{line(paper)}\n\n"
-        f"## Data\n\n{line(pre_training['set'])}, fingerprint `{pre_training['fingerprint']}`: {pre_training['examples']} examples; "
-        f"{pre_training['left_out']} more were left out, because the run that made it is judged by them.\n\n"
-        f"## Training\n\n{pre_training['epochs']} epochs in {pre_training['seconds']:.0f} seconds. Mean loss of each epoch on the "
-        f"training examples:\n\n| epoch | loss |\n|---|---|\n{losses}\n\n"
+        f"## Data\n\n{line(pre_training['set'])}, fingerprint `{pre_training['fingerprint']}`: "
+        f"{pre_training['examples']} examples; "
+        f"{pre_training['left_out']} more were left out, because the run is evaluated on them.\n\n"
+        f"## Training\n\n{pre_training['epochs']} epochs in {pre_training['seconds']:.0f} seconds. "
+        f"Mean loss of each epoch on the training examples:\n\n| epoch | loss |\n|---|---|\n{losses}\n\n"
         f"## Evidence\n\nRun `{report['run']}` fine-tuned it on {line(report['dataset']['name'])} "
         f"(`{report['dataset']['fingerprint']}`). {english(report['sentences']['verdict'])}\n\n"
         f"## Limits\n\nNothing of it was tested but through that run. What the further set shows too rarely, or "

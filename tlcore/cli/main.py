@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 from tlcore import __version__
 from tlcore.core.errors import StudioError, UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.paths import is_there, printable_name, resolved_path, usable_path
 
 WRONG_USAGE = 64
 
@@ -38,9 +40,9 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     args = _parser().parse_args(arguments)
-    if args.workspace:
-        os.environ["TLCORE_HOME"] = str(Path(args.workspace).expanduser().resolve())
     try:
+        if args.workspace:
+            os.environ["TLCORE_HOME"] = str(resolved_path(args.workspace))
         return args.do(args) or 0
     except StudioError as error:
         _fail(args, error)
@@ -50,13 +52,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:
-        traceback.print_exc(file=sys.stderr)
+    except MemoryError:
         _fail(
-            args,
-            StudioError(sentence("Something unexpected happened: {problem}", problem=str(error)), code="unexpected"),
+            args, StudioError(sentence("There was not enough memory on this machine for this."), code="out-of-memory")
         )
         return 1
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG):
+            return _unexpected(args, error)
+        refusal = _no_such_writing(error)
+        _fail(args, refusal)
+        return refusal.exit_code
+    except Exception as error:
+        return _unexpected(args, error)
+
+
+def _unexpected(args: argparse.Namespace, error: Exception) -> int:
+    traceback.print_exc(file=sys.stderr)
+    _fail(
+        args, StudioError(sentence("Something unexpected happened: {problem}", problem=str(error)), code="unexpected")
+    )
+    return 1
+
+
+def _no_such_writing(error: OSError) -> UnusableInput:
+    """A file that may not be read or written, or for which there is no room."""
+    file = printable_name(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    return UnusableInput(
+        sentence("{file} cannot be read or written: {problem}", file=file or "–", problem=error.strerror or str(error)),
+        code="disk-full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "file",
+        file=file,
+    )
 
 
 def _fail(args: argparse.Namespace, error: StudioError) -> None:
@@ -142,7 +168,7 @@ def _advise(args: argparse.Namespace) -> None:
     with contextlib.redirect_stdout(sys.stderr):  # a library may print; stdout is for the advice alone
         found = flow.advise(spec, tasks.find(args.task), _store(), _owner(), _progress(args), rank=args.rank)
     advice = found.to_json()
-    if args.race:
+    if args.pilot:
         advice["race"] = _race(args, spec)
     if args.json:
         _print(advice)
@@ -150,7 +176,7 @@ def _advise(args: argparse.Namespace) -> None:
         print(advice["strategy"], *advice["reasons"], sep="\n")
         for source in advice["sources"]:
             print(source["id"], "–" if source["score"] is None else format(source["score"], ".3f"), sep="  ")
-        if args.race:
+        if args.pilot:
             print(*(Sentence.model_validate(one) for one in advice["race"]["sentences"].values()), sep="\n")
 
 
@@ -174,8 +200,8 @@ def _run(args: argparse.Namespace) -> int:
     from tlcore.spec import from_yaml
     from tlcore.strategies import find
 
-    path = Path(args.spec)
-    if not path.is_file():
+    path = usable_path(args.spec)
+    if not (is_there(path) and path.is_file()):
         raise UnusableInput(sentence("There is no spec file {file}.", file=str(path)), code="spec", file=str(path))
     spec = from_yaml(path.read_text(errors="replace"), file=str(path), base=path.resolve().parent)
     tasks.find(spec.task)
@@ -335,7 +361,7 @@ def _known(store: Any, run_id: str) -> Any:
 
 
 def _path(text: str) -> str:
-    return text if text.startswith("hf://") else str(Path(text).expanduser().resolve())
+    return text if text.startswith("hf://") else str(resolved_path(text))
 
 
 def _data(text: str) -> dict[str, str]:
@@ -400,7 +426,9 @@ def _parser() -> argparse.ArgumentParser:
     advise.add_argument("--source", help="The source model (else the one that the task begins with).")
     advise.add_argument("--unlabelled", metavar="DATA", help="Examples without labels, to compare the data with.")
     advise.add_argument("--rank", action="store_true", help="Also rank every source that can be had from here.")
-    advise.add_argument("--race", action="store_true", help="Let the strategies race in short trainings first.")
+    advise.add_argument(
+        "--pilot", "--race", dest="pilot", action="store_true", help="Try the strategies in short trainings first."
+    )
     verb("run", _run, "Run a spec: transfer, its from-scratch twin, and the report.").add_argument("spec", help="YAML.")
     verb("resume", _resume, "Go on with a run from its checkpoint.").add_argument("run", help="Id of the run.")
     verb("report", _report, "Print the report of a run.").add_argument("run", help="Id of the run.")

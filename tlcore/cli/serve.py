@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence, t
+from tlcore.store.upload_limits import UploadLimits
 
 PATIENCE = 15.0  # seconds that both have to end
 LOOK = 0.5
@@ -61,11 +62,12 @@ def serve(home: str | Path | None = None, port: int = 8501, host: str = "127.0.0
     """Open the studio of a workspace until SIGTERM or Ctrl-C, and print its address when it is up. The exit code.
 
     A worker that ends is started again, and so is the web server; jobs under way go on either way. Raises
-    UnusableInput where the port is taken.
+    UnusableInput where the port is taken, or a setting is none.
     """
     from tlcore.store import Store
 
     store = Store.open(home)  # migrated here, before two processes open it
+    UploadLimits.from_environment()  # refused here, where a person reads it
     _check_free(host, port)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+
+_DRAFT = re.compile(r"\..+\.\d+(-[0-9a-f]{4})?\.tmp\Z")
+
+
+def is_draft(name: str) -> bool:
+    """Whether a file name is one of those that are written to before they take their place."""
+    return bool(_DRAFT.match(name))
 
 
 @contextlib.contextmanager

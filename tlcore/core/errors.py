@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tlcore.core.i18n import Sentence
+from tlcore.core.i18n import Sentence, sentence
 
 
 class StudioError(Exception):
@@ -12,9 +12,9 @@ class StudioError(Exception):
 
     exit_code = 1
 
-    def __init__(self, sentence: Sentence, *, code: str, file: str | None = None, row: int | None = None):
-        super().__init__(str(sentence))
-        self.sentence, self.code, self.file, self.row = sentence, code, file, row
+    def __init__(self, message: Sentence, *, code: str, file: str | None = None, row: int | None = None):
+        super().__init__(str(message))
+        self.sentence, self.code, self.file, self.row = message, code, file, row
 
     def to_json(self) -> dict[str, Any]:
         """The ``error`` object that ``--json`` prints."""
@@ -31,6 +31,16 @@ class RunFailed(StudioError):
     """A run that could not be finished; the traceback is in its log."""
 
     exit_code = 1
+
+
+class AttemptLost(StudioError):
+    """Another attempt holds the job: what this one wrote is refused, and it must end."""
+
+    exit_code = 1
+
+    def __init__(self) -> None:
+        message = sentence("Another attempt has taken over this job, so this one ends here and changes nothing more.")
+        super().__init__(message, code="attempt-lost")
 
 
 class Cancelled(StudioError):

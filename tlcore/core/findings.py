@@ -50,7 +50,7 @@ def rejection_findings(rejected: Iterable[RejectedRow]) -> list[Finding]:
             count=len(items),
             examples=[_place(item) for item in items[:SHOWN]],
             sentence=sentence(
-                "Files or rows set aside: {n}. {reason}",
+                "Files or rows rejected: {n}. {reason}",
                 n=len(items),
                 reason=items[0].reason
                 if len({str(i.reason) for i in items}) == 1

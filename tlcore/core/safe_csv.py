@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
 
 WITHOUT = "-"  # in a list of labels: none of them, where an empty cell would leave an example out
 FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a cell that a spreadsheet would run may begin with
+NUMBER = re.compile(r"[+-][0-9]+(?:\.[0-9]+)?")  # a label such as -1 runs nothing
 
 
 def safe_csv(frame: pd.DataFrame) -> str:
@@ -20,12 +22,12 @@ def safe_csv(frame: pd.DataFrame) -> str:
 
 
 def cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay numbers."""
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front; a number does not."""
     if not isinstance(value, str):
         return value
     # Python leaves a lone carriage return unquoted, and a spreadsheet begins a row there.
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{value}" if value.startswith(FORMULA) else value
+    return f"'{value}" if value.startswith(FORMULA) and not NUMBER.fullmatch(value) else value
 
 
 def unguard(text: str) -> str:

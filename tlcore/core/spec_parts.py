@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 Auto = Literal["auto"]
 
@@ -78,12 +78,13 @@ class Budget(SpecPart):
 
     epochs: int | Auto = Field("auto", description="Most epochs of training, or auto.")
     minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="Most minutes for each arm, or none.")
-    twin: float = Field(
+    baseline: float = Field(
         1.0,
+        validation_alias=AliasChoices("baseline", "twin"),
         ge=1,
         le=10,
         allow_inf_nan=False,
-        description="How many times the ordinary budget the from-scratch twin gets, 1 to 10; above 1 the report shows "
+        description="How many times the ordinary budget the scratch baseline gets, 1 to 10; above 1 the report shows "
         "both.",
     )
 

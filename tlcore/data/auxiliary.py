@@ -15,6 +15,7 @@ from tlcore.core.findings import Finding
 from tlcore.core.i18n import sentence
 from tlcore.core.registry import pick
 from tlcore.core.spec_parts import Data, is_fingerprint
+from tlcore.core.uploads import memory
 from tlcore.core.uploads.archives import require_free_space
 from tlcore.core.uploads.file_tree import open_tree
 from tlcore.data.confirm import place
@@ -46,21 +47,28 @@ def read_set(
     owner: str,
     columns: Mapping[str, str] | None = None,
     progress: Any = None,
+    resolved: bool = False,
 ) -> Dataset:
-    """One further set: of the workspace by its fingerprint, else from a path. Raises UnusableInput."""
+    """One further set: of the workspace by its fingerprint, else from a path (``resolved`` as in `open_tree`). Raises
+    UnusableInput.
+    """
     if is_fingerprint(given):
-        return Dataset.open(store, given)
+        return Dataset.open(store, given, owner)
     if name == "unlabelled":
-        return unlabelled(given, task=task, store=store, owner=owner, columns=columns, progress=progress)
+        return unlabelled(
+            given, task=task, store=store, owner=owner, columns=columns, progress=progress, resolved=resolved
+        )
     describe = Data(path=given, columns=dict(columns or {}))
-    return read(describe, task=task, store=store, owner=owner, progress=progress)
+    return read(describe, task=task, store=store, owner=owner, progress=progress, resolved=resolved)
 
 
-def opened(data: Data, store: Store) -> dict[str, Dataset]:
+def opened(data: Data, store: Store, owner: str) -> dict[str, Dataset]:
     """The sets of a Spec that are in the workspace already: nothing is read."""
     given = {name: getattr(data, name) for name in NAMES}
     return {
-        name: Dataset.open(store, describe) for name, describe in given.items() if describe and is_fingerprint(describe)
+        name: Dataset.open(store, describe, owner)
+        for name, describe in given.items()
+        if describe and is_fingerprint(describe)
     }
 
 
@@ -73,6 +81,7 @@ def unlabelled(
     columns: Mapping[str, str] | None = None,
     name: str | None = None,
     progress: Any = None,
+    resolved: bool = False,
 ) -> Dataset:
     """Examples without labels as a dataset of the workspace: all of them training examples, copies left out.
 
@@ -83,15 +92,16 @@ def unlabelled(
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     (folder / "files").mkdir(parents=True)
     try:
-        with open_tree(source, alone=reader.suffixes) as tree:
+        with open_tree(source, alone=reader.suffixes, resolved=resolved) as tree, memory.named(tree.origin):
             require_free_space(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
             stream = reader.read(tree, columns or {})
             taken, rejected, findings = modality.ingest(stream, tree, folder / "files", progress)
             origin = tree.origin
-        rows, rejected, more = modality.check(taken, rejected, None, _Unchecked())
+        with memory.named(origin):
+            rows, rejected, more = modality.check(taken, rejected, None, _Unchecked())
         if rows.empty:
             raise UnusableInput(
-                sentence("{file} holds no example that can be used; set aside: {n}.", file=origin, n=len(rejected)),
+                sentence("{file} holds no example that can be used; rejected: {n}.", file=origin, n=len(rejected)),
                 code="nothing-usable",
                 file=origin,
             )
@@ -131,7 +141,7 @@ def some_left(dataset: Dataset) -> Dataset:
     if dataset.info.n["train"] < 2:
         raise UnusableInput(
             sentence(
-                "Nothing is left of {name} to learn from: its examples are those that the run is judged by.",
+                "Nothing is left of {name} to learn from: its examples are those that the run is evaluated on.",
                 name=dataset.info.name,
             ),
             code="no-stream",
@@ -178,7 +188,8 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
             ),
         }
     )
-    return place(info, both, [dataset.folder / "files", test.folder / "files"], [], store, owner)
+    files, parts = [dataset.folder / "files", test.folder / "files"], [dataset.fingerprint, test.fingerprint]
+    return place(info, both, files, [], store, owner, parts)
 
 
 def describe(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
@@ -189,9 +200,9 @@ def describe(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
     }
 
 
-def named(plan: Mapping[str, Any], store: Store) -> dict[str, Dataset]:
+def named(plan: Mapping[str, Any], store: Store, owner: str | None = None) -> dict[str, Dataset]:
     """The further sets that a Plan names."""
-    return {name: Dataset.open(store, one["fingerprint"]) for name, one in plan.get("sets", {}).items()}
+    return {name: Dataset.open(store, one["fingerprint"], owner) for name, one in plan.get("sets", {}).items()}
 
 
 class _Unchecked:

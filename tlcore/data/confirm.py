@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from filelock import FileLock
 
 from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
@@ -19,7 +19,7 @@ from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Split
 from tlcore.data import splits
 from tlcore.data.checks import class_labels
-from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, fingerprint
+from tlcore.data.dataset import SPLITS, Dataset, DatasetInfo, OwnerDetails, SharedInfo, fingerprint
 from tlcore.data.label_corrections import corrected, read_corrections
 from tlcore.data.staging import Staged
 
@@ -122,35 +122,68 @@ def _info(
 
 
 def place(
-    info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], rejected: list[RejectedRow], store: Store, owner: str
+    info: DatasetInfo,
+    rows: pd.DataFrame,
+    files: Sequence[Path],
+    rejected_rows: list[RejectedRow],
+    store: Store,
+    owner: str,
+    parts: Sequence[str] = (),
 ) -> Dataset:
     """Build the folder beside its place and move it there in one step; an identical dataset is used as it
-    is. The payloads lie in one of the folders ``files``.
+    is. The payloads lie in one of the folders ``files``. What is the owner's own goes into their row.
+
+    ``parts`` are the fingerprints of the datasets that it was joined from.
     """
-    final = store.datasets.folder(info.fingerprint)
-    if not (final / "dataset.json").exists():
-        build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
-        build.mkdir(parents=True)
-        try:
-            for file in rows["file"].unique() if "file" in rows else ():
-                held = next((folder for folder in files if (folder / file).exists()), files[0])
-                _link(held / file, build / "files" / file)
-            rows.to_parquet(build / "rows.parquet", index=False)
-            atomic_files.write(
-                build / "set_aside.json", json.dumps([item.model_dump() for item in rejected], ensure_ascii=False)
-            )
-            atomic_files.write(build / "dataset.json", info.model_dump_json(indent=1))
-            final.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.replace(build, final)
-            except OSError:
-                if not (final / "dataset.json").exists():  # else somebody placed the same dataset meanwhile
-                    raise
-        finally:
+    details = OwnerDetails(
+        origin=info.origin,
+        findings=info.findings,
+        rejected_rows=rejected_rows,
+        split_said=info.split_said,
+        parts=[*parts],
+    )
+    final, build = store.datasets.folder(info.fingerprint), None
+    try:
+        while True:
+            if build is None and not _placed(final):
+                build = _build(info, rows, files, store)
+            with placing(store):
+                if not _placed(final):
+                    if build is None:  # deleted a moment ago
+                        continue
+                    final.parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(build, final)
+                store.datasets.add(info, owner, details.model_dump(mode="json"))
+                return Dataset(final, store.datasets.get(info.fingerprint, owner))
+    finally:
+        if build is not None:
             shutil.rmtree(build, ignore_errors=True)
-    dataset = Dataset(final)
-    store.datasets.add(info, owner)
-    return dataset
+
+
+def placing(store: Store) -> FileLock:
+    """Held while a dataset is put in its place or taken away, so that nobody is left with a row without a folder."""
+    return FileLock(store.home / ".datasets.lock")
+
+
+def _placed(folder: Path) -> bool:
+    return (folder / "dataset.json").exists()
+
+
+def _build(info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], store: Store) -> Path:
+    """The folder of a dataset, beside its place."""
+    build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
+    build.mkdir(parents=True)
+    try:
+        for file in rows["file"].unique() if "file" in rows else ():
+            held = next((folder for folder in files if (folder / file).exists()), files[0])
+            _link(held / file, build / "files" / file)
+        rows.to_parquet(build / "rows.parquet", index=False)
+        shared = SharedInfo.model_validate(info.model_dump())
+        atomic_files.write(build / "dataset.json", shared.model_dump_json(indent=1))
+    except BaseException:
+        shutil.rmtree(build, ignore_errors=True)
+        raise
+    return build
 
 
 def _link(source: Path, target: Path) -> None:

@@ -3,10 +3,12 @@
 ::
 
     datasets/<fingerprint>/
-      dataset.json    task, name, classes, counts, findings, how it was split
+      dataset.json    task, classes, counts
       rows.parquet    one row an example: id, file or text, label, split, group, and what the reader adds
       files/          pictures, named by their content's sha256; a text is in its row
-      set_aside.json  what was left out, and why
+
+The folder holds what follows from the content alone, since it is one for all who confirmed the same content. The name,
+the origin, the findings and the rejected rows of an upload are in its owner's row of the database (`OwnerDetails`).
 
 A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in
 milliseconds and without importing ``datasets``; `to_hf` gives the DatasetDict to whoever wants one.
@@ -16,7 +18,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,22 +26,46 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field
 
+from tlcore.core import stored_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding, RejectedRow
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.safe_csv import WITHOUT, safe_csv
+from tlcore.store.store import LOCAL_OWNER
 
 if TYPE_CHECKING:
     from tlcore.store import Store
+    from tlcore.store.tables import DatasetRow
 
 SPLITS = ("train", "validation", "test")
+COLUMNS = ("id", "split", "label")  # that rows of every kind have
 SIDE = "also:"  # what the columns with further labels begin with
 BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its modality follows
 LEFT_OUT = "left-out"  # the split of training rows that a view does without
 
 
+class SharedInfo(BaseModel):
+    """What ``dataset.json`` holds: nothing that differs between the people who confirmed the same content."""
+
+    fingerprint: str
+    task: str
+    n: dict[str, int]  # examples in each split
+    labels: list[str] = Field(default_factory=list)
+    grouped: bool = False
+
+
+class OwnerDetails(BaseModel):
+    """What the upload of one person adds to the content, kept in that person's row."""
+
+    origin: str = ""
+    findings: list[Finding] = Field(default_factory=list)
+    rejected_rows: list[RejectedRow] = Field(default_factory=list)
+    split_said: Sentence | None = None
+    parts: list[str] = Field(default_factory=list)  # fingerprints of the datasets that it was joined from
+
+
 class DatasetInfo(BaseModel):
-    """What ``dataset.json`` holds."""
+    """A dataset as its owner sees it: the content, and what their upload was."""
 
     fingerprint: str
     task: str
@@ -57,23 +82,60 @@ class DatasetInfo(BaseModel):
 class Dataset:
     """One dataset of the workspace, opened lazily from its folder."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, row: DatasetRow | None = None):
+        self.folder, self._row = folder, row
 
     @classmethod
-    def open(cls, store: Store, fingerprint: str) -> Dataset:
-        """A dataset of the workspace. Raises UnusableInput where there is none of that fingerprint."""
+    def open(cls, store: Store, fingerprint: str, owner: str | None = None) -> Dataset:
+        """A dataset of the workspace, with the name and the details that ``owner`` gave it; without an owner it has
+        none. Raises UnusableInput where there is none of that fingerprint, or where the owner does not have it: whoever
+        works without signing in (`LOCAL_OWNER`) may open all.
+        """
         folder = store.datasets.folder(fingerprint)
-        if not fingerprint.isalnum() or not (folder / "dataset.json").exists():
+        row = store.datasets.get(fingerprint, owner) if owner is not None else None
+        hidden = row is None and owner not in (None, LOCAL_OWNER)
+        if hidden or not fingerprint.isalnum() or not (folder / "dataset.json").exists():
             raise UnusableInput(
                 sentence("There is no dataset {fingerprint} in this workspace.", fingerprint=fingerprint),
                 code="dataset",
             )
-        return cls(folder)
+        found = cls(folder, row)
+        _ = found.info  # a damaged file is found here
+        return found
+
+    @functools.cached_property
+    def shared(self) -> SharedInfo:
+        """What follows from the content alone."""
+        return stored_files.read_model(self.folder / "dataset.json", SharedInfo, stored_files.DATASET)
 
     @functools.cached_property
     def info(self) -> DatasetInfo:
-        return DatasetInfo.model_validate_json((self.folder / "dataset.json").read_bytes())
+        shared = self.shared
+        if self._row is not None and self._row.details is None:  # its details lie in the folder
+            known = stored_files.read_model(self.folder / "dataset.json", DatasetInfo, stored_files.DATASET)
+            return known.model_copy(update={"name": self._row.name})
+        details = self.details
+        return DatasetInfo(
+            **shared.model_dump(),
+            name=self._row.name if self._row else shared.fingerprint,
+            origin=details.origin,
+            findings=details.findings,
+            set_aside=len(details.rejected_rows),
+            split_said=details.split_said or sentence("Split as it was when it was confirmed."),
+        )
+
+    @functools.cached_property
+    def details(self) -> OwnerDetails:
+        """What its owner's upload adds to the content; empty where it was opened for nobody."""
+        if self._row is None:
+            return OwnerDetails()
+        if self._row.details is not None:
+            return OwnerDetails.model_validate(self._row.details)
+        path = self.folder / "set_aside.json"
+        rejected = stored_files.read_models(path, RejectedRow, stored_files.DATASET) if path.exists() else []
+        known = stored_files.read_object(self.folder / "dataset.json", stored_files.DATASET)
+        names = ("origin", "findings", "split_said")
+        return OwnerDetails.model_validate({**{n: known[n] for n in names if n in known}, "rejected_rows": rejected})
 
     @property
     def fingerprint(self) -> str:
@@ -82,9 +144,10 @@ class Dataset:
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
         """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``) or ``text``, ``label``, ``split``,
-        ``group`` … (the label is '' for a task without classes, whose rows have columns of their own)
+        ``group`` … (the label is '' for a task without classes, whose rows have columns of their own). Raises
+        UnusableInput where the file is damaged.
         """
-        return pd.read_parquet(self.folder / "rows.parquet")
+        return stored_files.read_rows(self.folder / "rows.parquet", stored_files.DATASET, COLUMNS)
 
     @functools.cached_property
     def cached_as(self) -> str:
@@ -127,7 +190,7 @@ class Dataset:
 
     def _view(self, split: pd.Series, key_parts: list[str]) -> Dataset:
         """The same rows under another split, with a fingerprint that follows from what was ``told`` of it."""
-        view = Dataset(self.folder)
+        view = Dataset(self.folder, self._row)
         view.rows = self.rows.assign(split=split)
         digest = hashlib.sha256("\x1f".join([self.fingerprint, *key_parts]).encode()).hexdigest()[:16]
         counts = {name: int((split == name).sum()) for name in SPLITS}
@@ -146,7 +209,7 @@ class Dataset:
         """
         column = self.rows[SIDE + side].fillna("")
         column = column.where(column.isin(set(column[self.rows["split"] == "train"])), "")
-        view = Dataset(self.folder)
+        view = Dataset(self.folder, self._row)
         view.rows = self.rows.assign(label=column, split=self.rows["split"].mask(column == "", LEFT_OUT))
         key = "\x1f".join([self.fingerprint, SIDE, side])
         view.info = self.info.model_copy(
@@ -168,10 +231,8 @@ class Dataset:
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
     def set_aside(self) -> list[RejectedRow]:
-        path = self.folder / "set_aside.json"
-        if not path.exists():
-            return []
-        return [RejectedRow.model_validate(item) for item in json.loads(path.read_bytes())]
+        """The rows of its owner's upload that were rejected."""
+        return self.details.rejected_rows
 
     def split_csv(self) -> str:
         """The split as CSV: file, label, group, split; it can be edited and given back as corrections. Where examples

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from tlcore.store.store import Store
 
 
-def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = None) -> Dataset:
-    """The dataset that a Spec means: one of the workspace by its fingerprint, else the path, staged and
-    confirmed.
+def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = None, resolved: bool = False) -> Dataset:
+    """The dataset that a Spec means: one of the workspace by its fingerprint, else the path (``resolved`` as in
+    `open_tree`), staged and confirmed.
 
     Raises UnusableInput with the first error of the check, naming file and row.
     """
     if data.dataset is not None:
-        found = Dataset.open(store, data.dataset)
+        found = Dataset.open(store, data.dataset, owner)
         if found.info.task.startswith(BARE):
             raise UnusableInput(
                 sentence("The set {name} has no labels to learn from.", name=found.info.name), code="dataset"
@@ -36,7 +36,15 @@ def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = Non
     assert data.path is not None  # Data holds one of the two
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     try:
-        staged = stage(data.path, task=task, folder=folder, columns=data.columns, group=data.group, progress=progress)
+        staged = stage(
+            data.path,
+            task=task,
+            folder=folder,
+            columns=data.columns,
+            group=data.group,
+            progress=progress,
+            resolved=resolved,
+        )
         return confirm(
             staged, store, split=data.split, corrections=data.corrections, name=staged.info.name, owner=owner
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.paths import is_there
 from tlcore.data.readers.contract import split_name
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def load(tree: Tree) -> Mapping[str, Any]:
         raise refuse(
             sentence("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name"
         )
-    if Path(match["name"]).exists():  # which `datasets` would read instead
+    if is_there(Path(match["name"])):  # which `datasets` would read instead
         raise refuse(
             sentence(
                 "A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",

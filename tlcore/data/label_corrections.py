@@ -10,6 +10,7 @@ import pandas as pd
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.paths import is_there, usable_path
 from tlcore.core.safe_csv import WITHOUT, unguard
 from tlcore.core.uploads.file_tree import Entry
 from tlcore.data.readers.contract import label_problem, tidy_label
@@ -77,14 +78,14 @@ def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict
         return {}
     if isinstance(corrections, Mapping):
         return {str(file): str(label) for file, label in corrections.items()}
-    path = Path(corrections)
-    if not path.is_file():
+    path = usable_path(corrections, expand=False)
+    if not is_there(path) or not path.is_file():
         raise UnusableInput(
             sentence("There is no file of corrections at {path}.", path=str(path)),
             code="corrections",
             file=path.name,
         )
-    table = open_table(Entry(path.stat().st_size, path.read_bytes, path), path.name)
+    table = open_table(Entry.of_file(path), path.name)
     if not {"file", "label"} <= set(table.columns):
         raise UnusableInput(
             sentence("The corrections {file} need the columns file and label.", file=path.name),

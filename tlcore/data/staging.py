@@ -21,13 +21,15 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from tlcore import modalities
-from tlcore.core import atomic_files
+from tlcore.core import atomic_files, stored_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding, RejectedRow
 from tlcore.core.i18n import sentence
+from tlcore.core.uploads import memory
 from tlcore.core.uploads.archives import require_free_space
 from tlcore.core.uploads.file_tree import Tree, open_tree
 from tlcore.data.checks import class_labels
+from tlcore.data.dataset import COLUMNS
 from tlcore.data.label_corrections import corrected
 from tlcore.data.readers import READERS, Reader
 from tlcore.data.readers.text_labels import BETWEEN
@@ -65,12 +67,12 @@ class Staged:
         path = Path(folder) / "staged.json"
         if not path.is_file():
             raise UnusableInput(sentence("This upload was not checked to the end; check it again."), code="not-staged")
-        return cls(Path(folder), StagedInfo.model_validate_json(path.read_bytes()), task)
+        return cls(Path(folder), stored_files.read_model(path, StagedInfo, stored_files.STAGED), task)
 
     @property
     def rows(self) -> pd.DataFrame:
         if self._rows is None:
-            self._rows = pd.read_parquet(self.folder / "rows.parquet")
+            self._rows = stored_files.read_rows(self.folder / "rows.parquet", stored_files.STAGED, COLUMNS)
         return self._rows
 
     @property
@@ -83,7 +85,7 @@ class Staged:
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
     def set_aside(self) -> list[RejectedRow]:
-        return [RejectedRow.model_validate(item) for item in json.loads((self.folder / "set_aside.json").read_bytes())]
+        return stored_files.read_models(self.folder / "set_aside.json", RejectedRow, stored_files.STAGED)
 
     def recheck(self, corrections: Mapping[str, str]) -> list[Finding]:
         """The findings as they would be with these labels; a merge of two spellings, say, may mend an
@@ -117,12 +119,14 @@ def stage(
     group: str | None = None,
     name: str | None = None,
     progress: Progress | None = None,
+    resolved: bool = False,
 ) -> Staged:
     """Read and check an upload into ``folder`` (a zip, folder, table, folder of zip and table, or
     hf://owner/name).
 
     ``columns`` maps image or text, label, split and group to columns of a table;
-    ``group`` is a column or a pattern on file names. Problems of single files are set aside and listed.
+    ``group`` is a column or a pattern on file names; ``resolved`` is as in `open_tree`.
+    Problems of single files are set aside and listed.
     Raises UnusableInput where the whole cannot be read.
     """
     folder = Path(folder)
@@ -133,12 +137,13 @@ def stage(
     columns = dict(columns or {})
     modality = modalities.of(task)
     suffixes = [suffix for reader in READERS if reader.id in task.formats for suffix in reader.suffixes]
-    with open_tree(source, alone=suffixes) as tree:
+    with open_tree(source, alone=suffixes, resolved=resolved) as tree, memory.named(tree.origin):
         require_free_space(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)
         taken, rejected, findings = modality.ingest(stream, tree, folder / "files", progress)
-    rows, rejected, more = modality.check(taken, rejected, group, task)
+    with memory.named(tree.origin):
+        rows, rejected, more = modality.check(taken, rejected, group, task)
     findings += more
     if rows.empty:
         findings = [_nothing_left(tree.origin, rejected, modality), *findings]
@@ -189,7 +194,7 @@ def _nothing_left(origin: str, rejected: list[RejectedRow], modality: Modality) 
         count=len(rejected),
         examples=[item.file for item in rejected[:10]],
         sentence=sentence(
-            "Nothing of {file} can be used. Files or rows set aside: {n}. {first}: {reason}",
+            "Nothing of {file} can be used. Files or rows rejected: {n}. {first}: {reason}",
             file=origin,
             n=len(rejected),
             first=first.file,

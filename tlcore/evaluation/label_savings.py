@@ -9,7 +9,6 @@ parts of one seed are nested in one another and their errors go together.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tlcore.core import stored_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import score_text, statistics
@@ -26,6 +26,7 @@ from tlcore.evaluation.records import Metric, Records, Scorer
 
 FORMAT = 1
 FILE = "label_savings.json"
+MEASURE_AGAIN = sentence("Remove it, and measure the label savings again.")
 DRAWS = 1000
 BEYOND = 10  # the fitted curve is continued to this many times the labels there are, and no further
 DRAWN = 40  # points of a curve, for the picture
@@ -40,9 +41,9 @@ class Measured:
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """What was measured for the run in this folder; None where nothing was."""
+    """What was measured for the run in this folder; None where nothing was. Raises UnusableInput."""
     path = folder / FILE
-    return json.loads(path.read_text()) if path.exists() else None
+    return stored_files.read_object(path, MEASURE_AGAIN) if path.exists() else None
 
 
 def analyse(

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tlcore.core.errors import Cancelled
+from tlcore.core.errors import AttemptLost, Cancelled
 from tlcore.execution import failures, job_kinds
 from tlcore.execution.lease import Lease
 from tlcore.store.jobs import got_further
@@ -40,6 +40,9 @@ def run_attempt(
     except (Cancelled, KeyboardInterrupt):
         print("Stopped on request.", file=log, flush=True)
         state, ending = CANCELLED, {}
+    except AttemptLost as error:
+        print(error, file=log, flush=True)
+        return False
     except BaseException as error:
         traceback.print_exception(error, file=log)
         log.flush()

@@ -35,9 +35,9 @@ def explained(error: BaseException, home: Path) -> StudioError:
     if any(_disk_full(cause, home) for cause in causes):
         return RunFailed(
             sentence(
-                "The disk of the workspace is full. Delete projects that you no longer need: their runs go with them. "
-                "Or ask whoever looks after this server to make room. Then let the run go on: nothing that was "
-                "finished is lost."
+                "The disk of the workspace is full. Delete projects and datasets that you no longer need, and clear "
+                "the cache on the Server page; or ask whoever looks after this server to make room. Then let the run "
+                "go on: nothing that was finished is lost."
             ),
             code="disk-full",
         )

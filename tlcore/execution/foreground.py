@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def run_here(store: Store, job_id: str, on_progress: Callable[..., None] | None 
     then exits with 130). ``on_progress(share, sentence, **more)`` is told how far it is. A job that has ended already
     is returned as it is: `Jobs.requeue` comes first where it shall go on.
     """
-    reconcile = Reconcile(store)
+    reconcile, lost = Reconcile(store), threading.Event()
     while True:
         job = store.jobs.get(job_id)
         if job is None:
@@ -39,17 +40,29 @@ def run_here(store: Store, job_id: str, on_progress: Callable[..., None] | None 
             return job
         try:
             if job.state != RUNNING and store.jobs.take(job_id, processes.name()):
-                _perform(store, job_id, on_progress, kinds)
+                _perform(store, job_id, on_progress, kinds, lost)
+                lost.clear()
                 continue
             if on_progress and job.progress:
                 _relay(job.progress, on_progress)
             time.sleep(LOOK)
             reconcile()
         except KeyboardInterrupt:
-            store.jobs.cancel(job_id)
+            if lost.is_set():  # not the person: another attempt holds the job, and is watched from here on
+                lost.clear()
+            else:
+                store.jobs.cancel(job_id)
 
 
-def _perform(store: Store, job_id: str, on_progress: Callable[..., None] | None, kinds: str) -> None:
+def _perform(
+    store: Store, job_id: str, on_progress: Callable[..., None] | None, kinds: str, lost: threading.Event
+) -> None:
+    """One attempt in this process; ``lost`` is set where the main thread is interrupted since another one took over."""
+
+    def stop() -> None:
+        lost.set()
+        _thread.interrupt_main()
+
     pid = os.getpid()
     job = store.jobs.get(job_id)
     assert job is not None
@@ -60,7 +73,7 @@ def _perform(store: Store, job_id: str, on_progress: Callable[..., None] | None,
             file=log,
             flush=True,
         )
-        if not run_attempt(store, job, table=kinds, log=log, lost=_thread.interrupt_main, on_progress=on_progress):
+        if not run_attempt(store, job, table=kinds, log=log, lost=stop, on_progress=on_progress):
             put_back(store, job_id, job.attempt)
 
 

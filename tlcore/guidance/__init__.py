@@ -4,7 +4,7 @@ from tlcore.guidance import domain_shift
 from tlcore.guidance.advice import Advice, advise, kept_advice
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.evidence_cache import kept
-from tlcore.guidance.measurement import about, measure, measure_with
+from tlcore.guidance.measurement import about, measure, measure_with, with_own_counts
 from tlcore.guidance.pilot import kept_race
 from tlcore.guidance.ranking import kept_ranking, rank, reachable, scores
 
@@ -23,4 +23,5 @@ __all__ = [
     "rank",
     "reachable",
     "scores",
+    "with_own_counts",
 ]

@@ -17,7 +17,7 @@ from tlcore.guidance import advice_rule
 from tlcore.guidance import domain_shift as shifts
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.evidence_cache import kept
-from tlcore.guidance.measurement import LORA, about, measure
+from tlcore.guidance.measurement import LORA, about, measure, with_own_counts
 from tlcore.guidance.pilot import kept_race
 from tlcore.guidance.ranking import kept_ranking
 
@@ -104,10 +104,11 @@ def kept_advice(
     """The advice as far as something was measured on these data with that source, and on a set without labels (its
     fingerprint), and kept; ``owner`` is whom it is for (`kept_ranking`). No torch.
     """
-    evidence = kept(store, dataset.fingerprint, source_id) or measure(dataset)
+    found = kept(store, dataset.fingerprint, source_id)
+    evidence = with_own_counts(found, dataset) if found else measure(dataset)
     with contextlib.suppress(UnusableInput):  # a page says elsewhere that this source is none
         evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
-    shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id) if unlabelled else None
+    shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id, owner) if unlabelled else None
     ranking = kept_ranking(store, dataset.fingerprint, owner)
     return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id), shift)
 
@@ -165,7 +166,7 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
     if raced:
         reasons.append(
             sentence(
-                "The pilot race on your data has been counted in: {scores} on validation data.",
+                "The pilot on your data has been counted in: {scores} on validation data.",
                 scores=[
                     sentence("{strategy} {percent} %", strategy=title(name), percent=_percent(value))
                     for name, value in raced.scores.items()
@@ -176,7 +177,7 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
         if expected[ahead].gain > chosen.gain:
             reasons.append(
                 sentence(
-                    "{strategy} leads after the race, but by less than one standard error: the advice stays.",
+                    "{strategy} leads after the pilot, but by less than one standard error: the advice stays.",
                     strategy=title(ahead),
                 )
             )

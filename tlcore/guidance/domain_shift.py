@@ -19,6 +19,7 @@ from tlcore.core import atomic_files, machine
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.guidance import feature_pass
 from tlcore.guidance.linear_probe import wilson
+from tlcore.store.store import LOCAL_OWNER
 from tlcore.training import features
 from tlcore.training.hooks import dan, domain_batches
 
@@ -87,11 +88,11 @@ def measure(
     test examples above all, are left out.
     """
     key_parts = {**processor, "other": other.fingerprint, "version": VERSION}
-    key = features.cache_key(dataset.fingerprint, source.digest, key_parts)
+    key = features.cache_key(dataset.fingerprint, source.content_digest, key_parts)
     path = _path(cache, dataset.fingerprint, other.fingerprint, source.source.id)
     known = _read(path)
     if known.get("key") == key:
-        return Shift.model_validate(known["shift"])
+        return Shift.model_validate(known["shift"]).model_copy(update={"name": other.info.name})
     rows = other.split("train")
     rows = rows[~modalities.of(task).contaminated(rows, dataset.rows)]
     found = Shift(
@@ -113,14 +114,18 @@ def measure(
     else:
         few = other.with_train(rows["id"].sample(min(MOST, len(rows)), random_state=0))
         found.compared = compare(*_features(dataset, few, task, source, processor, cache, progress))
-    atomic_files.write(path, json.dumps({"key": key, "shift": found.model_dump(mode="json")}))
+    shared = found.model_copy(update={"name": other.fingerprint})  # others may have the same set by another name
+    atomic_files.write(path, json.dumps({"key": key, "shift": shared.model_dump(mode="json")}))
     return found
 
 
-def kept(store: Store, fingerprint: str, other: str, source_id: str) -> Shift | None:
-    """The newest measurement of these data, that set and that source; None where there is none. No torch."""
+def kept(store: Store, fingerprint: str, other: str, source_id: str, owner: str | None = None) -> Shift | None:
+    """The newest measurement of these data, that set and that source, with the name that ``owner`` gave the set; None
+    where there is none. No torch.
+    """
     stored = _read(_path(store.home / "cache", fingerprint, other, source_id)).get("shift")
-    return Shift.model_validate(stored) if stored else None
+    row = store.datasets.get(other, owner or LOCAL_OWNER)
+    return Shift.model_validate({**stored, "name": row.name if row else other}) if stored else None
 
 
 def in_words(shift: Shift) -> list[Sentence]:
@@ -187,7 +192,7 @@ def _features(
     found = []
     for one in (dataset, other):
         examples = task.examples(one, processor, target, cache / "pictures", source)
-        key = features.cache_key(one.fingerprint, source.digest, processor)
+        key = features.cache_key(one.fingerprint, source.content_digest, processor, one.cached_as)
         found.append(
             feature_pass.passed(task, model, source, {"train": examples["train"]}, cache, key, progress)["train"]
         )
@@ -239,8 +244,8 @@ def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
 
 
 def _path(cache: Path, fingerprint: str, other: str, source_id: str) -> Path:
-    name = hashlib.sha256(json.dumps([fingerprint, other, source_id]).encode()).hexdigest()[:24]
-    return cache / "evidence" / "shift" / f"{name}.json"
+    source = hashlib.sha256(source_id.encode()).hexdigest()[:24]
+    return cache / "evidence" / "shift" / f"{fingerprint}-{other}-{source}.json"
 
 
 def _read(path: Path) -> dict[str, Any]:

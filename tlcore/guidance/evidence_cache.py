@@ -2,7 +2,7 @@
 
 ::
 
-    cache/evidence/<key>.json                         the Evidence; the key is data x weights x preprocessing x version
+    cache/evidence/<key>.json                         the Evidence; `measuring.evidence_key`
     cache/evidence/index/<fingerprint>/<source>.json  {"source", "key"}: the newest measurement of that source
     cache/evidence/index/<fingerprint>/failed.json    {source id: {"title", "sentence"}}: what could not be ranked
     cache/evidence/shift/<key>.json                   how far a set without labels is from the data (`guidance.domain_shift`)

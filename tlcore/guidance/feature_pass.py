@@ -65,7 +65,7 @@ def run_feature_pass(
     model.eval().to(device)
     examples = task.examples(dataset, processor, target, cache / "pictures", source)
     examples = {split: examples[split] for split in SPLITS}
-    key = features.cache_key(dataset.fingerprint, source.digest, processor)
+    key = features.cache_key(dataset.fingerprint, source.content_digest, processor, dataset.cached_as)
     found = passed(task, model, source, examples, cache, key, progress)
     head = model.head if own else None
     seen = FeaturePass(
@@ -132,9 +132,8 @@ def _far(
     task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: FeaturePass
 ) -> dict[str, dict[str, float]]:
     """The far end of similarity, once for each network and preprocessing, whatever the data."""
-    key = json.dumps(
-        [source.digest, VERSION, {k: v for k, v in processor.items() if k != "augmentation"}], sort_keys=True
-    )
+    plain = {k: v for k, v in processor.items() if k != "augmentation"}
+    key = json.dumps([source.content_digest, VERSION, plain, features.computed_by()], sort_keys=True)
     path = cache / "evidence" / "far" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     if path.exists():
         return json.loads(path.read_text())
@@ -149,7 +148,7 @@ def _far(
             rows = task.features(model, batch)
         watch.stop()
         if rows is not None:
-            features = rows.float().cpu().numpy()
-            found[kind] = far_end(watch.moments(len(features)), features, seen.logits(features))
+            taken = rows.float().cpu().numpy()
+            found[kind] = far_end(watch.moments(len(taken)), taken, seen.logits(taken))
     atomic_files.write(path, json.dumps(found))
     return found

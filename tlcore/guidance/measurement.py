@@ -14,6 +14,7 @@ import numpy as np
 from tlcore import strategies, tasks
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.data.dataset import Dataset
+from tlcore.guidance import data_size as sizes
 from tlcore.guidance import evidence_cache
 from tlcore.guidance.advice_rule import BASE
 from tlcore.guidance.evidence import VERSION, Evidence
@@ -51,6 +52,17 @@ def measure(dataset: Dataset) -> Evidence:
     )
 
 
+def with_own_counts(evidence: Evidence, dataset: Dataset) -> Evidence:
+    """The Evidence with the counts of this owner's upload: another person who confirmed the same content may have
+    measured it, after a check that rejected other rows.
+    """
+    info, size = dataset.info, evidence.size
+    if size is not None:
+        own = sizes.facts(dataset, size.per_class, size.imbalance)
+        size = own.model_copy(update={"label_noise": size.label_noise, "learning_curve": size.learning_curve})
+    return evidence.model_copy(update={"set_aside": info.set_aside, "size": size})
+
+
 def about(evidence: Evidence, task: Task, source: SourceModel) -> Evidence:
     """With what is known of the source model without opening it: its size, and what is advised among with it."""
     return evidence.model_copy(update={"parameters": source.parameters, "strategies": advised_strategies(task, source)})
@@ -73,9 +85,11 @@ def advised_strategies(task: Task, source: SourceModel | None = None) -> list[st
 
 
 def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
-    """Data × source (its name and its weights) × preprocessing × version of what is measured."""
-    key_parts = [cache_key(dataset.fingerprint, source.digest, processor), source.source.id, VERSION]
-    return hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:24]
+    """Data × source (its name and its content) × preprocessing × versions, of what computes and of what is measured.
+    It begins with the fingerprint of the data.
+    """
+    key_parts = [cache_key(dataset.fingerprint, source.content_digest, processor), source.source.id, VERSION]
+    return f"{dataset.cached_as}-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:24]}"
 
 
 def measure_with(
@@ -99,7 +113,7 @@ def measure_with(
     known = evidence_cache.load(cache, key)
     if known is not None and (known.thorough or not thorough):
         evidence_cache.point(cache, dataset.fingerprint, source.source.id, key)
-        return known
+        return with_own_counts(known, dataset)
 
     if not task.has_convex_head:
         started = time.perf_counter()
@@ -178,7 +192,6 @@ def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
 def _estimated(
     evidence: Evidence, dataset: Dataset, task: Task, seen: Any, read: list[Part], thorough: bool, progress: Progress
 ) -> Evidence:
-    from tlcore.guidance import data_size as sizes
     from tlcore.guidance import linear_probe, transferability
     from tlcore.guidance.similarity import similarity, softmax
 

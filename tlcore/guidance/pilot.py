@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import strategies
+from tlcore.core import stored_files
+from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.spec_parts import Data
 from tlcore.guidance import measurement
@@ -71,14 +73,22 @@ def path(store: Store, asked: Mapping[str, Any]) -> Path:
 def kept(store: Store, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     """The result of this very race; None where it was not run."""
     found = path(store, asked)
-    return json.loads(found.read_text()) if found.exists() else None
+    return _cached(found) if found.exists() else None
 
 
 def kept_race(store: Store, fingerprint: str, source_id: str) -> dict[str, Any] | None:
     """The newest race on a dataset from a source, whatever its options; None where there is none. No torch."""
     found = (store.home / "cache" / "races").glob(f"{fingerprint}-{_short(source_id)}-*.json")
     newest = max(found, key=lambda one: one.stat().st_mtime, default=None)
-    return json.loads(newest.read_text()) if newest else None
+    return _cached(newest) if newest else None
+
+
+def _cached(file: Path) -> dict[str, Any] | None:
+    """A result in the cache; a damaged one counts as none, and is measured again."""
+    try:
+        return stored_files.read_object(file, stored_files.RUN)
+    except UnusableInput:
+        return None
 
 
 def survivors(scores: Mapping[str, tuple[float, float]], near: Mapping[str, bool]) -> list[str]:
@@ -124,7 +134,7 @@ def sentences(found: Mapping[str, Any]) -> dict[str, Sentence]:
     }
     if found["clear"]:
         won = sentence(
-            "{winner} won the race: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
+            "{winner} won the pilot: {metric} {score} on {n} validation examples (95 % interval {low} to {high}).",
             **numbers,
         )
     else:
@@ -136,17 +146,18 @@ def sentences(found: Mapping[str, Any]) -> dict[str, Sentence]:
             **numbers,
         )
     how = sentence(
-        "Short trainings with one seed, scored on validation data alone; the worse half is dropped after each "
-        "rung, unless it is within one standard error of the leader. Each rung begins anew with a schedule of "
-        "its own length. The winner was chosen on these {n} examples, so its score here is a little too good.",
+        "Successive halving: short trainings with one seed, scored on validation data alone; the worse half is "
+        "dropped after each round, unless it is within one standard error of the leader. Each round begins anew with "
+        "a schedule of its own length. The winner was chosen on these {n} examples, so its score here is a little "
+        "too good.",
         n=found["n_validation"],
     )
     out = {"won": won, "how": how}
     if found["n_validation"] > found["n_own"]:
         out["turns"] = sentence(
-            "{own} validation examples tell little. After the last rung every strategy that was left was trained on "
-            "{turns} more splits of training and validation data, in which other examples validate: the scores are "
-            "those of all {n} together, each by a model that had not seen it.",
+            "{own} validation examples say little. After the last round every strategy that was left was trained on "
+            "{turns} more cross-validation folds of training and validation data: the scores are those of all {n} "
+            "examples together, each by a model that had not seen it.",
             own=found["n_own"],
             turns=found["turns"] - 1,
             n=found["n_validation"],

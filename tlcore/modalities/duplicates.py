@@ -41,11 +41,11 @@ PICTURES = Words(
     copy=lambda **params: sentence("It is an exact copy of {file}.", **params),
     crossing=lambda **params: sentence("The same picture is in the {split} set as {file}.", **params),
     conflicts=lambda **params: sentence(
-        "Files with a picture that appears under more than one label, set aside: {n}.", **params
+        "Files with a picture that appears under more than one label, rejected: {n}.", **params
     ),
     leaks=lambda **params: sentence(
-        "Files whose picture is in two of your splits: {n}. The copy outside of the test set "
-        "was set aside, so that the score is of pictures never seen in training.",
+        "Files whose picture is in two of your splits: {n}. The copy outside of the test set was rejected, so that "
+        "the score is of pictures never seen in training.",
         **params,
     ),
     copies=lambda **params: sentence("Exact copies of other files, of which one each was kept: {n}.", **params),

@@ -11,8 +11,8 @@
     uploaded/<id>             uploaded to this server
 """
 
-from tlcore.models.availability import Availability, availability, describe, known, open_source
-from tlcore.models.find import find, sources_for
+from tlcore.models.lookup import find, sources_for
+from tlcore.models.source_availability import Availability, availability, describe, known, open_source
 from tlcore.models.source_model import SourceModel
 
 __all__ = ["Availability", "SourceModel", "availability", "describe", "find", "known", "open_source", "sources_for"]

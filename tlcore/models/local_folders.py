@@ -15,8 +15,9 @@ from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.core.uploads.archives import count_entries
 from tlcore.models import pair_tokenization, tokenization, weight_files
-from tlcore.models.loading.open_folder import modality_of
+from tlcore.models.loading.loader import modality_of
 from tlcore.models.source_model import Library, SourceModel
+from tlcore.store import cache
 
 KEPT = (
     weight_files.CONFIG,
@@ -67,6 +68,7 @@ def unpack(archive: Path, home: Path) -> Path:
         )
     target = home / "cache" / "sources" / weight_files.digest(archive)
     if (target / weight_files.CONFIG).is_file():
+        cache.touch(target)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))

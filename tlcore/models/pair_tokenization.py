@@ -166,7 +166,7 @@ def _in_language(tokenizer_json: str, code: str | None) -> str:
     if place is None or end is None:
         raise UnusableInput(
             sentence(
-                "This source model knows many languages and must be told which two: give source_language and "
+                "This source model knows many languages and needs to know which two: give source_language and "
                 "target_language as it writes them, such as eng_Latn and por_Latn."
             ),
             code="source-language",

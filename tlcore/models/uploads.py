@@ -86,10 +86,10 @@ def folder(id_: str, store: Store) -> Path:
 
 def owned(id_: str, store: Store, owner: str) -> bool:
     """Whether there is an uploaded model of that id, and ``owner`` brought it."""
-    from tlcore.store.store import LOCAL_OWNER
+    from tlcore.store.tables import LOCAL_OWNER, fold_owner
 
     place = folder(id_, store)
-    return (place / ABOUT).is_file() and _about(place).get("owner", LOCAL_OWNER) == owner
+    return (place / ABOUT).is_file() and fold_owner(str(_about(place).get("owner", LOCAL_OWNER))) == owner
 
 
 def remove(id_: str, store: Store, owner: str) -> bool:

@@ -29,7 +29,7 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
         return None
     task = context.task
     rows = [_row(context, TARGET, records["transfer"], records["plainer"], context.target)]
-    given = auxiliary.named(context.plan, context.store)
+    given = auxiliary.named(context.plan, context.store, context.owner)
     sets = {name: auxiliary.decontaminate(one, context.dataset, task) for name, one in given.items()}
     every = auxiliary_tasks.opened(
         context.plan, task, context.dataset, sets, context.store.home / "cache" / "pictures", context.source

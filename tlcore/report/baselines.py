@@ -98,28 +98,29 @@ def summary(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | Non
     }
     if closest["beaten"]:
         return sentence(
-            "It beats the naive too: {value} points of {metric} above the closest one-liner ({title}: {percent} %; "
-            "95 % interval of the difference {low} to {high}).",
+            "It beats the simple baselines too: {value} points of {metric} above the closest of them ({title}: "
+            "{percent} %; 95 % interval of the difference {low} to {high}).",
             value=value,
             **params,
         )
     if high < 0:
         return sentence(
-            "A one-liner does better: {title} reaches {percent} % {metric}, {value} points above the trained model "
-            "(95 % interval of the difference {low} to {high}). Look at labels and data before you use this model.",
+            "A simple baseline does better: {title} reaches {percent} % {metric}, {value} points above the trained "
+            "model (95 % interval of the difference {low} to {high}). Look at labels and data before you use this "
+            "model.",
             value=-value,
             **params,
         )
     if value < 0:
         return sentence(
-            "A one-liner does as well: {title} reaches {percent} % {metric}, {value} points above the trained model, "
-            "which chance may explain (95 % interval of the difference {low} to {high}).",
+            "A simple baseline does as well: {title} reaches {percent} % {metric}, {value} points above the trained "
+            "model, which chance may explain (95 % interval of the difference {low} to {high}).",
             value=-value,
             **params,
         )
     return sentence(
-        "A one-liner does as well: {title} reaches {percent} % {metric}; the trained model is {value} points above it, "
-        "which chance may explain (95 % interval of the difference {low} to {high}).",
+        "A simple baseline does as well: {title} reaches {percent} % {metric}; the trained model is {value} points "
+        "above it, which chance may explain (95 % interval of the difference {low} to {high}).",
         value=value,
         **params,
     )
@@ -140,8 +141,8 @@ def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
     }
     if closest["beaten"]:
         return sentence(
-            "It beats the naive too: its {metric} is {amount} {way} than that of the closest of them ({title}: "
-            "{score}; 95 % interval of the improvement {low} to {high}).",
+            "It beats the simple baselines too: its {metric} is {amount} {way} than that of the closest of them "
+            "({title}: {score}; 95 % interval of the improvement {low} to {high}).",
             **params,
         )
     if high < 0:

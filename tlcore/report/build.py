@@ -79,7 +79,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "verdict": None,
         "reference": None,
         "visible_difference": None,
-        "bundle": str((context.folder / "bundle.zip").resolve()),
+        "bundle": "bundle.zip",  # beside report.json; where that is, the store says (`Runs.get`)
         "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
         "smallest_difference": headline.smallest,
         "dataset": {

@@ -81,7 +81,7 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
         else Markup("")
     )
     head = [t("Baseline"), t("Score"), t("Trained model minus baseline"), t("Beaten")]
-    return [_heading(t("Against the naive")), paragraph, _table(head, rows)]
+    return [_heading(t("Simple baselines")), paragraph, _table(head, rows)]
 
 
 def _calibration(report: dict[str, Any]) -> list[Markup]:
@@ -158,4 +158,5 @@ def _score(value: float, interval: list[float], share: bool = True) -> str:
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return f"{score_text.signed_difference(difference['value'], share)} ({score_text.difference_span(difference['interval'], share)})"
+    value, interval = difference["value"], difference["interval"]
+    return f"{score_text.signed_difference(value, share)} ({score_text.difference_span(interval, share)})"

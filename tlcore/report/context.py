@@ -31,3 +31,9 @@ class RunContext:
     processor: dict[str, Any]
     plan: dict[str, Any]
     arms: dict[str, list[ArmResult]]  # "transfer" and, unless the spec refuses it, "twin"
+
+    @property
+    def owner(self) -> str | None:
+        """Whose run it is."""
+        run = self.store.runs.get(self.run_id)
+        return run.owner if run else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by everybody; the twin is dashed as well, so that colour is never the only sign.
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (sentence("transfer"), "#0072b2", "solid"),
-    "plainer": (sentence("plainer training"), "#009e73", "dot"),
+    "plainer": (sentence("ablation"), "#009e73", "dot"),
     "twin": (sentence("from scratch"), "#d55e00", "dash"),
 }
 

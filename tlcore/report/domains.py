@@ -31,7 +31,7 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
     from tlcore.data import auxiliary
 
     task, size, device = context.task, context.processor["size"], machine.detect().device
-    other = auxiliary.named(context.plan, context.store)["unlabelled"]
+    other = auxiliary.named(context.plan, context.store, context.owner)["unlabelled"]
     cache = context.store.home / "cache" / "pictures"
     domains = {
         "source": examples["train"],

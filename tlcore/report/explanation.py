@@ -55,8 +55,7 @@ def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -
         return None
     fingerprint, source = context.dataset.fingerprint, context.source.source.id
     evidence = guidance.kept(context.store, fingerprint, source)
-    run = context.store.runs.get(context.run_id)
-    ranking = guidance.kept_ranking(context.store, fingerprint, run.owner if run else None)
+    ranking = guidance.kept_ranking(context.store, fingerprint, context.owner)
     signs = [*evidence_signs(report, evidence), *training_signs(report, points, context.plan)]
     return {
         "kind": kind,

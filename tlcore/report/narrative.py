@@ -122,31 +122,31 @@ def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
         case None:
             params["way"] = score_text.way(value, metric)
             return sentence(
-                "One seed does not tell what {strategy} brings: {metric} is {amount} {way} than with "
+                "One seed does not show what {strategy} brings: {metric} is {amount} {way} than in the ablation "
                 "“{plainer}” (95 % interval of the improvement {low} to {high}; n = {n} test examples).",
                 **params,
             )
         case "transfer-helps":
             return sentence(
-                "{strategy} helps: {metric} is {amount} better than with “{plainer}” (95 % interval {low} "
+                "{strategy} helps: {metric} is {amount} better than in the ablation “{plainer}” (95 % interval {low} "
                 "to {high}; n = {n} test examples, {seeds} seeds).",
                 **params,
             )
         case "negative-transfer":
             return sentence(
-                "{strategy} hurts here: {metric} is {amount} worse than with “{plainer}” (95 % interval "
+                "{strategy} hurts here: {metric} is {amount} worse than in the ablation “{plainer}” (95 % interval "
                 "of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
                 **params,
             )
         case _ if value < 0:
             return sentence(
-                "{strategy} makes no clear difference: {metric} is {amount} worse than with “{plainer}” "
+                "{strategy} makes no clear difference: {metric} is {amount} worse than in the ablation “{plainer}” "
                 "(95 % interval of the difference {low} to {high}; n = {n} test examples, {seeds} seeds).",
                 **params,
             )
         case _:
             return sentence(
-                "{strategy} makes no clear difference: {metric} is {amount} better than with “{plainer}” "
+                "{strategy} makes no clear difference: {metric} is {amount} better than in the ablation “{plainer}” "
                 "(95 % interval {low} to {high}; n = {n} test examples, {seeds} seeds).",
                 **params,
             )

@@ -60,7 +60,7 @@ def in_words(pre_training: dict[str, Any]) -> list[Sentence]:
     if pre_training["left_out"]:
         found.append(
             sentence(
-                "{n} examples of the further set are validation or test examples of this run as well and were "
+                "{n} examples of the auxiliary dataset are validation or test examples of this run as well and were "
                 "left out of pre-training.",
                 n=pre_training["left_out"],
             )

@@ -7,7 +7,6 @@ comparisons have in common. There are two families: each run against its twin, a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import tasks
+from tlcore.core import stored_files
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation import statistics
 from tlcore.tasks.shared.test_records import on_test
@@ -55,12 +55,17 @@ def scored(store: Store, run: Run) -> Scored | None:
     target_file, plan = folder / "target.json", run.plan or {}
     if run.dataset is None or not target_file.exists() or "processor" not in plan:
         return None
-    task, target = tasks.find(str(run.spec["task"])), json.loads(target_file.read_text())
-    dataset = Dataset.open(store, run.dataset)
+    task, target = tasks.find(str(run.spec["task"])), stored_files.read_object(target_file, stored_files.RUN)
+    dataset = Dataset.open(store, run.dataset, run.owner)
     examples = task.examples(dataset, plan["processor"], target, None)
 
     def records(place: Path) -> Records:
-        return on_test(task, lambda split: np.load(place / f"outputs-{split}.npy"), examples, target)
+        return on_test(
+            task,
+            lambda split: stored_files.read_array(place / f"outputs-{split}.npy", stored_files.RUN),
+            examples,
+            target,
+        )
 
     def arm(name: str) -> list[Records]:
         return [records(file.parent) for file in sorted((folder / "arms" / name).glob("seed-*/outputs-test.npy"))]

@@ -183,12 +183,14 @@ def score(
 
 def _features(context: RunContext, n: int) -> np.ndarray | None:
     """The frozen source's features of the test examples, where a run or a measurement has kept them."""
-    key = cache_key(context.dataset.fingerprint, context.source.digest, context.processor)
+    data = context.dataset
+    key = cache_key(data.fingerprint, context.source.content_digest, context.processor, data.cached_as)
     path = context.store.home / "cache" / "features" / f"{key}-test.npz"
-    if not path.exists():
+    try:
+        with np.load(path) as kept:
+            features = kept["features"]
+    except FileNotFoundError:
         return None
-    with np.load(path) as kept:
-        features = kept["features"]
     return features if len(features) == n else None
 
 

@@ -34,6 +34,8 @@ def open_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Im
     try:
         image.load()
         return to_rgb(image)
+    except MemoryError:
+        raise _unusable(sentence("There was not enough memory to open it."), "out-of-memory", name) from None
     except Exception as error:
         raise broken(error, name) from None
 
@@ -52,6 +54,8 @@ def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Ima
         image = Image.open(io.BytesIO(data), formats=_formats())
     except Image.DecompressionBombError:
         raise _absurd(name, max_pixels) from None
+    except MemoryError:
+        raise _unusable(sentence("There was not enough memory to open it."), "out-of-memory", name) from None
     except Exception:
         raise _unusable(sentence("This is not a picture: {kind}.", kind=_kind(data)), "not-a-picture", name) from None
     if image.width * image.height > max_pixels:

@@ -182,15 +182,17 @@ def answer(shares, labels, calibration):
 
 
 def cell(value):
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front. A lone carriage return, which would
-    begin a row there, becomes a line feed."""
+    """Text that a spreadsheet would take for a formula gets an apostrophe in front; a plain number is none. A lone
+    carriage return, which would begin a row there, becomes a line feed."""
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\n")) else value
+    digits = value[1:].split(".")
+    number = value[:1] in ("+", "-") and len(digits) < 3 and all(part.isascii() and part.isdecimal() for part in digits)
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\n")) and not number else value
 
 
 def uncell(value):
-    """Text from a table without the apostrophe that `cell` put in front."""
-    return value[1:] if value[:1] == "'" and value[1:2] != "'" and cell(value[1:])[:1] == "'" else value
+    """Text from a table without the apostrophe that stands before a formula, or before a number."""
+    return value[1:] if value[:1] == "'" and value[1:].startswith(("=", "+", "-", "@", "\t", "\n", "\r")) else value
 
 
 def write_table(inputs, header, ready, answers, output):

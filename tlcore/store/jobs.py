@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import case, false, func, or_, select, update
+from sqlalchemy import case, exists, false, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
+from tlcore.store.subjects import subject
 from tlcore.store.tables import CANCELLED, INTERRUPTED, QUEUED, RUNNING, TERMINAL, Job
 
 if TYPE_CHECKING:
@@ -28,7 +31,8 @@ class Jobs:
     def submit(
         self, kind: str, owner: str, input: dict[str, Any], *, lane: str = "quick", project_id: str | None = None
     ) -> Job:
-        job = Job(kind=kind, lane=lane, owner=owner, project_id=project_id, input=input)
+        """A waiting job. Of jobs with the same subject (`subjects`) one at a time is claimed."""
+        job = Job(kind=kind, lane=lane, owner=owner, project_id=project_id, input=input, subject=subject(kind, input))
         with self._store.transaction() as session:
             session.add(job)
         return job
@@ -43,7 +47,7 @@ class Jobs:
             return {job.id: job for job in session.scalars(select(Job).where(Job.id.in_(ids)))}
 
     def folder(self, job_id: str) -> Path:
-        """Where a job keeps its files (a run's folder is ``runs/<id>``, of the same id)."""
+        """Where a job keeps its log and its files (a run's files are found by `Runs.folder`)."""
         job = self.get(job_id)
         base = "runs" if job and job.kind == "run" else "staging"
         folder = self._store.home / base / job_id
@@ -83,13 +87,15 @@ class Jobs:
             return next((job for job in jobs if about.items() <= job.input.items()), None)
 
     def claim(self, lane: str, worker: str) -> Job | None:
-        """Take the next job of a lane: interrupted ones first, then the oldest. None where nothing waits."""
+        """Take the next job of a lane: interrupted ones first, then the oldest, past those whose subject another job
+        works on. None where nothing waits.
+        """
         for state in (INTERRUPTED, QUEUED):
             while True:
                 with self._store.transaction() as session:
                     ids = session.scalars(
                         select(Job.id)
-                        .where(Job.state == state, Job.lane == lane, Job.cancel_requested == false())
+                        .where(Job.state == state, Job.lane == lane, Job.cancel_requested == false(), _subject_free())
                         .order_by(Job.created, Job.id)
                         .limit(8)
                     ).all()
@@ -101,20 +107,24 @@ class Jobs:
         return None
 
     def take(self, job_id: str, worker: str) -> bool:
-        """Make a waiting job ours; false where somebody else was quicker."""
+        """Make a waiting job ours; false where somebody else was quicker, or another job works on its subject."""
         now = time.time()
-        return self._change(
-            job_id,
-            Job.state.in_((QUEUED, INTERRUPTED)),
-            Job.cancel_requested == false(),
-            state=RUNNING,
-            worker=worker,
-            attempt=Job.attempt + 1,
-            heartbeat=now,
-            pid=None,
-            pid_started=None,
-            started=func.coalesce(Job.started, now),
-        )
+        try:
+            return self._change(
+                job_id,
+                Job.state.in_((QUEUED, INTERRUPTED)),
+                Job.cancel_requested == false(),
+                _subject_free(),
+                state=RUNNING,
+                worker=worker,
+                attempt=Job.attempt + 1,
+                heartbeat=now,
+                pid=None,
+                pid_started=None,
+                started=func.coalesce(Job.started, now),
+            )
+        except IntegrityError:  # two jobs of one subject at the same moment: the index lets one of them through
+            return False
 
     def beat(self, job_id: str, attempt: int, **values: Any) -> bool:
         """Renew the lease and note ``progress``, ``pid`` …; false where this attempt no longer holds the job."""
@@ -196,6 +206,12 @@ def got_further(job: Job) -> bool:
 
 def _share(job: Job) -> float:
     return (job.progress or {}).get("share") or 0.0
+
+
+def _subject_free() -> Any:
+    """The condition that no other job works on the subject of this one."""
+    other = aliased(Job)
+    return ~exists().where(other.subject == Job.subject, other.state == RUNNING)
 
 
 def _held(attempt: int) -> tuple[Any, Any]:

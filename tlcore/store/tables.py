@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -20,16 +20,27 @@ QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, INTERRUPTED = (
     "interrupted",
 )
 TERMINAL = (SUCCEEDED, FAILED, CANCELLED)
+_IS_RUNNING = text(f"state = '{RUNNING}'")
+
+LOCAL_OWNER = "local"  # whose rows these are where nobody signs in
+
+
+def fold_owner(owner: str) -> str:
+    """An owner as it is kept and compared: ASCII letters of an e-mail address are small, everything else stays.
+
+    Other letters are left alone, since some of them become an ASCII letter by folding, and so somebody else's address.
+    """
+    return "".join(one.lower() if one.isascii() else one for one in owner) if "@" in owner else owner
 
 
 def new_id() -> str:
     """Ten characters, sortable by time of creation to about a second."""
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-    stamp, text = int(time.time()), ""
+    stamp, id = int(time.time()), ""
     for _ in range(6):
         stamp, digit = divmod(stamp, 32)
-        text = alphabet[digit] + text
-    return text + "".join(secrets.choice(alphabet) for _ in range(4))
+        id = alphabet[digit] + id
+    return id + "".join(secrets.choice(alphabet) for _ in range(4))
 
 
 def insert_into(session: Session, table: type[Base]) -> Any:
@@ -39,6 +50,24 @@ def insert_into(session: Session, table: type[Base]) -> Any:
 
 class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class User(Base):
+    """Somebody who signed in; (``iss``, ``sub``) of their provider tells people apart, never an address."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, default=new_id)
+    iss: Mapped[str] = mapped_column(String(500))
+    sub: Mapped[str] = mapped_column(String(500))
+    owner: Mapped[str] = mapped_column(String(200))  # what the rows of other tables name; no two people share one
+    email: Mapped[str | None] = mapped_column(String(320))  # as verified at the last sign-in
+    name: Mapped[str | None] = mapped_column(String(200))
+    created: Mapped[float] = mapped_column(default=time.time)
+    seen: Mapped[float] = mapped_column(default=time.time)  # the last sign-in
+    __table_args__ = (
+        UniqueConstraint("iss", "sub", name="uq_users_iss_sub"),
+        UniqueConstraint("owner", name="uq_users_owner"),
+    )
 
 
 class Project(Base):
@@ -54,7 +83,11 @@ class Project(Base):
 
 
 class DatasetRow(Base):
-    """A dataset that somebody confirmed; its folder is ``datasets/<fingerprint>``, one for all who confirmed it."""
+    """A dataset that somebody confirmed; its folder is ``datasets/<fingerprint>``, one for all who confirmed it.
+
+    ``details`` is a `data.dataset.OwnerDetails`: what the upload of this person adds to the content. It is None in a
+    row that was made when these lay in the shared folder, and whose owner was the first to confirm the data.
+    """
 
     __tablename__ = "datasets"
     fingerprint: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -63,6 +96,7 @@ class DatasetRow(Base):
     name: Mapped[str] = mapped_column(String(300))
     n: Mapped[int]
     created: Mapped[float] = mapped_column(default=time.time)
+    details: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
 
 
 class Job(Base):
@@ -94,11 +128,21 @@ class Job(Base):
     pid_started: Mapped[float | None]
     reached: Mapped[float] = mapped_column(default=0.0, server_default="0")  # the best share of any lost attempt
     fruitless: Mapped[int] = mapped_column(default=0, server_default="0")  # attempts lost since without getting further
-    __table_args__ = (Index("ix_jobs_queue", "state", "lane", "created"),)
+    subject: Mapped[str | None] = mapped_column(String(80))  # what only one job at a time may work on: `subjects`
+    __table_args__ = (
+        Index("ix_jobs_queue", "state", "lane", "created"),
+        # Of two workers that claim two jobs of one subject at the same moment, the database refuses one.
+        Index("ix_jobs_subject", "subject", unique=True, sqlite_where=_IS_RUNNING, postgresql_where=_IS_RUNNING),
+    )
 
 
 class Run(Base):
-    """One experiment: what was asked, planned and found. Its job has the same id; its folder is ``runs/<id>``."""
+    """One experiment: what was asked, planned and found. Its job has the same id.
+
+    Its files lie in ``files``, a folder below ``runs/<id>`` that the attempt which made them committed; directly in
+    ``runs/<id>`` where ``files`` is null: nothing is committed yet, or by a version that kept them there. The report's
+    ``bundle`` is the bundle's name there.
+    """
 
     __tablename__ = "runs"
     id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
@@ -110,7 +154,9 @@ class Run(Base):
     spec: Mapped[dict[str, Any]]
     plan: Mapped[dict[str, Any] | None]
     report: Mapped[dict[str, Any] | None]
+    files: Mapped[str | None] = mapped_column(String(60))
     created: Mapped[float] = mapped_column(default=time.time)
+    data_deleted: Mapped[float | None]  # when its owner deleted the data that it was made from
 
 
 class Point(Base):

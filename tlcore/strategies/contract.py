@@ -117,7 +117,7 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
     for name, what in strategy.needs.items():
         if getattr(data, name) is None:
             return sentence(
-                "{strategy} needs a further set of examples (in a Spec: data.{name}): {what}",
+                "{strategy} needs an auxiliary dataset (in a Spec: data.{name}): {what}",
                 strategy=strategy.title,
                 name=name,
                 what=what,

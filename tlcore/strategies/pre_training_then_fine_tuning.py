@@ -49,7 +49,7 @@ class PreTrainingThenFineTuning:
     options = (
         Option(
             "objective",
-            sentence("Learned from the further set"),
+            sentence("Learned from the auxiliary dataset"),
             sentence("What is learned in pre-training."),
             "auto",
             choices=OBJECTIVES,
@@ -64,7 +64,7 @@ class PreTrainingThenFineTuning:
         Option(
             "epochs",
             sentence("Epochs of pre-training"),
-            sentence("How often it goes through the further set; 0 leaves it to the studio."),
+            sentence("How often it goes through the auxiliary dataset; 0 leaves it to the studio."),
             0,
             0,
             1000,

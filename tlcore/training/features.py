@@ -6,11 +6,14 @@ adds the test set. The same pass over the training examples keeps the moments th
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,14 @@ import numpy as np
 
 from tlcore.core import atomic_files
 from tlcore.core.i18n import sentence
+from tlcore.store import cache
 from tlcore.tasks.contract import Task
+from tlcore.tasks.shared.image_examples import DECODE_VERSION
 from tlcore.tasks.shared.inference import in_batches, longest_first
 
 MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
 BLOCKS = 16  # the parts they are kept in, so that their spread is known
+PACKAGES = ("torch", "timm", "transformers", "tokenizers", "pillow")  # a feature may depend on their versions
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,26 @@ class Moments:
     layer: np.ndarray
 
 
-def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any]) -> str:
-    """Data × model × preprocessing; augmentation plays no part, since features are taken without it."""
+def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any], root: str | None = None) -> str:
+    """Everything that can change a feature: data, model (`OpenSource.content_digest`), preprocessing, and the versions
+    of what computes them. Augmentation plays no part, since features are taken without it.
+
+    It begins with the fingerprint of the dataset, or of the one that a view is of (``root``, `Dataset.cached_as`), so
+    that features can be removed with their data.
+    """
     preprocessing = {k: v for k, v in processor.items() if k != "augmentation"}
-    return hashlib.sha256(json.dumps([fingerprint, model, preprocessing], sort_keys=True).encode()).hexdigest()[:24]
+    parts = json.dumps([fingerprint, model, preprocessing, computed_by()], sort_keys=True)
+    return f"{root or fingerprint}-{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+
+
+@functools.cache
+def computed_by() -> dict[str, str]:
+    """The versions of what decodes examples and builds networks, by name."""
+    found = {"decode": str(DECODE_VERSION)}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def extract(
@@ -67,6 +89,10 @@ def extract(
     for split, these in examples.items():
         path = folder / f"{key}-{split}.npz" if folder else None
         passed_features = _read(path, len(these)) if path else None
+        if passed_features is not None and split == "train" and folder and _normalises(model):
+            passed_features = (
+                passed_features if (folder / f"{key}-moments.npz").exists() else None
+            )  # one pass gives both
         if passed_features is None:
             passed_features = _pass(task, model, split, these, folder, key, device, batch_size, step)
             if path:
@@ -79,10 +105,11 @@ def extract(
 def moments(folder: Path, key: str) -> Moments | None:
     """The batch-norm moments that the pass over the training examples kept; None for a network without such layers."""
     path = folder / f"{key}-moments.npz"
-    if not path.exists():
+    try:
+        with np.load(path) as kept:
+            return Moments(**{name: kept[name] for name in Moments.__dataclass_fields__})
+    except FileNotFoundError:
         return None
-    with np.load(path) as kept:
-        return Moments(**{name: kept[name] for name in Moments.__dataclass_fields__})
 
 
 def _pass(
@@ -186,6 +213,13 @@ class Watch:
         self.rows[at].append((x.mean(places), _mean_square(x, places)))
 
 
+def _normalises(model: Any) -> bool:
+    """Whether the network has batch-norm layers, whose moments are kept."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return any(isinstance(m, _BatchNorm) and m.running_mean is not None for m in model.modules())
+
+
 def _mean_square(x: Any, places: tuple[int, ...]) -> Any:
     """Means over places of the squares of ``x`` (k, channels, …), (k, channels)."""
     import torch
@@ -200,10 +234,12 @@ def _mean_square(x: Any, places: tuple[int, ...]) -> Any:
 
 
 def _read(path: Path, n: int) -> tuple[np.ndarray, float] | None:
-    if not path.exists():
+    try:
+        with np.load(path) as kept:
+            rows, seconds = kept["features"], float(kept["seconds"])
+    except FileNotFoundError:
         return None
-    with np.load(path) as kept:
-        rows, seconds = kept["features"], float(kept["seconds"])
+    cache.touch(path)
     return (rows, seconds) if len(rows) == n else None
 
 

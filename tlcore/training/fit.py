@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tlcore.core import atomic_files as whole
-from tlcore.core import machine
+from tlcore.core import machine, stored_files
 from tlcore.core.errors import RunFailed
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.tasks.shared import inference
@@ -204,7 +204,8 @@ class _Arm:
         """
         context = self.context
         model.to(context.machine.device)
-        key = features.cache_key(context.dataset.fingerprint, context.source.digest, context.processor)
+        data, source = context.dataset, context.source
+        key = features.cache_key(data.fingerprint, source.content_digest, context.processor, data.cached_as)
         self.kept, self.extract_seconds = features.extract(
             context.task,
             model,
@@ -359,9 +360,12 @@ class _Arm:
             np.save(folder / f"outputs-{split}.npy", first.outputs(split))
         weights = folder / "weights"
         if not weights.exists():
-            weights.symlink_to(first.weights, target_is_directory=True)
+            weights.symlink_to(Path("..", "seed-0", "weights"), target_is_directory=True)
         first.folder, first.seed, first.seconds_search = folder, seed, 0.0
-        first.notes = [*first.notes, sentence("A solved head is the same for every seed; it was computed once.")]
+        first.notes = [
+            *first.notes,
+            sentence("A linear head fitted on frozen features is the same for every seed; it was fitted once."),
+        ]
         first.save()
         return first
 
@@ -413,4 +417,4 @@ def _free() -> None:
 
 
 def _read(path: Path, default: Any) -> Any:
-    return json.loads(path.read_text()) if path.exists() else default
+    return stored_files.read_object(path, stored_files.RUN) if path.exists() else default

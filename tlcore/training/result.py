@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from tlcore.core import atomic_files
+from tlcore.core import atomic_files, stored_files
 from tlcore.core.i18n import Sentence
+
+RESULT = ("arm", "seed", "seconds", "validation", "notes")  # keys that every kept result has
 
 
 @dataclass
 class ArmResult:
-    """One trained model. Its files lie in ``folder`` = ``runs/<id>/arms/<arm>/seed-<k>``."""
+    """One trained model. Its files lie in ``folder``, ``arms/<arm>/seed-<k>`` of the run's."""
 
     arm: str  # "transfer" | "twin"
     seed: int
@@ -43,7 +45,7 @@ class ArmResult:
 
     def outputs(self, split: str) -> np.ndarray:
         """The outputs (n, classes) of the packed weights, reloaded, on ``test`` or ``validation``, in split order."""
-        return np.load(self.folder / f"outputs-{split}.npy")
+        return stored_files.read_array(self.folder / f"outputs-{split}.npy", stored_files.RUN)
 
     def save(self) -> None:
         plain: dict[str, Any] = {k: v for k, v in self.__dict__.items() if k != "folder"}
@@ -54,6 +56,7 @@ class ArmResult:
 
     @classmethod
     def load(cls, folder: Path) -> ArmResult:
-        plain = json.loads((folder / "result.json").read_text())
+        """A result that was saved in ``folder``. Raises UnusableInput where its file is damaged."""
+        plain = stored_files.read_object(folder / "result.json", stored_files.RUN, RESULT)
         plain["notes"] = [Sentence.model_validate(note) for note in plain["notes"]]
         return cls(folder=folder, **plain)

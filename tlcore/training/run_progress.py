@@ -12,6 +12,7 @@ from tlcore.training.workload import work_of
 
 if TYPE_CHECKING:
     from tlcore.store import Store
+    from tlcore.store.attempts import Fence
 
 Progress = Callable[..., None]  # progress(share | None, Sentence, **more); raises Cancelled
 
@@ -19,8 +20,8 @@ Progress = Callable[..., None]  # progress(share | None, Sentence, **more); rais
 class Watch:
     """Counts work in passes over the training set, so that arms and phases add up to one share."""
 
-    def __init__(self, progress: Progress, store: Store, run_id: str, plan: dict[str, Any]):
-        self.progress, self.store, self.run_id, self.plan = progress, store, run_id, plan
+    def __init__(self, progress: Progress, store: Store, run_id: str, plan: dict[str, Any], fence: Fence | None = None):
+        self.progress, self.store, self.run_id, self.plan, self.fence = progress, store, run_id, plan, fence
         self.total = sum(work_of(plan, arm) for arm in plan["arms"]) + 0.5
         self.device = machine.detect().description
         self.done = 0.0  # passes finished, or known not to be needed
@@ -50,7 +51,7 @@ class Watch:
         self._tell()
 
     def point(self, *, arm: str, seed: int, trial: str, phase: int, epoch: int, seconds: float, **values: float):
-        """One point of a curve, straight into the store."""
+        """One point of a curve, straight into the store. Raises AttemptLost where another attempt trains by now."""
         self.store.runs.add_points(
             [
                 {
@@ -63,7 +64,8 @@ class Watch:
                     "seconds": round(seconds, 3),
                     "values": values,
                 }
-            ]
+            ],
+            self.fence,
         )
 
     def _tell(self) -> None:

@@ -8,7 +8,7 @@ from tlcore.core.i18n import Sentence, sentence
 
 ARMS = {
     "transfer": sentence("transfer"),
-    "plainer": sentence("plainer training"),
+    "plainer": sentence("ablation"),
     "twin": sentence("from-scratch twin"),
 }
 

@@ -105,7 +105,7 @@ def _set(project: Project, name: str, what: Sentence, *, needed: bool, either: b
 
 def _given(project: Project, name: str, fingerprint: str) -> None:
     try:
-        info = Dataset.open(store(), fingerprint).info
+        info = Dataset.open(store(), fingerprint, owner()).info
     except UnusableInput as error:
         st.error(message(error.sentence), icon=":material/error:")
     else:
@@ -119,7 +119,7 @@ def _given(project: Project, name: str, fingerprint: str) -> None:
             )
         )
         if info.set_aside:
-            st.caption(t("Set aside: {n}", n=number(info.set_aside)))
+            st.caption(t("Rejected: {n}", n=number(info.set_aside)))
     if st.button(t("Use another set"), key=f"further-drop-{name}", icon=":material/upload:"):
         _keep(project, name, None)
 
@@ -174,13 +174,16 @@ def _form(project: Project, name: str) -> None:
     ):
         return
     try:
-        found = upload_view.keep([file], store().home / "tmp") if file else upload_view.server_path(path.strip())
+        found = (
+            upload_view.keep([file], store().home / "tmp").resolve() if file else upload_view.server_path(path.strip())
+        )
     except UnusableInput as error:
         st.error(message(error.sentence), icon=":material/error:")
         return
     columns = (project.draft.get("data") or {}).get("columns") or {}
     asked = {"set": name, "path": str(found), "task": task.id, "columns": columns}
     job = store().jobs.submit("take-set", owner(), asked, project_id=project.id)
+    upload_view.release([file])
     change_draft(project, **{TAKING: {**(project.draft.get(TAKING) or {}), name: job.id}})
     st.rerun()
 

@@ -36,8 +36,8 @@ def show(report: dict[str, Any]) -> None:
     st.table(table, border="horizontal", hide_index=True)
     st.caption(
         t(
-            "Alone: the same source model fine-tuned on that task only, with the same epochs and seeds. Intervals of "
-            "95 %; whether a task gains or loses is judged for all tasks together (Holm)."
+            "Single-task baseline: the same source model fine-tuned on that task only, with the same epochs and "
+            "seeds. Intervals of 95 %; whether a task gains or loses is decided for all tasks together (Holm)."
         )
     )
 

@@ -28,7 +28,7 @@ def show(report: dict[str, Any]) -> None:
     """Every baseline with its score and what the trained model has over it."""
     entries = report.get("naive")
     if not entries:
-        st.caption(t("This report is older than the comparison with naive baselines; run again to see it."))
+        st.caption(t("This report is older than the comparison with simple baselines; run again to see it."))
         return
     rows, share = [], score_units.share(report)
     for one in entries:
@@ -61,4 +61,5 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _apart(difference: dict[str, Any], share: bool) -> str:
-    return f"**{score_text.signed_difference(difference['value'], share)}** ({score_text.difference_span(difference['interval'], share)})"
+    value, interval = difference["value"], difference["interval"]
+    return f"**{score_text.signed_difference(value, share)}** ({score_text.difference_span(interval, share)})"

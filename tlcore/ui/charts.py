@@ -17,7 +17,7 @@ WHITE_FROM = 0.74  # the share where black and white letters can be read equally
 TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (sentence("transfer"), TRANSFER, "solid"),
-    "plainer": (sentence("plainer training"), "#009e73", "dot"),
+    "plainer": (sentence("ablation"), "#009e73", "dot"),
     "twin": (sentence("from scratch"), TWIN, "dash"),
 }
 CONFIG = {

@@ -56,7 +56,7 @@ def set_aside_download(rows: Sequence[RejectedRow], *, key: str) -> None:
     if not rows:
         return
     st.download_button(
-        t("What was set aside ({n})", n=len(rows)),
+        t("Rejected rows ({n})", n=len(rows)),
         lambda: set_aside_csv(rows),
         "set-aside.csv",
         "text/csv",

@@ -10,6 +10,7 @@ import streamlit as st
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import t
 from tlcore.data.dataset import Dataset
+from tlcore.report.redaction import DELETED
 from tlcore.ui import job_view, text_view, word_attributions_view
 from tlcore.ui.formatting import message, plain, score, short
 from tlcore.ui.state import owner, store
@@ -24,6 +25,9 @@ VIEW = 288  # pixels a side of the chosen picture
 def show(run: Run, report: dict[str, Any]) -> None:
     """The worst errors; one of them is chosen and explained."""
     worst = report.get("worst") or []
+    if run.data_deleted:
+        st.info(message(DELETED), icon=":material/delete:")
+        return
     if not worst:
         st.caption(t("The packed model made no error on the test set."))
         return
@@ -33,7 +37,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
             _words(run, left)
         return
     try:
-        dataset = Dataset.open(store(), str(run.dataset))
+        dataset = Dataset.open(store(), str(run.dataset), run.owner)
     except UnusableInput as error:
         st.error(message(error.sentence), icon=":material/error:")
         return
@@ -65,7 +69,7 @@ def _words(run: Run, errors: list[dict[str, Any]]) -> None:
         word_attributions_view.show(error["words"], str(error["prediction"]))
         return
     try:
-        rows = Dataset.open(store(), str(run.dataset)).rows
+        rows = Dataset.open(store(), str(run.dataset), run.owner).rows
     except UnusableInput as problem:
         st.error(message(problem.sentence), icon=":material/error:")
         return

@@ -87,10 +87,11 @@ def show(project: Project, dataset: Dataset) -> None:
     shift = None
     if other := unlabelled(project):
         asked["unlabelled"] = other
-        shift = guidance.domain_shift.kept(store(), dataset.fingerprint, other, source)
+        shift = guidance.domain_shift.kept(store(), dataset.fingerprint, other, source, owner())
     st.subheader(t("Measured on your data"), anchor=False)
     job = store().jobs.newest("measure", asked, owner())
     evidence = guidance.kept(store(), dataset.fingerprint, source)
+    evidence = evidence and guidance.with_own_counts(evidence, dataset)
     if job is not None and job_view.live(job):
         job_view.watch(job, t("Stop measuring"), key="measure-cancel", title=t("Measuring"))
     elif evidence is None or not evidence.thorough:
@@ -175,7 +176,7 @@ def _size(size: Size, curve: LearningCurve | None) -> None:
     facts = [
         amount,
         t(
-            "{exact} exact copies were set aside; {near} examples look almost the same as another one.",
+            "{exact} exact copies were rejected; {near} examples look almost the same as another one.",
             exact=size.exact_duplicates,
             near=size.near_duplicates,
         ),
@@ -277,9 +278,10 @@ def _similarity(evidence: Evidence) -> None:
             return
         st.caption(
             t(
-                "The far end of each part is measured through the same network: noise and drawings made by "
-                "code. The near end of the first is no distance at all; that of the others is a fixed ratio to the "
-                "far end, measured on 500 photographs through networks that were trained on photographs."
+                "The out-of-distribution reference (0) of each part is measured through the same network: noise and "
+                "drawings made by code. The in-distribution reference (1) of the first is no distance at all; that "
+                "of the others is a fixed ratio to the first, measured on 500 photographs through networks that were "
+                "trained on photographs."
             )
         )
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from tlcore.core.errors import StudioError
 from tlcore.core.i18n import LANGUAGES, match_locale, set_language_provider, t
-from tlcore.ui.formatting import distinct, plain
-from tlcore.ui.state import open_project, owner, session, signed_in, store
+from tlcore.ui import sign_in
+from tlcore.ui.formatting import distinct, message, plain
+from tlcore.ui.state import identity, open_project, owner, session, signed_in, store
 
 ICON = Path(__file__).with_name("icon.svg")  # drawn here: a font's icon would be fetched from the internet
 
@@ -36,19 +40,46 @@ def begin() -> None:
         session().language = match_locale(asked)
     if signed_in() is False:
         _sign_in()
-    session().framed = True
-    _project_of_the_address()
+    with failures_shown():
+        if signed_in() and identity() is None:
+            _unknown_person()
+        _project_of_the_address()
+        session().framed = True
+
+
+@contextlib.contextmanager
+def failures_shown() -> Iterator[None]:
+    """What a person can read about, such as a damaged file of the workspace, ends the page with its sentence."""
+    try:
+        yield
+    except StudioError as error:
+        st.error(message(error.sentence), icon=":material/error:")
+        st.stop()
 
 
 def _sign_in() -> None:
     st.title("Transfer Learning Studio")
     st.markdown(t("Sign in to see your projects. Everybody on this server shares the library of models."))
+    if problem := sign_in.problem():
+        st.error(message(problem), icon=":material/error:")
+        st.stop()
     st.button(t("Sign in"), icon=":material/login:", type="primary", on_click=st.login)
+    st.stop()
+
+
+def _unknown_person() -> None:
+    st.title("Transfer Learning Studio")
+    st.error(
+        t("Your sign-in does not say who you are (there is no subject in it). Tell those who run this server."),
+        icon=":material/error:",
+    )
+    st.button(t("Sign out"), icon=":material/logout:", on_click=st.logout)
     st.stop()
 
 
 def _project_of_the_address() -> None:
     """The address names the open project, so that a link can be shared and a refresh loses nothing."""
+    store()
     asked = st.query_params.get("project")
     if asked and asked != session().project and store().projects.get(asked, owner()):
         open_project(asked)
@@ -89,7 +120,7 @@ def sidebar() -> None:
         _pick_project()
         _pick_language()
         if signed_in():
-            st.caption(plain(st.user.get("name") or owner()))
+            st.caption(plain(st.user.get("name") or st.user.get("email") or owner()))
             st.button(t("Sign out"), icon=":material/logout:", type="tertiary", on_click=st.logout)
 
 

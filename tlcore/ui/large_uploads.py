@@ -12,13 +12,17 @@ from tlcore.store import upload_tokens
 from tlcore.ui.formatting import plain, size
 from tlcore.ui.state import owner, store
 
-DOOR = "upload-door"  # the secret of this session's address
+DOOR = "upload-door"  # where a session keeps the secret of its address for examples
+SOURCE_DOOR = "source-door"  # and that for a source model
 
 
-def receive(limit: Any) -> dict[str, Any]:
-    """An address, the command that sends a file to it, what has arrived; gives back what the check reads."""
+def receive(limit: Any, door: str = DOOR, example: str = "photos.zip") -> dict[str, Any]:
+    """An address, the command that sends a file to it, what has arrived; gives back what the check reads.
+
+    ``door`` is the key under which the session keeps the secret, ``example`` the file that the command names.
+    """
     home = store().home
-    secret = st.session_state.get(DOOR)
+    secret = st.session_state.get(door)
     if not secret or not upload_tokens.is_open(home, secret):
         st.caption(
             t(
@@ -28,11 +32,11 @@ def receive(limit: Any) -> dict[str, Any]:
             )
         )
         if st.button(t("Make an address"), icon=":material/link:", key="door-open"):
-            st.session_state[DOOR] = upload_tokens.open_token(home, owner())
+            st.session_state[door] = upload_tokens.open_token(home, owner())
             st.rerun()
         return {}
     st.caption(t("Run this where the file is. The address is secret, and lasts one day."))
-    st.code(f"curl -T photos.zip {address(secret)}/photos.zip", language="bash", wrap_lines=True)
+    st.code(f"curl -T {example} {address(secret)}/{example}", language="bash", wrap_lines=True)
     return _arrived(secret)
 
 
@@ -64,8 +68,8 @@ def _arrived(secret: str) -> dict[str, Any]:
     return {"path": str(known[0] if len(known) == 1 else known[0].parent), "sent": True}
 
 
-def close() -> None:
+def close(door: str = DOOR) -> None:
     """Nothing more is taken under this session's address."""
-    secret = st.session_state.pop(DOOR, None)
+    secret = st.session_state.pop(door, None)
     if secret:
         upload_tokens.close_token(store().home, secret)

@@ -50,13 +50,13 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
     racing = pilot.candidates(tasks.find(spec.task), spec.data, source=source)
     names = [_title(one) for one in racing]
     if len(names) < 2:
-        st.caption(t("Of the strategies that race, this task can have one alone: {names}.", names=names))
+        st.caption(t("Of the strategies in the pilot, this task can have one alone: {names}.", names=names))
         return
     st.markdown(
         t(
             "With a few more minutes the strategies can show themselves what suits your data: {names} are trained "
-            "shortly, and the worse half is dropped after each of three rungs. Validation data only; the test set is "
-            "not looked at.",
+            "shortly, and the worse half is dropped after each of three rounds (successive halving). Validation data "
+            "only; the test set is not looked at.",
             names=names,
         )
     )
@@ -67,7 +67,7 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
     except StudioError as error:
         st.caption(message(error.sentence))
     stopped = job is not None and not job_view.live(job)
-    label = t("Go on with the race") if stopped else t("Run the pilot race")
+    label = t("Go on with the pilot") if stopped else t("Run the pilot")
     if st.button(label, icon=":material/flag:", key="race-go"):
         if stopped and job is not None:
             store().jobs.requeue(job.id)
@@ -113,7 +113,7 @@ def _row(one: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
     name = _title(one["strategy"])
     row = {t("Strategy"): f"**{name}**" if one["strategy"] == found["winner"] else name}
     for rung in range(len(pilot.SHARES)):
-        row[t("Rung {n}", n=rung + 1)] = _cell(one, rung, found["share"])
+        row[t("Round {n}", n=rung + 1)] = _cell(one, rung, found["share"])
     return row
 
 

@@ -78,7 +78,7 @@ def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
         if any(row["score"] is not None for row in rows)
         else t(
             "In the order of similarity: of what can be measured before training, this alone is there for a task "
-            "without classes. The pilot race, or two runs, tell more."
+            "without classes. The pilot, or two runs, say more."
         )
     )
 

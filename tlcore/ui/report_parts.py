@@ -60,7 +60,7 @@ PARTS = (
     ),
     Part("errors", lambda report: sentence("Errors"), errors_view.show),
     Part("slices", lambda report: sentence("Where it is weak"), slices_view.show, "slices"),
-    Part("naive", lambda report: sentence("Against the naive"), lambda run, report: baselines_view.show(report)),
+    Part("naive", lambda report: sentence("Simple baselines"), lambda run, report: baselines_view.show(report)),
     Part(
         "calibration",
         lambda report: sentence("Calibration"),

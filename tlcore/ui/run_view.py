@@ -83,7 +83,7 @@ def watch(run: Run, job: Job) -> None:
     look()
     draw()
     _actions(run, job)
-    job_view.show_log(store().runs.folder(run.id), expanded=job.state == FAILED, key=f"log-{run.id}")
+    job_view.show_log(store().runs.home(run.id), expanded=job.state == FAILED, key=f"log-{run.id}")
 
 
 def _state(job: Job) -> None:
@@ -227,4 +227,4 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
 
 def _kind(kind: str) -> str:
     """What a job that is no run does, in words."""
-    return {"label-savings": t("Label savings"), "race": t("Pilot race")}.get(kind, kind)
+    return {"label-savings": t("Label savings"), "race": t("Pilot")}.get(kind, kind)

@@ -11,6 +11,7 @@ import streamlit as st
 
 import tlcore
 from tlcore.core.i18n import number, t
+from tlcore.store import cache
 from tlcore.ui.formatting import duration, plain, size
 from tlcore.ui.job_view import workers
 from tlcore.ui.source_view import find_out_about_hub, hub_answers
@@ -78,6 +79,28 @@ def figures() -> None:
         st.metric(t("Load, one minute"), number(psutil.getloadavg()[0], 1), border=True, width=190)
     if disk.free < 2e9:
         st.warning(t("There is little room left on the disk; runs may fail."), icon=":material/hard_drive:")
+
+
+def cache_size() -> None:
+    """How much the cache has of what it may have, and the way to clear it."""
+    used = cache.usage(store().home)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.metric(
+            t("Cache"),
+            size(used.size),
+            border=True,
+            width=190,
+            help=t(
+                "Decoded pictures, features, tokens and unpacked models, which can be computed again. What was used "
+                "least recently goes first where there is more than {limit}.",
+                limit=size(used.limit),
+            ),
+        )
+        st.metric(t("Limit of the cache"), size(used.limit), border=True, width=190)
+        if st.button(t("Clear the cache"), icon=":material/delete_sweep:", key="cache-clear", disabled=not used.size):
+            freed = cache.clear(store())
+            st.toast(t("Freed: {size}", size=size(freed)), icon=":material/check:")
+            st.rerun()
 
 
 def hub() -> None:

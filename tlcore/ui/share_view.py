@@ -160,13 +160,13 @@ def _wait(job_id: str) -> None:
 def _predicted(job: Job) -> None:
     output, folder = job.output or {}, store().jobs.folder(job.id)
     st.success(
-        t("{n} examples predicted, {aside} set aside.", n=output.get("n", 0), aside=output.get("set_aside", 0)),
+        t("{n} examples predicted, {aside} rejected.", n=output.get("n", 0), aside=output.get("set_aside", 0)),
         icon=":material/check_circle:",
     )
     with st.container(horizontal=True):
         for field, label in (
             ("file", t("Download the predictions (CSV)")),
-            ("set_aside_file", t("What was set aside (CSV)")),
+            ("set_aside_file", t("Rejected rows (CSV)")),
         ):
             path = folder / Path(str(output.get(field))).name
             if path.is_file() and (field == "file" or output.get("set_aside")):

@@ -79,7 +79,7 @@ def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
     if not clusters:
         return
     try:
-        dataset = Dataset.open(store(), str(run.dataset))
+        dataset = Dataset.open(store(), str(run.dataset), run.owner)
     except UnusableInput as error:
         st.error(message(error.sentence), icon=":material/error:")
         return

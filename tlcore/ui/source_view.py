@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -10,9 +11,10 @@ import streamlit as st
 from tlcore import tasks
 from tlcore.core.errors import StudioError
 from tlcore.core.i18n import Sentence, sentence, t
+from tlcore.ui import large_uploads
 from tlcore.ui.formatting import message, plain, size
 from tlcore.ui.state import change_draft, default_source, owner, store
-from tlcore.ui.upload_view import keep, server_path
+from tlcore.ui.upload_view import keep, limit_help, release, server_path
 
 if TYPE_CHECKING:
     from tlcore.models import Availability
@@ -304,21 +306,42 @@ def own_model(project: Project) -> None:
             "Pickled weights (`.bin`, `.pt`) are refused, because opening a pickle can run foreign code."
         )
     )
+    limit = st.get_option("server.maxUploadSize")
     left, right = st.columns(2)
     with left:
         files = st.file_uploader(
             t("Upload config.json and model.safetensors, or a zip of both"),
             accept_multiple_files=True,
             key="source-upload",
-            max_upload_size=2000,
+            help=limit_help(limit),
         )
+        sent: list[Path] = []
+        larger = st.expander(
+            t("More than {limit} MB", limit=limit),
+            icon=":material/terminal:",
+            key="source-large",
+            on_change="rerun",
+        )
+        if larger.open:
+            with larger:
+                sent = _sent(large_uploads.receive(limit, large_uploads.SOURCE_DOOR, "model.zip"))
         title = st.text_input(t("Name"), key="source-upload-name", max_chars=120)
-        if st.button(t("Add this model"), icon=":material/upload:", disabled=not files, key="source-upload-go"):
-            _try(project, lambda: _upload(files, title))
+        if st.button(
+            t("Add this model"), icon=":material/upload:", disabled=not (files or sent), key="source-upload-go"
+        ):
+            _try(project, lambda: _upload(files, title) if files else _take(sent, title))
     with right:
         path = st.text_input(t("Or a folder on the server"), placeholder="/models/my-model", key="source-folder")
         if st.button(t("Use this folder"), disabled=not path.strip(), key="source-folder-go"):
             _try(project, lambda: _folder(path.strip()))
+
+
+def _sent(given: dict[str, Any]) -> list[Path]:
+    """The files that came by the address of `large`."""
+    if not given:
+        return []
+    path = Path(given["path"])
+    return [path] if path.is_file() else sorted(one for one in path.iterdir() if not one.name.startswith("."))
 
 
 def _upload(files: list[Any], title: str) -> str:
@@ -326,7 +349,17 @@ def _upload(files: list[Any], title: str) -> str:
 
     kept = keep(files, store().home / "tmp")
     brought = {path.name: path for path in kept.iterdir()} if kept.is_dir() else kept
-    return add_upload(brought, store(), title.strip() or files[0].name, owner()).id
+    added = add_upload(brought, store(), title.strip() or files[0].name, owner()).id
+    release(files)
+    return added
+
+
+def _take(sent: list[Path], title: str) -> str:
+    from tlcore.models.uploads import add_upload
+
+    added = add_upload({path.name: path for path in sent}, store(), title.strip() or sent[0].stem, owner()).id
+    large_uploads.close(large_uploads.SOURCE_DOOR)
+    return added
 
 
 def _folder(path: str) -> str:

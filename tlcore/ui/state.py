@@ -14,6 +14,7 @@ import streamlit as st
 from tlcore.spec import Spec, from_dict
 from tlcore.store import Store, workspace
 from tlcore.store.store import LOCAL_OWNER
+from tlcore.store.users import Identity
 
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
@@ -31,6 +32,7 @@ class Session:
     project: str | None = None
     framed: bool = False  # app.py has run, and its gate let this person pass
     wished: str | None = None  # the page of a deep link, while it goes through app.py
+    signed_in_as: tuple[Identity, str] | None = None  # who signed in, and the owner that their rows name
 
 
 def session() -> Session:
@@ -54,12 +56,25 @@ def signed_in() -> bool | None:
     return None if value is None else bool(value)
 
 
+def identity() -> Identity | None:
+    """Who is signed in; None where nobody is, or where the provider does not say who."""
+    return Identity.from_claims(st.user)
+
+
 def owner() -> str:
-    """Whose projects these are: the signed-in person, else the one local owner."""
-    if not signed_in():
+    """Whose projects these are: the signed-in person, else the one local owner.
+
+    Where sign-in is configured and it is not known who asks, the page ends here: nobody's rows are shown.
+    """
+    if signed_in() is None:
         return LOCAL_OWNER
-    email = st.user.get("email") if st.user.get("email_verified", True) else None
-    return str(email or st.user.get("sub"))
+    who = identity()
+    if who is None:
+        st.stop()
+    known = session().signed_in_as
+    if known is None or known[0] != who:
+        known = session().signed_in_as = (who, store().users.sign_in(who).owner)
+    return known[1]
 
 
 def project() -> Project | None:

@@ -177,10 +177,10 @@ def options(project: Project) -> None:
             t("Twin's budget, times the ordinary"),
             1.0,
             10.0,
-            float(budget.get("twin") or 1.0),
+            float(budget.get("baseline") or budget.get("twin") or 1.0),
             step=0.5,
             key=f"o-longer-{key}",
-            help=_help(bud["twin"]),
+            help=_help(bud["baseline"]),
             disabled=not with_scratch,
         )
     if seeds == 1:
@@ -191,7 +191,7 @@ def options(project: Project) -> None:
         "name": name.strip() or project.name[:120],
         "seeds": int(seeds),
         "baseline": "scratch" if with_scratch else "none",
-        "budget": {"epochs": epochs or "auto", "minutes": minutes, "twin": longer},
+        "budget": {"epochs": epochs or "auto", "minutes": minutes, "baseline": longer},
         "options": {
             **own,
             "batch_size": batch or "auto",
@@ -269,14 +269,14 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     from tlcore.training.workload import guess_seconds
 
     try:
-        sets = opened(spec.data, store())
+        sets = opened(spec.data, store(), owner())
         advice = lambda: kept_advice(store(), dataset, spec.source, spec.data.unlabelled, owner())  # noqa: E731
         plan_json = preview(spec, dataset, _source(spec), advice, sets)
     except StudioError as error:
         st.warning(message(error.sentence), icon=":material/warning:")
         return False
     task = find_task(spec.task)
-    titles = {"transfer": t("Transfer"), "plainer": t("Plainer training"), "twin": t("From-scratch twin")}
+    titles = {"transfer": t("Transfer"), "plainer": t("Ablation"), "twin": t("From-scratch twin")}
     for name, arm in plan_json["arms"].items():
         st.markdown(f"**{titles[name]}**" + (f": {translate(arm['title'])}" if "title" in arm else ""))
         rows = [_phase(place, phase) for place, phase in enumerate(phases_in_words(arm), 1)]

@@ -79,6 +79,7 @@ def _staged(project: Project, job: Job) -> None:
 
     try:
         staged = Staged.open(store().jobs.folder(job.id), tasks.find(job.input["task"]))
+        rows, left_out = staged.rows, staged.set_aside()
     except (StudioError, OSError) as error:
         text = message(error.sentence) if isinstance(error, StudioError) else t("The staged files are gone.")
         st.error(text, icon=":material/error:")
@@ -91,9 +92,9 @@ def _staged(project: Project, job: Job) -> None:
         corrections, found = {}, staged.findings
     _counts(staged)
     findings(found)
-    text_view.language_warning(source_of(project.draft), staged.rows)
+    text_view.language_warning(source_of(project.draft), rows)
     with st.container(horizontal=True):
-        set_aside_download(staged.set_aside(), key="staged")
+        set_aside_download(left_out, key="staged")
         _merge(project, staged, corrections)
         _leave_out(project, staged, corrections)
     if staged.rows.empty:
@@ -165,7 +166,7 @@ def _counts(staged: Any) -> None:
         st.metric(examples_title(staged.rows), number(len(staged.rows)), border=True, width=170)
         if staged.labels:
             st.metric(t("Classes"), number(len(staged.labels)), border=True, width=170)
-        st.metric(t("Set aside"), number(len(staged.set_aside())), border=True, width=170)
+        st.metric(t("Rejected"), number(len(staged.set_aside())), border=True, width=170)
 
 
 def _confirm(project: Project, staged: Any, corrections: dict[str, str], *, usable: bool) -> None:

@@ -5,6 +5,7 @@ What is uploaded is written below ``tmp/`` of the workspace and handed to a chec
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -14,20 +15,24 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence, t
+from tlcore.core.paths import is_there, usable_path
 from tlcore.core.spec_parts import Data
 from tlcore.core.uploads.file_tree import Tree
 from tlcore.data.readers import READERS, Reader
 from tlcore.store.tables import new_id
+from tlcore.store.upload_limits import UploadLimits
 from tlcore.tasks import find
 from tlcore.ui import large_uploads, text_view
 from tlcore.ui.formatting import message, plain
 from tlcore.ui.state import CHECK, SAMPLE, change_draft, owner, signed_in, store
 
 if TYPE_CHECKING:
-    from tlcore.data.tables.rows import Table
     from tlcore.store.tables import Project
     from tlcore.tasks.contract import Task
 
@@ -109,7 +114,7 @@ def _pictures_ways() -> dict[str, str]:
 def _inputs(way: str, kind: Kind, readers: Sequence[Reader]) -> dict[str, Any]:
     limit = st.get_option("server.maxUploadSize")
     if way in kind.ways():
-        return kind.inputs(way, _limit_help(limit), readers)
+        return kind.inputs(way, limit_help(limit), readers)
     if way == "large":
         return large_uploads.receive(limit)
     st.caption(t("A zip, a folder or a table that already lies on the server."))
@@ -135,8 +140,13 @@ def _pictures(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
     return text_view.hub_name()
 
 
-def _limit_help(limit: Any) -> str:
-    return t("At most {limit} MB here; larger uploads have a way of their own above.", limit=limit)
+def limit_help(limit: Any) -> str:
+    """What a page's uploader takes, for its help."""
+    return t(
+        "At most {limit} MB a file and {together} MB together here; there is a way of its own for larger ones.",
+        limit=limit,
+        together=UploadLimits.from_environment().session // 2**20,
+    )
 
 
 def _columns(way: str, file: Any, task: Task) -> tuple[dict[str, str], str]:
@@ -177,27 +187,45 @@ def _column(place: Any, title: str, names: list[str], key: str) -> str:
     return str(place.text_input(title, key=key)).strip()
 
 
-def _table(file: Any, sheet: str | None = None) -> Table | None:
+@dataclass(frozen=True)
+class Header:
+    """What an uploaded table says of itself in its first row."""
+
+    columns: list[str]
+    sheets: list[str]  # of a workbook; the one that is read comes first
+
+
+def _table(file: Any, sheet: str | None = None) -> Header | None:
     """An uploaded table's header; None where it cannot be read, which the check will explain."""
+    upload = getattr(file, "file_id", None) or hashlib.sha256(file.getvalue()).hexdigest()
+    return _header(upload, file.name, sheet, file)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _header(upload: str, name: str, sheet: str | None, _file: Any) -> Header | None:
+    """Read once for each upload, since a page runs again with each click and a workbook takes long to open."""
     from tlcore.core.uploads.file_tree import Entry
     from tlcore.data.tables.rows import open_table
 
-    data = file.getvalue()
+    data = _file.getvalue()
     try:
-        return open_table(Entry(len(data), lambda: data), file.name, sheet)
+        table = open_table(Entry(len(data), lambda: data), name, sheet)
     except UnusableInput:
         return None
+    return Header(list(table.columns), list(table.sheets))
 
 
 def _settle(given: dict[str, Any]) -> tuple[str, str]:
     """The path that the check reads, and a name for it. Raises UnusableInput."""
     files = given.get("files") or []
     if files:
-        return str(keep(files, store().home / "tmp")), files[0].name.split("/")[0]
+        kept = keep(files, store().home / "tmp").resolve()
+        release(files)
+        return str(kept), files[0].name.split("/")[0]
     path = str(given["path"])
     if given.get("sent"):
         large_uploads.close()
-        return path, Path(path).name
+        return str(Path(path).resolve()), Path(path).name
     if given.get("hub"):
         return path, path.removeprefix("hf://")
     return str(server_path(path)), Path(path).name
@@ -240,6 +268,19 @@ def keep(files: list[Any], base: Path) -> Path:
     return folder
 
 
+def release(files: list[Any]) -> None:
+    """Free the memory that holds files which the page's uploader sent, where they are no longer needed there.
+
+    Otherwise they would count against what the session may hold until it ends.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    manager = context.uploaded_file_mgr if context else None
+    if context and isinstance(manager, MemoryUploadedFileManager):
+        for file in files:
+            if isinstance(file, UploadedFile):
+                manager.remove_file(context.session_id, file.file_id)
+
+
 def _clear(base: Path) -> None:
     """What was uploaded two days ago or earlier has been checked, copied or given up."""
     for folder in base.glob("upload-*"):
@@ -265,11 +306,14 @@ def _short_name(part: str, most: int = 200) -> str:
 
 
 def server_path(path: str) -> Path:
-    """A path on the server that this person may name. Raises UnusableInput."""
-    wanted = Path(path).expanduser()
+    """A path on the server that this person may name, its links resolved. Raises UnusableInput."""
+    wanted = usable_path(path)
     if not wanted.is_absolute():
         raise UnusableInput(sentence("Give the whole path, beginning with /."), code="path", file=path)
-    wanted = wanted.resolve()
+    try:
+        wanted = wanted.resolve()
+    except RuntimeError:  # links in a circle
+        raise _nothing_there(path) from None
     allowed = [Path(part).resolve() for part in os.environ.get(FOLDERS, "").split(":") if part]
     if (allowed or signed_in()) and not any(wanted.is_relative_to(folder) for folder in allowed):
         names = [str(folder) for folder in allowed] or "–"
@@ -281,9 +325,13 @@ def server_path(path: str) -> Path:
             code="path",
             file=path,
         )
-    if not wanted.exists():
-        raise UnusableInput(sentence("There is nothing at {path} on the server.", path=path), code="path", file=path)
+    if not is_there(wanted):
+        raise _nothing_there(path)
     return wanted
+
+
+def _nothing_there(path: str) -> UnusableInput:
+    return UnusableInput(sentence("There is nothing at {path} on the server.", path=path), code="path", file=path)
 
 
 def _used_before(project: Project) -> None:

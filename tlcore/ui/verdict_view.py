@@ -85,7 +85,7 @@ def scores(report: dict[str, Any]) -> None:
     )
     st.caption(_what_was_run(report))
     with st.container(horizontal=True):
-        arms = [(t("Transfer"), "transfer"), (t("Plainer training"), "plainer"), (t("From scratch"), "twin")]
+        arms = [(t("Transfer"), "transfer"), (t("Ablation"), "plainer"), (t("From scratch"), "twin")]
         for title, arm in arms:
             cost = (report.get("cost") or {}).get(arm)
             if cost:
@@ -142,7 +142,7 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
                 else []
             ),
             t("Search of settings: {time}", time=duration(cost.get("seconds_search"))),
-            t("Epochs of each seed: {epochs}", epochs=epochs) if epochs else t("No epochs: a head was solved"),
+            t("Epochs of each seed: {epochs}", epochs=epochs) if epochs else t("No epochs: a linear head was fitted"),
             t("Most memory: {size}", size=size(cost.get("peak_memory"))),
             t("On {device}, batches of {n}", device=plain(cost.get("device")), n=cost.get("batch_size")),
         ]

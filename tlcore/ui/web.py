@@ -1,8 +1,8 @@
-"""The web server: the studio's pages, and two addresses that are not pages.
+"""The web server: the studio's pages, two addresses that are not pages, and what guards the pages' uploads.
 
 ``GET /healthz`` says whether the server and its database answer. ``PUT /api/upload/<secret>/<name>`` takes a file of
 any size (tlcore/store/upload_tokens.py). ``app.py`` stays a plain script, so `streamlit run app.py` works too, without
-these two.
+these two and without the limits of ``upload_guard``.
 """
 
 from __future__ import annotations
@@ -11,22 +11,28 @@ import argparse
 import os
 import signal
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tlcore.core.errors import UnusableInput
+from tlcore.core.i18n import t
 from tlcore.execution import processes
 from tlcore.store import Store
+from tlcore.store.upload_limits import UploadLimits
 from tlcore.store.upload_tokens import Arriving
+from tlcore.ui import sign_in
+from tlcore.ui.upload_guard import UploadGuard, upload_lifespan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app.py"
@@ -34,8 +40,8 @@ PIECE = 4 * 2**20  # bytes held in memory before they are written
 STATUS = {"upload-address": 404, "upload-too-large": 413, "upload-files": 409, "disk-full": 507}
 
 
-def app(store: Store) -> st.App:
-    """The studio as an ASGI application."""
+def app(store: Store, limits: UploadLimits | None = None) -> st.App:
+    """The studio as an ASGI application; ``limits`` of the pages' uploads come from the environment otherwise."""
 
     async def health(_: Request) -> JSONResponse:
         try:
@@ -57,7 +63,22 @@ def app(store: Store) -> st.App:
         Route("/healthz", health, methods=["GET"]),
         Route("/api/upload/{secret}/{name}", upload, methods=["PUT"]),
     ]
-    return st.App(APP, routes=routes)
+    limits = limits or UploadLimits.from_environment()
+    return st.App(
+        APP,
+        routes=routes,
+        middleware=[Middleware(UploadGuard, limits=limits)],
+        lifespan=lambda _: _lifespan(limits),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(limits: UploadLimits) -> AsyncIterator[None]:
+    """From the start of the server, when its settings are read, to its end."""
+    if problem := sign_in.problem():
+        print(t(problem), file=sys.stderr, flush=True)
+    async with upload_lifespan(limits):
+        yield
 
 
 async def _take(request: Request, home: Path) -> Mapping[str, Any]:

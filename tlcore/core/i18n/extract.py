@@ -17,6 +17,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 
+from tlcore import __version__
+
 ROOT = Path(__file__).resolve().parents[3]
 PO = Path(__file__).with_name("pt_BR.po")
 KEYWORDS = {"t": None, "sentence": None}
@@ -71,7 +73,7 @@ def update(more: dict[str, str] | None = None) -> list[str]:
     catalogue = Catalog(
         locale="pt_BR",
         project=who,
-        version="0.1.0",
+        version=__version__,
         msgid_bugs_address=who,
         fuzzy=False,
         last_translator=who,

@@ -15,10 +15,12 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import RejectedRow
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.uploads import memory
 
 JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db"})
 
@@ -44,14 +46,25 @@ class Archive:
     """A vetted zip. ``names`` maps a clean relative name (posix, Unicode NFC) to its entry; reading is
     thread-safe.
 
+    It is opened once: what is vetted is what is read. ``opened`` is the file where the caller opened it (it is closed
+    with this object, and ``path`` is then only its name).
+
     Raises UnusableInput with a code that begins with ``archive``.
     """
 
-    def __init__(self, path: Path, limits: Limits = LIMITS):
+    def __init__(self, path: Path, limits: Limits = LIMITS, *, opened: BinaryIO | None = None):
         self.path, self.set_aside = path, list[RejectedRow]()
-        count_entries(path, limits)
+        self._file = opened or _opened(path)
         try:
-            self._zip = zipfile.ZipFile(path)
+            _count(self._file, path, limits)
+            self._read_directory(path, limits)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read_directory(self, path: Path, limits: Limits) -> None:
+        try:
+            self._zip = zipfile.ZipFile(self._file)
         except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, EOFError, OSError):
             raise _refuse(
                 path,
@@ -76,6 +89,7 @@ class Archive:
 
     def close(self) -> None:
         self._zip.close()
+        self._file.close()
 
     def size(self, name: str) -> int:
         """Unpacked bytes, as the directory declares them; no more than that is ever read."""
@@ -92,6 +106,8 @@ class Archive:
             finally:
                 with self._lock:
                     entry.close()
+        except MemoryError:
+            raise memory.not_enough(name) from None
         except Exception:
             raise _damaged(name) from None
 
@@ -102,6 +118,8 @@ class Archive:
                 shutil.copyfileobj(entry, file, 1 << 20)
         except Exception as error:
             to.unlink(missing_ok=True)
+            if isinstance(error, MemoryError):
+                raise memory.not_enough(name) from None
             if isinstance(error, OSError) and not isinstance(error, EOFError) and error.errno:
                 raise
             raise _damaged(name) from None
@@ -241,12 +259,24 @@ def _unsafe(info: zipfile.ZipInfo, limits: Limits) -> Sentence | None:
 
 def count_entries(path: Path, limits: Limits = LIMITS) -> None:
     """Refuse what is not a zip, and a directory of entries too large to be listed in memory."""
+    with _opened(path) as file:
+        _count(file, path, limits)
+
+
+def _opened(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as file:
-            start = file.read(262)
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 65_557))
-            tail = file.read()
+        return path.open("rb")
+    except OSError:
+        raise _refuse(path, sentence("{file} cannot be read.", file=path.name), "archive-damaged") from None
+
+
+def _count(file: BinaryIO, path: Path, limits: Limits) -> None:
+    try:
+        file.seek(0)
+        start = file.read(262)
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 65_557))
+        tail = file.read()
     except OSError:
         raise _refuse(path, sentence("{file} cannot be read.", file=path.name), "archive-damaged") from None
     if size == 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.uploads import memory
 from tlcore.core.uploads.file_tree import Entry, suffix
 from tlcore.data.tables.text_files import opener
 
@@ -20,6 +21,11 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
     """The articles of a file; None where it is a table of questions. Raises UnusableInput where it is neither."""
     if suffix(name) != ".json":
         return None
+    with memory.named(name):
+        return _articles(entry, name)
+
+
+def _articles(entry: Entry, name: str) -> list[Any] | None:
     with opener(entry, LARGEST)() as file:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:
@@ -29,7 +35,7 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
     if not text.strip():
         raise UnusableInput(sentence("The table {file} is empty.", file=name), code="table", file=name)
     try:
-        content = json.loads(text)
+        told = json.loads(text)
     except (ValueError, RecursionError) as error:
         if text.lstrip()[:1] == "{" and _is_object(text.lstrip().splitlines()[0]):
             return None  # JSON lines under the name of JSON
@@ -39,14 +45,14 @@ def articles(entry: Entry, name: str) -> list[Any] | None:
             file=name,
             row=getattr(error, "lineno", None),
         ) from None
-    found = content.get("data") if isinstance(content, dict) else content
+    found = told.get("data") if isinstance(told, dict) else told
     if isinstance(found, list):
         if any(isinstance(one, dict) and "paragraphs" in one for one in found):
             return found
-        if found is content and any(isinstance(one, dict) for one in found):
+        if found is told and any(isinstance(one, dict) for one in found):
             return None
-    elif isinstance(content, dict) and "paragraphs" in content:
-        return [content]
+    elif isinstance(told, dict) and "paragraphs" in told:
+        return [told]
     raise UnusableInput(
         sentence(
             "{file} is neither SQuAD's JSON ({shape}) nor a list of records with context, question and answer.",

@@ -55,7 +55,7 @@ def refuse(entry: Entry, name: str, advice: Sentence) -> None:
 
 def first(entry: Entry, n: int) -> bytes:
     """The first ``n`` bytes of a file."""
-    if entry.path is None:
+    if entry.open is None:
         return entry.read(LARGEST)[:n]
-    with entry.path.open("rb") as file:
+    with entry.open() as file:
         return file.read(n)

@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import mmap
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from functools import partial
+from typing import Any, BinaryIO, TextIO
 
+from tlcore.core import machine
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.uploads import memory
 from tlcore.core.uploads.file_tree import Entry, suffix
 from tlcore.data.tables import file_signatures, json_lines
 from tlcore.data.tables import workbooks as sheets
@@ -22,6 +27,7 @@ MAX_TEXT = 300_000_000
 SEPARATORS = (",", ";", "\t", "|")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 MOST_COLUMNS = 10_000
+SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)  # as Excel writes it above the header
 SAMPLE = 65_536  # characters that separator and quoting are found by
 # The reader's own limit is 128 KB, and would give up the whole table for one long cell.
 csv.field_size_limit(64_000_000)
@@ -43,11 +49,12 @@ class Table:
     sheets: list[str] = field(default_factory=list)  # of a workbook: the one that is read, then the others
 
     def rows(self) -> Rows:
-        for number, cells, problem in self.read():
-            for column, names in self.classes.items():
-                code = cells.get(column)
-                cells[column] = [_named(c, names) for c in code] if isinstance(code, list) else _named(code, names)
-            yield number, cells, problem
+        with memory.named(self.name):
+            for number, cells, problem in self.read():
+                for column, names in self.classes.items():
+                    code = cells.get(column)
+                    cells[column] = [_named(c, names) for c in code] if isinstance(code, list) else _named(code, names)
+                yield number, cells, problem
 
 
 def _named(code: Any, names: Sequence[str]) -> Any:
@@ -60,8 +67,14 @@ def _named(code: Any, names: Sequence[str]) -> Any:
 def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int = 2) -> Table:
     """The table's header read; ``sheet`` names that of a workbook, else it is the first.
 
-    Raises UnusableInput with code ``table`` where it is none, or has under ``least`` columns.
+    Raises UnusableInput with code ``table`` where it is none, or has under ``least`` columns, and with code
+    ``out-of-memory`` where it needs more memory than there is; so do its ``rows``.
     """
+    with memory.named(name):
+        return _opened_table(entry, name, sheet, least)
+
+
+def _opened_table(entry: Entry, name: str, sheet: str | None, least: int) -> Table:
     if suffix(name) == ".parquet":
         return _open_parquet(entry, name)
     if suffix(name) in sheets.SUFFIXES:
@@ -80,12 +93,21 @@ def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int 
         entry, name, sentence("A table is text with commas, semicolons or tabs, JSON lines, or Excel.")
     )
     dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
+    if told := SEPARATOR_LINE.match(text):
+        dialect, open_text = {"delimiter": told[1]}, partial(_after_first_line, open_text)
     try:
         with open_text() as file:
             columns = header(name, next(csv.reader(file, **dialect), []), least)
     except csv.Error:
         raise _damaged(name) from None
     return Table(name, columns, lambda: _text_rows(open_text, dialect, name, columns))
+
+
+def _after_first_line(open_text: Callable[[], TextIO]) -> TextIO:
+    """The text from its second line on: a spreadsheet does not show the line that names the separator."""
+    file = open_text()
+    file.readline()
+    return file
 
 
 def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
@@ -152,14 +174,24 @@ def _open_parquet(entry: Entry, name: str) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        source = pa.memory_map(str(entry.path)) if entry.path else pa.BufferReader(entry.read(MAX_TABLE))
+        source = pa.BufferReader(_mapped(entry.open) if entry.open else entry.read(MAX_TABLE))
         file = pq.ParquetFile(source)
         columns = list(file.schema_arrow.names)
         return Table(name, columns, lambda: _parquet_rows(file, name), _classes(file.schema_arrow.metadata))
     except UnusableInput:
         raise
-    except (pa.ArrowException, OSError, ValueError):
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if machine.out_of_memory(error):
+            raise memory.not_enough(name) from None
         raise _damaged(name) from None
+
+
+def _mapped(opened: Callable[[], BinaryIO]) -> Any:
+    """A file as a buffer of the system's pages: of a large one only what is read comes into memory."""
+    import pyarrow as pa
+
+    with opened() as file:
+        return pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _parquet_rows(file: Any, name: str) -> Rows:
@@ -169,7 +201,9 @@ def _parquet_rows(file: Any, name: str) -> Rows:
             for cells in batch.to_pylist():
                 number += 1
                 yield number, cells, None
-    except (OSError, ValueError, NotImplementedError):
+    except (OSError, ValueError, NotImplementedError) as error:
+        if machine.out_of_memory(error):
+            raise memory.not_enough(name) from None
         raise _damaged(name) from None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry
@@ -26,10 +25,9 @@ def opener(entry: Entry, limit: int) -> Callable[[], TextIO]:
 
     A file of its own is streamed; one inside a zip is held in memory, at most ``limit`` bytes (else UnusableInput).
     """
-    if entry.path is not None:
-        path: Path = entry.path
-        encoding = encoding_of(_pieces(path))
-        return lambda: path.open(encoding=encoding, errors="replace", newline="")
+    if (opened := entry.open) is not None:
+        encoding = encoding_of(_pieces(opened))
+        return lambda: io.TextIOWrapper(opened(), encoding=encoding, errors="replace", newline="")
     data = entry.read(limit)
     encoding = encoding_of(data[i : i + PIECE] for i in range(0, len(data), PIECE))
     return lambda: io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace", newline="")
@@ -73,7 +71,7 @@ def _unmarked(piece: bytes) -> str | None:
     return None
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _pieces(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
+    with opened() as file:
         while piece := file.read(PIECE):
             yield piece

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.uploads import memory
 from tlcore.core.uploads.archives import Archive, Limits
 from tlcore.data.tables import file_signatures
 from tlcore.data.tables.ragged_rows import ragged
@@ -22,13 +23,15 @@ MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, as Excel has it
 # The words of a workbook are held in memory. A sheet is packed better than pictures are, so that the ratio is higher.
 LIMITS = Limits(entries=10_000, total=800_000_000, file=400_000_000, ratio=150.0, ratio_from=20_000_000)
 IN_A_ZIP = 300_000_000  # bytes of a workbook that lies in a zip itself
+ERRORS = frozenset({"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NULL!"})  # of a formula that failed
 SAVE = sentence("Open it where it can be opened, and save it as an Excel workbook (.xlsx) or as CSV.")
 
 
 class Sheet:
     """One sheet: its ``header``, and its ``rows`` below; ``sheets`` are the names of all, the one that is read first.
 
-    Formulas are read as the value they had when the workbook was saved. Raises UnusableInput.
+    Formulas are read as the value they had when the workbook was saved; one that failed counts as empty. Raises
+    UnusableInput.
     """
 
     def __init__(self, entry: Entry, name: str, sheet: str | None = None):
@@ -36,8 +39,8 @@ class Sheet:
         if not file_signatures.first(entry, 4).startswith(file_signatures.ZIP):
             file_signatures.refuse(entry, name, SAVE)
             raise _damaged(name)
-        self._path = entry.path or self._copied(entry)
-        Archive(self._path, LIMITS).close()  # refuses a bomb before anything of it is unpacked
+        self._open = entry.open or self._copied(entry)
+        Archive(Path(name), LIMITS, opened=self._open()).close()  # refuses a bomb before anything of it is unpacked
         with self._opened() as book:
             names = [one.title for one in book.worksheets]
             if sheet is not None and sheet not in names:
@@ -62,10 +65,11 @@ class Sheet:
         number, width = 1, len(columns) + 2  # a row that is longer than the header shows
         with self._opened() as book:
             try:
-                for cells in self._cells(book, 2, MOST_ROWS, width):
+                for read in self._cells(book, 2, MOST_ROWS, width):
                     number += 1
-                    cells = [*cells[: _filled(cells)]]
+                    cells = [*read[: _filled(read)]]
                     if cells:
+                        cells = [None if isinstance(cell, str) and cell in ERRORS else cell for cell in cells]
                         cells += [None] * (len(columns) - len(cells))
                         yield number, dict(zip(columns, cells, strict=False)), ragged(_told(cells), len(columns))
             except _Unreadable:
@@ -87,24 +91,31 @@ class Sheet:
         """Rows of values; the sheet's own word on its size is not trusted. Raises _Unreadable."""
         try:
             yield from book[self._sheet].iter_rows(first, last, 1, width, values_only=True)
+        except MemoryError:
+            raise memory.not_enough(self.name) from None
         except Exception as error:  # whatever openpyxl and its parser make of bytes from anywhere
             raise _Unreadable from error
 
-    def _opened(self) -> Any:
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
         from openpyxl import load_workbook
 
-        try:
-            book = load_workbook(self._path, read_only=True, data_only=True, keep_links=False)
-        except Exception:  # as above
-            raise _damaged(self.name) from None
-        return contextlib.closing(book)
+        with self._open() as file:
+            try:
+                book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            except MemoryError:
+                raise memory.not_enough(self.name) from None
+            except Exception:  # as above
+                raise _damaged(self.name) from None
+            with contextlib.closing(book):
+                yield book
 
-    def _copied(self, entry: Entry) -> Path:
+    def _copied(self, entry: Entry) -> Callable[[], BinaryIO]:
         """A workbook from inside a zip as a file of its own, which goes with this object."""
         self._copy = tempfile.TemporaryDirectory(prefix="tlcore-sheet-")
-        path = Path(self._copy.name) / self.name.rsplit("/", 1)[-1][-60:]
+        path = Path(self._copy.name) / "workbook"
         path.write_bytes(entry.read(IN_A_ZIP))
-        return path
+        return lambda: path.open("rb")
 
 
 class _Unreadable(Exception):

@@ -56,7 +56,7 @@ def _picture(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
     if run is None or run.report is None or run.dataset is None:
         raise UnusableInput(sentence("This run has no report yet, so there is nothing to explain."), code="run")
     report, folder = run.report, store.runs.folder(run.id)
-    dataset = Dataset.open(store, run.dataset)
+    dataset = Dataset.open(store, run.dataset, run.owner)
     rows = dataset.rows[dataset.rows["id"] == job.input["id"]]
     if rows.empty:
         raise UnusableInput(

@@ -29,6 +29,7 @@ def take_set(store: Store, job: Job, progress: Callable[..., None]) -> dict[str,
         owner=job.owner,
         columns=asked.get("columns"),
         progress=progress,
+        resolved=True,
     )
     info = dataset.info
     return {"fingerprint": info.fingerprint, "name": info.name, "n": sum(info.n.values()), "set_aside": info.set_aside}
@@ -47,7 +48,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
         progress(0.0, sentence("Preparing the sample {name}", name=found.title))
         source: Any = found.write(folder / "upload")
         name = asked.get("name") or str(found.title)
-    else:
+    else:  # the page has resolved the path, and seen that this person may name it
         source, name = asked["path"], asked.get("name")
     staged = stage(
         source,
@@ -57,6 +58,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
         group=asked.get("group"),
         name=name,
         progress=progress,
+        resolved=not sample,
     )
     return {
         "n": len(staged.rows),

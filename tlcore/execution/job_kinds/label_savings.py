@@ -1,7 +1,8 @@
 """Measure the label savings of a finished run, as a job: train both arms on nested parts, score, fit, and say.
 
-What is done lies in ``runs/<run>/savings/n-<labels>/arms/<arm>/seed-<k>``: the outputs on validation and test data and
-``result.json``, which is written last. A job that was stopped goes on after the last training that has one.
+What is done lies in ``savings/n-<labels>/arms/<arm>/seed-<k>`` of the attempt's folder: the outputs on validation and
+test data and ``result.json``, which is written last. An attempt goes on after the last training of the one before it
+that has one; at the end its folder, with all else of the run, becomes the run's.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import models, tasks
-from tlcore.core import atomic_files
+from tlcore.core import atomic_files, stored_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import LANGUAGES, sentence
 from tlcore.core.strict_json import to_plain
@@ -27,9 +28,11 @@ from tlcore.evaluation.label_savings import Measured
 from tlcore.plan import make_plan
 from tlcore.report import energy, html
 from tlcore.spec import Spec
+from tlcore.store.attempts import Fence
+from tlcore.store.runs import stored
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.shared.test_records import on_test
-from tlcore.training import auxiliary_tasks, fit
+from tlcore.training import auxiliary_tasks, fit, resume
 from tlcore.training.context import TrainingContext
 from tlcore.training.job_progress import Tally, work_of
 from tlcore.training.result import ArmResult
@@ -50,10 +53,12 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     run = store.runs.get(job.input["run"])
     report = usable(run)
     assert run is not None
+    fence = Fence.of(job)
+    folder = store.runs.begin(run.id, fence, resume.of_savings)
     sizes = planned_sizes(report, job.input.get("sizes") or SIZES)
     seeds = min(job.input.get("seeds") or SEEDS, report["seeds"])
     progress(0.0, sentence("Opening the source model and the data of the run"))
-    curves = _prepared(store, run, sizes, seeds, progress)
+    curves = _prepared(store, run, folder, sizes, seeds, progress)
     plan = curves.run.plan
     with energy.Meter(plan["device"]) as meter:
         measured = {name: _curve(curves, name, sizes, seeds) for name in ARMS}
@@ -78,7 +83,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     }
     found["sentences"] = {name: one.model_dump() for name, one in label_savings.sentences(found).items()}
     found = to_plain(found)
-    _tell(store, run, found)
+    _tell(store, run, found, folder, fence)
     return {key: found["equal"][key] for key in ("labels", "needed", "interval", "outcome")}
 
 
@@ -138,6 +143,7 @@ class _Curves:
     """What the run trained with, and the plan for each part."""
 
     run: TrainingContext
+    folder: Path  # of this attempt
     watch: Tally
     plans: dict[int, dict[str, Any]]  # by number of labels
     seconds: float = 0.0  # of the parts' trainings
@@ -151,19 +157,18 @@ class _Curves:
         return self.full(name, 0).learning_rate
 
 
-def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: Any) -> _Curves:
-
+def _prepared(store: Store, run: Run, own: Path, sizes: list[int], seeds: int, progress: Any) -> _Curves:
     spec, plan, folder = Spec.model_validate(run.spec), run.plan, store.runs.folder(run.id)
     assert plan is not None
     assert run.dataset is not None
-    dataset = Dataset.open(store, run.dataset)
+    dataset = Dataset.open(store, run.dataset, run.owner)
     source = models.open_source(spec.source, store, progress=lambda share, words, **more: progress(None, words))
     if source.digest != plan["source_digest"]:
         raise UnusableInput(
             sentence("The source model has changed since this run; its curves would be of another model."),
             code="source-changed",
         )
-    target = json.loads((folder / "target.json").read_text())
+    target = stored_files.read_object(folder / "target.json", stored_files.RUN)
     watch = Tally(progress)
     context = TrainingContext(
         tasks.find(spec.task),
@@ -174,9 +179,9 @@ def _prepared(store: Store, run: Run, sizes: list[int], seeds: int, progress: An
         folder,
         store.home / "cache",
         watch,
-        auxiliary.named(plan, store),
+        auxiliary.named(plan, store, run.owner),
     )  # type: ignore[arg-type]
-    curves = _Curves(context, watch, {})
+    curves = _Curves(context, own, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
     curves.plans |= {n: recipe(spec, plan, n, rates, context.metric) for n in sizes[:-1]}
     watch.total = seeds * sum(work_of(made, arm) for made in curves.plans.values() for arm in ARMS)
@@ -219,7 +224,7 @@ def _curve(curves: _Curves, name: str, sizes: list[int], seeds: int) -> Measured
     features: dict[str, np.ndarray] | None = None
     records, labels = [], []
     for n in sizes[:-1]:
-        folder, results = context.folder / "savings" / f"n-{n:05}", []
+        folder, results = curves.folder / "savings" / f"n-{n:05}", []
         taken = [nested_subsets.take(order, n) for order in orders]
         for seed, rows in enumerate(taken):
             curves.watch.begin(
@@ -270,15 +275,15 @@ def _one(
     fit.again(own, name, seed, curves.rate(name), kept)
 
 
-def _tell(store: Store, run: Run, found: dict[str, Any]) -> None:
+def _tell(store: Store, run: Run, found: dict[str, Any], folder: Path, fence: Fence) -> None:
     """The savings' own file, and beside the rest of the report: in the store, as JSON and as HTML."""
-    folder = store.runs.folder(run.id)
+    store.runs.carry_over(run.id, folder)
     atomic_files.write(folder / label_savings.FILE, json.dumps(found, indent=1, ensure_ascii=False))
     now = store.runs.get(run.id)
-    report = {**((now and now.report) or {}), "label_savings": found}
+    report = stored({**((now and now.report) or {}), "label_savings": found})
     atomic_files.write(folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
     points = store.runs.points(run.id)
     for language in LANGUAGES:
         page = html.render(report, points, language, plan=run.plan, figures=folder / "figures")
         atomic_files.write(folder / html.file_name(language), page)
-    store.runs.set(run.id, report=report)
+    store.runs.commit(run.id, folder, fence, report=report)

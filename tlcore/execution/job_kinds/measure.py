@@ -24,7 +24,7 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     found by `guidance.kept`, the shift by `shift.kept`.
     """
     asked = job.input
-    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
+    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"], job.owner)
     progress(0.0, sentence("Opening the source model"))
     source = models.open_source(
         asked["source"], store, progress=lambda _share, message, **more: progress(None, message)
@@ -32,7 +32,7 @@ def measure(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     processor = task.processor(source.preprocess, _options(asked), dataset, machine.detect().device)
     evidence = measure_with(dataset, task, source, processor, store.home / "cache", progress)
     if asked.get("unlabelled"):
-        other = Dataset.open(store, asked["unlabelled"])
+        other = Dataset.open(store, asked["unlabelled"], job.owner)
         domain_shift.measure(dataset, other, task, source, processor, store.home / "cache", progress)
     return {"dataset": dataset.fingerprint, "source": asked["source"], "seconds": evidence.seconds}
 
@@ -42,7 +42,7 @@ def rank(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, Any
     ``download`` (also those that the hub would give). The rows are found by `guidance.kept_ranking`.
     """
     asked = job.input
-    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"])
+    task, dataset = tasks.find(asked["task"]), Dataset.open(store, asked["dataset"], job.owner)
     refs = [one.id for one in ranking.reachable(task, store, job.owner, download=bool(asked.get("download")))]
     if (own := asked.get("source")) and own not in refs:
         refs.insert(0, own)

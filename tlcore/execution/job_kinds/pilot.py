@@ -1,4 +1,4 @@
-"""Running a pilot race, as a job. What is trained is written whole, so that a race that was stopped goes on.
+"""Running a pilot race, as a job. Each attempt has a folder of its own, and goes on with what the one before finished.
 
 Where the validation set is small, whoever is left after the last rung is trained once more for every further turn
 (`guidance.cross_validation`), and the scores are those of all turns' validation examples together.
@@ -18,15 +18,18 @@ import numpy as np
 
 from tlcore import flow, models, tasks
 from tlcore.core import atomic_files as whole
+from tlcore.core import stored_files
+from tlcore.core.errors import AttemptLost
 from tlcore.core.i18n import sentence
 from tlcore.core.strict_json import to_plain
 from tlcore.data.dataset import Dataset
 from tlcore.evaluation import statistics
 from tlcore.guidance import cross_validation, pilot
 from tlcore.spec import Spec
+from tlcore.store import attempts
 from tlcore.strategies import find
 from tlcore.tasks.shared import inference
-from tlcore.training import fit
+from tlcore.training import fit, resume
 from tlcore.training.context import TrainingContext
 from tlcore.training.job_progress import START, Tally
 from tlcore.training.workload import epochs_of
@@ -46,11 +49,13 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     task = tasks.find(base.task)
     progress(0.0, sentence("Opening the source model and the data"))
     assert base.data.dataset is not None
-    dataset = Dataset.open(store, base.data.dataset)
+    dataset = Dataset.open(store, base.data.dataset, job.owner)
     source = models.open_source(base.source, store, progress=lambda share, words, **more: progress(None, words))
     target, tally = task.fit_target(dataset), Tally(progress, most=0.99)
     result = pilot.path(store, asked)
-    folder = result.with_suffix("")
+    shared, name = result.with_suffix(""), f"{job.id}-{job.attempt}"
+    before = sorted(shared.glob("[!.]*"), key=lambda one: one.stat().st_mtime_ns, reverse=True)
+    folder = attempts.begin(shared / name, before, resume.finished)
     runners, in_turn = [], cross_validation.folds(task, dataset)
     for strategy in pilot.candidates(task, base.data, asked["scratch"], source.source):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
@@ -79,8 +84,10 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     }
     found["sentences"] = {name: one.model_dump() for name, one in pilot.sentences(found).items()}
     result.parent.mkdir(parents=True, exist_ok=True)
+    if not store.jobs.beat(job.id, job.attempt):
+        raise AttemptLost
     whole.write(result, json.dumps(to_plain(found), indent=1, ensure_ascii=False))
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(shared, ignore_errors=True)  # and what attempts left that hold the job no more
     return {"winner": found["winner"], "clear": found["clear"], "seconds": found["seconds"]}
 
 
@@ -171,8 +178,10 @@ class _Runner:
             np.save(outputs, out)
             whole.write(done, json.dumps({"loss": loss, "seconds": seconds}))
             shutil.rmtree(folder / "arms", ignore_errors=True)
-        kept = json.loads(done.read_text())
-        records = context.task.evaluate(np.load(outputs), context.examples["validation"], context.target)
+        kept = stored_files.read_object(done, stored_files.RUN, ("loss", "seconds"))
+        records = context.task.evaluate(
+            stored_files.read_array(outputs, stored_files.RUN), context.examples["validation"], context.target
+        )
         return self._score(rate, records, kept["loss"], kept["seconds"])
 
     def _score(self, rate: float | None, records: Records, loss: float, seconds: float) -> _Score:
@@ -209,7 +218,7 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         for one in left:
             tally.begin(
                 sentence(
-                    "Rung {rung} of {rungs}: {strategy}",
+                    "Round {rung} of {rungs}: {strategy}",
                     rung=rung + 1,
                     rungs=len(pilot.SHARES),
                     strategy=find(one.strategy).title,
@@ -231,7 +240,7 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
         for one in left:
             tally.begin(
                 sentence(
-                    "{turns} more validation sets in turn: {strategy}",
+                    "{turns} more cross-validation folds: {strategy}",
                     turns=len(one.others),
                     strategy=find(one.strategy).title,
                 )

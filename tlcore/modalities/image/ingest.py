@@ -22,6 +22,7 @@ from tlcore.core import atomic_files
 from tlcore.core.errors import UnusableInput
 from tlcore.core.findings import Finding, RejectedRow
 from tlcore.core.i18n import sentence
+from tlcore.core.uploads import memory
 from tlcore.modalities.contract import RawRow
 from tlcore.runtime.images import broken, open_header, to_rgb
 
@@ -78,7 +79,8 @@ def _done(item: Future[Kept | RejectedRow] | RejectedRow | Finding) -> Kept | Re
 
 def _keep(row: RawRow, files: Path) -> Kept | RejectedRow:
     try:
-        return keep(row, files)
+        with memory.named(row.id):
+            return keep(row, files)
     except UnusableInput as problem:
         return RejectedRow(file=row.id, row=row.row, reason=problem.sentence)
 
@@ -110,6 +112,8 @@ def keep(row: RawRow, files: Path) -> Kept:
         image.load()
         plain = image if as_is else to_rgb(image)
         grey = plain.convert("L")
+    except MemoryError:
+        raise memory.not_enough(row.id) from None
     except Exception as error:
         raise broken(error, row.id) from None
     digest = hashlib.sha256(data).hexdigest()

@@ -49,9 +49,9 @@ WORDS = duplicates.Words(
     several=lambda **params: sentence("The same text has several labels: {labels}.", **params),
     copy=lambda **params: sentence("Its text is the same as that of {file}.", **params),
     crossing=lambda **params: sentence("The same text is in the {split} set as {file}.", **params),
-    conflicts=lambda **params: sentence("Texts that appear under more than one label, set aside: {n}.", **params),
+    conflicts=lambda **params: sentence("Texts that appear under more than one label, rejected: {n}.", **params),
     leaks=lambda **params: sentence(
-        "Texts that are in two of your splits: {n}. The copy outside of the test set was set aside, so that the score "
+        "Texts that are in two of your splits: {n}. The copy outside of the test set was rejected, so that the score "
         "is of texts never seen in training.",
         **params,
     ),

@@ -21,9 +21,7 @@ MAYBE_PICKLED = sentence(
     "Its weights on the hub may be a pickle, which is never opened here. Where they are: save them as "
     "model.safetensors on a machine of yours and bring the folder."
 )
-WHICH_TWO = sentence(
-    "It must be told two languages: source_language and target_language, such as eng_Latn and por_Latn."
-)
+WHICH_TWO = sentence("It needs two languages: source_language and target_language, such as eng_Latn and por_Latn.")
 WHICH = sentence("It writes several languages: give target_language as it knows it, such as pt or por.")
 
 

@@ -3,6 +3,6 @@
 Importing this is light; torch, timm and transformers are imported when a folder is opened or built.
 """
 
-from tlcore.models.loading.open_folder import OpenSource, load, open_folder, refuse_large
+from tlcore.models.loading.loader import OpenSource, load, open_folder, refuse_large
 
 __all__ = ["OpenSource", "load", "open_folder", "refuse_large"]

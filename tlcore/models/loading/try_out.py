@@ -12,7 +12,7 @@ from typing import Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence
-from tlcore.models.loading.open_folder import open_folder
+from tlcore.models.loading.loader import open_folder
 from tlcore.models.source_model import SourceModel
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+import PIL
 from filelock import FileLock
 
+from tlcore.core import atomic_files as whole
 from tlcore.data.splits import units
 from tlcore.runtime.image_canvas import canvas
+from tlcore.store import cache
 from tlcore.tasks.shared import augmentation
 
 if TYPE_CHECKING:
@@ -20,12 +25,16 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
 
 CACHE_BYTES = 20 * 2**30
+DECODE_VERSION = 1  # raised with any change of what examples are decoded to: what was kept before is not read then
 PAIRS = "pairs"  # the augmentation that gives two strong views of each picture; "pairs-no-flip" mirrors none
 
 
 class Canvases:
     """Decoded pictures of a whole dataset as one memory-mapped array (n, S', S', 3), filled as they are asked for.
 
+    Beside it lies an array (n,) of digests. A picture is taken from the file only where it has the digest that stands
+    there, which is checked once by each process: on a shared folder the digest may be seen before the pixels are. The
+    file's room is taken when it is made, so that a full disk is an OSError then and no signal later.
     Above ``CACHE_BYTES`` (or without a folder) nothing is kept and every epoch decodes again.
     """
 
@@ -36,21 +45,30 @@ class Canvases:
         self.kept: np.ndarray | None = None
         if folder and int(np.prod(shape)) <= CACHE_BYTES:
             folder.mkdir(parents=True, exist_ok=True)
-            stem = f"{dataset.cached_as}-{side}-{interpolation}"
-            self.kept = _mapped(folder / f"{stem}.npy", shape)
-            self.have = _mapped(folder / f"{stem}.have.npy", (shape[0],))
+            how = hashlib.sha256(f"{DECODE_VERSION} {PIL.__version__}".encode()).hexdigest()[:8]
+            stem = f"{dataset.cached_as}-{side}-{interpolation}-{how}"
+            self.kept = _mapped(folder / f"{stem}.npy", shape, np.uint8)
+            self.digests = _mapped(folder / f"{stem}.digests.npy", shape[:1], np.uint64)
+            self.checked = np.zeros(shape[0], bool)
         self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="decode")
 
     def get(self, rows: np.ndarray) -> np.ndarray:
         """The canvases of these rows, (k, S', S', 3) uint8."""
         if self.kept is None:
             return np.stack(list(self.pool.map(self._decode, rows)))
-        missing = rows[self.have[rows] == 0]
-        if len(missing):
+        missing = [row for row in rows[~self.checked[rows]] if not self._intact(row)]
+        if missing:
             for row, picture in zip(missing, self.pool.map(self._decode, missing), strict=True):
                 self.kept[row] = picture
-                self.have[row] = 1
+                self.digests[row] = _digest(picture)
+                self.checked[row] = True
         return self.kept[rows]
+
+    def _intact(self, row: int) -> bool:
+        """Whether the file holds this picture whole."""
+        assert self.kept is not None
+        self.checked[row] = self.digests[row] != 0 and self.digests[row] == _digest(self.kept[row])
+        return bool(self.checked[row])
 
     def _decode(self, row: int) -> np.ndarray:
         from tlcore.runtime.images import open_picture
@@ -113,9 +131,35 @@ class PictureExamples:
         return {"pixels": pixels, "labels": torch.from_numpy(self.labels[chunk]).to(device), "places": chunk}
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """A zero-filled uint8 array on disk, opened or created; two processes may ask for it at once."""
+def _digest(picture: np.ndarray) -> np.uint64:
+    """A digest of the pixels, never 0, which stands where there is no picture yet."""
+    found = hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()
+    return np.uint64(int.from_bytes(found, "little") | 1)
+
+
+def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """A zero-filled array on disk, opened or created; two processes may ask for it at once.
+
+    Raises OSError (ENOSPC) where the disk has no room for all of it.
+    """
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
-    return np.lib.format.open_memmap(path, mode="r+")
+            with whole.atomic_path(path) as draft, draft.open("wb") as file:
+                header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                _reserve(file, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        opened = np.lib.format.open_memmap(path, mode="r+")
+    cache.touch(path)
+    return opened
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    """Add ``size`` bytes of zeros to a file, on the disk and not only in name. Raises OSError where it is full."""
+    if size == 0:
+        return
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), file.tell(), size)
+        return
+    while size > 0:
+        size -= file.write(bytes(min(size, 1 << 24)))

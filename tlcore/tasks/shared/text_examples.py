@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ import numpy as np
 from tlcore.core import atomic_files
 from tlcore.data.splits import units
 from tlcore.models import tokenization
+from tlcore.store import cache
 
 if TYPE_CHECKING:
     import torch
@@ -73,8 +75,9 @@ class Tokens:
 
 def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Arrays by name from a file of the cache, or made now and kept there, whole or not at all."""
-    if path and path.exists():
-        with np.load(path) as kept:
+    if path:
+        with contextlib.suppress(FileNotFoundError), np.load(path) as kept:
+            cache.touch(path)
             return dict(kept)
     made = make()
     if path:

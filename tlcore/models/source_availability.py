@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence, t
-from tlcore.models import find, hub, local_folders, uploads, weight_files
+from tlcore.models import hub, local_folders, lookup, uploads, weight_files
 from tlcore.models.catalogue import bundled
 from tlcore.models.loading import OpenSource, open_folder, refuse_large
 from tlcore.models.source_model import UNSAID, SourceModel
@@ -58,7 +58,7 @@ def open_source(ref: str, store: Store, progress: hub.Progress | None = None) ->
 
     ``progress(share, sentence)`` is told of a download; what it raises stops it.
     """
-    source = find.find(ref, store)
+    source = lookup.find(ref, store)
     commit: str | None = None
     if source.id.startswith("bundled/"):
         folder = bundled.folder(source.id)
@@ -78,7 +78,7 @@ def known(ref: str, store: Store) -> SourceModel:
     """The source model of that name with what its own files say, where they lie in a folder; nothing is opened or
     fetched. Raises UnusableInput.
     """
-    source = find.find(ref, store)
+    source = lookup.find(ref, store)
     if source.id.startswith("bundled/"):
         return source
     if source.hub_id is not None:
@@ -127,7 +127,7 @@ def _fetched(source: SourceModel, progress: hub.Progress | None) -> tuple[Path, 
     try:
         return hub.download(source.hub_id, source.revision, progress)
     except UnusableInput as error:
-        near = find.nearest(source.id)
+        near = lookup.nearest(source.id)
         if error.code == "source-unknown" and near and near != source.id:
             raise UnusableInput(
                 sentence("{reason} Did you mean {near}?", reason=error.sentence, near=near), code=error.code

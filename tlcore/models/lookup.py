@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
+from tlcore.core.paths import is_there, resolved_path, text_name, usable_path
 from tlcore.models import uploads
 from tlcore.models.catalogue import CATALOGUE
 from tlcore.models.source_model import UNSAID, SourceModel
@@ -48,9 +49,9 @@ def find(ref: str, store: Store) -> SourceModel:
                 sentence("The library has no model {ref}; it may have been taken out.", ref=ref),
                 code="unknown-source",
             )
-        return of_library(model)
+        return of_library(model, store.users.names())
     if _is_path(ref):
-        return _at(Path(ref).expanduser())
+        return _at(usable_path(ref))
     if (match := HUB.fullmatch(ref)) and ".." not in ref:
         known = CATALOGUE.get(match["id"])
         if known is not None:
@@ -71,7 +72,9 @@ def sources_for(reads: Sequence[str], store: Store, owner: str) -> list[SourceMo
     """Bundled and catalogued models, then the owner's uploads, then models of the library, of the kinds that a task
     ``reads``. `find` knows everybody's uploads, so that a Spec that names one works for whoever has it.
     """
-    known = [*CATALOGUE.values(), *uploads.uploaded(store, owner), *(of_library(m) for m in store.models.all())]
+    names = store.users.names()
+    library = [of_library(model, names) for model in store.models.all()]
+    known = [*CATALOGUE.values(), *uploads.uploaded(store, owner), *library]
     return [source for source in known if not source.modality or source.modality in reads]
 
 
@@ -81,15 +84,19 @@ def nearest(ref: str) -> str | None:
     return near[0] if near else None
 
 
-def of_library(model: Model) -> SourceModel:
-    """A published model as a source; its numbers come from what was said when it was published."""
-    about = model.about or {}
-    from tlcore.store.store import LOCAL_OWNER
+def of_library(model: Model, names: Mapping[str, str]) -> SourceModel:
+    """A published model as a source; its numbers come from what was said when it was published.
 
+    ``names`` is what may be shown of each owner (`Users.names`).
+    """
+    from tlcore.store.tables import LOCAL_OWNER
+
+    about = model.about or {}
+    provider = names.get(model.owner, model.owner)
     return SourceModel(
         id=f"library/{model.id}",
         title=model.name,
-        provider=model.owner,
+        provider=provider,
         architecture=str(about.get("architecture") or ""),
         parameters=_int(about.get("parameters")),
         megabytes=about.get("megabytes") if isinstance(about.get("megabytes"), int | float) else None,
@@ -98,7 +105,7 @@ def of_library(model: Model) -> SourceModel:
         if about.get("pre_training")
         else sentence("data of this server")
         if model.owner == LOCAL_OWNER
-        else sentence("data of this server, by {owner}", owner=model.owner),
+        else sentence("data of this server, by {owner}", owner=provider),
         licence=str(about.get("licence") or "unknown"),
         input_size=_int(about.get("input_size")),
         domain="own",
@@ -124,13 +131,14 @@ def _is_path(ref: str) -> bool:
 
 def _at(path: Path) -> SourceModel:
     """A folder or zip on this machine, read only for its name here: opening it says what is wrong with it."""
-    if not path.exists():
+    if not is_there(path):
         raise UnusableInput(
             sentence("There is no folder or zip at {path}.", path=str(path)), code="source-missing", file=str(path)
         )
+    resolved = resolved_path(path)
     return SourceModel(
         id=str(path),
-        title=path.resolve().stem if path.suffix == ".zip" else path.resolve().name,
+        title=text_name(resolved.stem if path.suffix == ".zip" else resolved.name),
         domain="own",
         modality="",
     )

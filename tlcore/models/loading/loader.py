@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence
-from tlcore.models import weight_files
+from tlcore.models import pair_tokenization, tokenization, weight_files
 from tlcore.models.adapters import (
     timm_image,
     transformers_causal,
@@ -65,6 +67,16 @@ class OpenSource:
     def digest(self) -> str:
         """Sixteen hex digits of the sha256 of the weights file: names exactly what was used."""
         return weight_files.digest(self.folder / weight_files.WEIGHTS)
+
+    @property
+    def content_digest(self) -> str:
+        """Sixteen hex digits of everything that the folder says of the network and its inputs: weights, config and
+        tokenizer. The same weights under another config are another network.
+        """
+        texts = (*tokenization.FILES, *pair_tokenization.FILES)
+        files_of = {name: weight_files.digest(self.folder / name) for name in texts if (self.folder / name).is_file()}
+        told = json.dumps([self.digest, self.library, self.config, files_of], sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def build(
         self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
