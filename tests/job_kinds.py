@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,9 @@ KINDS = tuple(
         "has-child",
         "not-json",
         "loss",
+        "grows",
+        "expands",
+        "backtracks",
     )
 )
 
@@ -118,3 +122,28 @@ def loss(store, job, progress):
     progress(0.5, None, loss=float("inf"), left=None)
     time.sleep(1.2)
     return {}
+
+
+def grows(store, job, progress):
+    """Takes memory until it gets no more, as Python says it."""
+    taken = []
+    while True:
+        taken.append(bytearray(64 * 2**20))
+
+
+def expands(store, job, progress):
+    """Cuts a text by a tokenizer that makes each letter a hundred million of them: native code that aborts."""
+    steps = [{"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 100}] * 4
+    _tokenizer({"type": "Sequence", "normalizers": steps}).encode("a" * 10)
+
+
+def backtracks(store, job, progress):
+    """A regular expression that needs more steps than its library allows."""
+    _tokenizer({"type": "Replace", "pattern": {"Regex": "(a|aa)+$"}, "content": "b"}).encode("a" * 3000 + "!")
+
+
+def _tokenizer(normalizer):
+    from tokenizers import Tokenizer, models
+
+    made = json.loads(Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")).to_str())
+    return Tokenizer.from_str(json.dumps({**made, "normalizer": normalizer}))

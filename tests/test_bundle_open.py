@@ -222,6 +222,16 @@ def test_a_zip_of_pictures_is_predicted_as_a_job(context, tmp_path):
     assert [row["input"] for row in aside] == ["deep/broken.png"]
 
 
+def test_a_file_that_cannot_be_predicted_is_listed_by_its_own_name(context):
+    kept = context.store.home / "tmp" / "upload-k3j2h1" / "new.zip"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"no zip")
+    job = context.store.jobs.submit("predict", "local", {"run": context.run_id, "path": str(kept)})
+    result = predict(context.store, job, print)
+    aside = list(csv.DictReader((context.store.jobs.folder(job.id) / result["set_aside_file"]).open()))
+    assert [row["input"] for row in aside] == ["new.zip"]
+
+
 def test_a_job_whose_bundle_is_gone_says_so(store):
     job = store.jobs.submit("predict", "local", {"run": "nothing000", "path": "x.zip"})
     with pytest.raises(UnusableInput, match="not there any more"):

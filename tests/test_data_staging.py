@@ -340,6 +340,20 @@ def test_the_job_checks_a_path_and_a_sample(tmp_path, store, result):
     assert all(share is None or 0 <= share <= 1 for share, _ in said)
 
 
+def test_a_refusal_names_the_upload_as_the_person_does(store, result):
+    folder = store.home / "tmp" / "upload-k3j2h1"
+    folder.mkdir(parents=True)
+    (folder / "notes.xyz").write_text("nothing that can be read")
+    given = {"path": str(folder), "task": TASK.id, "name": "holiday"}
+    for there in (True, False):
+        with pytest.raises(UnusableInput, match="holiday") as refusal:
+            check_upload(store, store.jobs.submit("check-upload", "local", given), result[1])
+        assert "upload-" not in f"{refusal.value} {refusal.value.file}"
+        if there:
+            (folder / "notes.xyz").unlink()
+            folder.rmdir()
+
+
 def test_a_cancelled_check_stops_and_leaves_nothing_staged(tmp_path):
     def stop(*_, **__):
         raise Cancelled(sentence("Stopped."), code="cancelled")

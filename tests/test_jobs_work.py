@@ -61,6 +61,7 @@ def test_work_in_the_foreground_ends_with_its_output_and_tells_its_progress(stor
         ("torch-memory", {}, "out-of-memory", 1, "not enough memory"),
         ("disk", {}, "disk-full", 1, "disk of the workspace is full"),
         ("bug", {"zero": 0}, "unexpected", 1, "Something unexpected happened (ZeroDivisionError)"),
+        ("backtracks", {}, "source-tokenizer", 2, "its regular expression needs too many steps"),
         ("interpreter", {}, "unexpected", 1, "Something unexpected happened (SystemExit)"),
         ("no-such-kind", {}, "kind", 2, "knows no work called no-such-kind"),
     ],
@@ -85,6 +86,18 @@ def test_a_full_disk_is_known_by_other_names_too(tmp_path, monkeypatch):
     monkeypatch.setattr(failures, "FULL", 2**62)
     assert failures.explained(wrote, tmp_path).code == "disk-full"
     assert failures.explained(RuntimeError("shapes differ"), tmp_path).code == "unexpected"
+
+
+def test_native_failures_are_said_in_words(tmp_path):
+    damaged = type("SafetensorError", (Exception,), {})("Error while deserializing header: InvalidOffset")
+    assert failures.explained(damaged, tmp_path).code == "source-weights"
+    onnx = type("RuntimeException", (Exception,), {"__module__": "onnxruntime.capi"})("Node failed: std::bad_alloc")
+    for error in (onnx, RuntimeError("std::bad_alloc"), MemoryError()):
+        assert failures.explained(error, tmp_path).code == "out-of-memory"
+    inside = type("PanicException", (BaseException,), {})("called `Option::unwrap()` on a `None` value")
+    found = failures.explained(inside, tmp_path, "tiny-bert")
+    assert (found.code, found.exit_code) == ("source-unusable", 2)
+    assert "It was working with the model tiny-bert." in str(found)
 
 
 def test_output_that_json_cannot_hold_does_not_lose_the_run(store):

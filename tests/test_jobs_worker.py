@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tlcore.core import limits
 from tlcore.core.i18n import translate
 from tlcore.execution import processes
 from tlcore.execution.heartbeat import workers_alive
@@ -271,6 +272,51 @@ def test_a_job_whose_process_dies_again_and_again_fails_with_a_sentence(store):
         job = ended(store, store.jobs.submit("dies", "local", {}).id, 120)
     assert (job.state, job.attempt, job.error["code"]) == ("failed", 6, "ended-again-and-again")
     assert "ended 6 times without getting any further" in translate(job.error["sentence"])
+
+
+@pytest.mark.parametrize("kind", ["expands", "grows"])
+def test_a_child_that_needs_too_much_memory_fails_once_and_names_the_model(store, monkeypatch, kind):
+    monkeypatch.setenv("TLCORE_QUICK_MEMORY_GB", "1")
+    with worker(store):
+        job = ended(store, store.jobs.submit(kind, "local", {"source": "acme/tiny-bert"}).id)
+    assert (job.state, job.attempt, job.error["code"]) == ("failed", 1, "memory-limit")
+    assert "more memory than the 1 GB that one job may take" in translate(job.error["sentence"])
+    assert "the model tiny-bert" in translate(job.error["sentence"])
+
+
+def test_a_child_that_the_kernel_ended_for_memory_fails_with_a_sentence(store, monkeypatch):
+    kills = iter(range(1000))
+    monkeypatch.setattr(limits, "out_of_memory_kills", lambda: next(kills))
+    with worker(store):
+        job = ended(store, store.jobs.submit("dies", "local", {}).id)
+    assert (job.state, job.attempt, job.error["code"]) == ("failed", 1, "out-of-memory")
+    assert "memory of this machine was used up" in translate(job.error["sentence"])
+
+
+def test_a_child_that_takes_too_long_is_ended_and_its_job_fails(store, monkeypatch):
+    monkeypatch.setenv("TLCORE_QUICK_HOURS", "0.0003")
+    with worker(store):
+        job = ended(store, store.jobs.submit("stubborn", "local", {}).id)
+        assert not processes.lives(job.pid, job.pid_started)
+    assert (job.state, job.attempt, job.error["code"]) == ("failed", 1, "time-limit")
+
+
+@pytest.mark.parametrize("what", [".", "studio.db"])
+def test_a_worker_whose_workspace_was_deleted_says_so_once_and_ends(store, what):
+    command = [sys.executable, "-m", "tlcore.execution.worker", "--workspace", str(store.home), "--kinds", TABLE]
+    one = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        job = store.jobs.submit("count", "local", {"steps": 10_000, "sleep": 0.05}).id
+        wait_for(lambda: steps_done(store, job) > 1)
+        held = store.jobs.get(job)
+        (store.home / what).resolve().rename(store.home.with_name(f"{store.home.name}-gone"))
+        said = one.communicate(timeout=30)[1]
+    finally:
+        one.kill()
+    assert one.returncode == 1
+    assert said.count("was deleted or replaced") == 1
+    assert str(store.home) in said
+    assert not processes.lives(held.pid, held.pid_started)
 
 
 def test_a_stopped_worker_hands_its_jobs_back(store):

@@ -18,9 +18,13 @@ NO_MEMORY = (
     "CUDA_ERROR_OUT_OF_MEMORY",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "Failed to allocate memory",
+    "std::bad_alloc",
+    "bad allocation",
+    "Cannot allocate memory",
     "CUDNN_STATUS_ALLOC_FAILED",
     "unable to find an engine to execute",
 )
+NO_ROOM = "failed to map segment from shared object"  # a library that has no room in memory
 
 
 @dataclass(frozen=True)
@@ -97,4 +101,23 @@ def out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
+    if isinstance(error, ImportError | OSError) and NO_ROOM in str(error):
+        return True
+    # ONNX Runtime has classes of its own, which are no RuntimeError.
+    native = isinstance(error, RuntimeError) or type(error).__module__.startswith("onnxruntime")
+    return native and any(sign in str(error) for sign in NO_MEMORY)
+
+
+def of_gpu(error: BaseException) -> bool:
+    """Whether an error that `out_of_memory` knows is about the memory of the GPU."""
+    torch = sys.modules.get("torch")
+    return bool(torch and isinstance(error, torch.OutOfMemoryError)) or any(
+        sign in str(error) for sign in ("CUDA", "CUBLAS", "CUDNN", "cuDNN", "unable to find an engine")
+    )
+
+
+def panicked(error: BaseException) -> bool:
+    """Whether a library written in Rust (tokenizers, safetensors) gave up inside: its exception derives from
+    BaseException alone, and no module exports it.
+    """
+    return type(error).__name__ == "PanicException"

@@ -118,6 +118,7 @@ def stage(
     columns: Mapping[str, str] | None = None,
     group: str | None = None,
     name: str | None = None,
+    known_as: str | None = None,
     progress: Progress | None = None,
     resolved: bool = False,
 ) -> Staged:
@@ -125,7 +126,7 @@ def stage(
     hf://owner/name).
 
     ``columns`` maps image or text, label, split and group to columns of a table;
-    ``group`` is a column or a pattern on file names; ``resolved`` is as in `open_tree`.
+    ``group`` is a column or a pattern on file names; ``resolved`` and ``known_as`` are as in `open_tree`.
     Problems of single files are set aside and listed.
     Raises UnusableInput where the whole cannot be read.
     """
@@ -137,7 +138,7 @@ def stage(
     columns = dict(columns or {})
     modality = modalities.of(task)
     suffixes = [suffix for reader in READERS if reader.id in task.formats for suffix in reader.suffixes]
-    with open_tree(source, alone=suffixes, resolved=resolved) as tree, memory.named(tree.origin):
+    with open_tree(source, alone=suffixes, known_as=known_as, resolved=resolved) as tree, memory.named(tree.origin):
         require_free_space(folder, sum(entry.size for entry in tree.entries.values()), tree.origin)
         reader = _reader(tree, columns, task)
         stream = reader.read(tree, columns, group)

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from tlcore.core.errors import AttemptLost, Cancelled
+from tlcore.core.errors import AttemptLost, Cancelled, StudioError
 from tlcore.execution import failures, job_kinds
 from tlcore.execution.lease import Lease
 from tlcore.store.jobs import got_further
@@ -49,16 +49,22 @@ def run_attempt(
         traceback.clear_frames(error.__traceback__)  # what was too big for the memory goes before the last write
         if failures.database_away(error):
             return False
-        state, ending = FAILED, {"error": failures.to_error(failures.explained(error, store.home))}
+        explained = failures.explained(error, store.home, failures.model_of(store, job))
+        state, ending = FAILED, {"error": failures.to_error(explained)}
     return store.jobs.finish(job.id, job.attempt, state, **ending)
 
 
-def put_back(store: Store, job_id: str, attempt: int) -> None:
-    """The process of an attempt ended by itself without a terminal state: the job waits for the next attempt, or has
-    failed where attempt after attempt got no further (as when the memory runs out each time)."""
+def put_back(store: Store, job_id: str, attempt: int, reason: StudioError | None = None) -> None:
+    """The process of an attempt ended by itself without a terminal state.
+
+    With a ``reason`` that the next attempt would meet again, the job has failed. Else it waits for the next attempt, or
+    has failed where attempt after attempt got no further.
+    """
     job = store.jobs.get(job_id)
-    if job and job.attempt == attempt and job.fruitless >= TRIES and not got_further(job):
-        error = failures.to_error(failures.ended_again_and_again(job.fruitless + 1))
-        store.jobs.finish(job_id, attempt, CANCELLED if job.cancel_requested else FAILED, error=error)
+    if job and reason is None and job.attempt == attempt and job.fruitless >= TRIES and not got_further(job):
+        reason = failures.ended_again_and_again(job.fruitless + 1)
+    if job and reason is not None:
+        state = CANCELLED if job.cancel_requested else FAILED
+        store.jobs.finish(job_id, attempt, state, error=failures.to_error(reason))
     else:
         store.jobs.interrupt(job_id, attempt, blame=True)

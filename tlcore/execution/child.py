@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 LOST, AWAY = 75, 74  # exit: another attempt holds the job; the database could not be reached
 
@@ -24,14 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parent", type=int, help="end when this process, the worker, ends")
     parser.add_argument("--nice", type=int, default=0, help="how much this process gives way to others")
     parser.add_argument("--kinds", help="the tuple of kinds of job, as module:NAME")
+    parser.add_argument("--memory", type=int, help="bytes of memory that it may take, where it has no control group")
+    parser.add_argument("--cgroup", type=Path, help="the folder of its control group")
     given = parser.parse_args(arguments)
 
+    from tlcore.core import limits
     from tlcore.execution import processes
 
     if given.parent:
         processes.die_with(given.parent)
     if given.nice:
         processes.give_way(given.nice)
+    limits.restrict(given.memory, given.cgroup)
     faulthandler.enable()
     print(
         f"--- attempt {given.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}",

@@ -101,8 +101,8 @@ def _runs(store: Store, fingerprint: str, owner: str) -> list[Run]:
     return [run for run in runs if run.dataset == fingerprint or _names([run.spec, run.plan], fingerprint)]
 
 
-def _names(told: Any, fingerprint: str) -> bool:
-    return f'"{fingerprint}"' in json.dumps(told)
+def _names(value: Any, fingerprint: str) -> bool:
+    return f'"{fingerprint}"' in json.dumps(value)
 
 
 def _unfinished(store: Store, fingerprint: str, owner: str, runs: set[str]) -> list[str]:

@@ -1,7 +1,9 @@
 """The worker: claims jobs, starts one child process each, watches them, and puts lost ones back (``tlcore worker``).
 
 Two lanes run beside each other: ``train`` (one job at a time, TLCORE_TRAIN_SLOTS) and ``quick`` (two,
-TLCORE_QUICK_SLOTS). Any number of workers may share one database; each job is run by one of them.
+TLCORE_QUICK_SLOTS). Any number of workers may share one database; each job is run by one of them. Each child has a
+limit of memory and of time (`limits.of_job`); one that exceeds it fails its job at once, since the next attempt would
+too.
 """
 
 from __future__ import annotations
@@ -18,21 +20,27 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tlcore.execution import heartbeat
+from tlcore.core import limits
+from tlcore.core.i18n import t
+from tlcore.execution import failures, heartbeat
 from tlcore.execution import processes as process
 from tlcore.execution.attempt import put_back
+from tlcore.execution.child import AWAY, LOST
 from tlcore.execution.job_kinds import OURS
 from tlcore.execution.reconcile import Reconcile
 from tlcore.store import garbage_collection
+from tlcore.store.jobs import got_further
 from tlcore.store.tables import CANCELLED
 
 if TYPE_CHECKING:
+    from tlcore.core.errors import StudioError
     from tlcore.store import Store
     from tlcore.store.tables import Job
 
 LOOK = 0.3  # seconds between looks at the queue
 BEAT = 2.0  # seconds between heartbeats, on behalf of children and for the worker itself
 RECONCILE = 1.0  # seconds between looks for jobs of dead workers
+MISSES = 3  # looks in a row that find the workspace deleted before it is believed
 GRACE = 15.0  # seconds that a child has to end after the person asked it to
 SWEEP = 3600.0  # seconds between looks for files that nobody needs any more
 SHUTDOWN_SECONDS = 5.0  # seconds that children have to end when the worker stops
@@ -42,11 +50,17 @@ MALLOC = "glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=858
 
 @dataclass
 class Child:
-    """One attempt under way. ``asked`` is when (monotonic) the person's wish to stop was first seen."""
+    """One attempt under way. ``began`` and ``asked`` (when the person's wish to stop was first seen) are of the
+    monotonic clock; ``kills`` is how many processes the kernel had ended for want of memory before it.
+    """
 
     job: Job
     process: subprocess.Popen[bytes]
     started: float
+    limit: limits.Limit
+    group: limits.Group | None
+    kills: int
+    began: float
     asked: float | None = None
 
 
@@ -64,17 +78,28 @@ class Worker:
         self._children: list[Child] = []
         self._reconcile = Reconcile(store)
         self._stop = threading.Event()
+        self._identity, self._misses = store.identity(), 0
 
     def stop(self) -> None:
         self._stop.set()
 
-    def run(self) -> None:
-        """Work until stopped; then children are ended, and their jobs wait to be taken up again."""
+    def run(self) -> bool:
+        """Work until stopped; then children are ended, and their jobs wait to be taken up again.
+
+        False where it stopped by itself because the workspace or its database was deleted or replaced.
+        """
         beat = reconciled = swept = float("-inf")
         try:
             while not self._stop.is_set():
                 try:
                     now = time.monotonic()
+                    if self._store.identity() != self._identity:
+                        self._misses += 1  # an open database file still answers after it was deleted
+                        if self._misses >= MISSES:
+                            return False
+                        self._stop.wait(LOOK)
+                        continue
+                    self._misses = 0
                     if now - reconciled >= RECONCILE:
                         self._reconcile()
                         reconciled = now
@@ -93,6 +118,7 @@ class Worker:
                 self._stop.wait(LOOK)
         finally:
             self._shutdown()
+        return True
 
     def _start_more(self) -> None:
         for lane, slots in self.slots.items():
@@ -110,6 +136,8 @@ class Worker:
                 self._store.jobs.beat(job.id, job.attempt, **values)
 
     def _spawn(self, job: Job) -> Child:
+        limit = limits.of_job(job.lane)
+        group = limits.Group.make(f"{job.id}-{job.attempt}", limit.memory)
         command = [
             sys.executable,
             "-m",
@@ -124,7 +152,11 @@ class Worker:
             "--kinds",
             self._kinds,
         ]
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        if limit.memory:
+            command += ["--memory", str(limit.memory)]
+        if group:
+            command += ["--cgroup", str(group.path)]
+        kills, environment = limits.out_of_memory_kills(), {**os.environ, "PYTHONUNBUFFERED": "1"}
         if job.lane == "train":
             environment.setdefault("GLIBC_TUNABLES", MALLOC)
             if not self._me.gpu and os.name == "posix":
@@ -139,16 +171,49 @@ class Worker:
                 env=environment,
                 start_new_session=True,
             )
-        return Child(job, child, process.started(child.pid) or 0.0)
+        return Child(job, child, process.started(child.pid) or 0.0, limit, group, kills, time.monotonic())
 
     def _watch(self) -> None:
         for child in list(self._children):
             if self._ended(child):
                 self._children.remove(child)
-                put_back(self._store, child.job.id, child.job.attempt)
+                put_back(self._store, child.job.id, child.job.attempt, self._reason(child))
+                if child.group:
+                    child.group.remove()
+            elif child.limit.seconds and time.monotonic() - child.began > child.limit.seconds:
+                process.end_group(child.process.pid, child.started, patience=2.0)
+                reason = failures.time_exceeded(child.limit.seconds, failures.model_of(self._store, child.job))
+                put_back(self._store, child.job.id, child.job.attempt, reason)
             elif child.asked and time.monotonic() - child.asked > self._grace:
                 process.end_group(child.process.pid, child.started, patience=2.0)
                 self._store.jobs.finish(child.job.id, child.job.attempt, CANCELLED)
+
+    def _reason(self, child: Child) -> StudioError | None:
+        """Why a child ended, where the next attempt would end in the same way: it took more memory than it may."""
+        code = child.process.returncode
+        if code in (0, LOST, AWAY, -signal.SIGTERM):
+            return None
+        job = self._store.jobs.get(child.job.id)
+        if job is None:
+            return None
+        limit = child.limit.memory
+        if child.group and child.group.exceeded() and limit:
+            return failures.memory_exceeded(limit, failures.model_of(self._store, job))
+        if code == -signal.SIGKILL:
+            # The kernel says no more than that it ended some process of this machine meanwhile.
+            if limits.out_of_memory_kills() == child.kills or got_further(job):
+                return None
+            return failures.killed_for_memory(failures.model_of(self._store, job))
+        if limit and limits.allocation_failed(self._last_words(child)):
+            return failures.memory_exceeded(limit, failures.model_of(self._store, job))
+        return None
+
+    def _last_words(self, child: Child) -> bytes:
+        """What this attempt wrote to the job's log, the last MB of it."""
+        with contextlib.suppress(OSError), (self._store.jobs.folder(child.job.id) / "log.txt").open("rb") as log:
+            log.seek(max(log.seek(0, os.SEEK_END) - limits.TAIL, 0))
+            return log.read().rpartition(f"--- attempt {child.job.attempt},".encode())[2]
+        return b""
 
     def _ended(self, child: Child) -> bool:
         """Whether the child is gone; then what it may have started goes too, while its group still bears its name."""
@@ -191,16 +256,31 @@ class Worker:
     def _hand_back(self, gone: list[Child]) -> None:
         for child in gone:
             self._children.remove(child)
-            self._store.jobs.interrupt(child.job.id, child.job.attempt)
+            if child.group:
+                child.group.remove()
+            if self._misses < MISSES:  # else there is no database to write to
+                self._store.jobs.interrupt(child.job.id, child.job.attempt)
 
 
 def work(store: Store, *, kinds: str = OURS) -> int:
-    """What ``tlcore worker`` does: work until SIGTERM or Ctrl-C. Returns the exit code."""
+    """What ``tlcore worker`` does: work until SIGTERM or Ctrl-C. Returns the exit code: 1 where the workspace was
+    deleted under it.
+    """
     worker = Worker(store, kinds=kinds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
-    worker.run()
-    return 0
+    if worker.run():
+        return 0
+    print(
+        t(
+            "The workspace {folder}, or the database in it, was deleted or replaced while the worker ran. The worker "
+            "ends; start it again for the workspace that is there now.",
+            folder=str(store.home),
+        ),
+        file=sys.stderr,
+        flush=True,
+    )
+    return 1
 
 
 def _slots(name: str, default: int) -> int:

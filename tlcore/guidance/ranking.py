@@ -96,7 +96,9 @@ def rank(
             measure_with(dataset, task, opened, processor, store.home / "cache", within, thorough=False)
         except Cancelled:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not (isinstance(error, Exception) or machine.panicked(error)):
+                raise
             reason = (
                 error.sentence
                 if isinstance(error, StudioError)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,16 +19,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tlcore.core import limits
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
-from tlcore.models import local_folders, weight_files
+from tlcore.models import local_folders, tokenization, weight_files
+from tlcore.models.adapters.build import memory_exceeded
 from tlcore.models.source_model import SourceModel
 
 if TYPE_CHECKING:
     from tlcore.store import Store
 
 ABOUT = "about.json"
-SECONDS = 180  # for building an uploaded network once
+# The trial asks no hub, stays off the GPU, and starts few threads, whose stacks count as memory.
+ALONE = {
+    "HF_HUB_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "OMP_NUM_THREADS": "2",
+    "MKL_NUM_THREADS": "2",
+    "OPENBLAS_NUM_THREADS": "2",
+    "TOKENIZERS_PARALLELISM": "false",
+    "RUST_BACKTRACE": "0",
+}
 
 
 def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owner: str) -> SourceModel:
@@ -38,12 +52,14 @@ def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owne
     """
     home = store.home / "sources"
     home.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".upload-", dir=home))
+    outer = Path(tempfile.mkdtemp(prefix=".upload-", dir=home))
+    draft = outer / _known_as(name, brought)  # what is wrong with it is said of the folder's name
+    draft.mkdir(mode=0o700)
     try:
         _collect(brought, draft)
         config = weight_files.read_config(draft)
-        weight_files.read_weights(draft)
-        size = try_out(draft)
+        weights = weight_files.read_weights(draft)
+        size = try_out(draft, draft.name, weights.values)
         title = name.strip()[:200] or str(config.get("architecture") or "model")
         id_ = f"{_slug(title)}-{_digest(draft, owner)}"
         about = {"title": title, "owner": owner, "added": time.time(), "input_size": size}
@@ -55,7 +71,7 @@ def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owne
                 raise
         return find(id_, store)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(outer, ignore_errors=True)
 
 
 def uploaded(store: Store, owner: str) -> list[SourceModel]:
@@ -131,32 +147,96 @@ def _collect(brought: Mapping[str, Path] | Path, draft: Path) -> None:
             shutil.copyfile(given[known], draft / known)
 
 
-def try_out(draft: Path) -> int:
-    """Run one blank picture through it in another process; the picture's size. Raises UnusableInput."""
-    command = [sys.executable, "-m", "tlcore.models.loading.try_out", str(draft)]
+def try_out(folder: Path, title: str, weights: int) -> int:
+    """Try the tokenizers of a model folder, and run one blank input through its network of so many ``weights``, in
+    another process under a small limit of memory and of time (`limits.of_trial`).
+
+    Gives the size of the network's input; ``title`` is the name that the person knows. Raises UnusableInput.
+    """
+    limit = limits.of_trial(weights)
+    group = limits.Group.make(f"trial-{secrets.token_hex(6)}", limit.memory)
+    command = [sys.executable, "-m", "tlcore.models.loading.try_out", str(folder), "--title", title]
+    command += ["--memory", str(limit.memory)] if limit.memory else []
+    command += ["--cgroup", str(group.path)] if group else []
+    code: int | None = None  # of the exit; None where the time was over
     try:
         done = subprocess.run(
-            command,
-            capture_output=True,
-            timeout=SECONDS,
-            env={**os.environ, "HF_HUB_OFFLINE": "1"},
-            check=False,
+            command, capture_output=True, timeout=limit.seconds, env={**os.environ, **ALONE}, check=False
         )
-        answer = json.loads(done.stdout.decode().strip().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise UnusableInput(
-            sentence("The network could not be built within {seconds} seconds on this machine.", seconds=SECONDS),
-            code="source-too-large",
-        ) from None
-    except (ValueError, IndexError):
-        raise UnusableInput(
-            sentence("The network could not be built on this machine; it may need more memory than there is."),
-            code="source-unusable",
-        ) from None
+        code, output, log = done.returncode, done.stdout, done.stderr
+    except subprocess.TimeoutExpired as error:
+        output, log = error.stdout or b"", error.stderr or b""
+    finally:
+        exceeded = group is not None and group.exceeded()
+        if group:
+            group.remove()
+    answer = _answer(output)
+    if "input_size" in answer:
+        return int(answer["input_size"])
     if "error" in answer:
-        error = answer["error"]
-        raise UnusableInput(Sentence.model_validate(error["sentence"]), code=error["code"], file=error["file"])
-    return int(answer["input_size"])
+        found = answer["error"]
+        raise UnusableInput(Sentence.model_validate(found["sentence"]), code=found["code"], file=found["file"])
+    of_tokenizer = answer.get("phase") == "tokenizer"
+    if code is None or code == -signal.SIGALRM:
+        raise _too_slow(title, of_tokenizer, limit.seconds or 0)
+    if exceeded or code == -signal.SIGKILL or limits.allocation_failed(log[-limits.TAIL :]):
+        raise _too_hungry(title, of_tokenizer, limit.memory)
+    raise UnusableInput(
+        sentence("{model} could not be built on this machine: its process ended without a reason.", model=title),
+        code="source-unusable",
+    )
+
+
+def _answer(output: bytes) -> dict[str, Any]:
+    """The last line that the check printed; empty where there is none."""
+    for line in reversed(output.decode(errors="replace").splitlines()):
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                return found
+    return {}
+
+
+def _too_slow(title: str, of_tokenizer: bool, seconds: float) -> UnusableInput:
+    if of_tokenizer:
+        return UnusableInput(
+            sentence(
+                "The tokenizer of {model} was not done with short texts within {seconds} seconds. A regular expression "
+                "in it may need too many steps; choose another model.",
+                model=title,
+                seconds=round(min(seconds or limits.TOKENIZER_SECONDS, limits.TOKENIZER_SECONDS)),
+            ),
+            code="source-tokenizer",
+            file=tokenization.TOKENIZER,
+        )
+    return UnusableInput(
+        sentence(
+            "The network of {model} could not be built within {seconds} seconds on this machine.",
+            model=title,
+            seconds=round(seconds),
+        ),
+        code="source-too-large",
+    )
+
+
+def _too_hungry(title: str, of_tokenizer: bool, memory: int | None) -> UnusableInput:
+    if memory is None:
+        return UnusableInput(
+            sentence("{model} needed more memory than this machine has while it was tried.", model=title),
+            code="source-too-large",
+        )
+    if of_tokenizer:
+        return UnusableInput(
+            sentence(
+                "The tokenizer of {model} needed more than {gigabytes} GB of memory for a short text: its steps make "
+                "texts far too long. Choose another model.",
+                model=title,
+                gigabytes=round(memory / limits.GB, 1),
+            ),
+            code="source-tokenizer",
+            file=tokenization.TOKENIZER,
+        )
+    return memory_exceeded(title, memory)
 
 
 def _source(place: Path) -> SourceModel:
@@ -170,6 +250,14 @@ def _about(place: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         about = {}
     return about if isinstance(about, dict) else {}
+
+
+def _known_as(name: str, brought: Mapping[str, Path] | Path) -> str:
+    """What the person calls a model, as the name of a folder: as they named it, else as its folder or zip is called."""
+    names = [brought.stem if brought.is_file() else brought.name] if isinstance(brought, Path) else sorted(brought)
+    given = name.strip() or (names[0] if isinstance(brought, Path) or len(names) == 1 else "")
+    plain = re.sub(r"[\x00-\x1f/\\]+", "-", given).strip(". -")
+    return plain.encode()[:200].decode(errors="ignore") or "model"
 
 
 def _slug(title: str) -> str:

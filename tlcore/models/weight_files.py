@@ -5,20 +5,23 @@ A folder in hub layout holds ``config.json`` and ``model.safetensors``. Both are
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tlcore.core.errors import UnusableInput
-from tlcore.core.i18n import sentence
+from tlcore.core.i18n import Sentence, sentence
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MAX_CONFIG = 8_000_000  # bytes; a config with 22,000 label names takes about 2 MB
-MAX_HEADER = 100_000_000  # bytes, the limit of the safetensors format
+MAX_HEADER = 10_000_000  # bytes; 20,000 tensors take about 3 MB
+MAX_TENSORS = 20_000  # networks of the sizes that are taken here have a few thousand
 PICKLES = (
     ".bin",
     ".pt",
@@ -58,6 +61,21 @@ class Weights:
 
     shapes: dict[str, tuple[int, ...]]
     values: int
+
+
+@contextlib.contextmanager
+def known_as(folder: Path, title: str) -> Iterator[None]:
+    """Within it, sentences that name ``folder`` name it by ``title``: the folders of a cache are called by digests,
+    those of a hub by commits.
+    """
+    try:
+        yield
+    except UnusableInput as error:
+        message = error.sentence
+        if message.params.get("folder") != folder.name:
+            raise
+        named = Sentence(text=message.text, params={**message.params, "folder": title})
+        raise UnusableInput(named, code=error.code, file=error.file, row=error.row) from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -125,7 +143,16 @@ def read_weights(folder: Path) -> Weights:
                     "A pickle can run code and is not opened; save the weights as safetensors."
                 )
             )
-        if not 2 <= length <= min(MAX_HEADER, max(size - 8, 0)):
+        if MAX_HEADER < length <= size - 8:
+            raise _broken(
+                sentence(
+                    "The header of model.safetensors has {found} MB; that of a network that can be used here has at "
+                    "most {most} MB.",
+                    found=round(length / 1e6),
+                    most=MAX_HEADER // 1_000_000,
+                )
+            )
+        if not 2 <= length <= max(size - 8, 0):
             raise _broken(
                 sentence(
                     "model.safetensors is cut off or is not a safetensors file ({bytes} bytes). Download or "
@@ -137,7 +164,16 @@ def read_weights(folder: Path) -> Weights:
     try:
         entries = json.loads(header)
         entries.pop("__metadata__", None)
+        if len(entries) > MAX_TENSORS:
+            raise _broken(
+                sentence(
+                    "model.safetensors lists {found} tensors; a network that can be used here has at most {most}.",
+                    found=len(entries),
+                    most=MAX_TENSORS,
+                )
+            )
         shapes = {str(name): _tensor(entry, size - 8 - length) for name, entry in entries.items()}
+        _without_overlaps(entries)
     except _CutOff as error:
         raise _broken(
             sentence(
@@ -184,6 +220,15 @@ def _tensor(entry: dict[str, Any], available: int) -> tuple[int, ...]:
     if (end - begin) * 8 != math.prod(shape) * BITS[entry["dtype"]]:
         raise ValueError("size and shape differ")
     return shape
+
+
+def _without_overlaps(entries: dict[str, Any]) -> None:
+    """Raises ValueError where two tensors share bytes, or bytes between them belong to none: the format has neither."""
+    at = 0
+    for begin, end in sorted(entry["data_offsets"] for entry in entries.values()):
+        if begin != at:
+            raise ValueError("tensors overlap, or leave holes")
+        at = end
 
 
 def _broken(message: Any) -> UnusableInput:

@@ -82,8 +82,23 @@ class Store:
                 raise refusal from error
             raise
 
+    def identity(self) -> tuple[tuple[int, int] | None, ...]:
+        """Device and inode of the workspace and, with SQLite, of its database; None for what is not there. It changes
+        when either is deleted or replaced.
+        """
+        paths = [self.home, *([Path(self._engine.url.database or "")] if self.url.startswith("sqlite") else [])]
+        return tuple(_inode(path) for path in paths)
+
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return about.st_dev, about.st_ino
 
 
 def _sqlite_settings(connection, _record) -> None:  # type: ignore[no-untyped-def]

@@ -349,7 +349,8 @@ def _upload(files: list[Any], title: str) -> str:
 
     kept = keep(files, store().home / "tmp")
     brought = {path.name: path for path in kept.iterdir()} if kept.is_dir() else kept
-    added = add_upload(brought, store(), title.strip() or files[0].name, owner()).id
+    name = title.strip() or (files[0].name if len(files) == 1 else "")
+    added = add_upload(brought, store(), name, owner()).id
     release(files)
     return added
 
@@ -357,18 +358,20 @@ def _upload(files: list[Any], title: str) -> str:
 def _take(sent: list[Path], title: str) -> str:
     from tlcore.models.uploads import add_upload
 
-    added = add_upload({path.name: path for path in sent}, store(), title.strip() or sent[0].stem, owner()).id
+    name = title.strip() or (sent[0].stem if len(sent) == 1 else "")
+    added = add_upload({path.name: path for path in sent}, store(), name, owner()).id
     large_uploads.close(large_uploads.SOURCE_DOOR)
     return added
 
 
 def _folder(path: str) -> str:
     from tlcore.models import find
+    from tlcore.models import weight_files as files
     from tlcore.models.uploads import try_out
 
     folder = server_path(path)
     source = find(str(folder), store())
-    try_out(folder)
+    try_out(folder, source.title, files.read_weights(folder).values)
     return source.id
 
 

@@ -114,7 +114,7 @@ def options(project: Project) -> None:
     spec, opts, bud = Spec.model_fields, Options.model_fields, Budget.model_fields
     auto = t("auto")
 
-    def told(value: Any) -> Any:
+    def none_if_auto(value: Any) -> Any:
         return None if value in (None, "auto") else value
 
     with st.grid("auto", min_column_width=220):
@@ -132,7 +132,7 @@ def options(project: Project) -> None:
             t("Epochs at most"),
             1,
             1000,
-            told(budget.get("epochs")),
+            none_if_auto(budget.get("epochs")),
             placeholder=auto,
             key=f"o-epochs-{key}",
             help=_help(bud["epochs"]),
@@ -141,7 +141,7 @@ def options(project: Project) -> None:
             t("Minutes at most, each arm"),
             0.1,
             10_000.0,
-            told(budget.get("minutes")),
+            none_if_auto(budget.get("minutes")),
             placeholder=t("no limit"),
             key=f"o-minutes-{key}",
             help=_help(bud["minutes"]),
@@ -151,7 +151,7 @@ def options(project: Project) -> None:
             t("Batch size"),
             1,
             4096,
-            told(had.get("batch_size")),
+            none_if_auto(had.get("batch_size")),
             placeholder=auto,
             key=f"o-batch-{key}",
             help=_help(opts["batch_size"]),
@@ -160,7 +160,7 @@ def options(project: Project) -> None:
             t("Learning rate"),
             1e-7,
             10.0,
-            told(had.get("learning_rate")),
+            none_if_auto(had.get("learning_rate")),
             step=1e-4,
             format="%.2e",
             placeholder=auto,

@@ -225,7 +225,8 @@ def _settle(given: dict[str, Any]) -> tuple[str, str]:
     path = str(given["path"])
     if given.get("sent"):
         large_uploads.close()
-        return str(Path(path).resolve()), Path(path).name
+        sent = Path(path).resolve()  # a folder of several files has a secret for its name
+        return str(sent), min(one.name for one in sent.iterdir()) if sent.is_dir() else sent.name
     if given.get("hub"):
         return path, path.removeprefix("hf://")
     return str(server_path(path)), Path(path).name

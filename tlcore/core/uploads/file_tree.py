@@ -130,17 +130,17 @@ class Tree:
                     raise UnusableInput(
                         sentence(
                             "The folder {file} holds more than {limit} files.",
-                            file=text_name(root.name),
+                            file=self.origin,
                             limit=LIMITS.entries,
                         ),
                         code="too-many-files",
-                        file=text_name(root.name),
+                        file=self.origin,
                     )
         except OSError:
             raise UnusableInput(
-                sentence("The folder {file} cannot be read.", file=text_name(root.name)),
+                sentence("The folder {file} cannot be read.", file=self.origin),
                 code="unreadable",
-                file=text_name(root.name),
+                file=self.origin,
             ) from None
 
     def add_file(self, path: Path, name: str) -> None:
@@ -179,11 +179,14 @@ class Tree:
         self.set_aside.append(RejectedRow(file=name, reason=reason))
 
 
-def open_tree(source: Path | str, *, alone: Collection[str] = (), resolved: bool = False) -> Tree:
+def open_tree(
+    source: Path | str, *, alone: Collection[str] = (), known_as: str | None = None, resolved: bool = False
+) -> Tree:
     """List an upload: a zip, a folder, a table beside its pictures, a folder that holds a zip (and a table),
     or hf://.
 
     ``alone``: endings of files that hold everything themselves; what lies beside such a file is not looked at.
+    ``known_as``: what the person calls the upload, where it is a folder of the studio's own naming.
     ``resolved``: the path was resolved and allowed before, so that a link anywhere on it is one put there since, and
     is not followed.
 
@@ -191,8 +194,8 @@ def open_tree(source: Path | str, *, alone: Collection[str] = (), resolved: bool
     """
     if isinstance(source, str) and source.startswith("hf://"):
         return Tree(origin=source, hub=source.removeprefix("hf://").strip("/"))
-    source = existing(source, expand=not resolved)
-    tree = Tree(origin=text_name(source.name))
+    source = existing(source, expand=not resolved, known_as=known_as)
+    tree = Tree(origin=known_as or text_name(source.name) if source.is_dir() else text_name(source.name))
     try:
         ending = source.suffix.lower()
         where = source if resolved else source.resolve()
@@ -216,15 +219,12 @@ def open_tree(source: Path | str, *, alone: Collection[str] = (), resolved: bool
     return tree
 
 
-def existing(source: Path | str, *, expand: bool = True) -> Path:
+def existing(source: Path | str, *, expand: bool = True, known_as: str | None = None) -> Path:
     """The path that a person named. Raises UnusableInput where nothing is there, or there cannot be."""
     path = usable_path(source, expand=expand)
     if not is_there(path):
-        raise UnusableInput(
-            sentence("There is nothing at {path}.", path=text_name(str(source))),
-            code="missing",
-            file=text_name(path.name),
-        )
+        named, file = known_as or text_name(str(source)), known_as or text_name(path.name)
+        raise UnusableInput(sentence("There is nothing at {path}.", path=named), code="missing", file=file)
     return path
 
 

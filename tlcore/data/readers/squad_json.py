@@ -35,7 +35,7 @@ def _articles(entry: Entry, name: str) -> list[Any] | None:
     if not text.strip():
         raise UnusableInput(sentence("The table {file} is empty.", file=name), code="table", file=name)
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if text.lstrip()[:1] == "{" and _is_object(text.lstrip().splitlines()[0]):
             return None  # JSON lines under the name of JSON
@@ -45,14 +45,14 @@ def _articles(entry: Entry, name: str) -> list[Any] | None:
             file=name,
             row=getattr(error, "lineno", None),
         ) from None
-    found = told.get("data") if isinstance(told, dict) else told
+    found = content.get("data") if isinstance(content, dict) else content
     if isinstance(found, list):
         if any(isinstance(one, dict) and "paragraphs" in one for one in found):
             return found
-        if found is told and any(isinstance(one, dict) for one in found):
+        if found is content and any(isinstance(one, dict) for one in found):
             return None
-    elif isinstance(told, dict) and "paragraphs" in told:
-        return [told]
+    elif isinstance(content, dict) and "paragraphs" in content:
+        return [content]
     raise UnusableInput(
         sentence(
             "{file} is neither SQuAD's JSON ({shape}) nor a list of records with context, question and answer.",

@@ -93,8 +93,8 @@ def _opened_table(entry: Entry, name: str, sheet: str | None, least: int) -> Tab
         entry, name, sentence("A table is text with commas, semicolons or tabs, JSON lines, or Excel.")
     )
     dialect = _dialect(text if whole else text.rpartition("\n")[0] or text, suffix(name) == ".tsv")
-    if told := SEPARATOR_LINE.match(text):
-        dialect, open_text = {"delimiter": told[1]}, partial(_after_first_line, open_text)
+    if separator_line := SEPARATOR_LINE.match(text):
+        dialect, open_text = {"delimiter": separator_line[1]}, partial(_after_first_line, open_text)
     try:
         with open_text() as file:
             columns = header(name, next(csv.reader(file, **dialect), []), least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tlcore import tasks
@@ -42,7 +43,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
     Returns counts for the page; everything else is read by `Staged.open`. A second attempt begins anew.
     Raises UnusableInput, and Cancelled through ``progress``.
     """
-    asked, folder = job.input, store.jobs.folder(job.id)
+    asked, folder, known_as = job.input, store.jobs.folder(job.id), None
     if sample := asked.get("sample"):
         found = samples.find(sample)
         progress(0.0, sentence("Preparing the sample {name}", name=found.title))
@@ -50,6 +51,8 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
         name = asked.get("name") or str(found.title)
     else:  # the page has resolved the path, and seen that this person may name it
         source, name = asked["path"], asked.get("name")
+        if Path(source).is_relative_to(store.home):  # the studio put it there, under a name of its own
+            known_as = name
     staged = stage(
         source,
         task=tasks.find(asked["task"]),
@@ -57,6 +60,7 @@ def check_upload(store: Store, job: Job, progress: Callable[..., None]) -> dict[
         columns=asked.get("columns"),
         group=asked.get("group"),
         name=name,
+        known_as=known_as,
         progress=progress,
         resolved=not sample,
     )

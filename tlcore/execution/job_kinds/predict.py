@@ -28,7 +28,9 @@ def predict(store: Store, job: Job, progress: Callable[..., None]) -> dict[str, 
     folder = store.jobs.folder(job.id)
     bundle = Bundle.open(bundle_path(store, job.input))
     path = folder / job.input["path"]
-    inputs = list(bundle.found_in([path])) if path.is_dir() else bundle.found_in([path])
+    # What was uploaded lies in a folder of the studio's; the person knows the file's own name.
+    named = ((path.name if one[0] == str(path) else one[0], *one[1:]) for one in bundle.found_in([path]))
+    inputs = list(named) if path.is_dir() else named
     return {
         "file": "predictions.csv",
         "set_aside_file": "set_aside.csv",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tlcore.core import limits, machine
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence
 from tlcore.models import weight_files
@@ -38,6 +40,8 @@ BUILD_ERRORS = (
     NotImplementedError,
     ImportError,
 )
+SAFETENSORS = ("SafetensorError", "HeaderTooLarge", "incomplete", "deserializing header")
+PATH = re.compile(r"(?<![\w.])/(?:[^\s/'\"]+/)+")  # of a path all but its last part
 SLACK = 60_000_000  # weights that a file may lack: a head for many classes, a pooler
 
 
@@ -96,13 +100,30 @@ def new_head(head: Any) -> None:
         nn.init.zeros_(head.bias)
 
 
-def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
-    """Weights and config that do not belong together, in one sentence with the library's first reason."""
+def does_not_fit(architecture: str, error: BaseException) -> UnusableInput:
+    """Weights and config that do not belong together, in one sentence with the library's first reason; or what else
+    kept the network from being built: too little memory, or damaged weights.
+    """
+    if machine.out_of_memory(error):
+        return UnusableInput(
+            sentence(
+                "There was not enough memory to build the network {name}. Choose a smaller source model, or use a "
+                "machine with more memory.",
+                name=architecture,
+            ),
+            code="source-too-large",
+            file=weight_files.WEIGHTS,
+        )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = (line for line in lines[1:] if "size mismatch" in line or "key" in line.lower())
     reason = next(telling, lines[0] if lines else type(error).__name__)
-    if any(word in reason for word in ("SafetensorError", "HeaderTooLarge", "incomplete")):
-        reason = "model.safetensors is damaged"
+    if type(error).__name__ == "SafetensorError" or any(word in reason for word in SAFETENSORS):
+        return UnusableInput(
+            sentence("model.safetensors is damaged and cannot be read. Download or copy it once more."),
+            code="source-weights",
+            file=weight_files.WEIGHTS,
+        )
+    reason = PATH.sub("", reason)  # a library names the folder where the files lie for the time being
     return UnusableInput(
         sentence(
             "model.safetensors does not fit the architecture {name} that config.json names: {reason}",
@@ -111,6 +132,19 @@ def does_not_fit(architecture: str, error: Exception) -> UnusableInput:
         ),
         code="source-mismatch",
         file=weight_files.WEIGHTS,
+    )
+
+
+def memory_exceeded(title: str, limit: int) -> UnusableInput:
+    """A model that needed more than ``limit`` bytes while it was tried."""
+    return UnusableInput(
+        sentence(
+            "{model} needed more than {gigabytes} GB of memory while it was tried once with short inputs, much more "
+            "than its weights take. Choose another model.",
+            model=title,
+            gigabytes=round(limit / limits.GB, 1),
+        ),
+        code="source-too-large",
     )
 
 

@@ -97,7 +97,7 @@ def build(opened: ModelFolder, num_classes: int | None, pretrained: bool, size: 
 
     def tokenizers(made: Any) -> None:
         nonlocal pair
-        pair = pair_tokenization.read(opened.folder, opened.config, _any_languages(opened))
+        pair = pair_tokenization.read(opened.folder, opened.config, any_languages(opened))
         _vocabularies(made, pair)
 
     net = network(
@@ -159,7 +159,7 @@ def _inner(config: dict[str, Any]) -> dict[str, Any]:
     return {**plain(config), "model_type": config["model_type"]}
 
 
-def _any_languages(opened: ModelFolder) -> tuple[str | None, str | None]:
+def any_languages(opened: ModelFolder) -> tuple[str | None, str | None]:
     """Two languages that a model of many surely knows."""
     return ("eng_Latn", "por_Latn") if opened.config["model_type"] == "m2m_100" else (None, None)
 

@@ -75,8 +75,8 @@ class OpenSource:
         """
         texts = (*tokenization.FILES, *pair_tokenization.FILES)
         files_of = {name: weight_files.digest(self.folder / name) for name in texts if (self.folder / name).is_file()}
-        told = json.dumps([self.digest, self.library, self.config, files_of], sort_keys=True, default=str)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        key = json.dumps([self.digest, self.library, self.config, files_of], sort_keys=True, default=str)
+        return hashlib.sha256(key.encode()).hexdigest()[:16]
 
     def build(
         self, num_classes: int | None, pretrained: bool, image_size: int | None = None, seed: int = 0
@@ -86,11 +86,18 @@ class OpenSource:
 
         With ``pretrained`` the weights come from the folder, else from the library's own initialisation;
         everything random is drawn from ``seed``. ``image_size`` (pixels a side) builds for another size than
-        the source's. Raises UnusableInput where weights and architecture do not fit, or the size cannot be
-        built.
+        the source's. Raises UnusableInput where weights and architecture do not fit, the size cannot be
+        built, or weights are not numbers.
         """
+        made = self._built(num_classes, pretrained, image_size, seed)
+        if pretrained:
+            check_numbers(made, self.source.title)
+        return made
+
+    def _built(self, num_classes: int | None, pretrained: bool, image_size: int | None, seed: int) -> Any:
         reader = OF_TEXTS.get(self.modality) or (timm_image if self.library == "timm" else transformers_image)
-        return reader.build(self, num_classes, pretrained, self._size(image_size), seed)
+        with weight_files.known_as(self.folder, self.source.title):
+            return reader.build(self, num_classes, pretrained, self._size(image_size), seed)
 
     def has_head(self, model: ImageModel | TextModel) -> bool:
         """Whether the head of a network that ``build(None, True)`` gave came from the folder, and not from chance."""
@@ -137,8 +144,31 @@ def modality_of(config: Mapping[str, Any]) -> str:
 
 
 def load(folder: Path, source: SourceModel, size: int | None) -> Any:
-    """The network that ``save`` packed into a folder, its own head on, ready to predict. Raises UnusableInput."""
-    return open_folder(folder, source).build(None, True, image_size=size).eval()
+    """The network that ``save`` packed into a folder, its own head on, ready to predict. Raises UnusableInput.
+
+    Its weights may be no numbers, after a training that diverged.
+    """
+    return open_folder(folder, source)._built(None, True, size, 0).eval()
+
+
+def check_numbers(model: Any, title: str) -> None:
+    """Raises UnusableInput where a weight of the network, or a statistic of its batch norms, is not a finite number."""
+    import torch
+
+    statistics = (one for one in model.named_buffers() if one[0].endswith(("running_mean", "running_var")))
+    with torch.no_grad():
+        for name, values in (*model.named_parameters(), *statistics):
+            if values.numel() and not all(bool(edge.isfinite()) for edge in torch.aminmax(values)):
+                raise UnusableInput(
+                    sentence(
+                        "The weights of {model} are damaged: {tensor} holds values that are not finite numbers. "
+                        "Download or copy the model once more, or choose another.",
+                        model=title,
+                        tensor=name,
+                    ),
+                    code="source-weights",
+                    file=weight_files.WEIGHTS,
+                )
 
 
 def refuse_large(values: int, modality: str) -> None:
@@ -158,6 +188,11 @@ def refuse_large(values: int, modality: str) -> None:
 
 def open_folder(folder: Path, source: SourceModel, revision: str | None = None) -> OpenSource:
     """Check a model folder and say how it is built. Raises UnusableInput with the reason."""
+    with weight_files.known_as(folder, source.title):
+        return _opened(folder, source, revision)
+
+
+def _opened(folder: Path, source: SourceModel, revision: str | None) -> OpenSource:
     config = weight_files.read_config(folder)
     weights = weight_files.read_weights(folder)
     modality = modality_of(config)
