@@ -46,7 +46,7 @@ def test_a_model_is_tried_under_a_small_limit_that_grows_with_its_weights():
 
 def test_a_process_cannot_take_more_than_its_limit():
     code = (
-        "from tlcore import limits\nlimits.restrict(200 * 2**20)\nassert limits.own_memory() == 200 * 2**20\n"
+        "from tlcore.core import limits\nlimits.restrict(200 * 2**20)\nassert limits.own_memory() == 200 * 2**20\n"
         "try:\n    bytearray(300 * 2**20)\nexcept MemoryError:\n    print('refused')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -59,7 +59,7 @@ def test_a_control_group_is_made_where_one_is_delegated(delegated):
     assert (delegated / "cgroup.subtree_control").read_text() == "+memory"
     assert (made.path / "memory.max").read_text() == str(5 * limits.GB)
     assert (made.path / "memory.oom.group").read_text() == "1"
-    code = "import sys\nfrom pathlib import Path\nfrom tlcore import limits\nimport os\n"
+    code = "import sys\nfrom pathlib import Path\nfrom tlcore.core import limits\nimport os\n"
     code += "limits.restrict(2**30, Path(sys.argv[1]))\nprint(os.getpid(), limits.own_memory())"
     done = subprocess.run([sys.executable, "-c", code, str(made.path)], capture_output=True, text=True, check=True)
     pid, own = done.stdout.split()
@@ -74,7 +74,7 @@ def test_there_is_no_control_group_where_none_can_be_made(delegated, monkeypatch
     assert limits.Group.make("job-1", None) is None
     monkeypatch.setenv("TLCORE_CGROUP", str(delegated / "missing"))
     assert limits.Group.make("job-1", limits.GB) is None
-    code = "import sys\nfrom pathlib import Path\nfrom tlcore import limits\n"
+    code = "import sys\nfrom pathlib import Path\nfrom tlcore.core import limits\n"
     code += "limits.restrict(2**30, Path(sys.argv[1]))\nprint(limits.own_memory())"
     done = subprocess.run([sys.executable, "-c", code, "/nowhere"], capture_output=True, text=True, check=True)
     assert int(done.stdout) == limits.GB

@@ -356,7 +356,7 @@ def test_page_shows_the_winner_and_takes_it(filled, locale):  # noqa: F811
     path.write_text(json.dumps(result(asked)))
     at = opened("strategy", locale, project=filled.project)
     if locale == "en-US":
-        assert "won the race" in said(at)
+        assert "won the pilot" in said(at)
     at.button(key="race-use").click().run()
     assert not at.exception
     assert Store.open().projects.get(filled.project, "local").draft["strategy"] == "linear-probe-then-fine-tune"

@@ -117,7 +117,7 @@ def test_the_source_answers_as_it_is(context):
 @pytest.mark.parametrize(
     ("value", "low", "said"),
     [
-        (0.2, 0.1, "beats the naive"),
+        (0.2, 0.1, "beats the simple baselines"),
         (0.05, -0.01, "does as well"),
         (-0.02, -0.1, "does as well"),
         (-0.1, -0.2, "does better"),

@@ -1,8 +1,8 @@
-"""The story of a run: Spec, data, source, evidence, advice, plan, both arms, report, bundle.
+"""The steps of a run: Spec, data, source, evidence, advice, plan, all arms, report, bundle.
 
-The worker, the command line and the tests all call `work`; a run that was interrupted is told again from the start, and
-every step whose result an earlier attempt left is passed over. Each attempt writes to a folder of its own, which
-becomes the run's where the attempt holds the job at the end.
+The worker, the command line and the tests all call `work`. An interrupted run starts again from the first step and
+skips every step whose result an earlier attempt left. Each attempt writes to its own folder, which becomes the run's
+folder if the attempt still holds the job at the end.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Job
 
 Progress = Callable[..., None]
-PLANNED = ("strategy", "processor", "arms")  # that every plan has
+PLANNED = ("strategy", "processor", "arms")  # keys of every plan
 
 
 def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
-    """Do the run of this job, or go on with it. Returns the headline of its report."""
+    """Execute or resume the run of this job. Returns the headline of its report."""
     run = store.runs.get(job.id)
     assert run is not None
     fence = Fence.of(job)
@@ -51,7 +51,7 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
 
     progress(0.0, sentence("Reading the data"))
     sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
-    if run.dataset:  # a run that goes on keeps its data, whatever has become of the path
+    if run.dataset:  # a resumed run keeps its dataset, even if the path has changed
         dataset = Dataset.open(store, run.dataset, run.owner)
     else:
         dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
@@ -119,10 +119,10 @@ def advise(
     *,
     rank: bool = False,
 ) -> guidance.Advice:
-    """Evidence of a Spec's data and source, and the advice that it gives.
+    """Evidence of a Spec's data and source, and the resulting advice.
 
-    The sources listed are those that can be had from here; with ``rank`` each is measured, else those that were
-    measured before have a score.
+    Lists the reachable sources. With ``rank`` each of them is measured; otherwise only those measured before have a
+    score.
     """
     dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
     source = models.open_source(spec.source, store, progress=_aside(progress))
@@ -143,8 +143,9 @@ def advise(
 def advised(
     spec: Spec, task: Task, dataset: Dataset, source: OpenSource, store: Store, progress: Progress, owner: str
 ) -> guidance.Advice:
-    """What the Evidence of these data with this source suggests, from the cache or measured now, with the shift of a
-    set without labels that the Spec names and the newest pilot race, where there are such. Its features serve the run.
+    """The advice from the Evidence of a dataset and a source, cached or measured now.
+
+    It includes the shift of the Spec's unlabelled dataset and the newest pilot, if any. The run reuses the features.
     """
     cache, quiet_progress = store.home / "cache", _aside(progress)
     processor = task.processor(source.preprocess, spec.options, dataset, machine.detect().device)
@@ -163,7 +164,7 @@ def advised(
 def further_sets(
     spec: Spec, task: Task, plan: Path, store: Store, owner: str, progress: Progress
 ) -> dict[str, Dataset]:
-    """The further sets that the strategy learns from, by name; those that a kept ``plan`` names, where there is one."""
+    """The auxiliary datasets of the strategy, by name; those named in a stored ``plan``, if it exists."""
     if plan.exists():
         return auxiliary.named(stored_files.read_object(plan, stored_files.RUN, PLANNED), store, owner)
     if spec.strategy == "auto":
@@ -175,7 +176,7 @@ def further_sets(
 
 
 def tested_on(spec: Spec, dataset: Dataset, sets: Mapping[str, Dataset], store: Store, owner: str) -> Dataset:
-    """The dataset with the test set that the strategy is scored on, where that is a further set."""
+    """The dataset, with the strategy's auxiliary test set if there is one."""
     name = None if spec.strategy == "auto" else strategies.find(spec.strategy).tests_on
     if name is None or name not in sets:
         return dataset
@@ -192,7 +193,8 @@ def plan_for(
 ) -> dict[str, Any]:
     """The Plan with every ``auto`` resolved for this data and machine. ``sets`` are `further_sets`.
 
-    ``advice`` gives what ``strategy: auto`` is decided by, where it is auto; without it the counts decide.
+    ``advice`` is called for ``strategy: auto``; without it the counts decide. Raises UnusableInput if the strategy
+    refuses.
     """
     here = machine.detect()
     plan = _plan(spec, task, dataset, source.preprocess, source.source, here.device, advice, sets)
@@ -206,7 +208,7 @@ def preview(
     advice: Callable[[], guidance.Advice] | None = None,
     sets: Mapping[str, Dataset] | None = None,
 ) -> dict[str, Any]:
-    """The Plan as far as it can be told without opening the source model: what a page shows before anything runs."""
+    """The Plan as far as known without opening the source model, for a page to show before a run."""
     task = tasks.find(spec.task)
     return _plan(
         spec,
@@ -267,13 +269,13 @@ def _plan(
     plan["notes"] = [note.model_dump(mode="json") for note in notes]
     if found.tests_on:
         tests = plan["sets"].get(found.tests_on, {})
-        plan["tested_on"] = tests.get("name")  # None: the ordinary test set
+        plan["tested_on"] = tests.get("name")  # None: the dataset's own test set
         tests["tests"] = True
     return plan
 
 
 def unused(data: Data, strategy: Strategy) -> list[Sentence]:
-    """The further sets that a Spec names and the strategy does not learn from, in words."""
+    """Sentences about the Spec's auxiliary datasets that the strategy does not use."""
     given = [name for name in auxiliary.NAMES if getattr(data, name) and name not in {*strategy.needs, *strategy.takes}]
     return [
         sentence(
@@ -287,14 +289,14 @@ def unused(data: Data, strategy: Strategy) -> list[Sentence]:
 
 
 def _aside(progress: Progress) -> Progress:
-    """Told as it goes, without a share of the run's own."""
+    """Progress messages without a share of the run."""
     return lambda share, message, **more: progress(None, message, **more)
 
 
 def _kept(path: Path, make: Callable[[], dict[str, Any]], keys: Collection[str] = ()) -> dict[str, Any]:
-    """A JSON file of the run: read where it is, else made and written whole. What was resolved once stays.
+    """A JSON file of the run: read if it exists, else made and written atomically.
 
-    Raises UnusableInput where the file is damaged, or lacks one of the ``keys``.
+    Raises UnusableInput if the file is damaged or lacks one of the ``keys``.
     """
     if path.exists():
         return stored_files.read_object(path, stored_files.RUN, keys)

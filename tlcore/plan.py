@@ -1,4 +1,4 @@
-"""The Plan: everything that will be done, as JSON, before the first step."""
+"""The Plan: everything that a run does, as JSON, made before the first step."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def make_plan(
 ) -> dict[str, Any]:
     """Resolve a strategy for this data and machine.
 
-    The twin has the fine-tuning plan's epochs, early stopping and number of learning-rate trials, whatever the
-    transfer strategy is, so that transfer never wins because the twin was kept short; ``budget.baseline`` gives it more.
+    The scratch baseline has the fine-tuning plan's epochs, early stopping and number of learning-rate trials for every
+    transfer strategy, so that transfer does not win by a smaller baseline budget. ``budget.baseline`` increases it.
+    Raises ValueError for a wrong option, UnusableInput if the strategy refuses.
     """
     strategy, scratch = find(strategy_id), find("scratch")
     options = resolved(strategy, spec.strategy_options)
@@ -52,7 +53,8 @@ def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dic
     phases = strategy.phases(context)
     gradient = [phase for phase in phases if phase["kind"] == "train" and not phase.get("once")]
     body = any(phase["trainable"] != "head" or phase.get("hooks") for phase in gradient)
-    scale = context.rate if strategy.pretrained and body else 1.0  # a head alone is fresh, whatever the encoder bears
+    # a head alone is new; the encoder's rate does not apply
+    scale = context.rate if strategy.pretrained and body else 1.0
     rates = (context.learning_rate,) if context.learning_rate else tuple(rate * scale for rate in strategy.rates)
     return {
         "strategy": strategy.id,
@@ -67,7 +69,7 @@ def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dic
 def _plainer(
     strategy: Strategy, context: PlanContext, options: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
-    """The arm without what is special about a strategy; none where it has no such thing, or is that already."""
+    """The ablation arm of a strategy; empty if it has no ablation or already equals it."""
     if strategy.ablation is None:
         return {}
     other = find(strategy.ablation.strategy)
@@ -82,7 +84,7 @@ def _plainer(
 def _alone(
     strategy: Strategy, context: PlanContext, transfer: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
-    """One arm for each side task of a strategy: that task learned alone, as the plainer arm learns the target's."""
+    """One single-task baseline arm for each auxiliary task, trained with the strategy of the ablation."""
     auxiliary = [
         name for phase in transfer["phases"] for hook in phase.get("hooks", ()) for name in hook.get("sides", ())
     ]
@@ -94,7 +96,10 @@ def _alone(
 
 
 def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:
-    """The twin's arm. A longer budget stretches its trainings and their patience; the search of its rate stays."""
+    """The arm of the scratch baseline.
+
+    ``times`` > 1 multiplies its epochs, patience and minutes; the learning-rate search does not change.
+    """
     arm = _arm(scratch, context, minutes)
     if times == 1:
         return arm

@@ -1,4 +1,4 @@
-"""The Spec: what a person asked for. The pages edit it, the command line runs it, a run keeps it."""
+"""The Spec: the settings of a run. Pages edit it, the command line runs it, a run stores it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_BYTES = 1_000_000
 
 
 class Spec(SpecPart):
-    """One experiment: a transfer run and, unless refused, its from-scratch twin."""
+    """One experiment: a transfer run and, unless disabled, its scratch baseline."""
 
     name: str = Field("untitled", min_length=1, max_length=120, description="Name of the run.")
     task: str = Field(description="What is learned, as in `tlcore tasks`.")
@@ -41,7 +41,7 @@ class Spec(SpecPart):
     @model_validator(mode="before")
     @classmethod
     def _source_of_the_task(cls, values: Any) -> Any:
-        """Where no source is named, the one that the task begins with."""
+        """Fill in the task's default source if none is given."""
         if isinstance(values, dict) and "source" not in values:
             known = {task.id: task.default_source for task in tasks.TASKS}
             if isinstance(values.get("task"), str) and values["task"] in known:
@@ -50,7 +50,7 @@ class Spec(SpecPart):
 
     @model_validator(mode="after")
     def _options_of_the_strategy(self) -> Spec:
-        """Values of the chosen strategy's own options; what is not given stays open for the plan."""
+        """Check the options of the chosen strategy; the plan resolves those not given. Raises ValueError."""
         if self.strategy_options:
             found = next((one for one in strategies.STRATEGIES if one.id == self.strategy), None)
             if found is None:
@@ -59,18 +59,18 @@ class Spec(SpecPart):
         return self
 
     def with_strategy(self, strategy: str) -> Spec:
-        """The same with another strategy, whose options are left open."""
+        """The same Spec with another strategy and no strategy options."""
         return self.model_copy(update={"strategy": strategy, "strategy_options": {}})
 
     def to_yaml(self) -> str:
-        """The Spec as YAML that `tlcore run` takes."""
+        """The Spec as YAML for `tlcore run`."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def from_yaml(text: str, *, file: str | None = None, base: Path | None = None) -> Spec:
-    """Read a Spec; relative paths in it count from ``base``, else from the current folder.
+    """Read a Spec from YAML. Relative paths are resolved against ``base``, else the current folder.
 
-    Raises UnusableInput naming the field.
+    Raises UnusableInput with the wrong field.
     """
     if len(text) > MAX_BYTES:
         raise UnusableInput(
@@ -98,7 +98,7 @@ def from_yaml(text: str, *, file: str | None = None, base: Path | None = None) -
 
 
 def from_dict(raw: dict[str, Any], *, file: str | None = None, base: Path | None = None) -> Spec:
-    """Validate a mapping as a Spec. Raises UnusableInput naming the first field that is wrong."""
+    """Validate a mapping as a Spec. Raises UnusableInput with the first wrong field."""
     try:
         spec = Spec.model_validate(raw)
     except ValidationError as error:
@@ -114,7 +114,7 @@ def from_dict(raw: dict[str, Any], *, file: str | None = None, base: Path | None
 
 
 def _resolve(spec: Spec, base: Path) -> Spec:
-    """Paths in the Spec made absolute."""
+    """The Spec with absolute paths."""
     data = spec.data
     updates: dict[str, Any] = {}
     if data.path and not data.path.startswith("hf://"):
@@ -132,14 +132,17 @@ def _resolve(spec: Spec, base: Path) -> Spec:
 
 
 def _absolute(path: str, base: Path) -> str:
-    """A path counts from the folder the Spec lies in, else from the current one. Raises UnusableInput."""
+    """The absolute path, relative to the Spec's folder ``base``, or to the current folder if it exists only there.
+
+    Raises UnusableInput for an unusable path.
+    """
     given = usable_path(path)
     beside, here = resolved_path(base / given), resolved_path(given)
     return str(here if is_there(here) and not is_there(beside) else beside)
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without anchors, so that a few lines cannot unfold into gigabytes."""
+    """Safe YAML without aliases, so that a few lines cannot expand to gigabytes."""
 
     def compose_node(self, parent, index):  # type: ignore[no-untyped-def]
         if self.check_event(yaml.AliasEvent):

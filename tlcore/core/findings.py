@@ -1,4 +1,4 @@
-"""What a check found, in words a person can act on."""
+"""Findings of a data check, in words a person can act on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from tlcore.core.i18n import Sentence, sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-NEEDED = 3  # examples of a class or groups, one each for train, validation and test
-SHOWN = 10  # examples that a finding names
+NEEDED = 3  # examples or groups per class, one each for train, validation and test
+SHOWN = 10  # examples listed in a finding
 NOT_A_PICTURE = sentence("It is not a picture.")
 NOT_A_TABLE = sentence("It is not a table of texts.")
 
 
 class Finding(BaseModel):
-    """``error`` keeps the upload from becoming a dataset, ``warning`` asks for a look, ``note`` only tells."""
+    """One result of a check.
+
+    ``error`` prevents the upload from becoming a dataset, ``warning`` needs attention, ``note`` is information only.
+    """
 
     level: Literal["error", "warning", "note"]
     code: str
@@ -31,7 +34,7 @@ class Finding(BaseModel):
 
 
 class RejectedRow(BaseModel):
-    """One row or file that was left out, and why; all of them can be downloaded as a list."""
+    """A rejected row or file with the reason; all of them can be downloaded as a list."""
 
     file: str
     row: int | None = None
@@ -39,7 +42,7 @@ class RejectedRow(BaseModel):
 
 
 def rejection_findings(rejected: Iterable[RejectedRow]) -> list[Finding]:
-    """One finding a reason, with the files it names; files that never meant to be examples are only noted."""
+    """One finding per reason, with example files; files of other types (e.g. no picture) are notes only."""
     by_reason: dict[str, list[RejectedRow]] = defaultdict(list)
     for item in rejected:
         by_reason[item.reason.text].append(item)
@@ -62,13 +65,13 @@ def rejection_findings(rejected: Iterable[RejectedRow]) -> list[Finding]:
 
 
 def named(counts: pd.Series) -> list[str]:
-    """Labels with their counts, the first few."""
+    """The first labels with their counts."""
     named = [f"{label} ({n})" for label, n in list(counts.items())[:SHOWN]]
     return [*named, "…"] if len(counts) > SHOWN else named
 
 
 def first(values: Iterable[object]) -> list[str]:
-    """The first few as text; groups of one begin with a mark of their own, which is left out."""
+    """The first few values as text, without the leading mark (NUL) of single-example groups."""
     return [str(v).lstrip("\x00") for v in list(values)[:SHOWN]]
 
 

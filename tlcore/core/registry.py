@@ -1,4 +1,4 @@
-"""An explicit, ordered tuple of things, found by id."""
+"""An explicit, ordered tuple of entries, looked up by id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T", bound=_WithId)
 
 
 def by_id(things: Sequence[T]) -> Mapping[str, T]:
-    """The things by id; a duplicate id fails here, at import."""
+    """The entries by id. Raises ValueError for a duplicate id, at import."""
     found: dict[str, T] = {}
     for thing in things:
         if thing.id in found:
@@ -29,7 +29,7 @@ def by_id(things: Sequence[T]) -> Mapping[str, T]:
 
 
 def pick(things: Mapping[str, T], wanted: str, *, what: str) -> T:
-    """The thing with that id. Raises UnusableInput naming the ids there are."""
+    """The entry with that id. Raises UnusableInput with the known ids."""
     if wanted in things:
         return things[wanted]
     near = difflib.get_close_matches(wanted, things, n=1)

@@ -1,6 +1,6 @@
-"""The parts of a Spec: data and their split, budget, settings of training.
+"""The parts of a Spec: data and split, budget, training settings.
 
-Every field carries one help sentence; the widgets, ``tlcore --help`` and the docs all show that one.
+Every field has one help sentence, shown by the widgets, ``tlcore --help`` and the docs.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Auto = Literal["auto"]
 
 
 class SpecPart(BaseModel):
-    """A mapping whose fields are all known."""
+    """A mapping that rejects unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Split(SpecPart):
-    """Shares cut from the data where the person gives no split of their own."""
+    """Shares of a random split, for data without a split of their own."""
 
     validation: float = Field(0.15, gt=0, lt=0.8, description="Share of the examples used to choose settings.")
     test: float = Field(0.2, gt=0, lt=0.8, description="Share of the examples kept for the final score only.")
@@ -34,7 +34,7 @@ class Split(SpecPart):
 
 
 class Data(SpecPart):
-    """Where the examples are, and how they are read."""
+    """The location of the examples and how to read them."""
 
     path: str | None = Field(
         None, description="A zip, folder, table (CSV, JSON lines, Parquet) or hf://owner/name on the hub."
@@ -96,7 +96,7 @@ class Budget(SpecPart):
 
 
 class Options(SpecPart):
-    """Settings a person may leave to the studio."""
+    """Settings with an automatic default."""
 
     image_size: int | Auto = Field("auto", description="Side of the square picture that the model sees, in pixels.")
     max_length: int | Auto = Field(
@@ -132,5 +132,5 @@ class Options(SpecPart):
 
 
 def is_fingerprint(given: str) -> bool:
-    """Whether this names a dataset of the workspace, and not a path."""
+    """Whether ``given`` is the fingerprint of a dataset in the workspace rather than a path."""
     return len(given) == 16 and given.isalnum() and not Path(given).exists()

@@ -1,4 +1,4 @@
-"""What a model is learned from: uploads read, checked, split once, and kept as immutable datasets."""
+"""Training data: uploads are read, checked, split once, and stored as immutable datasets."""
 
 from tlcore.core.findings import Finding, RejectedRow
 from tlcore.data.dataset import Dataset, DatasetInfo

@@ -1,4 +1,4 @@
-"""The further sets of a Spec, for the strategies that learn from more than labelled examples of the target task."""
+"""The auxiliary datasets of a Spec, for strategies that use more than labelled examples of the target task."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tlcore.data.unlabelled import KINDS
 if TYPE_CHECKING:
     from tlcore.store.store import Store
 
-NAMES = ("unlabelled", "extra")  # of the fields of `spec_parts.Data`, and of the streams that a plan names
+NAMES = ("unlabelled", "extra")  # fields of `spec_parts.Data`, and names of streams in a plan
 
 
 def read_all(
     data: Data, names: Iterable[str], *, task: Any, store: Store, owner: str, progress: Any = None
 ) -> dict[str, Dataset]:
-    """Those of the sets ``names`` that a Spec gives, by name."""
+    """The auxiliary datasets among ``names`` that a Spec gives, by name. Raises UnusableInput."""
     given = {name: getattr(data, name) for name in names}
     how = {"task": task, "store": store, "owner": owner, "columns": data.columns, "progress": progress}
     return {name: read_set(name, describe, **how) for name, describe in given.items() if describe is not None}
@@ -49,8 +49,9 @@ def read_set(
     progress: Any = None,
     resolved: bool = False,
 ) -> Dataset:
-    """One further set: of the workspace by its fingerprint, else from a path (``resolved`` as in `open_tree`). Raises
-    UnusableInput.
+    """One auxiliary dataset: from the workspace by its fingerprint, else read from a path.
+
+    ``resolved`` is as in `open_tree`. Raises UnusableInput.
     """
     if is_fingerprint(given):
         return Dataset.open(store, given, owner)
@@ -63,7 +64,7 @@ def read_set(
 
 
 def opened(data: Data, store: Store, owner: str) -> dict[str, Dataset]:
-    """The sets of a Spec that are in the workspace already: nothing is read."""
+    """The auxiliary datasets of a Spec that are already in the workspace. Reads no upload. Raises UnusableInput."""
     given = {name: getattr(data, name) for name in NAMES}
     return {
         name: Dataset.open(store, describe, owner)
@@ -83,9 +84,9 @@ def unlabelled(
     progress: Any = None,
     resolved: bool = False,
 ) -> Dataset:
-    """Examples without labels as a dataset of the workspace: all of them training examples, copies left out.
+    """An unlabelled dataset of the workspace: all examples are in the training split, without duplicates.
 
-    It serves every task on the same kind of example. Raises UnusableInput where nothing of it can be used.
+    It serves every task of the same modality. Raises UnusableInput where no example can be used.
     """
     modality = modalities.of(task)
     reader = pick(KINDS, modality.id, what="kind of example without labels")
@@ -123,8 +124,10 @@ def unlabelled(
 
 
 def decontaminate(other: Dataset, own: Dataset, task: Any) -> Dataset:
-    """A further set without what would spoil a score: its training examples that are among those which ``own`` is
-    judged by, and those it judges by itself that ``own`` trains on.
+    """``other`` without the examples that would bias a score.
+
+    Removes training examples of ``other`` that are in the validation or test set of ``own``, and validation and test
+    examples of ``other`` that are in the training set of ``own``.
     """
     modality, learned = modalities.of(task), own.rows["split"] == "train"
     evaluated = own.rows["split"].isin(SPLITS[1:])
@@ -137,7 +140,7 @@ def decontaminate(other: Dataset, own: Dataset, task: Any) -> Dataset:
 
 
 def some_left(dataset: Dataset) -> Dataset:
-    """The same set. Raises UnusableInput where hardly an example of it is left to learn from (`apart`)."""
+    """The same dataset. Raises UnusableInput where `decontaminate` left fewer than two training examples."""
     if dataset.info.n["train"] < 2:
         raise UnusableInput(
             sentence(
@@ -150,9 +153,10 @@ def some_left(dataset: Dataset) -> Dataset:
 
 
 def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, store: Store, owner: str) -> Dataset:
-    """A dataset that trains and validates as ``dataset`` does and is tested on the labelled examples of ``test``,
-    whatever their split was. Left out are examples that were ``seen`` in training without their label, and labels that
-    are not learned. Raises UnusableInput where none is left.
+    """``dataset`` with the labelled examples of ``test``, whatever their split, as its test set.
+
+    Leaves out test examples that are in the training or validation set or in the training split of ``seen`` (unlabelled
+    data used in training), and those whose label is not in ``dataset``. Raises UnusableInput where none is left.
     """
     own = dataset.rows[dataset.rows["split"] != "test"]
     rows = test.rows.assign(split="test")
@@ -193,7 +197,7 @@ def tested_on(dataset: Dataset, test: Dataset, seen: Dataset | None, task: Any, 
 
 
 def describe(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
-    """What a Plan and a report say of further sets."""
+    """Fingerprint, name and size of each auxiliary dataset, for a Plan and a report."""
     return {
         name: {"fingerprint": one.fingerprint, "name": one.info.name, "n": sum(one.info.n.values())}
         for name, one in sets.items()
@@ -201,12 +205,12 @@ def describe(sets: Mapping[str, Dataset]) -> dict[str, dict[str, Any]]:
 
 
 def named(plan: Mapping[str, Any], store: Store, owner: str | None = None) -> dict[str, Dataset]:
-    """The further sets that a Plan names."""
+    """The auxiliary datasets that a Plan names, by name. Raises UnusableInput."""
     return {name: Dataset.open(store, one["fingerprint"], owner) for name, one in plan.get("sets", {}).items()}
 
 
 class _Unchecked:
-    """A task that has nothing to say of rows: there are no labels to look at."""
+    """A task without checks of rows: there are no labels to check."""
 
     def check(self, rows: pd.DataFrame) -> list[Finding]:
         return []

@@ -1,4 +1,4 @@
-"""From a checked upload to a dataset: labels corrected, split once, fingerprinted, put in its place."""
+"""From a checked upload to a dataset: labels are corrected, rows split once, fingerprinted and stored."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def confirm(
     name: str,
     owner: str,
 ) -> Dataset:
-    """Make a dataset of a checked upload and remember it in the store.
+    """Create a dataset from a checked upload and record it in the store.
 
     ``corrections`` maps files to labels, or is a CSV with the columns file and label: see `corrected`. Raises
-    UnusableInput with the first error that remains.
+    UnusableInput with the first remaining error.
     """
     corrections = read_corrections(corrections)
     findings = staged.recheck(corrections)
@@ -60,7 +60,7 @@ def confirm(
 def relabel(
     dataset: Dataset, corrections: Mapping[str, str] | str | Path, task: Any, store: Store, owner: str
 ) -> Dataset:
-    """A new dataset with corrected labels and the same split, of the same ``task``; the old one stays as it is.
+    """A new dataset of the same ``task`` with corrected labels and the same split. The old dataset is unchanged.
 
     Raises UnusableInput.
     """
@@ -77,8 +77,9 @@ def relabel(
 
 
 def refuse(findings: list[Finding], rejected: list[RejectedRow] | None = None) -> None:
-    """Raise the first error among findings as UnusableInput, with what to do, and the file and row where it
-    is one's.
+    """Raise UnusableInput for the first error among findings, with its fix.
+
+    The error names file and row where one of its examples is a rejected row.
     """
     rows = {item.file: item.row for item in rejected or ()}
     for finding in findings:
@@ -91,7 +92,7 @@ def refuse(findings: list[Finding], rejected: list[RejectedRow] | None = None) -
 
 
 def _ordered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows by split and name, so that the stored order does not depend on how the upload was packed."""
+    """Rows sorted by split and id, so that the stored order does not depend on the layout of the upload."""
     rank = rows["split"].map({name: at for at, name in enumerate(SPLITS)})
     return (
         rows.assign(_rank=rank).sort_values(["_rank", "id"], kind="stable").drop(columns="_rank").reset_index(drop=True)
@@ -130,10 +131,11 @@ def place(
     owner: str,
     parts: Sequence[str] = (),
 ) -> Dataset:
-    """Build the folder beside its place and move it there in one step; an identical dataset is used as it
-    is. The payloads lie in one of the folders ``files``. What is the owner's own goes into their row.
+    """Build the dataset folder in a temporary place and move it to its final place atomically.
 
-    ``parts`` are the fingerprints of the datasets that it was joined from.
+    An existing identical dataset is used as it is. Each payload is in one of the folders ``files``. Details that belong
+    to the owner go into the owner's row of the database. ``parts`` are the fingerprints of the datasets it was joined
+    from.
     """
     details = OwnerDetails(
         origin=info.origin,
@@ -161,7 +163,7 @@ def place(
 
 
 def placing(store: Store) -> FileLock:
-    """Held while a dataset is put in its place or taken away, so that nobody is left with a row without a folder."""
+    """Lock for storing or deleting a dataset, so that no database row is left without its folder."""
     return FileLock(store.home / ".datasets.lock")
 
 
@@ -170,7 +172,7 @@ def _placed(folder: Path) -> bool:
 
 
 def _build(info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], store: Store) -> Path:
-    """The folder of a dataset, beside its place."""
+    """Build the folder of a dataset in ``tmp``. Removes it on failure."""
     build = store.home / "tmp" / f"dataset-{info.fingerprint}-{secrets.token_hex(4)}"
     build.mkdir(parents=True)
     try:
@@ -187,7 +189,7 @@ def _build(info: DatasetInfo, rows: pd.DataFrame, files: Sequence[Path], store: 
 
 
 def _link(source: Path, target: Path) -> None:
-    """A hard link where the disk allows one, else a copy; both are never written to again."""
+    """Hard-link the file where the file system allows it, else copy it. Neither file is written to again."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)

@@ -4,14 +4,15 @@
 
     datasets/<fingerprint>/
       dataset.json    task, classes, counts
-      rows.parquet    one row an example: id, file or text, label, split, group, and what the reader adds
-      files/          pictures, named by their content's sha256; a text is in its row
+      rows.parquet    one row per example: id, file or text, label, split, group, and columns of the reader
+      files/          images, named by the sha256 of their content; a text is in its row
 
-The folder holds what follows from the content alone, since it is one for all who confirmed the same content. The name,
-the origin, the findings and the rejected rows of an upload are in its owner's row of the database (`OwnerDetails`).
+The folder holds only what follows from the content, since it is shared by all users who confirmed the same content. The
+name, the origin, the findings and the rejected rows of an upload are in its owner's row of the database
+(`OwnerDetails`).
 
-A Parquet index beside plain files, not a saved ``datasets.DatasetDict``: the pages preview it in
-milliseconds and without importing ``datasets``; `to_hf` gives the DatasetDict to whoever wants one.
+The format is Parquet plus plain files, not a saved ``datasets.DatasetDict``: pages preview it in milliseconds without
+importing ``datasets``. `to_hf` converts it to a DatasetDict.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
     from tlcore.store.tables import DatasetRow
 
 SPLITS = ("train", "validation", "test")
-COLUMNS = ("id", "split", "label")  # that rows of every kind have
-SIDE = "also:"  # what the columns with further labels begin with
-BARE = "unlabelled-"  # what the ``task`` of a set without labels begins with; the id of its modality follows
-LEFT_OUT = "left-out"  # the split of training rows that a view does without
+COLUMNS = ("id", "split", "label")  # columns of the rows of every task
+SIDE = "also:"  # prefix of columns with auxiliary labels
+BARE = "unlabelled-"  # prefix of ``task`` of an unlabelled dataset; the modality's id follows
+LEFT_OUT = "left-out"  # the split of rows that a view leaves out
 
 
 class SharedInfo(BaseModel):
-    """What ``dataset.json`` holds: nothing that differs between the people who confirmed the same content."""
+    """The content of ``dataset.json``: nothing that differs between users who confirmed the same content."""
 
     fingerprint: str
     task: str
@@ -55,17 +56,17 @@ class SharedInfo(BaseModel):
 
 
 class OwnerDetails(BaseModel):
-    """What the upload of one person adds to the content, kept in that person's row."""
+    """Details of one user's upload, stored in that user's row of the database."""
 
     origin: str = ""
     findings: list[Finding] = Field(default_factory=list)
     rejected_rows: list[RejectedRow] = Field(default_factory=list)
     split_said: Sentence | None = None
-    parts: list[str] = Field(default_factory=list)  # fingerprints of the datasets that it was joined from
+    parts: list[str] = Field(default_factory=list)  # fingerprints of the datasets it was joined from
 
 
 class DatasetInfo(BaseModel):
-    """A dataset as its owner sees it: the content, and what their upload was."""
+    """A dataset as its owner sees it: the content and the details of the upload."""
 
     fingerprint: str
     task: str
@@ -75,21 +76,22 @@ class DatasetInfo(BaseModel):
     labels: list[str] = Field(default_factory=list)
     findings: list[Finding] = Field(default_factory=list)
     set_aside: int = 0
-    split_said: Sentence  # what was done to split it
+    split_said: Sentence  # how it was split
     grouped: bool = False
 
 
 class Dataset:
-    """One dataset of the workspace, opened lazily from its folder."""
+    """One dataset of the workspace, read lazily from its folder."""
 
     def __init__(self, folder: Path, row: DatasetRow | None = None):
         self.folder, self._row = folder, row
 
     @classmethod
     def open(cls, store: Store, fingerprint: str, owner: str | None = None) -> Dataset:
-        """A dataset of the workspace, with the name and the details that ``owner`` gave it; without an owner it has
-        none. Raises UnusableInput where there is none of that fingerprint, or where the owner does not have it: whoever
-        works without signing in (`LOCAL_OWNER`) may open all.
+        """Open a dataset of the workspace, with the name and details of ``owner`` (none without an owner).
+
+        Raises UnusableInput where the fingerprint is unknown, or where the owner does not have the dataset.
+        `LOCAL_OWNER` (no sign-in) may open all datasets.
         """
         folder = store.datasets.folder(fingerprint)
         row = store.datasets.get(fingerprint, owner) if owner is not None else None
@@ -100,18 +102,18 @@ class Dataset:
                 code="dataset",
             )
         found = cls(folder, row)
-        _ = found.info  # a damaged file is found here
+        _ = found.info  # a damaged file raises here
         return found
 
     @functools.cached_property
     def shared(self) -> SharedInfo:
-        """What follows from the content alone."""
+        """The part of the info that follows from the content alone."""
         return stored_files.read_model(self.folder / "dataset.json", SharedInfo, stored_files.DATASET)
 
     @functools.cached_property
     def info(self) -> DatasetInfo:
         shared = self.shared
-        if self._row is not None and self._row.details is None:  # its details lie in the folder
+        if self._row is not None and self._row.details is None:  # an older dataset: the details are in the folder
             known = stored_files.read_model(self.folder / "dataset.json", DatasetInfo, stored_files.DATASET)
             return known.model_copy(update={"name": self._row.name})
         details = self.details
@@ -126,7 +128,7 @@ class Dataset:
 
     @functools.cached_property
     def details(self) -> OwnerDetails:
-        """What its owner's upload adds to the content; empty where it was opened for nobody."""
+        """Details of the owner's upload; empty where the dataset was opened without an owner."""
         if self._row is None:
             return OwnerDetails()
         if self._row.details is not None:
@@ -143,23 +145,23 @@ class Dataset:
 
     @functools.cached_property
     def rows(self) -> pd.DataFrame:
-        """All rows: ``id`` (name in the upload), ``file`` (path below ``files/``) or ``text``, ``label``, ``split``,
-        ``group`` … (the label is '' for a task without classes, whose rows have columns of their own). Raises
-        UnusableInput where the file is damaged.
+        """All rows: id, split, label, group, ``file`` or ``text``, and columns of the reader.
+
+        ``id`` is the name in the upload, ``file`` a path below ``files/``. The label is '' for a task without classes,
+        whose targets are in other columns. Raises UnusableInput where the file is damaged.
         """
         return stored_files.read_rows(self.folder / "rows.parquet", stored_files.DATASET, COLUMNS)
 
     @functools.cached_property
     def cached_as(self) -> str:
-        """The fingerprint under which decoded pictures are kept, by position in ``rows``: a view shares its whole's."""
+        """Cache key of the decoded images, by position in ``rows``. A view has the key of its full dataset."""
         return self.fingerprint
 
     def with_train(self, ids: Iterable[str]) -> Dataset:
-        """A view that trains on these examples alone; validation and test stay as they are.
+        """A view that trains on these examples only. Validation and test sets are unchanged.
 
-        The other training rows keep their places in ``rows`` under the split ``left-out``, so that whatever is kept
-        by position serves the view as well. The view has a fingerprint of its own. Raises ValueError where an id is
-        not among the training rows.
+        The other training rows keep their positions in ``rows`` with the split ``left-out``, so that caches by position
+        serve the view too. The view has its own fingerprint. Raises ValueError where an id is not a training example.
         """
         wanted, train = set(ids), self.rows["split"] == "train"
         kept = train & self.rows["id"].isin(wanted)
@@ -170,16 +172,16 @@ class Dataset:
         return self._view(self.rows["split"].mask(train & ~kept, LEFT_OUT), sorted(wanted))
 
     def without(self, ids: Iterable[str]) -> Dataset:
-        """A view in which these examples are in no split: they keep their places in ``rows`` as ``left-out``."""
+        """A view without these examples: they keep their positions in ``rows`` with the split ``left-out``."""
         gone = self.rows["id"].isin(set(ids)) & self.rows["split"].isin(SPLITS)
         if not gone.any():
             return self
         return self._view(self.rows["split"].mask(gone, LEFT_OUT), ["without", *sorted(self.rows["id"][gone])])
 
     def with_validation(self, ids: Iterable[str]) -> Dataset:
-        """A view that validates on these examples of train and validation, and trains on all others of the two.
+        """A view that validates on these training or validation examples and trains on all others of both splits.
 
-        The test set stays as it is. Raises ValueError where an id is in neither.
+        The test set is unchanged. Raises ValueError where an id is in neither split.
         """
         wanted, split = set(ids), self.rows["split"]
         seen, chosen = split.isin(SPLITS[:2]), self.rows["id"].isin(wanted)
@@ -189,7 +191,7 @@ class Dataset:
         return self if cut.equals(split) else self._view(cut, ["validation", *sorted(wanted)])
 
     def _view(self, split: pd.Series, key_parts: list[str]) -> Dataset:
-        """The same rows under another split, with a fingerprint that follows from what was ``told`` of it."""
+        """The same rows with another split. The view's fingerprint is a hash of the dataset's and ``key_parts``."""
         view = Dataset(self.folder, self._row)
         view.rows = self.rows.assign(split=split)
         digest = hashlib.sha256("\x1f".join([self.fingerprint, *key_parts]).encode()).hexdigest()[:16]
@@ -200,12 +202,13 @@ class Dataset:
 
     @functools.cached_property
     def sides(self) -> list[str]:
-        """The names of the further columns of labels: what else can be learned from the same examples."""
+        """The names of the columns with auxiliary labels: further tasks on the same examples."""
         return [str(name).removeprefix(SIDE) for name in self.rows if str(name).startswith(SIDE)]
 
     def with_labels(self, side: str) -> Dataset:
-        """A view whose labels are those of a further column; examples without one, or with one that no training example
-        has, have the split ``left-out``.
+        """A view whose labels come from an auxiliary column.
+
+        Examples without such a label, or whose label is on no training example, get the split ``left-out``.
         """
         column = self.rows[SIDE + side].fillna("")
         column = column.where(column.isin(set(column[self.rows["split"] == "train"])), "")
@@ -223,20 +226,22 @@ class Dataset:
         return view
 
     def split(self, name: str) -> pd.DataFrame:
-        """The rows of one split, in the stored order, with a fresh index."""
+        """The rows of one split, in the stored order, with a new index."""
         return self.rows[self.rows["split"] == name].reset_index(drop=True)
 
     def file(self, row: Any) -> Path:
-        """The payload of a row (or of a value of its ``file`` column)."""
+        """The payload path of a row (or of a value of its ``file`` column)."""
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
     def set_aside(self) -> list[RejectedRow]:
-        """The rows of its owner's upload that were rejected."""
+        """The rejected rows of the owner's upload."""
         return self.details.rejected_rows
 
     def split_csv(self) -> str:
-        """The split as CSV: file, label, group, split; it can be edited and given back as corrections. Where examples
-        have several labels they stand there with semicolons between them, where they have none there is no such column.
+        """The split as CSV with the columns file, label, group, split; it can be edited and used as corrections.
+
+        Several labels of an example are separated by semicolons. The label column is absent where no example has a
+        label.
         """
         rows = self.rows
         if "labels" in rows:
@@ -246,7 +251,7 @@ class Dataset:
         return safe_csv(rows[columns].rename(columns={"id": "file"}))
 
     def to_hf(self) -> Any:
-        """A ``datasets.DatasetDict``, pictures as an Image column, for use outside of the studio."""
+        """A ``datasets.DatasetDict``, with an Image column for images, for use outside the studio."""
         import datasets
 
         def one(name: str) -> datasets.Dataset:
@@ -259,13 +264,11 @@ class Dataset:
         return datasets.DatasetDict({name: one(name) for name in SPLITS})
 
 
-AT_ONCE = 50_000  # rows
+AT_ONCE = 50_000  # rows per batch
 
 
 def fingerprint(task: str, rows: pd.DataFrame) -> str:
-    """Sixteen hex digits of everything a run can depend on: content, labels, groups and split of every
-    example.
-    """
+    """16 hex digits: a hash of the task and of id, content, labels, group and split of every example."""
     digest = hashlib.sha256(task.encode())
     columns = [c for c in ("id", "sha256", "label", "group", "split") if c in rows]
     columns += [str(c) for c in rows if str(c).startswith(SIDE)]
@@ -276,7 +279,7 @@ def fingerprint(task: str, rows: pd.DataFrame) -> str:
 
 
 def _sorted_tuples(rows: pd.DataFrame, columns: list[str]) -> Iterator[tuple[str, ...]]:
-    """The rows as tuples of text, sorted; a few at a time where their ids are different, as they mostly are."""
+    """The rows as sorted tuples of strings; in batches of ``AT_ONCE`` where ids are unique, as they mostly are."""
     ids = rows["id"].astype(str).to_numpy(dtype=object)
     order, size = np.argsort(ids, kind="stable"), AT_ONCE if rows["id"].is_unique else max(1, len(rows))
     for start in range(0, len(rows), size):

@@ -1,4 +1,4 @@
-"""The data of a Spec: found in the workspace, or read, checked, split and kept."""
+"""The data of a Spec: opened from the workspace, or read, checked, split and stored."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 
 def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = None, resolved: bool = False) -> Dataset:
-    """The dataset that a Spec means: one of the workspace by its fingerprint, else the path (``resolved`` as in
-    `open_tree`), staged and confirmed.
+    """The dataset of a Spec: from the workspace by its fingerprint, else staged and confirmed from its path.
 
-    Raises UnusableInput with the first error of the check, naming file and row.
+    ``resolved`` is as in `open_tree`. Raises UnusableInput with the first error of the check, naming file and row.
     """
     if data.dataset is not None:
         found = Dataset.open(store, data.dataset, owner)
@@ -33,7 +32,7 @@ def read(data: Data, *, task: Any, store: Store, owner: str, progress: Any = Non
                 sentence("The set {name} has no labels to learn from.", name=found.info.name), code="dataset"
             )
         return found
-    assert data.path is not None  # Data holds one of the two
+    assert data.path is not None  # Data has a fingerprint or a path
     folder = store.home / "tmp" / f"read-{secrets.token_hex(6)}"
     try:
         staged = stage(
@@ -60,10 +59,10 @@ def check(
     group: str | None = None,
     progress: Any = None,
 ) -> dict[str, Any]:
-    """What ``tlcore check`` prints, as JSON values in the current language; nothing is kept.
+    """The output of ``tlcore check`` as JSON values in the current language; nothing is stored.
 
-    Keys: usable, n, labels {label: count}, splits {split: count}, findings, set_aside. Raises UnusableInput
-    where the whole cannot be read.
+    Keys: usable, n, labels {label: count}, splits {split: count}, findings, set_aside. Raises UnusableInput where the
+    upload cannot be read at all.
     """
     with tempfile.TemporaryDirectory(prefix="tlcore-check-") as folder:
         staged = stage(path, task=task, folder=Path(folder), columns=columns, group=group, progress=progress)

@@ -1,4 +1,4 @@
-"""Datasets on the Hugging Face hub, by name: looked up quickly, streamed where the hub answers."""
+"""Datasets on the Hugging Face hub, by name: checked with a short timeout, then streamed."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ if TYPE_CHECKING:
     from tlcore.data.tables.rows import Rows, Table
 
 SECONDS = 3.0
-PART = r"[^\W_][\w.-]*"  # begins with a letter or a digit, so that no part is "." or ".."
+PART = r"[^\W_][\w.-]*"  # starts with a letter or digit, which excludes "." and ".."
 NAME = re.compile(rf"(?P<name>{PART}(/{PART})?)(/(?P<config>{PART}))?(@(?P<revision>[\w./-]+))?")
 
 
 def load(tree: Tree) -> Mapping[str, Any]:
-    """The parts of the dataset that ``tree.hub`` names, streaming; from the cache where the machine is set offline.
+    """The parts of the dataset ``tree.hub``, by name, as streams.
 
-    Raises UnusableInput where there is no such dataset, or the hub cannot be reached.
+    Read from the local cache where the machine is set offline. Raises UnusableInput where there is no such dataset, or
+    the hub cannot be reached.
     """
     match = NAME.fullmatch(tree.hub or "")
     if not match:
         raise refuse(
             sentence("{name} is no name of a dataset; write hf://owner/name.", name=tree.hub), tree, "hub-name"
         )
-    if is_there(Path(match["name"])):  # which `datasets` would read instead
+    if is_there(Path(match["name"])):  # `datasets` would read that path instead
         raise refuse(
             sentence(
                 "A file or folder named {name} lies where the studio runs, and would be read instead of the dataset.",
@@ -98,7 +99,7 @@ def _load(tree: Tree, name: str, config: str | None, revision: str | None) -> Ma
 
 
 def left_out(part: str) -> Finding:
-    """That a part of the dataset is of no split."""
+    """A note that a part of the dataset belongs to no split and was left out."""
     return Finding(
         level="note",
         code="hub-split",
@@ -110,7 +111,7 @@ def left_out(part: str) -> Finding:
 
 
 def tables(tree: Tree) -> Iterator[tuple[Table, str | None] | Finding]:
-    """(table, its split or None) of each part of the dataset. Raises UnusableInput as `load` does."""
+    """Yield (table, its split or None) for each part of the dataset. Raises UnusableInput as `load` does."""
     parts = load(tree)
     named = {part: split_name(part) for part in parts}
     by_split = len([split for split in named.values() if split]) > 1
@@ -122,7 +123,7 @@ def tables(tree: Tree) -> Iterator[tuple[Table, str | None] | Finding]:
 
 
 def _table(tree: Tree, part: str, rows: Any) -> Table:
-    """One part of a dataset as a table; pictures and sounds are left out of it unopened."""
+    """One part of a dataset as a table. Image and audio columns are dropped without being decoded."""
     import datasets
 
     from tlcore.data.tables.rows import Table
@@ -130,14 +131,14 @@ def _table(tree: Tree, part: str, rows: Any) -> Table:
     rows, features = resolved(rows)
     heavy = (datasets.Image, datasets.Audio)
     columns = [name for name, feature in features.items() if not isinstance(feature, heavy)]
-    coded = {name: getattr(features[name], "feature", features[name]) for name in columns}  # also a list of labels
+    coded = {name: getattr(features[name], "feature", features[name]) for name in columns}  # also for lists of labels
     classes = {name: list(one.names) for name, one in coded.items() if isinstance(one, datasets.ClassLabel)}
     kept = rows.select_columns(columns)
     return Table(f"{tree.origin.removeprefix('hf://')}/{part}", columns, lambda: _cells(tree, part, kept), classes)
 
 
 def resolved(rows: Any) -> tuple[Any, Mapping[str, Any]]:
-    """The rows and their features, which a stream knows only after its first rows."""
+    """The rows and their features. A stream may know its features only after its first rows are read."""
     if rows.features is None and hasattr(rows, "_resolve_features"):
         rows = rows._resolve_features()
     return rows, rows.features or {}
@@ -149,7 +150,7 @@ def _cells(tree: Tree, part: str, rows: Any) -> Rows:
 
 
 def numbered(tree: Tree, part: str, rows: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(row, cells) of each row, the first is 1. Raises UnusableInput where the stream breaks off."""
+    """Yield (row number from 1, cells) for each row. Raises UnusableInput where the stream breaks off."""
     number, stream = 0, iter(rows)
     while True:
         try:

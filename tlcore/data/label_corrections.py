@@ -1,4 +1,4 @@
-"""Labels that a person corrected: a mapping of file to label, or a CSV with these two columns."""
+"""Label corrections by the user: a mapping of file to label, or a CSV with these two columns."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tlcore.data.tables.rows import open_table
 
 
 def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | None = "label") -> pd.DataFrame:
-    """A copy of the rows with new labels in that ``column`` (`Task.corrects`); an empty one leaves the example out.
+    """A copy of the rows with new labels in ``column`` (`Task.corrects`). An empty label removes the example.
 
-    In ``labels`` several have a semicolon between them, and `WITHOUT` says that there is none. Without a column
-    examples can only be left out. Raises UnusableInput naming a file that is not among them, or a bad label.
+    In the column ``labels`` several labels are separated by semicolons, and `WITHOUT` means no label. Without a column
+    examples can only be removed. Raises UnusableInput for an unknown file or an invalid label.
     """
     if not corrections:
         return rows.copy()
@@ -45,7 +45,7 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | 
         new[file] = read
     out = rows["id"].map(new)
     changed, rows = out.notna() & (out != ""), rows.copy()
-    if column == "labels" and changed.any():  # they are part of what an example is, and so of its digest
+    if column == "labels" and changed.any():  # labels are part of the content here, so the digest changes
         labels = out[changed].replace(WITHOUT, "")
         whole = rows.loc[changed, "text"] + "\x1f" + labels
         rows.loc[changed, "labels"] = labels
@@ -56,7 +56,7 @@ def corrected(rows: pd.DataFrame, corrections: Mapping[str, str], column: str | 
 
 
 def _correction(label: str, column: str | None) -> str | Sentence:
-    """A correction as it stands in its column; '' leaves the example out. A Sentence says why it cannot be used."""
+    """A correction as stored in its column; '' removes the example. A Sentence is the reason it is invalid."""
     if not label:
         return ""
     if column is None:
@@ -71,9 +71,7 @@ def _correction(label: str, column: str | None) -> str | Sentence:
 
 
 def read_corrections(corrections: Mapping[str, str] | str | Path | None) -> dict[str, str]:
-    """Corrections as a mapping of file to label; a path is a CSV with these two columns. Raises
-    UnusableInput.
-    """
+    """Corrections as a mapping of file to label; a path is a CSV with these columns. Raises UnusableInput."""
     if corrections is None:
         return {}
     if isinstance(corrections, Mapping):

@@ -1,4 +1,4 @@
-"""Cutting the data into train, validation and test: once, reproducibly, and without tearing groups apart."""
+"""Train, validation and test splits: made once, reproducible, and without dividing groups."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from tlcore.data.dataset import SPLITS
 
 
 def stratified(rows: pd.DataFrame, split: Split, several: Sequence[Sequence[str]] | None = None) -> pd.Series:
-    """``train``, ``validation`` or ``test`` for each row, classes in the same shares in each.
+    """``train``, ``validation`` or ``test`` for each row, with the same class shares in each split.
 
-    ``several`` are the labels of each row where a row may have any number of them: then the units with the rarest
-    label come first, while there is room for them everywhere (after Sechidis et al. 2011, ECML PKDD).
+    ``several`` holds the labels of each row for multi-label data. Then units with the rarest label are assigned first,
+    while every split still has room (after Sechidis et al. 2011, ECML PKDD).
 
-    Rows with the same ``group`` (or, where there are no groups, the same ``near`` cluster of near
-    duplicates) stay together. Every class is in every split where it has enough groups. The result depends
-    on the rows' ids, labels and groups and on ``split.seed``, not on the order of the rows. A share of 0
-    leaves that split out.
+    Rows with the same ``group`` (or, without groups, the same near-duplicate cluster ``near``) stay together. Every
+    class is in every split if it has enough groups. The result depends on the ids, labels and groups of the rows and on
+    ``split.seed``, not on the order of the rows. A share of 0 leaves that split out.
     """
     shares = np.array([1 - split.validation - split.test, split.validation, split.test])
     unit_of = units(rows)
     if several is None:
         held, of_row = rows["label"].astype(str).to_numpy(), unit_of
-    else:  # that it is an example at all counts as a label, so that the sizes of the splits are right as well
+    else:  # one pseudo-label per example keeps the split sizes right too
         held = np.array([label for own in several for label in ("\x00", *own)])
         of_row = np.repeat(unit_of, [1 + len(own) for own in several])
     labels, label_at = np.unique(held, return_inverse=True)
@@ -65,8 +64,10 @@ def _deal(
     seed: int,
     chosen: np.ndarray,
 ) -> None:
-    """Deal out units of one example, a million of them in seconds: each class by itself, to the split that it fits best
-    each time. What one more costs a split rises with each that it gets, so that sorting all costs gives the turns.
+    """Assign units of one example to splits, in place in ``chosen``; a million in seconds.
+
+    Each class is handled separately and greedily: each example goes to the split with the lowest cost. The cost of one
+    more example grows with the size of a split, so sorting all costs gives the greedy order.
     """
     rows = np.flatnonzero(sizes[codes] == 1)
     drawn = np.fromiter((int(_draw(seed, names[at])[:16], 16) for at in codes[rows]), np.uint64, len(rows))
@@ -80,15 +81,16 @@ def _deal(
         chosen[codes[mine]] = turns[np.lexsort((turns, cost.ravel()))[: len(mine)]]
 
 
-WHOLE = 20  # documents from which each stays whole in one set
-PIECES = 20  # contiguous pieces that fewer documents are cut into, all together
+WHOLE = 20  # number of documents from which each document stays in one split
+PIECES = 20  # total number of contiguous pieces that fewer documents are cut into
 
 
 def documents(rows: pd.DataFrame) -> pd.Series:
-    """What is never torn apart where rows are blocks of documents, as a group for each row.
+    """The group of each row where rows are blocks of documents; a group is never divided between splits.
 
-    The person's own group; else the document, those of one block with their near duplicates; else (where there are few
-    documents) a contiguous piece of one, so that a block has its neighbours in its own set.
+    It is the user's own group if given. Otherwise it is the document; where every document is one block, documents that
+    are near duplicates are one group. With fewer than ``WHOLE`` documents it is a contiguous piece of a document, so
+    that neighbouring blocks stay in one split.
     """
     if rows["group"].notna().any() or "document" not in rows:
         return rows["group"]
@@ -105,10 +107,9 @@ def divide(
     split: Split,
     cut: Callable[[pd.DataFrame, Split], pd.Series] = stratified,
 ) -> tuple[pd.Series, Sentence]:
-    """The split of all rows and what was done: the person's own split wins, and what it lacks is cut from
-    train.
+    """The split of all rows, and a description of how it was made.
 
-    ``cut`` is the task's own way of cutting rows.
+    The user's own split is used; what it lacks is taken from train. ``cut`` is the task's function for splitting rows.
     """
     given = rows["split"] if "split" in rows else pd.Series(None, index=rows.index, dtype=object)
     has = {name for name in SPLITS if (given == name).any()}
@@ -161,7 +162,7 @@ def divide(
 
 
 def units(rows: pd.DataFrame) -> np.ndarray:
-    """What is never torn apart: the group, else the cluster of near duplicates, else the example itself."""
+    """The unit of each row that splits never divide: the group, else the near-duplicate cluster, else the row; (n,)."""
     ids = "i:" + rows["id"].astype(str)
     if "group" in rows and rows["group"].notna().any():
         return ids.where(rows["group"].isna(), "g:" + rows["group"].astype(str)).to_numpy()
@@ -171,20 +172,21 @@ def units(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _tally(members: list[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The classes in a unit and how many of each; most units are single examples."""
+    """The classes in a unit and the count of each. Fast path for units of one example."""
     if len(members) == 1:
         return np.array(members), np.ones(1, dtype=int)
     return np.unique(members, return_counts=True)
 
 
 def _quota(n: int, shares: np.ndarray) -> np.ndarray:
-    """``n`` examples of a class shared out: largest remainders, and one for each split while there are
-    enough.
+    """Divide ``n`` examples of a class by largest remainders; int (splits,).
+
+    Each split with a share gets at least one while there are enough.
     """
     exact = shares * n
     quota = np.floor(exact + 1e-9).astype(int)
     left = np.round(exact - quota, 9)
-    # Where remainders are equal the small sets come first: one more example is worth more to them.
+    # With equal remainders small splits come first: one more example matters more to them.
     for at in np.lexsort((shares, -left))[: n - quota.sum()]:
         quota[at] += 1
     for at in np.flatnonzero((quota == 0) & (shares > 1e-9)):
@@ -195,7 +197,7 @@ def _quota(n: int, shares: np.ndarray) -> np.ndarray:
 
 
 def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """How much worse the counts fit what is wanted if a unit goes to each split; lower is better."""
+    """The cost of adding the unit to each split, (splits,): the increase of the misfit to the wanted counts."""
     after = ((have + sizes - wanted) ** 2 - (have - wanted) ** 2) / np.maximum(wanted, 0.5)
     cost = after.sum(axis=1)
     cost[shares <= 1e-9] = np.inf
@@ -203,5 +205,5 @@ def _cost(wanted: np.ndarray, have: np.ndarray, sizes: np.ndarray, shares: np.nd
 
 
 def _draw(seed: int, unit: str) -> str:
-    """A pseudo-random rank that depends on nothing but the seed and the unit's name."""
+    """A pseudo-random rank (hex) that depends only on the seed and the unit's name."""
     return hashlib.sha256(f"{seed}\x1f{unit}".encode()).hexdigest()

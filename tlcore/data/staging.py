@@ -1,11 +1,11 @@
-"""An upload being checked, and the immutable datasets made from it.
+"""An upload during its check, before it becomes an immutable dataset.
 
 ::
 
-    <folder>/staged.json      what was found; written last, so that it is there only when everything else is
-             rows.parquet     one row a usable example
-             set_aside.json   what was left out, and why
-             files/           pictures by content; texts are in the rows themselves
+    <folder>/staged.json      the findings; written last, so that it exists only when everything else does
+             rows.parquet     one row per usable example
+             set_aside.json   rejected rows with reasons
+             files/           images by content hash; texts are in the rows
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tlcore.modalities.contract import Modality, Progress
 
 
 class StagedInfo(BaseModel):
-    """What ``staged.json`` holds."""
+    """The content of ``staged.json``."""
 
     task: str
     name: str
@@ -51,8 +51,9 @@ class StagedInfo(BaseModel):
 
 
 class Staged:
-    """A checked upload, opened from its folder. What ``rows`` holds is its modality's matter; ``split`` is the
-    person's own or None.
+    """A checked upload, opened from its folder.
+
+    The columns of ``rows`` depend on the modality; the column ``split`` is the user's own split or None.
     """
 
     def __init__(self, folder: Path, info: StagedInfo, task: Any):
@@ -63,7 +64,7 @@ class Staged:
 
     @classmethod
     def open(cls, folder: Path | str, task: Any) -> Staged:
-        """What was staged for ``task``. Raises UnusableInput where nothing was, or not to the end."""
+        """Open what was staged for ``task``. Raises UnusableInput where the check did not finish."""
         path = Path(folder) / "staged.json"
         if not path.is_file():
             raise UnusableInput(sentence("This upload was not checked to the end; check it again."), code="not-staged")
@@ -77,20 +78,18 @@ class Staged:
 
     @property
     def usable(self) -> bool:
-        """Whether it can become a dataset as it is."""
+        """Whether it can become a dataset as it is: no finding is an error."""
         return not any(finding.level == "error" for finding in self.findings)
 
     def file(self, row: Any) -> Path:
-        """The picture of a row (or of a value of its ``file`` column)."""
+        """The image path of a row (or of a value of its ``file`` column)."""
         return self.folder / "files" / (row if isinstance(row, str) else row["file"])
 
     def set_aside(self) -> list[RejectedRow]:
         return stored_files.read_models(self.folder / "set_aside.json", RejectedRow, stored_files.STAGED)
 
     def recheck(self, corrections: Mapping[str, str]) -> list[Finding]:
-        """The findings as they would be with these labels; a merge of two spellings, say, may mend an
-        error.
-        """
+        """The findings after these corrections. A correction can resolve an error, such as merging two spellings."""
         fixed = {finding.code for finding in self.task.check(self.rows)}
         kept = [finding for finding in self.findings if finding.code not in fixed]
         return [*self.task.check(corrected(self.rows, corrections, self.task.corrects)), *kept]
@@ -122,13 +121,11 @@ def stage(
     progress: Progress | None = None,
     resolved: bool = False,
 ) -> Staged:
-    """Read and check an upload into ``folder`` (a zip, folder, table, folder of zip and table, or
-    hf://owner/name).
+    """Read and check an upload into ``folder``: a zip, folder, table, folder of zip and table, or hf://owner/name.
 
-    ``columns`` maps image or text, label, split and group to columns of a table;
-    ``group`` is a column or a pattern on file names; ``resolved`` and ``known_as`` are as in `open_tree`.
-    Problems of single files are set aside and listed.
-    Raises UnusableInput where the whole cannot be read.
+    ``columns`` maps image or text, label, split and group to columns of a table. ``group`` is a column or a pattern on
+    file names. ``resolved`` and ``known_as`` are as in `open_tree`. Unusable files and rows are rejected and listed.
+    Raises UnusableInput where the upload cannot be read at all.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""Scores of trained models and what may be said of them: records, intervals, verdicts, calibration, label savings.
+"""Evaluation of trained models: records, intervals, verdicts, calibration, label savings.
 
-Works on records and arrays alone: it loads no model, reads no dataset and writes no file.
+Works on records and arrays only. Apart from the stored label savings it reads no files; it loads no model and no
+dataset and writes nothing.
 """

@@ -1,8 +1,8 @@
-"""Does a confidence of 80 % mean right in four cases of five? Calibration errors, and the temperature that mends them.
+"""Calibration errors of confidences, and temperature scaling.
 
-The temperature (Guo et al., arXiv 1706.04599) is fitted on validation outputs of the packed model alone and kept in the
-bundle: logits are divided by it before they become probabilities, in the report as in every prediction. It changes
-no answer, only how sure the model says it is.
+The temperature (Guo et al., arXiv 1706.04599) is fitted on the packed model's validation outputs only and stored in the
+bundle. Logits are divided by it before the softmax, in the report and in every prediction. It changes the confidence,
+never the predicted class.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 BINS = 15
 DRAWS = 1000
-FEWEST = 10  # validation examples below which no temperature is fitted
+FEWEST = 10  # fewest validation examples to fit a temperature
 LOWEST, HIGHEST = 0.1, 10.0
 
 
 def temperature(logits: np.ndarray, truth: np.ndarray) -> tuple[float, Sentence | None]:
-    """The divisor of logits (n, classes) with the lowest negative log-likelihood of ``truth`` (n,), and why it is 1
-    where none can be fitted: too few examples, or none wrong, so that surer would always seem better.
+    """The temperature with the lowest negative log-likelihood, and None; or 1 and the reason why none is fitted.
 
-    The likelihood is convex in 1 / T. Examples of an unknown class (-1) are left out.
+    ``logits`` are (n, classes), ``truth`` (n,); examples of an unknown class (-1) are excluded. None is fitted with too
+    few examples, or with no wrong one, since higher confidence would then always look better. The likelihood is convex
+    in 1 / T.
     """
     known = truth >= 0
     logits, truth = logits[known].astype(np.float64), truth[known]
@@ -50,17 +51,17 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> tuple[float, Sentence 
 
 
 def bins_of(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """The bin of each example, (n,): bins of equal mass, equal confidences in one bin."""
+    """The bin of each example, (n,): bins of equal mass; equal confidences share a bin."""
     edges = np.unique(np.quantile(confidence, np.linspace(0, 1, min(bins, len(confidence)) + 1)[1:-1]))
     return np.searchsorted(edges, confidence, side="left")
 
 
 def errors(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, bins: int = BINS) -> dict[str, np.ndarray]:
-    """Calibration errors of the answers given, for each row of ``weights`` (draws, n).
+    """Calibration errors of the predicted classes, (draws,) each, for each row of ``weights`` (draws, n).
 
-    ``ece`` is the expected calibration error over bins of equal mass: too large where bins are small, since chance
-    alone sets confidence and accuracy apart. ``debiased`` is the root of the squared error less that chance part
-    (Kumar, Liang & Ma, arXiv 1909.10155, section 4); 0 where no more than chance is left.
+    ``ece`` is the expected calibration error over bins of equal mass; it is biased upwards in small bins, where chance
+    alone separates confidence and accuracy. ``debiased`` is the root of the squared error minus that bias (Kumar, Liang
+    & Ma, arXiv 1909.10155, section 4), at least 0.
     """
     place = bins_of(confidence, bins)
     inside = (place[:, None] == np.unique(place)).astype(np.float64)  # (n, bins)
@@ -75,13 +76,13 @@ def errors(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray, bins:
 
 
 def brier(probability: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """The squared error of each example's probabilities (n,): 0 best, 2 worst (Brier 1950)."""
+    """Brier score of each example (n,), the squared error of its probabilities: 0 best, 2 worst (Brier 1950)."""
     wanted = truth[:, None] == np.arange(probability.shape[1])
     return ((probability - wanted) ** 2).sum(axis=1)
 
 
 def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> list[dict[str, Any]]:
-    """Confidence beside accuracy in bins of equal mass, with Wilson's 95 % interval of the accuracy."""
+    """Confidence and accuracy in bins of equal mass, with the Wilson 95 % interval of the accuracy."""
     place = bins_of(confidence, bins)
     out = []
     for one in np.unique(place):
@@ -103,10 +104,10 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> li
 
 
 def describe(before: Records, after: Records, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
-    """``before`` and ``after`` the temperature on the test set: ece, debiased, brier, each with a 95 % interval.
+    """Test-set ece, debiased and brier, each with a 95 % interval, ``before`` and ``after`` temperature scaling.
 
-    Test units are drawn anew, the same for both. Drawing from a sample adds chance to a calibration error once more:
-    its interval is moved down by what the draws lie above the value.
+    The bootstrap draws the same test units for both. Resampling adds chance to a calibration error a second time, so
+    its interval is shifted by the difference between the value and the mean of the draws.
     """
     rng = np.random.default_rng(seed)
     both = {"before": _answers(before), "after": _answers(after)}
@@ -134,10 +135,10 @@ def describe(before: Records, after: Records, *, draws: int = DRAWS, seed: int =
 def build(
     task: Scorer, outputs: Callable[[str], np.ndarray], examples: Any, target: dict[str, Any]
 ) -> tuple[dict[str, Any], Records]:
-    """The report's ``calibration`` and the packed model's test records with calibrated probabilities.
+    """The report's ``calibration``, and the packed model's test records with calibrated probabilities.
 
-    ``outputs(split)`` are the model's, ``examples`` are by split; a task whose records have probabilities has
-    outputs that are logits.
+    ``outputs(split)`` returns the model's outputs, ``examples`` are by split. Tasks whose records have probabilities
+    have logits as outputs.
     """
     fitted, reason = temperature(outputs("validation"), examples["validation"].labels)
     before = task.evaluate(outputs("test"), examples["test"], target)
@@ -154,7 +155,7 @@ def build(
 
 
 def summary(calibration: dict[str, Any]) -> Sentence:
-    """What was found, in plain words with n and the interval."""
+    """The result as a sentence, with n and the interval."""
     before, after = calibration["before"]["ece"], calibration["after"]["ece"]
     if calibration["reason"]:
         return sentence(
@@ -181,7 +182,7 @@ def summary(calibration: dict[str, Any]) -> Sentence:
 
 
 def _answers(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each example the confidence in the answer, whether it was right, and the Brier score."""
+    """Confidence in the prediction, correctness (0 or 1) and Brier score of each example, each (n,)."""
     probability, truth = records.columns["probability"], records.columns["truth"]
     answer = records.columns["prediction"]
     confidence = probability[np.arange(len(answer)), answer].astype(np.float64)

@@ -1,10 +1,10 @@
-"""Label savings: how many labels training from scratch would need to be where transfer is.
+"""Label savings: how many labels training from scratch needs to match transfer.
 
-Both arms are trained on nested parts of the training data and scored on the same test set. The number of labels at
-which the from-scratch curve comes down to transfer's error is read off: between the measured sizes where it does so
-there, else from a power law fitted to it and continued. All of it is done anew in a bootstrap nested in seeds
-(`evaluation.statistics`): test units are drawn once for all trainings, and whole seeds are drawn for each arm, since the
-parts of one seed are nested in one another and their errors go together.
+Both arms are trained on nested subsets of the training data and scored on the same test set. The number of labels at
+which the from-scratch curve falls to transfer's error is interpolated between measured sizes, or else extrapolated with
+a fitted power law. Intervals come from a bootstrap nested in seeds (`evaluation.statistics`): test units are drawn once
+for all trainings. Whole seeds are drawn for each arm, because the subsets of one seed are nested and their errors are
+correlated.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ FORMAT = 1
 FILE = "label_savings.json"
 MEASURE_AGAIN = sentence("Remove it, and measure the label savings again.")
 DRAWS = 1000
-BEYOND = 10  # the fitted curve is continued to this many times the labels there are, and no further
-DRAWN = 40  # points of a curve, for the picture
+BEYOND = 10  # extrapolation limit, as a multiple of the available labels
+DRAWN = 40  # points of a plotted curve
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Measured:
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """What was measured for the run in this folder; None where nothing was. Raises UnusableInput."""
+    """The stored measurement of the run in this folder, or None. Raises UnusableInput if it cannot be read."""
     path = folder / FILE
     return stored_files.read_object(path, MEASURE_AGAIN) if path.exists() else None
 
@@ -49,9 +49,10 @@ def load(folder: Path) -> dict[str, Any] | None:
 def analyse(
     task: Scorer, target: dict[str, Any], transfer: Measured, baseline: Measured, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Any]:
-    """Points, curves and savings as JSON; see docs/report.md. The last size is all the labels there are.
+    """Points, curves and savings as JSON; see docs/report.md. The last size is all available labels.
 
-    Raises UnusableInput for a metric that has no best value to count errors from.
+    Raises UnusableInput for a metric without a best value, from which errors could be counted, and ValueError where the
+    records are not on the same test rows.
     """
     metric = task.metrics[0]
     rng = np.random.default_rng(seed)
@@ -59,7 +60,7 @@ def analyse(
     arms, read = {}, {}
     for name, measured, (drawn, found) in zip(("transfer", "twin"), (transfer, baseline), errors, strict=True):
         sizes, seeds = found.shape
-        # Transfer is read at one size, its twin's curve at all of them.
+        # Transfer is read at one size, the scratch baseline's curve at all sizes.
         freedom = (seeds - 1) * (sizes if name == "twin" else 1)
         read[name] = _Curve.of(measured, found.mean(axis=1), _nested(drawn, found, freedom, rng))
         arms[name] = _arm(task, target, metric, measured, read[name])
@@ -72,7 +73,7 @@ def analyse(
 
 @dataclass
 class _Curve:
-    """The errors of an arm at each size, as found (sizes, 1) and as drawn (sizes, draws), with their power laws."""
+    """The errors of an arm, observed (sizes, 1) and bootstrapped (sizes, draws), with their fitted power laws."""
 
     labels: np.ndarray
     found: np.ndarray
@@ -94,7 +95,7 @@ class _Curve:
         )
 
     def reaches(self, error: np.ndarray, drawn: bool) -> np.ndarray:
-        """The labels at which the curve comes down to ``error``: as measured, or beyond that by the power law."""
+        """The labels at which the curve falls to ``error``: interpolated, or extrapolated by the power law."""
         points, law = (self.drawn, self.laws) if drawn else (self.found, self.law)
         inside = crosses(self.labels, falling(points, self.weights), error)
         return np.where(np.isfinite(inside), inside, np.maximum(law.reaches(error), self.labels[-1]))
@@ -103,7 +104,7 @@ class _Curve:
 def _errors(
     task: Scorer, metric: Metric, target: dict[str, Any], arms: Sequence[Measured], draws: int, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each arm the errors on drawn units (sizes, seeds, draws) and as they are (sizes, seeds)."""
+    """For each arm the bootstrapped errors (sizes, seeds, draws) and the observed errors (sizes, seeds)."""
     first = arms[0].records[0][0]
     flat = [one for arm in arms for size in arm.records for one in size]
     if any(list(one.ids) != list(first.ids) for one in flat):
@@ -129,17 +130,17 @@ def _errors(
 def _never_certain(
     drawn: np.ndarray, found: np.ndarray, units: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Errors (trainings, draws) and (trainings,) of shares, as if one more unit had been seen, half of it wrong.
+    """Errors (trainings, draws) and (trainings,) of shares, smoothed by one more unit that is half wrong.
 
-    A test set without an error has none to draw again, but does not show that there are none. In each draw the extra
-    unit has a random weight and a random share of error, the same for an arm's trainings (Jeffreys' prior of a share).
+    A test set without errors has none to resample, but does not prove that there are none. In each draw the extra unit
+    has a random weight and a random share of error, the same for all trainings of an arm (Jeffreys' prior of a share).
     """
     wrong, right = rng.gamma(0.5, size=(2, drawn.shape[1]))
     return (drawn * units + wrong) / (units + wrong + right), (found * units + 0.5) / (units + 1)
 
 
 def _as_error(metric: Metric, value: np.ndarray) -> np.ndarray:
-    """A score as an error that falls towards 0, and back again."""
+    """Convert a score to an error that falls towards 0, and back (it is its own inverse). Raises UnusableInput."""
     if not metric.higher_is_better:
         return value
     if metric.share:
@@ -153,10 +154,10 @@ def _as_error(metric: Metric, value: np.ndarray) -> np.ndarray:
 
 
 def _nested(drawn: np.ndarray, found: np.ndarray, freedom: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw whole seeds on top of drawn units: (sizes, seeds, draws) and (sizes, seeds) to (sizes, draws).
+    """Add the variation over seeds to the bootstrap: (sizes, seeds, draws) and (sizes, seeds) to (sizes, draws).
 
-    Deviations are inflated as in `statistics`: a handful of seeds under-state their spread, the more so the fewer
-    degrees of freedom it is guessed with.
+    Whole seeds are drawn. Deviations are inflated as in `statistics`, because a few seeds underestimate their spread,
+    the more so with fewer degrees of freedom.
     """
     seeds = found.shape[1]
     mean = drawn.mean(axis=1)
@@ -203,11 +204,11 @@ def _arm(task: Scorer, target: dict[str, Any], metric: Metric, measured: Measure
 
 
 def _equal(transfer: _Curve, baseline: _Curve, size: int, score: float) -> dict[str, Any]:
-    """Where the from-scratch curve reaches what transfer has with the labels of this size, its ``score``.
+    """The labels at which the from-scratch curve reaches transfer's score at one size.
 
-    ``reading``: ``below`` the smallest part that was trained on (then ``needed`` is that part), ``measured`` between
-    parts, ``extrapolated`` up to ten times what there is, or ``beyond`` that (then ``needed`` is null). ``interval``
-    begins at the smallest part at the lowest, and ends with null where it goes beyond.
+    ``reading`` is ``below`` the smallest size (``needed`` is then that size), ``measured`` between sizes,
+    ``extrapolated`` up to ten times the available labels, or ``beyond`` (``needed`` is then None). ``interval`` starts
+    at the smallest size or above; its upper end is None where it lies beyond the limit.
     """
     labels, error = float(transfer.labels[size]), transfer.found[size]
     least, most = float(baseline.labels[0]), float(baseline.labels[-1])
@@ -230,11 +231,11 @@ def _equal(transfer: _Curve, baseline: _Curve, size: int, score: float) -> dict[
     }
 
 
-# --- in words ------------------------------------------------------------------------------------------------------
+# --- as text ------------------------------------------------------------------------------------------------------
 
 
 def sentences(savings: dict[str, Any]) -> dict[str, Sentence]:
-    """What the savings are at all labels, what was seen without extrapolation, and what it rests on."""
+    """Sentences on the savings at all labels, the savings seen without extrapolation, and the method."""
     equal, limit = savings["equal"], savings["limit"]
     out = {"equal": _said(equal, limit)}
     seen = [one for one in savings["sizes"] if one["reading"] == "measured" and one["outcome"] == "saves"]
@@ -314,7 +315,7 @@ def _said(one: dict[str, Any], limit: int) -> Sentence:
 
 
 def _range(one: dict[str, Any], limit: int) -> Sentence:
-    """The interval in words; its ends are where measuring or extrapolating ends."""
+    """The interval as text; its ends are limited to the measured or extrapolated range."""
     low, high = one["interval"]
     if low >= limit * (1 - 1e-9):
         return sentence("all above {limit}", limit=limit)
@@ -324,7 +325,7 @@ def _range(one: dict[str, Any], limit: int) -> Sentence:
 
 
 def about(n: float) -> int:
-    """A number of labels to two digits."""
+    """A number of labels rounded to two significant digits."""
     if n == 0:
         return 0
     step = 10 ** max(0, int(np.floor(np.log10(abs(n)))) - 1)

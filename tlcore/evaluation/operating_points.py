@@ -1,7 +1,6 @@
-"""Where to draw the line between two classes, or from where on a text has a label: precision and recall by threshold,
-and the threshold for a goal.
+"""Operating points of classifiers: precision and recall by threshold, and the thresholds of labels in the report.
 
-A threshold is chosen on validation data; the test set only shows what came of it.
+Thresholds are chosen on validation data; the test set only shows the result.
 """
 
 from __future__ import annotations
@@ -22,8 +21,10 @@ if TYPE_CHECKING:
 def thresholds_table(
     task: Scorer, rows: list[dict[str, Any]], here: Records, half: Records, n_validation: int, target: dict[str, Any]
 ) -> dict[str, Any]:
-    """The report's ``thresholds``: those of `of_labels`, and what one half for all would give on the test set instead:
-    metrics, intervals and the difference of the headline metric, on the same bootstrap draws.
+    """The report's ``thresholds``: the rows of `of_labels`, compared with a threshold of 0.5 for all labels.
+
+    For 0.5 it has the test metrics, their intervals and the difference of the headline metric, on the same bootstrap
+    draws.
     """
     found, difference = statistics.intervals(task, [half], target), statistics.difference(task, [here], [half], target)
     return {
@@ -38,7 +39,7 @@ def thresholds_table(
 
 
 def summary(thresholds: dict[str, Any], packed: dict[str, Any], metric: Metric) -> Sentence:
-    """How the thresholds of labels were chosen, and what they changed."""
+    """A sentence on how the label thresholds were chosen and what they changed."""
     rows = thresholds["labels"]
     shared = next((row["threshold"] for row in rows if not row["own"]), None)
     low, high = (round(100 * end, 1) for end in thresholds["difference"]["interval"])
@@ -89,7 +90,7 @@ def build(
 ) -> dict[str, Any] | None:
     """For each of two classes as the positive one ``{"validation": curve, "test": curve}`` at the same thresholds.
 
-    ``validation`` and ``test`` are (probabilities (n, 2), truth (n,)); None unless there are two classes.
+    ``validation`` and ``test`` are (probabilities (n, 2), truth (n,)). None unless there are two classes.
     """
     if len(labels) != 2:
         return None

@@ -1,4 +1,4 @@
-"""What a report says class by class: confusion, precision and recall, and the errors worth looking at."""
+"""Per-class results of a report: confusion matrix, precision and recall, and the worst errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from tlcore.evaluation.records import Records
 
 MOST_CONFUSED = 10
-EXCERPT = 600  # characters of a text that are shown
+EXCERPT = 600  # most characters shown of a text
 
 
 def confusion(records: Records, labels: Sequence[str]) -> list[list[int]]:
-    """Counts (truth, prediction); examples whose label no training example had are left out."""
+    """Counts [truth][prediction]; examples whose label is not in the training data are excluded."""
     truth, prediction = records.columns["truth"], records.columns["prediction"]
     known = truth >= 0
     counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
@@ -25,7 +25,7 @@ def confusion(records: Records, labels: Sequence[str]) -> list[list[int]]:
 
 
 def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
-    """``confusion``, ``most_confused`` pairs and ``per_class`` scores of the packed model on the test set."""
+    """``confusion``, ``most_confused`` pairs, ``per_class`` scores and ``unknown_label`` of test records."""
     rows = confusion(records, labels)
     counts = np.array(rows)
     pairs = [
@@ -60,8 +60,10 @@ def describe(records: Records, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) -> list[dict[str, Any]]:
-    """The errors the model was surest of, surest first: id, file below ``files/`` or text, truth, prediction,
-    confidences."""
+    """The errors with the highest confidence, highest first.
+
+    Each has id, file (relative to ``files/``) or text, truth, prediction and both confidences.
+    """
     truth, prediction = records.columns["truth"], records.columns["prediction"]
     probability = records.columns["probability"]
     confidence = probability[np.arange(len(prediction)), prediction]
@@ -82,18 +84,18 @@ def worst(records: Records, labels: Sequence[str], dataset: Dataset, most: int) 
 
 
 def payload(row: Any) -> dict[str, str]:
-    """Where an example is to be seen: ``file`` below ``files/``, or ``text``, its beginning."""
+    """What to show of an example: ``file`` relative to ``files/``, or ``text``, shortened."""
     if "file" in row.index:
         return {"file": row["file"]}
     return {"text": excerpt(row["text"])}
 
 
 def excerpt(text: object) -> str:
-    """A text's beginning."""
+    """The first `EXCERPT` characters of a text."""
     shown = str(text)
     return shown if len(shown) <= EXCERPT else shown[: EXCERPT - 1] + "…"
 
 
 def _share(part: int, whole: int) -> float | None:
-    """None where there is nothing to divide by."""
+    """The quotient; None where the denominator is 0."""
     return float(part / whole) if whole else None

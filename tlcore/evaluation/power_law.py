@@ -1,8 +1,8 @@
 """Learning curves as power laws: error(n) = a + b · n^-c, fitted by weighted least squares.
 
-That the error of a trained network falls with the number of examples as a power law towards a floor is what has been
-found over many tasks (Hestness et al., arXiv 1712.00409; Viering & Loog, arXiv 2103.10948, who also show where it
-fails: a curve that is still at chance level, or one that turns, is none).
+For many tasks the error of a trained network falls with the number of examples as a power law towards a floor (Hestness
+et al., arXiv 1712.00409; Viering & Loog, arXiv 2103.10948). The latter also show exceptions: a curve still at chance
+level, or one that is not monotone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EXPONENTS = np.linspace(0.025, 2.0, 80)
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """Curves of errors, one a draw: ``a`` >= 0 (the floor), ``b`` >= 0 and ``c`` in (0, 2], each (draws,)."""
+    """Error curves, one for each draw: ``a`` >= 0 (the floor), ``b`` >= 0 and ``c`` in (0, 2], each (draws,)."""
 
     a: np.ndarray
     b: np.ndarray
@@ -24,14 +24,14 @@ class PowerLaw:
     unit: float  # b is the error above the floor at this number of examples
 
     def error(self, n: np.ndarray) -> np.ndarray:
-        """(draws, len(n)): the error with ``n`` examples."""
+        """The error with ``n`` examples, (draws, len(n))."""
         share = np.asarray(n, dtype=float)[None, :] / self.unit
         return self.a[:, None] + self.b[:, None] * share ** -self.c[:, None]
 
     def reaches(self, error: np.ndarray) -> np.ndarray:
-        """(draws,): the number of examples at which each curve comes down to ``error``; infinity where it never does.
+        """The number of examples at which each curve falls to ``error``, (draws,).
 
-        0 where the curve is flat at or below it.
+        Infinity where it never does; 0 where the curve is flat at or below it.
         """
         above = error - self.a
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -43,8 +43,8 @@ class PowerLaw:
 def fit(n: np.ndarray, error: np.ndarray, weights: np.ndarray) -> PowerLaw:
     """Fit one curve to each column of ``error`` (sizes, draws) at ``n`` examples (sizes,).
 
-    ``weights`` (sizes,) are one over the variances. For a given exponent the best floor and factor are those of a
-    straight line in n^-c, in closed form with both kept from falling below 0; the exponent is tried on a grid.
+    ``weights`` (sizes,) are inverse variances. For a given exponent floor and factor are a straight line in n^-c, in
+    closed form, both constrained to be >= 0; the exponent comes from a grid.
     """
     n, error, w = np.asarray(n, float), np.asarray(error, float), np.asarray(weights, float)[:, None]
     w = w / w.sum()
@@ -70,8 +70,10 @@ def fit(n: np.ndarray, error: np.ndarray, weights: np.ndarray) -> PowerLaw:
 
 
 def falling(error: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The falling curve nearest to each column of ``error`` (sizes, draws): isotonic regression, by its min-max form
-    (Robertson, Wright & Dykstra 1988, theorem 1.4.4)."""
+    """The non-increasing curve closest to each column of ``error`` (sizes, draws).
+
+    Isotonic regression by its min-max formula (Robertson, Wright & Dykstra 1988, theorem 1.4.4).
+    """
     sums = np.concatenate([np.zeros((1, error.shape[1])), np.cumsum(weights[:, None] * error, axis=0)])
     mass = np.concatenate([[0.0], np.cumsum(weights)])
     out = np.empty_like(error)
@@ -86,8 +88,10 @@ def falling(error: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def crosses(n: np.ndarray, curve: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """(draws,): where each falling ``curve`` (sizes, draws) first comes down to ``error``, straight in log n between
-    its points. ``n[0]`` where it begins there; infinity where it does not come down to it.
+    """Where each non-increasing ``curve`` (sizes, draws) first falls to ``error``, (draws,).
+
+    Linear in log n between its points. ``n[0]`` where it starts at or below ``error``; infinity where it never reaches
+    it.
     """
     logs = np.log(np.asarray(n, float))
     out = np.where(curve[-1] <= error, logs[-1], np.inf)

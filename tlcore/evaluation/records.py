@@ -1,4 +1,4 @@
-"""What scores are made of: metrics, and the statistics of each example that they are computed from."""
+"""Metrics, and the per-example statistics from which they are computed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tlcore.core.i18n import Sentence
 
 @dataclass(frozen=True)
 class Metric:
-    """A score. Differences are always taken so that above 0 means transfer is better.
+    """A metric. Differences are signed so that values above 0 mean that transfer is better.
 
-    ``smallest`` is the smallest difference of interest, in the metric's own units; no score lies below ``least``;
-    ``across`` says whether models that cut texts into other tokens can be compared by it.
+    ``share``: it is a share in 0-1. ``smallest`` is the smallest difference of interest, in the metric's own units.
+    ``least`` is its lower bound. ``across``: it is comparable between models with different tokenizers.
     """
 
     id: str
@@ -30,10 +30,10 @@ class Metric:
 
 @dataclass
 class Records:
-    """Per-unit statistics of one model on one split: all that a metric or a bootstrap needs.
+    """Per-example statistics of one model on one split: the input of metrics and bootstrap.
 
-    ``columns`` are arrays of length n; ``unit`` names the unit of resampling of each row (picture, patient, …);
-    rows that share a unit are resampled together.
+    ``columns`` are arrays of length n. ``unit`` (n,) is the resampling unit of each row (image, patient, …); rows of
+    the same unit are resampled together.
     """
 
     ids: Sequence[str]
@@ -46,7 +46,7 @@ class Records:
 
 @dataclass
 class Baseline:
-    """What takes one line and no training of a network, on the test set; ``reason`` where it cannot answer."""
+    """A simple baseline on the test set, without training a network; ``reason`` says why it has no records."""
 
     id: str
     title: Sentence
@@ -55,7 +55,7 @@ class Baseline:
 
 
 class Scorer(Protocol):
-    """The part of a task that statistics need."""
+    """The part of a task used by the statistics."""
 
     metrics: tuple[Metric, ...]  # the headline metric first
 
@@ -63,4 +63,4 @@ class Scorer(Protocol):
         """Records of one model's outputs on a split, in the split's order."""
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Each metric for each row of ``weights`` (draws × n), as (draws,)."""
+        """Each metric, (draws,), for each row of ``weights`` (draws, n)."""

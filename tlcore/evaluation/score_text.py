@@ -1,4 +1,4 @@
-"""Scores and their differences as a person reads them: shares in per cent and points, others in their own units."""
+"""Scores and differences as text: shares in per cent and points, others in their own units."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def value(score: float | None, share: bool) -> str:
 
 
 def span(pair: Sequence[float], share: bool) -> str:
-    """An interval of scores."""
+    """The interval of a score."""
     return t("{low} to {high}", low=value(pair[0], share), high=value(pair[1], share))
 
 
 def signed_difference(difference: float | None, share: bool) -> str:
-    """A difference with its sign, in points where it is one of shares."""
+    """A difference with its sign, in points for shares."""
     if difference is None:
         return NOTHING
     sign = "+" if difference > 0 else ""
@@ -33,33 +33,33 @@ def signed_difference(difference: float | None, share: bool) -> str:
 
 
 def difference_span(pair: Sequence[float], share: bool) -> str:
-    """An interval of differences."""
+    """The interval of a difference."""
     low, high = (number(100 * end, 1) if share else number(end, digits(end)) for end in pair)
     return t("{low} to {high}", low=low, high=high)
 
 
 def digits(score: float) -> int:
-    """Decimals of a score that is no share: three digits count, or as many as stand before the point."""
+    """Decimals of a score that is not a share: three significant digits, or no decimals from 100 up."""
     size = abs(score)
     return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 3
 
 
 def rounded(score: float, share: bool) -> float:
-    """A score, or the amount of a difference, for a sentence: shares in per cent."""
+    """A score or difference rounded for a sentence; shares in per cent."""
     return round(100 * score, 1) if share else round(score, digits(score))
 
 
 def way(difference: float, metric: Metric) -> Sentence:
-    """``lower`` or ``higher``: where a score lies whose difference, above 0 where it is better, is this."""
+    """``lower`` or ``higher``: the direction of the score itself for a difference that is above 0 where better."""
     return HIGHER if (difference > 0) == metric.higher_is_better else LOWER
 
 
 def amount(difference: float, metric: Metric) -> Sentence | float:
-    """The size of a difference in a sentence: points of a share, else the metric's own units."""
+    """The absolute difference for a sentence: in points for shares, else in the metric's own units."""
     size = abs(rounded(difference, metric.share))
     return sentence("{points} points", points=size) if metric.share else size
 
 
 def usual(metric: Metric) -> bool:
-    """Whether the metric is a share of which more is better, as most are: then points are above or below."""
+    """Whether the metric is a share and higher is better, as for most metrics."""
     return metric.share and metric.higher_is_better

@@ -1,11 +1,11 @@
-"""Scores with intervals, and the verdict: did transfer help?
+"""Scores with intervals, and the verdict on whether transfer helps.
 
-The interval of an arm, and of the difference between two arms, comes from a bootstrap nested in seeds: units of the
-test set are drawn with replacement (rows of one patient or product together), and the trained seeds are drawn with
-replacement for each arm on its own (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8;
-Saravanan et al., arXiv 2007.07797). Both arms and all their seeds see the same drawn units: the comparison is paired.
-A bootstrap over the test set alone calls two runs of the *same* recipe different in a fifth to a third of all cases,
-because training again with another seed moves the score by more than the test set explains (benchmarks/aa.py).
+Intervals of an arm, and of the difference between two arms, come from a bootstrap nested in seeds: test units are drawn
+with replacement (rows of one patient or product together), and the trained seeds are drawn with replacement for each
+arm independently (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8; Saravanan et al.,
+arXiv 2007.07797). Both arms and all their seeds use the same drawn units, so the comparison is paired. A bootstrap over
+the test set alone finds a difference between two runs of the *same* recipe in a fifth to a third of all cases, because
+retraining with another seed moves the score by more than the test set explains (benchmarks/aa.py).
 """
 
 from __future__ import annotations
@@ -23,8 +23,11 @@ from tlcore.evaluation.records import Metric, Records, Scorer
 Verdict = Literal["transfer-helps", "no-clear-difference", "negative-transfer"]
 DRAWS = 2000
 LEVEL = 0.95
-DISCORDANCE, DEVIATION = 0.2, 0.01  # assumed before training: share of disagreement, accuracy's deviation over seeds
-CHUNK = 2_000_000  # numbers of bootstrap weights held at once: 16 MB
+DISCORDANCE, DEVIATION = (
+    0.2,
+    0.01,
+)  # assumed before training: share of units with disagreement, SD of accuracy over seeds
+CHUNK = 2_000_000  # bootstrap weights in memory at once: 16 MB
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """Transfer against its twin; above 0 means that transfer is better, for every metric.
+    """Transfer minus scratch baseline; above 0 means that transfer is better, for every metric.
 
     ``verdict`` is None where an arm has one seed: its interval covers the test set only, not the recipe.
     """
@@ -45,10 +48,10 @@ class Difference:
     estimates: dict[str, Estimate]
     headline: str
     verdict: Verdict | None
-    p: float = 1.0  # two-sided, of the headline difference; never below 0.05 where its 95 % interval holds 0
+    p: float = 1.0  # two-sided, of the headline difference; >= 0.05 where its 95 % interval includes 0
 
     def to_json(self) -> dict[str, Any]:
-        """What a report says of it."""
+        """The difference as stored in a report."""
         return {
             "value": self.value,
             "interval": list(self.interval),
@@ -66,7 +69,7 @@ class Difference:
 
 
 def resampling_weights(unit: np.ndarray, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Bootstrap weights in chunks of (some draws, n): how often each row was drawn; rows of one unit go together."""
+    """Bootstrap weights in chunks (some draws, n): how often each row is drawn; rows of one unit are drawn together."""
     _, inverse = np.unique(np.asarray(unit), return_inverse=True)
     units = int(inverse.max()) + 1
     shares = np.full(units, 1 / units)
@@ -85,10 +88,10 @@ def scores(task: Scorer, records: Sequence[Records], target: dict) -> dict[str, 
 def intervals(
     task: Scorer, records: Sequence[Records], target: dict, *, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, Estimate]:
-    """The mean over seeds of each metric, with the interval for another test set and other seeds.
+    """The mean of each metric over seeds, with its 95 % interval for another test set and other seeds.
 
-    ``records`` holds one Records a seed, on the same rows in the same order. With one seed the interval is that of
-    this model on another test set.
+    ``records`` holds one Records for each seed, on the same rows in the same order. With one seed the interval covers
+    only another test set.
     """
     rng = np.random.default_rng(seed)
     found = scores(task, records, target)
@@ -100,7 +103,7 @@ def intervals(
         low, high = ends(_nested(drawn[metric.id], each, rng, _freedom(each)))
         if metric.share:
             low, high = never_certain(low, high, units)
-        if metric.least is not None:  # the seeds' part of the interval is drawn evenly to both sides
+        if metric.least is not None:  # the seeds' part of the interval is symmetric and may exceed the range
             low = max(low, metric.least)
         out[metric.id] = Estimate(float(each.mean()), (low, high))
     return out
@@ -116,10 +119,10 @@ def difference(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Difference:
-    """Transfer minus twin for each metric (the sign turned where lower is better), and the verdict on the headline,
-    which is the task's first metric unless another one is named.
+    """Transfer minus scratch baseline for each metric, and the verdict on the headline metric.
 
-    Raises ValueError where the two arms were not scored on the same rows.
+    The sign is flipped where lower is better. The headline is the task's first metric unless ``headline`` is given.
+    Raises ValueError where the two arms are not scored on the same rows.
     """
     rng = np.random.default_rng(seed)
     ours, theirs = scores(task, transfer, target), scores(task, baseline, target)
@@ -132,7 +135,7 @@ def difference(
         spread = _nested(drawn_ours[metric.id], mine, rng, df) - _nested(drawn_theirs[metric.id], its, rng, df)
         value = sign * float(mine.mean() - its.mean())
         low, high = ends(sign * spread)
-        if metric.share:  # the seeds' part of the interval is drawn evenly to both sides
+        if metric.share:  # the seeds' part of the interval is symmetric and may exceed the range
             low, high = max(low, -1.0), min(high, 1.0)
         out[metric.id] = Estimate(value, (low, high))
         if metric is headline:
@@ -143,7 +146,7 @@ def difference(
 
 
 def verdict_of(estimate: Estimate, metric: Metric) -> Verdict:
-    """The verdict on a difference: its interval lies on one side of 0, and it is large enough to be of interest."""
+    """The verdict on a difference: clear if its interval excludes 0 and it is at least the smallest of interest."""
     low, high = estimate.interval
     if low > 0 and estimate.value >= metric.smallest:
         return "transfer-helps"
@@ -155,17 +158,17 @@ def verdict_of(estimate: Estimate, metric: Metric) -> Verdict:
 def visible_difference(
     n: int, seeds: int, discordance: float = DISCORDANCE, seed_deviation: float = DEVIATION
 ) -> float:
-    """The smallest true difference in accuracy that n test units and so many seeds show in four cases of five.
+    """The smallest true accuracy difference that n test units and ``seeds`` seeds detect with 80 % power.
 
     ``discordance`` is the share of units on which the arms disagree, ``seed_deviation`` the standard deviation of the
-    accuracy from seed to seed. 0.84 is the normal quantile of 80 % power.
+    accuracy over seeds. 0.84 is the normal quantile of 80 % power.
     """
     variance = discordance / n + 2 * seed_deviation**2 / seeds
     return (1.96 + 0.84) * sqrt(variance)
 
 
 def foreseen(n: int, seeds: int) -> Sentence:
-    """What n test examples and so many seeds will be able to show, said before training, with what is assumed."""
+    """The difference detectable with n test examples and ``seeds`` seeds, with its assumptions; for the Plan."""
     return sentence(
         "With {n} test examples and {seeds} seeds a difference under {points} points cannot be seen (assuming that the "
         "two models disagree on {discordance} % of the examples, and that accuracy varies by {deviation} point from "
@@ -179,9 +182,9 @@ def foreseen(n: int, seeds: int) -> Sentence:
 
 
 def visible(transfer: Sequence[Records], baseline: Sequence[Records]) -> float | None:
-    """`visible_difference` with the discordance and the seeds' deviation that these records show.
+    """`visible_difference` with the discordance and the standard deviation over seeds observed in these records.
 
-    None with one seed, or where records do not say which units were right.
+    None with one seed, or where records have no predictions.
     """
     if min(len(transfer), len(baseline)) < 2 or "prediction" not in transfer[0].columns:
         return None
@@ -195,7 +198,7 @@ def visible(transfer: Sequence[Records], baseline: Sequence[Records]) -> float |
 
 
 def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
-    """A share said as examples out of a hundred; the ends are rounded outwards."""
+    """A share as examples out of a hundred; the interval's ends are rounded outwards."""
     low, high = int(np.floor(100 * interval[0] + 1e-9)), int(np.ceil(100 * interval[1] - 1e-9))
     about = min(max(round(100 * value), low), high)
     return sentence(
@@ -206,7 +209,10 @@ def in_plain_words(value: float, interval: tuple[float, float]) -> Sentence:
 def _drawn(
     task: Scorer, arms: Sequence[Sequence[Records]], target: dict, draws: int, rng: np.random.Generator
 ) -> list[dict[str, np.ndarray]]:
-    """For each arm each metric as (seeds, draws): the same drawn units for every arm and seed."""
+    """For each arm each metric as (seeds, draws), with the same drawn units for every arm and seed.
+
+    Raises ValueError where the records are not on the same rows.
+    """
     first = arms[0][0]
     for arm in arms:
         for one in arm:
@@ -224,12 +230,12 @@ def _drawn(
 
 
 def _nested(drawn: np.ndarray, found: np.ndarray, rng: np.random.Generator, df: float) -> np.ndarray:
-    """Draw seeds on top of drawn units: (seeds, draws) and the seeds' own scores (seeds,) to (draws,).
+    """Add the variation over seeds to the bootstrap: (seeds, draws) and the observed scores (seeds,) to (draws,).
 
-    Each draw is the mean over seeds on the drawn units, moved by the mean deviation of k seeds drawn from k.
-    Drawing k from k under-states the variance by (k - 1) / k, and a handful of seeds guess it with ``df`` degrees
-    of freedom only: deviations are inflated by sqrt(k / (k - 1)) and by Student's t over the normal quantile.
-    Identical seeds (a solved head) add nothing.
+    Each draw is the mean over seeds on the drawn units, shifted by the mean deviation of k seeds drawn from k. Drawing
+    k from k underestimates the variance by a factor of (k - 1) / k, and a few seeds estimate it with only ``df``
+    degrees of freedom. So deviations are inflated by sqrt(k / (k - 1)) and by the ratio of Student's t to the normal
+    quantile. Identical seeds (a linear head fitted on features) add nothing.
     """
     seeds, draws = drawn.shape
     mean = drawn.mean(axis=0)
@@ -240,15 +246,17 @@ def _nested(drawn: np.ndarray, found: np.ndarray, rng: np.random.Generator, df: 
 
 
 def _freedom(*arms: np.ndarray) -> float:
-    """Degrees of freedom of the seeds' part of the variance (Welch 1947): an arm whose seeds agree adds none."""
+    """Degrees of freedom of the seeds' variance (Welch 1947); an arm with identical seeds adds none."""
     parts = [(arm.var(ddof=1) / len(arm), len(arm) - 1) for arm in arms if len(arm) > 1]
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(v**2 / df for v, df in parts) if total > 0 else np.inf
 
 
 def _t_test(value: float, drawn: np.ndarray, n: int, *arms: np.ndarray) -> float:
-    """The two-sided p of a difference by Student's t, far out in its tails as well, where draws of three seeds from
-    three say nothing: the variance over ``n`` drawn units and that over the seeds of each arm, with Welch's degrees.
+    """Two-sided p of a difference by Student's t, also usable far in the tails, where draws of three seeds from three
+    are uninformative.
+
+    Combines the variance over ``n`` drawn units and that over the seeds of each arm, with Welch's degrees of freedom.
     """
     from scipy.special import stdtr
 
@@ -262,7 +270,7 @@ def _t_test(value: float, drawn: np.ndarray, n: int, *arms: np.ndarray) -> float
 
 
 def _t_975(df: float) -> float:
-    """The 97.5 % quantile of Student's t, by interpolation in 1 / df."""
+    """The 97.5 % quantile of Student's t, interpolated in 1 / df."""
     known = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 30, 1e9])
     value = np.array([12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.306, 2.228, 2.131, 2.042, 1.96])
     return float(np.interp(-1 / max(df, 1.0), -1 / known, value))
@@ -274,16 +282,16 @@ def ends(drawn: np.ndarray) -> tuple[float, float]:
 
 
 def p_value(drawn: np.ndarray) -> float:
-    """The level at which the percentile interval of these draws begins to reach 0 (Efron & Tibshirani 1993, ch. 15)."""
+    """The level at which the percentile interval of the draws reaches 0 (Efron & Tibshirani 1993, ch. 15)."""
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     return min(1.0, 2 * (beyond + 1) / (len(drawn) + 1))
 
 
 def never_certain(low: float, high: float, units: int) -> tuple[float, float]:
-    """The interval of a share within 0 and 1, and never of no width.
+    """The interval of a share, clipped to 0-1 and never of zero width.
 
-    Where every unit was right (or wrong) there is nothing to resample; the exact binomial bound says what ``units``
-    successes in a row can show (Clopper & Pearson, 1934).
+    Where every unit is right (or wrong) there is nothing to resample; the exact binomial bound of ``units`` successes
+    in a row then replaces that end (Clopper & Pearson, 1934).
     """
     low, high = max(low, 0.0), min(high, 1.0)
     exact = ((1 - LEVEL) / 2) ** (1 / units)

@@ -1,6 +1,6 @@
-"""From which probability on something is said: precision and recall by threshold, and the threshold for a goal.
+"""Decision thresholds: precision and recall by threshold, and the threshold for a goal.
 
-A threshold is chosen on validation data; the test set only shows what came of it.
+Thresholds are chosen on validation data; the test set only shows the result.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 Goal = Literal["f1", "recall", "cost"]
-MOST = 100  # thresholds
-FEWEST = 20  # validation examples with a label, and without it, below which no threshold is chosen by them
+MOST = 100  # most thresholds of a curve
+FEWEST = 20  # fewest validation examples with a label, and without it, to choose its threshold
 
 
 def thresholds(probability: np.ndarray, most: int = MOST) -> np.ndarray:
-    """Between the validation probabilities (n,) of the positive class: at most ``most``, and one half."""
+    """Candidate thresholds from validation probabilities (n,) of the positive class: at most ``most``, and 0.5."""
     known = np.unique(probability)
     between = (known[1:] + known[:-1]) / 2
     if len(between) > most:
@@ -27,7 +27,8 @@ def thresholds(probability: np.ndarray, most: int = MOST) -> np.ndarray:
 def curve(probability: np.ndarray, truth: np.ndarray, at: np.ndarray) -> list[dict[str, Any]]:
     """At each threshold the counts tp, fp, fn, tn, and precision, recall, F1 (None where undefined).
 
-    ``probability`` (n,) of the positive class, ``truth`` (n,) whether it is one; from the threshold up it is said.
+    ``probability`` (n,) is of the positive class, ``truth`` (n,) whether an example is positive. Positive is predicted
+    at or above the threshold.
     """
     truth = truth.astype(bool)
     out = []
@@ -51,10 +52,10 @@ def curve(probability: np.ndarray, truth: np.ndarray, at: np.ndarray) -> list[di
 
 
 def choose(points: Sequence[dict[str, Any]], goal: Goal, value: float = 0.9) -> dict[str, Any] | None:
-    """The point of a validation curve for a goal; of equals the one nearest to one half.
+    """The point of a validation curve for a goal; ties go to the threshold closest to 0.5.
 
-    ``f1``: the best F1. ``recall``: the best precision with a recall of at least ``value``. ``cost``: the least cost,
-    a missed positive costing ``value`` false alarms. None where no point reaches the goal.
+    ``f1``: the best F1. ``recall``: the best precision with a recall of at least ``value``. ``cost``: the lowest cost,
+    where a false negative costs as much as ``value`` false positives. None where no point reaches the goal.
     """
     if goal == "recall":
         fit = [p for p in points if p["recall"] is not None and p["recall"] >= value and p["precision"] is not None]
@@ -66,14 +67,13 @@ def choose(points: Sequence[dict[str, Any]], goal: Goal, value: float = 0.9) -> 
 
 
 def of_labels(probability: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """The threshold of each label where an example may have several, from validation data: rows {label, threshold, own,
-    n, f1, f1_half}.
+    """The threshold of each label of a multi-label task, from validation data.
 
-    ``probability`` and ``truth`` are (n, labels). A label that `FEWEST` examples have, and as many have not, gets its
-    own (``own``), by its F1. All others share one, by the F1 of all their decisions together (micro-F1), if these have
-    as many of both: one chosen on a few examples learns them by heart (Yang 2001, "A study of thresholding strategies
-    for text categorization"). Else it is one half. ``n`` have the label; ``f1`` is that at the threshold, ``f1_half``
-    that at one half.
+    Rows {label, threshold, own, n, f1, f1_half}. ``probability`` and ``truth`` are (n, labels). A label that at least
+    `FEWEST` examples have and as many lack gets its own threshold (``own``), by its F1. All others share one, by
+    micro-F1, if together they have as many of both; else theirs is 0.5. A threshold chosen on a few examples overfits
+    (Yang 2001, "A study of thresholding strategies for text categorization"). ``n`` is the number of examples with the
+    label, ``f1`` the F1 at the threshold, ``f1_half`` the F1 at 0.5.
     """
     there, total = truth.sum(axis=0), len(truth)
     own = (there >= FEWEST) & (total - there >= FEWEST)
@@ -97,7 +97,7 @@ def of_labels(probability: np.ndarray, truth: np.ndarray, labels: Sequence[str])
 
 
 def _best(probability: np.ndarray, truth: np.ndarray) -> float:
-    """The threshold with the best F1; one half where there are too few to choose by."""
+    """The threshold with the best F1; 0.5 where there are too few examples."""
     enough = min(truth.sum(), (~truth).sum()) >= FEWEST
     point = choose(curve(probability, truth, thresholds(probability)), "f1") if enough else None
     return float(np.clip(point["threshold"], 1e-6, 1 - 1e-6)) if point and point["tp"] else 0.5

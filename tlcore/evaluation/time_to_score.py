@@ -1,4 +1,4 @@
-"""How long each arm trained until it first had a given score on validation data, from the points that are kept."""
+"""Training time of each arm until it first reaches a validation score, from the stored learning curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS = (("transfer", "transfer"), ("twin", "baseline"))
 
 
 def best_common(report: dict[str, Any], metric: Metric) -> float | None:
-    """The best validation score that every arm comes to, mean over its seeds: a score whose times can be compared."""
+    """The best validation score (mean over seeds) that every arm reaches; None where an arm has no score."""
     means = [_mean(report[key], metric) for _, key in KEYS if report.get(key)]
     known = [mean for mean in means if mean is not None]
     if not known or len(known) < len(means):
@@ -24,10 +24,11 @@ def best_common(report: dict[str, Any], metric: Metric) -> float | None:
 
 
 def reached(points: pd.DataFrame, report: dict[str, Any], metric: Metric, score: float) -> dict[str, dict[str, Any]]:
-    """For each arm ``seconds`` (the mean over the seeds that got there), ``seeds`` that did, and ``of`` how many.
+    """For each arm ``seconds`` (mean over the seeds that reached the score), ``seeds`` (their number) and ``of`` (all).
 
-    Training alone; the search of settings is ``seconds_search`` (all of it). An arm without points (a solved head) has
-    its score when it is done. Seconds before the first point, such as those of the frozen pass, count too.
+    ``seconds`` is training time only; ``seconds_search`` is all of the hyperparameter search. An arm without points (a
+    linear head fitted on features) reaches its score when it finishes. Seconds before the first point, such as the
+    frozen pass, are included.
     """
     out = {}
     for arm, key in KEYS:

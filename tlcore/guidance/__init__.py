@@ -1,4 +1,4 @@
-"""What was measured before training, and what it suggests."""
+"""Measurements made before training, and the advice drawn from them."""
 
 from tlcore.guidance import domain_shift
 from tlcore.guidance.advice import Advice, advise, kept_advice

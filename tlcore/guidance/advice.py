@@ -1,4 +1,4 @@
-"""Advice: which strategy the evidence suggests, what to expect of it, and why."""
+"""Advice: the suggested strategy, its expected accuracy and the reasons."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.store import Store
 
-# Before anything is measured: examples in the smallest class below which only a head is fitted, and from which
-# everything is fine-tuned at once (arXiv 1805.08974, 2202.10054).
+# Without measurements, advice depends on the examples in the smallest class: below FEW only a head is fitted, from MANY
+# on all layers are fine-tuned at once (arXiv 1805.08974, 2202.10054).
 FEW, MANY = 25, 400
-AMOUNT = 100  # training examples of a task without classes below which only what is new is trained
-MOST_LABELS = 32  # times the labels there are: how far the advice looks ahead
-STRANGE = 0.6  # similarity of texts below which another source is suggested; docs/guidance.md has those of real texts
-RISKY = 0.2  # chance of negative transfer from which it is said as a warning
+AMOUNT = 100  # training examples; for a task without classes, only the new head is trained below this number
+MOST_LABELS = 32  # largest multiple of the present number of labels for which a change of advice is searched
+STRANGE = 0.6  # text similarity below which another source is suggested; docs/guidance.md lists values of real texts
+RISKY = 0.2  # chance of negative transfer from which a warning is shown
 
 
 class Choice(BaseModel):
-    """A strategy and the accuracy to expect of it (shares 0-1, an interval that should hold four times in five)."""
+    """A strategy and its expected accuracy (0-1), with an 80 % interval."""
 
     strategy: str
     expected: float
     interval: list[float]
-    seconds: float | None = None  # a rough guess of the whole run with its twin
+    seconds: float | None = None  # rough estimate for the complete run, scratch baseline included
 
 
 class Advice(BaseModel):
-    """A strategy, the reasons, and what they rest on."""
+    """The advised strategy, the reasons and the evidence behind them."""
 
     strategy: str
     reasons: list[Sentence]
     evidence: Evidence
-    sources: list[dict[str, Any]] = Field(default_factory=list)  # {"id", "score", "probe"}, best first, reachable ones
-    source: str | None = None  # a better one for these data than the one measured, if there is one
-    choices: list[Choice] = Field(default_factory=list)  # every strategy that was weighed, the advised one first
-    risk: float | None = None  # chance that training from scratch does better than what is advised
-    more_labels: dict[str, Any] | None = None  # {"per_class", "strategy"}: where the advice would change
+    # reachable sources {"id", "score", "probe"}, best first
+    sources: list[dict[str, Any]] = Field(default_factory=list)
+    source: str | None = None  # a better source for this dataset than the measured one, if any
+    choices: list[Choice] = Field(default_factory=list)  # every strategy considered, the advised one first
+    risk: float | None = None  # probability that training from scratch beats the advised strategy
+    # {"per_class", "strategy"}: the number of examples at which the advice changes
+    more_labels: dict[str, Any] | None = None
     raced: bool = False
-    shift: shifts.Shift | None = None  # of a set without labels, where there is one
-    offers: list[str] = Field(default_factory=list)  # strategies that learn from it
+    shift: shifts.Shift | None = None  # domain shift of an unlabelled dataset, if one is given
+    offers: list[str] = Field(default_factory=list)  # strategies that can learn from the unlabelled dataset
 
     def to_json(self) -> dict[str, Any]:
-        """As the command line prints it: reasons as English sentences."""
+        """The JSON that the command line prints; reasons are English sentences."""
         return {**self.model_dump(mode="json"), "reasons": [str(reason) for reason in self.reasons]}
 
 
@@ -69,10 +71,10 @@ def advise(
     race: Mapping[str, Any] | None = None,
     shift: shifts.Shift | None = None,
 ) -> Advice:
-    """What the measured rule says of this evidence; from the counts alone where the probe was not measured.
+    """Advice from the fitted rule, or from the counts alone if the probe was not measured.
 
-    ``sources``: rows {"id", "score", "probe"}, best first; ``race``: the result of a pilot race on the same data and
-    source, with which the rule's expectation is joined; ``shift``: of a set without labels.
+    ``sources``: rows {"id", "score", "probe"}, best first. ``race``: the result of a pilot on the same dataset and
+    source; it is combined with the rule's expectation. ``shift``: the domain shift of an unlabelled dataset.
     """
     here = advice_rule.Situation.of(evidence)
     if here is not None:
@@ -101,12 +103,14 @@ def advise(
 def kept_advice(
     store: Store, dataset: Dataset, source_id: str, unlabelled: str | None = None, owner: str | None = None
 ) -> Advice:
-    """The advice as far as something was measured on these data with that source, and on a set without labels (its
-    fingerprint), and kept; ``owner`` is whom it is for (`kept_ranking`). No torch.
+    """Advice from the cached measurements of a dataset and a source. Does not import torch.
+
+    ``unlabelled`` is the fingerprint of an unlabelled dataset. ``owner`` is the person the advice is for
+    (`kept_ranking`).
     """
     found = kept(store, dataset.fingerprint, source_id)
     evidence = with_own_counts(found, dataset) if found else measure(dataset)
-    with contextlib.suppress(UnusableInput):  # a page says elsewhere that this source is none
+    with contextlib.suppress(UnusableInput):  # the page reports an unknown source elsewhere
         evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
     shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id, owner) if unlabelled else None
     ranking = kept_ranking(store, dataset.fingerprint, owner)
@@ -219,8 +223,10 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
 
 
 def _raced(race: Mapping[str, Any] | None) -> advice_rule.Raced | None:
-    """What a race measured of those who were left at its end; None without one, or where it is of another kind, such
-    as one that LoRA took part in, of which the rule knows nothing.
+    """The pilot's scores of the strategies that reached its last round.
+
+    None without a pilot, or if it cannot be combined with the rule: its metric is not accuracy, it has no standard
+    errors, or LoRA took part, which the rule does not cover.
     """
     if not race or race.get("metric", "accuracy") != "accuracy" or "errors" not in race:
         return None
@@ -253,7 +259,7 @@ def _alike(similarity: float, usual: float) -> Sentence:
 
 
 def _read(evidence: Evidence) -> list[Sentence]:
-    """How the source reads the person's texts, where there are texts."""
+    """Reasons about how well the source's tokenizer fits the texts; empty if there are no texts."""
     fertility = next((part for part in evidence.similarity_parts if part.id == "fertility"), None)
     if fertility is None or evidence.similarity is None:
         return []
@@ -276,9 +282,9 @@ def _read(evidence: Evidence) -> list[Sentence]:
 
 
 def _more_labels(here: advice_rule.Situation, evidence: Evidence, strategy: str) -> dict[str, Any] | None:
-    """The fewest examples a class from which another strategy is expected to be best, up to 32 times those there are.
+    """The fewest examples per class at which another strategy is expected to be best; at most 32 times as many.
 
-    The probe grows with the labels as the learning curve says, where it was drawn; else it is held.
+    The probe's accuracy grows along the learning curve if one was measured; otherwise it stays constant.
     """
     curve = evidence.size.learning_curve if evidence.size else None
     times = 1.0
@@ -297,7 +303,7 @@ def _more_labels(here: advice_rule.Situation, evidence: Evidence, strategy: str)
 
 
 def _spared(strategy: str, evidence: Evidence) -> str:
-    """The strategy, or LoRA in its place where it would train the whole of a large network (`evidence.among`)."""
+    """The strategy, or LoRA instead if it would train all of a large network (`measurement.advised_strategies`)."""
     return LORA if LORA in evidence.strategies and strategy != advice_rule.BASE else strategy
 
 
@@ -310,14 +316,13 @@ def _large(evidence: Evidence) -> Sentence:
 
 
 def _round(n: float) -> int:
-    """Two significant digits: the rule knows no more."""
+    """``n`` rounded to two significant digits, the precision of the rule."""
     step = 10 ** max(0, len(str(int(n))) - 2)
     return int(round(n / step) * step)
 
 
 def _better_source(advice: Advice) -> None:
-    """Name the first source of the ranking where its features tell the classes clearly better apart than those of the
-    one measured."""
+    """Name the best-ranked source if its probe is clearly more accurate than that of the measured source."""
     measured = (advice.evidence.source or {}).get("id")
     estimates = advice.evidence.transferability
     best = next((one for one in advice.sources if one.get("score") is not None and one.get("probe")), None)
@@ -337,7 +342,7 @@ def _better_source(advice: Advice) -> None:
 
 
 def _by_counts(evidence: Evidence) -> Advice:
-    """A first advice, before anything is measured: from the number of examples in the smallest class."""
+    """First advice before any measurement, from the number of examples in the smallest class."""
     n = evidence.fewest
     reasons: list[Sentence] = [
         sentence(
@@ -376,7 +381,7 @@ def _by_counts(evidence: Evidence) -> Advice:
 
 
 def _by_amount(evidence: Evidence) -> Advice:
-    """For a task without classes: from the number of training examples alone."""
+    """Advice for a task without classes, from the number of training examples alone."""
     n, known = evidence.n_train, evidence.strategies
     reasons: list[Sentence] = [sentence("There are {n} examples to train on.", n=n)]
     if n < AMOUNT and advice_rule.BASE in known:

@@ -1,10 +1,10 @@
-"""The rule behind the advice: what each strategy is expected to score on these data, fitted on a measured grid.
+"""The rule behind the advice: the expected score of each strategy, fitted on a measured grid.
 
-For every strategy but feature extraction a Bayesian linear regression (MacKay 1992) tells by how much its test accuracy
-differs from that of feature extraction. It looks at the examples a class, at what the cross-validated probe leaves to
-gain, at their product, and at the similarity to the source. Feature extraction itself is expected to do as the probe
-does. Coefficients, their covariance and what they were fitted on lie in ``rule-<modality>.json``, one for pictures and
-one for texts, which ``benchmarks/guidance/regret.py`` writes. No torch.
+For every strategy but feature extraction, a Bayesian linear regression (MacKay 1992) predicts the difference of its
+test accuracy from that of feature extraction. The inputs are the examples per class, the headroom above the
+cross-validated probe, the product of the two, and the similarity to the source. Feature extraction is expected to reach
+the probe's accuracy. Coefficients, their covariance and the training grid are in ``rule-<modality>.json``, one for
+pictures and one for texts, written by ``benchmarks/guidance/regret.py``. Does not import torch.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 FITTED_ON = {
     "image": sentence("pictures"),
     "text": sentence("texts"),
-}  # modalities with a rule; others take the first one's
+}  # modalities with a rule; the others use the first one
 BASE = "feature-extraction"
-DISCORDANCE, SUPPOSED = 0.2, 10  # of two strategies' models, and the examples' worth of it that is taken for granted
+DISCORDANCE, SUPPOSED = 0.2, 10  # disagreement of two strategies' models, and its prior weight in examples
 NAMES = ("one", "log2 of examples a class", "headroom", "log2 of examples a class x headroom", "similarity")
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What the rule looks at."""
+    """The inputs of the rule."""
 
-    per_class: float  # training examples a class, mean
+    per_class: float  # training examples per class, mean
     probe: float  # cross-validated accuracy of a linear head, 0-1
     probe_interval: tuple[float, float]
     classes: int
     similarity: float | None  # 0-1, on the scale of the rule's modality; None counts as the grid's mean
-    modality: str = "image"  # whose rule is asked
+    modality: str = "image"  # selects the rule
 
     @classmethod
     def of(cls, evidence: Evidence) -> Situation | None:
-        """None where the probe was not measured."""
+        """The inputs taken from the evidence; None if the probe was not measured."""
         estimates = evidence.transferability
         if not estimates or not estimates.get("probe"):
             return None
@@ -55,20 +55,24 @@ class Situation:
         probe, per_class = estimates["probe"]["value"], evidence.n_train / classes
         if evidence.modality in FITTED_ON:
             return cls(per_class, probe, (low, high), classes, evidence.similarity, evidence.modality)
-        return cls(per_class, probe, (low, high), classes, None)  # its similarity is on a scale of its own
+        # similarity of other modalities is on a different scale
+        return cls(per_class, probe, (low, high), classes, None)
 
     def vector(self, mean_similarity: float) -> np.ndarray:
-        """(5,), in the order of NAMES. Headroom is what is left above the probe, as a share of what chance leaves."""
+        """The regression inputs (5,), in the order of NAMES.
+
+        Headroom is the accuracy left above the probe, as a share of the accuracy left above chance.
+        """
         chance = 1 / self.classes
         headroom = (1 - self.probe) / (1 - chance)
-        size = log2(max(self.per_class, 1.0)) - 5  # 0 at 32 a class
+        size = log2(max(self.per_class, 1.0)) - 5  # 0 at 32 examples per class
         similarity = mean_similarity if self.similarity is None else self.similarity
         return np.array([1.0, size, headroom, size * headroom, similarity - mean_similarity])
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A strategy's expected test accuracy, and that of its difference from feature extraction (both 0-1)."""
+    """A strategy's expected test accuracy, and its gain over feature extraction (both 0-1)."""
 
     strategy: str
     value: float
@@ -83,13 +87,16 @@ def file(modality: str) -> Path:
 
 @functools.cache
 def fitted(modality: str = "image") -> dict[str, Any]:
-    """{"mean_similarity", "strategies": {id: {"weights", "covariance", "noise"}}, "correlation", "cells", "sets",
-    "points"}."""
+    """The fitted rule of a modality.
+
+    Keys: "mean_similarity", "strategies" ({id: {"weights", "covariance", "noise"}}), "correlation", "cells", "sets",
+    "points".
+    """
     return json.loads(file(modality).read_text())
 
 
 def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Expected]:
-    """Each strategy that the grid held, with what it is expected to score here."""
+    """The expected score of each strategy in the grid, by id."""
     rule = rule or fitted(here.modality)
     x = here.vector(rule["mean_similarity"])
     probe_deviation = (here.probe_interval[1] - here.probe_interval[0]) / (2 * 1.96)
@@ -106,20 +113,20 @@ def expect(here: Situation, rule: dict[str, Any] | None = None) -> dict[str, Exp
 
 
 def best(expected: dict[str, Expected]) -> str:
-    """The transfer strategy with the highest expected score; the cheaper one of equals, in the order of the studio."""
+    """The transfer strategy with the highest expected score; of equal ones the cheapest."""
     order = ordered(expected)
     return max(order, key=lambda name: (round(expected[name].gain, 4), -order.index(name)))
 
 
 def ordered(known: Container[str]) -> list[str]:
-    """The transfer strategies among these, the cheapest first, as the studio lists them."""
+    """The transfer strategies in ``known``, cheapest first (the order of STRATEGIES)."""
     from tlcore.strategies import STRATEGIES
 
     return [one.id for one in STRATEGIES if one.id in known and one.pretrained]
 
 
 def risk(expected: dict[str, Expected], strategy: str) -> float | None:
-    """The chance that training from scratch scores higher than this strategy; None where the grid held no twin."""
+    """Probability that training from scratch beats ``strategy``; None if the grid has no scratch baseline."""
     if "scratch" not in expected:
         return None
     ours, its = expected[strategy], expected["scratch"]
@@ -128,7 +135,7 @@ def risk(expected: dict[str, Expected], strategy: str) -> float | None:
 
 
 def regions(here: Situation, per_class: list[float], similarity: list[float]) -> list[list[str]]:
-    """The advised strategy for every (similarity, examples a class), all else as it is here: rows of a map."""
+    """The advised strategy for every (similarity, examples per class), other inputs as in ``here``: rows of a map."""
     rule = fitted(here.modality)
     mean_similarity = rule["mean_similarity"]
     x = np.array(
@@ -144,28 +151,30 @@ def regions(here: Situation, per_class: list[float], similarity: list[float]) ->
 
 @dataclass(frozen=True)
 class Raced:
-    """What a race measured of the strategies that were left at its end, on the same ``n`` validation examples."""
+    """Pilot scores of the strategies that reached the last round, on the same ``n`` validation examples."""
 
     scores: dict[str, float]  # accuracy, 0-1
-    errors: dict[str, dict[str, float]]  # the standard error of the paired difference of every two
+    errors: dict[str, dict[str, float]]  # standard error of the paired difference of each two strategies
     n: int
-    dropped: tuple[str, ...] = ()  # raced too, and fell behind
+    dropped: tuple[str, ...] = ()  # strategies eliminated in earlier rounds
 
     def variance(self, one: str, other: str) -> float:
-        """Of the paired difference of two, as if `SUPPOSED` more examples had been seen, with the usual discordance:
-        a handful of examples on which two models agree does not make them the same.
+        """Variance of the paired difference of two strategies' accuracies.
+
+        It includes `SUPPOSED` prior examples with the usual `DISCORDANCE`: two models that agree on a few examples are
+        not necessarily equal.
         """
         seen = self.n**2 * self.errors[one][other] ** 2
         return (seen + SUPPOSED * DISCORDANCE) / (self.n + SUPPOSED) / self.n if one != other else 0.0
 
 
 def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> tuple[dict[str, Expected], str]:
-    """The expectation joined with a race, and the strategy to advise.
+    """The expectation combined with pilot scores, and the strategy to advise.
 
-    The rule is the prior of all gains together (with the correlation that they had in the grid), the paired differences
-    of validation scores are the measurement: a normal posterior. The advice changes only where another strategy leads
-    by more than one standard error of that posterior, since a wrong change costs more than a missed one gains. Who fell
-    behind in the race is expected to do as well as the best that was left at most.
+    The rule is the joint prior of all gains (with their correlation in the grid), the paired differences of validation
+    scores are the observations, and the result is a normal posterior. The advice changes only if another strategy leads
+    by more than one standard error of the posterior, since a wrong change costs more than a missed one gains. A
+    strategy eliminated in the pilot is expected to score at most as high as the best remaining one.
     """
     names = [name for name in expected if name in raced.scores]
     if len(names) < 2:
@@ -195,7 +204,7 @@ def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> t
 
 
 def _moved(one: Expected, gain: float, deviation: float) -> Expected:
-    """The same strategy with another expected gain."""
+    """The same strategy with another expected gain and deviation."""
     by = gain - one.gain
     value, low, high = (min(1.0, max(0.0, end + by)) for end in (one.value, *one.interval))
     return Expected(one.strategy, value, (min(low, value), max(high, value)), gain, deviation)

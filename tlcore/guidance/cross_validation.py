@@ -1,8 +1,8 @@
-"""Validation sets in turn: where one is too small to tell strategies apart, parts of the training data take its place.
+"""Cross-validation folds for validation sets that are too small to compare strategies.
 
-With 10 to 30 validation examples a difference between two trained models is mostly noise. In every turn another part
-of the training data validates, and all other examples train; no example validates twice, units that belong together
-stay together (`Task.nested`), and the test set is left alone. Scores are then those of all turns' examples together
+With 10 to 30 validation examples, a difference between two trained models is mostly noise. In every fold another part
+of the training data is the validation set and all other examples train. No example validates twice, resampling units
+stay together (`Task.nested`), and the test set is not used. Scores are computed on the examples of all folds together
 (cross-validation; Stone 1974).
 """
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from tlcore.evaluation.records import Records
     from tlcore.tasks.contract import Task
 
-ENOUGH = 100  # validation examples: two models that disagree on 20 % of them differ with a standard error of 4.5 points
-MOST = 3  # turns, the dataset's own validation set among them: each is one more training of each strategy
+ENOUGH = 100  # validation examples: models that disagree on 20 % of them differ with a standard error of 4.5 points
+MOST = 3  # folds, including the dataset's own validation set; each one more training per strategy
 
 
 def count(train: int, validation: int) -> int:
-    """How many validation sets there can be, and are enough: 1 where the dataset's own will do."""
+    """The number of folds to use; 1 if the dataset's own validation set is large enough."""
     pieces = round(train / validation) if validation else 0
     return 1 + min(MOST - 1, pieces, ceil(ENOUGH / validation) - 1) if pieces > 1 else 1
 
 
 def folds(task: Task, dataset: Dataset) -> list[Dataset]:
-    """The dataset as it is, then views that validate on other parts, until `ENOUGH` examples have validated."""
+    """The dataset itself, then views with other validation parts, until `ENOUGH` examples have validated."""
     train, n = dataset.split("train"), len(dataset.split("validation"))
     further = count(len(train), n) - 1
     if not further or _strange(task, dataset):
@@ -45,9 +45,9 @@ def folds(task: Task, dataset: Dataset) -> list[Dataset]:
 
 
 def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Dataset) -> dict[str, np.ndarray]:
-    """Frozen features (n, d) of train and validation of ``dataset``, as they stand in one of its turns.
+    """Frozen features (n, d) of train and validation of ``dataset``, rearranged for the fold ``turn``.
 
-    Nothing where not every example has some: a task may look at a part of the validation data alone.
+    Empty if features are missing for some examples: a task may evaluate only a subset of the validation data.
     """
     if any(len(rows) != len(dataset.split(split)) for split, rows in features.items()):
         return {}
@@ -60,7 +60,7 @@ def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Datas
 
 
 def together(records: list[Records]) -> Records:
-    """The records of all turns as those of one validation set."""
+    """The records of all folds as those of one validation set."""
     from tlcore.evaluation.records import Records
 
     return Records(
@@ -71,7 +71,7 @@ def together(records: list[Records]) -> Records:
 
 
 def _strange(task: Task, dataset: Dataset) -> bool:
-    """Whether validation has a class that training has not: no model knows it, so it cannot train one."""
+    """Whether validation has a class that training lacks; such examples cannot be used for training."""
     if not task.labelled:
         return False
     return not set(dataset.split("validation")["label"]) <= set(dataset.split("train")["label"])

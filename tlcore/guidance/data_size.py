@@ -1,4 +1,4 @@
-"""Size: how many usable examples there are, which labels are doubtful, and what more labels would bring."""
+"""Size of the dataset: usable examples, doubtful labels, and the expected gain from more labels."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
 
 EXACT, NEAR = ("duplicate", "leakage", "conflict"), "near-duplicate"
-NAMED = 200  # doubtful labels that are listed, the most doubtful first
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # of what the probe may train on
-REPEATS = 3  # nested draws of the parts below the whole
+NAMED = 200  # doubtful labels listed, the most doubtful first
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)  # shares of the probe's training data
+REPEATS = 3  # random nested subsets for each size below the full one
 DRAWS = 300
-WORTH = 0.01  # accuracy that twice the labels must be sure to bring before labelling is called worth it
+WORTH = 0.01  # lowest certain accuracy gain from twice the labels that makes more labels worthwhile
 
 
 class Suspect(BaseModel):
-    """An example whose label the probe of the other folds would not give."""
+    """An example whose label differs from the prediction of the cross-validated probe."""
 
     id: str
     file: str
     label: str
     suggested: str
-    own: float  # probability of the label it has
-    confidence: float  # probability of the suggested one
+    own: float  # probability of the given label
+    confidence: float  # probability of the suggested label
 
 
 class LabelNoise(BaseModel):
@@ -43,7 +43,7 @@ class LabelNoise(BaseModel):
 
 
 class Point(BaseModel):
-    """Accuracy of a probe trained on ``n`` examples, on examples it has not seen."""
+    """Accuracy on unseen examples of a probe trained on ``n`` examples."""
 
     n: float
     value: float
@@ -51,9 +51,10 @@ class Point(BaseModel):
 
 
 class LearningCurve(BaseModel):
-    """``fit``: accuracy(n) = 1 - (c + a n^-b); ``now`` and ``doubled`` are on that curve, ``gain`` is between them.
+    """A fitted learning curve. ``fit``: accuracy(n) = 1 - (c + a n^-b).
 
-    Intervals are 95 %, from the bootstrap over examples (or groups) and draws.
+    ``now`` and ``doubled`` are points on that curve, ``gain`` is their difference. Intervals are 95 %, from the
+    bootstrap over resampling units (examples or groups) and draws.
     """
 
     points: list[Point]
@@ -62,26 +63,26 @@ class LearningCurve(BaseModel):
     doubled: Point
     gain: float
     gain_interval: list[float]
-    worth: bool | None  # whether labelling as many again is worth it; None: the interval leaves it open
+    worth: bool | None  # whether doubling the labels is worthwhile; None: undecided
     sentence: Sentence
 
 
 class Size(BaseModel):
-    """Facts about the amount of data. What was not measured is None."""
+    """Facts about the amount of data. None: not measured."""
 
     usable: int
     per_split: dict[str, int]
     per_class: dict[str, int]  # training examples
     imbalance: float
     set_aside: int
-    exact_duplicates: int  # files that the check found to be copies, and set aside
+    exact_duplicates: int  # files rejected as copies
     near_duplicates: int  # examples that look almost the same as another one
     label_noise: LabelNoise | None = None
     learning_curve: LearningCurve | None = None
 
 
 def facts(dataset: Dataset, per_class: dict[str, int], imbalance: float) -> Size:
-    """What is known without a network: counts, and what the check of the upload found."""
+    """Facts that need no network: counts and findings of the upload check."""
     found = {finding.code: finding.count for finding in dataset.info.findings}
     near = dataset.rows["near"].notna().sum() if "near" in dataset.rows else found.get(NEAR, 0)
     return Size(
@@ -103,13 +104,13 @@ def label_noise(
     files: Sequence[str],
     units: np.ndarray,
 ) -> LabelNoise:
-    """Labels that confident learning doubts (Northcutt et al. 2021, arXiv 1911.00068; cleanlab).
+    """Labels doubted by confident learning (Northcutt et al. 2021, arXiv 1911.00068; cleanlab).
 
-    ``probabilities`` (n, K) are cross-validated: no example was predicted by a probe that had seen its label.
+    ``probabilities`` (n, K) are cross-validated: no example is predicted by a probe trained on its label.
     """
     from cleanlab.filter import find_label_issues
 
-    seen = np.unique(labels)  # cleanlab wants every class to have examples
+    seen = np.unique(labels)  # cleanlab needs examples of every class
     places = {int(label): at for at, label in enumerate(seen)}
     clipped = np.maximum(probabilities[:, seen], 1e-9)
     clipped = clipped / clipped.sum(axis=1, keepdims=True)
@@ -141,11 +142,11 @@ def learning_curve(
     dimensions: int,
     n_now: int,
 ) -> LearningCurve | None:
-    """Accuracy of the probe at five sizes, each example scored by probes that have not seen it.
+    """Accuracy of the probe at up to five sizes, on examples it was not trained on; None below 20 examples.
 
-    ``x`` (n, p) are the probe's coordinates, ``whole`` (n,) whether the cross-validated probe of all other folds is
-    right (the largest size, which is there already), ``n_now`` the number of labels that the curve is read at. The
-    smaller parts are nested, drawn class by class, and kept to whole units. None below 20 examples.
+    ``x`` (n, p): the probe's input. ``whole`` (n,) bool: whether the cross-validated probe trained on all other folds
+    is right; it is the largest size and already known. ``n_now``: the number of labels at which the curve is evaluated.
+    The smaller subsets are nested, stratified by class, and do not split resampling units.
     """
     n = len(labels)
     if n < 20:
@@ -173,7 +174,7 @@ def learning_curve(
 
 
 def _read(sizes: np.ndarray, means: np.ndarray, draws: np.ndarray, n_now: int) -> LearningCurve:
-    """Fit the means and every draw, and read the curve now and at twice the labels."""
+    """Fit the curve to the means and to every bootstrap draw; evaluate it at ``n_now`` and twice that."""
     at = np.array([n_now, 2 * n_now], float)
     weights = 1 / (draws.var(axis=0) + 1e-4)
     law = power_law.fit(sizes, 1 - means[:, None], weights)
@@ -199,7 +200,7 @@ def _read(sizes: np.ndarray, means: np.ndarray, draws: np.ndarray, n_now: int) -
 
 
 def _nested(labels: np.ndarray, units: np.ndarray, key: tuple[int, int]) -> np.ndarray:
-    """An order of the examples in which every prefix has the classes in their proportions, and units come whole."""
+    """An order of the examples (n,): every prefix is stratified by class and keeps units together."""
     rng = np.random.default_rng((7, *key))
     _, unit = np.unique(units, return_inverse=True)
     rank = rng.permutation(int(unit.max()) + 1)[unit]

@@ -1,6 +1,6 @@
-"""The shift between the labelled training examples and examples without labels, as a source's frozen network sees it.
+"""Domain shift between labelled training examples and an unlabelled dataset, in a source's frozen features.
 
-Kept as ``cache/evidence/shift/<data, set, source>.json``: the newest one, which a page reads without torch.
+The newest result is cached as ``cache/evidence/shift/<data, set, source>.json``; a page reads it without torch.
 """
 
 from __future__ import annotations
@@ -30,43 +30,44 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 VERSION = 1
-MOST = 500  # examples of each that are compared, drawn at random
-FEWEST = 10  # of each, below which nothing is said
-SHUFFLES = 200  # of who belongs where, for what chance gives
-SMALL = 0.5  # proxy-A-distance up to which both are the same kind of example: told apart in under 63 cases of 100
+MOST = 500  # examples of each dataset that are compared, drawn at random
+FEWEST = 10  # examples of each dataset below which nothing is measured
+SHUFFLES = 200  # permutations for the null distribution of MMD
+SMALL = 0.5  # proxy-A-distance up to which both count as one domain: classifier accuracy below 63 %
 ADAPT, PRETRAIN = "domain-adaptation", "pre-training-then-fine-tuning"
 
 
 class Compared(BaseModel):
-    """How far apart the two lie; intervals are 95 %."""
+    """Distance between two domains; intervals are 95 %."""
 
     n: int  # examples of each that were compared
-    right: float  # how often a linear head tells the two apart, 0-1
+    right: float  # accuracy of a linear domain classifier, 0-1
     right_interval: list[float]
     proxy_a: float  # 0-2
     interval: list[float]
-    mmd: float  # squared, unbiased
-    mmd_chance: float  # what it exceeds in 5 of 100 shuffles of who belongs where
+    mmd: float  # squared MMD, unbiased estimate
+    mmd_chance: float  # 95 % quantile of squared MMD under permutation of the domain labels
 
 
 class Shift(BaseModel):
-    """A set without labels beside the labelled data; ``why`` says why nothing was measured."""
+    """The domain shift of an unlabelled dataset; ``why`` is the reason if nothing was measured."""
 
-    name: str  # of the set
-    size: int  # without the examples that are among the labelled ones too
-    strategies: list[str] = Field(default_factory=list)  # of ADAPT and PRETRAIN, those that the task allows
+    name: str  # of the unlabelled dataset
+    size: int  # number of examples, those that are also in the labelled dataset excluded
+    strategies: list[str] = Field(default_factory=list)  # those of ADAPT and PRETRAIN that the task supports
     compared: Compared | None = None
     why: Sentence | None = None
 
     @property
     def measurable(self) -> bool:
-        """Whether the two can be told apart better than by chance."""
+        """Whether the domain classifier is better than chance."""
         return self.compared is not None and self.compared.interval[0] > 0
 
     @property
     def offers(self) -> list[str]:
-        """What the set could be used for: it is brought together with the labelled examples where it is apart from
-        them, and learned from beforehand where it is of their kind.
+        """Strategies the unlabelled dataset is useful for.
+
+        Domain adaptation if there is a measurable shift; pre-training if both datasets are of the same kind.
         """
         if self.compared is None:
             return []
@@ -83,9 +84,10 @@ def measure(
     cache: Path,
     progress: Callable[..., None] = lambda share, message=None, **more: None,
 ) -> Shift:
-    """Compare the training examples of ``dataset`` with ``other``, a set without labels (or whose labels are not looked
-    at), from the cache or by one pass over what is compared. Examples of ``other`` that are among those of ``dataset``,
-    test examples above all, are left out.
+    """Compare the training examples of ``dataset`` with ``other``, from the cache or by one feature pass.
+
+    Labels of ``other`` are not used. Its examples that are also in ``dataset``, above all test examples, are excluded
+    (contamination check).
     """
     key_parts = {**processor, "other": other.fingerprint, "version": VERSION}
     key = features.cache_key(dataset.fingerprint, source.content_digest, key_parts)
@@ -114,14 +116,16 @@ def measure(
     else:
         few = other.with_train(rows["id"].sample(min(MOST, len(rows)), random_state=0))
         found.compared = compare(*_features(dataset, few, task, source, processor, cache, progress))
-    shared = found.model_copy(update={"name": other.fingerprint})  # others may have the same set by another name
+    # other owners may have the same dataset under another name
+    shared = found.model_copy(update={"name": other.fingerprint})
     atomic_files.write(path, json.dumps({"key": key, "shift": shared.model_dump(mode="json")}))
     return found
 
 
 def kept(store: Store, fingerprint: str, other: str, source_id: str, owner: str | None = None) -> Shift | None:
-    """The newest measurement of these data, that set and that source, with the name that ``owner`` gave the set; None
-    where there is none. No torch.
+    """The newest measurement of a dataset, an unlabelled dataset and a source; None if there is none. No torch.
+
+    The name is the one that ``owner`` gave the unlabelled dataset.
     """
     stored = _read(_path(store.home / "cache", fingerprint, other, source_id)).get("shift")
     row = store.datasets.get(other, owner or LOCAL_OWNER)
@@ -129,7 +133,7 @@ def kept(store: Store, fingerprint: str, other: str, source_id: str, owner: str 
 
 
 def in_words(shift: Shift) -> list[Sentence]:
-    """What was measured, and what the set could be used for."""
+    """Sentences about the measured shift and what the unlabelled dataset can be used for."""
     compared, name = shift.compared, shift.name
     if compared is None:
         return [sentence("“{name}” was not compared with your labelled examples: {why}", name=name, why=shift.why)]
@@ -185,7 +189,7 @@ def _features(
     cache: Path,
     progress: Callable[..., None],
 ) -> list[np.ndarray]:
-    """Those of the training examples and of the other set; the first lie in the cache where data were measured."""
+    """Features (n, d) of the training examples and of the other dataset; the former are cached if measured before."""
     target = task.fit_target(dataset)
     model, _ = task.source_model(source, target, size=processor["size"])
     model.eval().to(machine.detect().device)
@@ -200,7 +204,7 @@ def _features(
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray) -> Compared:
-    """Proxy-A-distance and MMD of as many features (n, d) of either, drawn at random."""
+    """Proxy-A-distance and MMD of an equal number of features (n, d) of each, drawn at random."""
     n = min(MOST, len(ours), len(theirs))
     a, b = (rows[np.random.default_rng(seed).permutation(len(rows))[:n]] for seed, rows in enumerate((ours, theirs)))
     right, accuracy = domain_batches.domain_accuracy(a, b)
@@ -218,8 +222,9 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> Compared:
 
 
 def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """The unbiased estimate of MMD² under the kernels of `hooks.dan` (Gretton et al. 2012, equation 3), and what it
-    exceeds in 5 of 100 shuffles of who belongs where.
+    """The unbiased estimate of MMD² (Gretton et al. 2012, equation 3) and its 95 % quantile under permutation.
+
+    Kernels are those of `hooks.dan`; the permutation is of the domain labels.
     """
     import torch
 
@@ -229,7 +234,7 @@ def discrepancy(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     kernel = dan.kernel(torch.from_numpy(squared_distances)).numpy()
     np.fill_diagonal(kernel, 0.0)
     rng, total = np.random.default_rng(0), len(rows)
-    first = np.zeros((total, 1 + SHUFFLES))  # 1 for those that are taken as the first set
+    first = np.zeros((total, 1 + SHUFFLES))  # 1: assigned to the first dataset
     first[:n, 0] = 1
     for column in range(1, 1 + SHUFFLES):
         first[rng.permutation(total)[:n], column] = 1

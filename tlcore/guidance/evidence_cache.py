@@ -1,12 +1,12 @@
-"""Evidence on disk, and an index by data and source that a page reads without torch.
+"""Evidence on disk, and an index by dataset and source that a page reads without torch.
 
 ::
 
-    cache/evidence/<key>.json                         the Evidence; `measuring.evidence_key`
-    cache/evidence/index/<fingerprint>/<source>.json  {"source", "key"}: the newest measurement of that source
-    cache/evidence/index/<fingerprint>/failed.json    {source id: {"title", "sentence"}}: what could not be ranked
-    cache/evidence/shift/<key>.json                   how far a set without labels is from the data (`guidance.domain_shift`)
-    cache/evidence/far/<key>.json                     the far end of similarity, for a network and its preprocessing
+    cache/evidence/<key>.json                         the Evidence; `measurement.evidence_key`
+    cache/evidence/index/<fingerprint>/<source>.json  {"source", "key", "version"}: newest measurement of the source
+    cache/evidence/index/<fingerprint>/failed.json    {source id: {"title", "sentence"}}: sources not ranked
+    cache/evidence/shift/<key>.json                   shift of an unlabelled dataset (`guidance.domain_shift`)
+    cache/evidence/far/<key>.json                     out-of-distribution reference of a network and its preprocessing
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAILED = "failed.json"
 
 
 def load(cache: Path, key: str) -> Evidence | None:
-    """The Evidence of that key; None where there is none, or none that can be read."""
+    """The Evidence with that key; None if it is missing or unreadable."""
     try:
         return Evidence.model_validate_json((cache / "evidence" / f"{key}.json").read_bytes())
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def save(cache: Path, key: str, evidence: Evidence) -> None:
 
 
 def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
-    """Let the index name this Evidence as the one of that data and source."""
+    """Make this Evidence the newest of its dataset and source in the index."""
     name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
     path = _index(cache, fingerprint) / f"{name}.json"
     pointer = json.dumps({"source": source_id, "key": key, "version": VERSION})
@@ -47,14 +47,14 @@ def point(cache: Path, fingerprint: str, source_id: str, key: str) -> None:
 
 
 def kept(store: Store, fingerprint: str, source_id: str) -> Evidence | None:
-    """The newest Evidence of these data with that source; None where it was not measured."""
+    """The newest Evidence of a dataset and a source; None if it was not measured with this VERSION."""
     name = hashlib.sha256(source_id.encode()).hexdigest()[:24]
     pointer = _read(_index(store.home / "cache", fingerprint) / f"{name}.json")
     return load(store.home / "cache", pointer["key"]) if pointer.get("version") == VERSION else None
 
 
 def kept_all(store: Store, fingerprint: str) -> dict[str, Evidence]:
-    """The Evidence of every source that was measured on these data, by source id."""
+    """The Evidence of every source measured on a dataset, by source id."""
     cache, found = store.home / "cache", {}
     for path in sorted(_index(cache, fingerprint).glob("*.json")):
         pointer = _read(path)

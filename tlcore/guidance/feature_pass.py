@@ -1,4 +1,4 @@
-"""The one pass: a source's frozen network looks at training and validation data once."""
+"""The feature pass: a source's frozen network runs once over training and validation data."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ BATCH = {"cpu": 32, "cuda": 128}
 
 @dataclass
 class FeaturePass:
-    """What the pass gave. ``weight`` (Z, d) and ``bias`` (Z,) are the source's own head, None where it has none."""
+    """The results of the pass. ``weight`` (Z, d) and ``bias`` (Z,): the source's native head, None if it has none."""
 
     target: dict[str, Any]
     examples: Mapping[str, Any]
-    features: dict[str, np.ndarray]  # (n, d) of each of SPLITS
+    features: dict[str, np.ndarray]  # (n, d) for each of SPLITS
     moments: Moments | None
     weight: np.ndarray | None
     bias: np.ndarray | None
     out_of_distribution: dict[str, dict[str, float]]
 
     def logits(self, features: np.ndarray) -> np.ndarray | None:
-        """The source head's outputs (n, Z): it is linear on the features, so nothing runs twice."""
+        """Outputs (n, Z) of the source's native head, which is linear in the features; None without such a head."""
         if self.weight is None:
             return None
         return features @ self.weight.T + (0.0 if self.bias is None else self.bias)
@@ -55,9 +55,10 @@ def run_feature_pass(
     cache: Path,
     progress: Callable[..., None],
 ) -> FeaturePass:
-    """Features, batch-norm moments and the far end of similarity, from the cache or by one pass.
+    """Features, batch-norm moments and the out-of-distribution reference, from the cache or by one pass.
 
-    ``progress`` gets shares up to 0.8. Where memory runs out the batch is halved; RunFailed at one example.
+    ``progress`` receives shares up to 0.8. If memory runs out, the batch is halved; RunFailed if one example does not
+    fit.
     """
     device = machine.detect().device
     target = task.fit_target(dataset)
@@ -90,9 +91,9 @@ def passed(
     key: str,
     progress: Callable[..., None],
 ) -> dict[str, np.ndarray]:
-    """The features of every split, from the cache or by one pass of the frozen network, which is told of.
+    """Features (n, d) of every split, from the cache or by one pass of the frozen network; reports progress.
 
-    Where memory runs out the batch is halved; RunFailed at one example.
+    If memory runs out, the batch is halved; RunFailed if one example does not fit.
     """
     device, title = machine.detect().device, source.source.title
     total, done = sum(len(part) for part in examples.values()), 0
@@ -131,7 +132,7 @@ def passed(
 def _far(
     task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: FeaturePass
 ) -> dict[str, dict[str, float]]:
-    """The far end of similarity, once for each network and preprocessing, whatever the data."""
+    """The out-of-distribution reference, computed once per network and preprocessing; independent of the dataset."""
     plain = {k: v for k, v in processor.items() if k != "augmentation"}
     key = json.dumps([source.content_digest, VERSION, plain, features.computed_by()], sort_keys=True)
     path = cache / "evidence" / "far" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"

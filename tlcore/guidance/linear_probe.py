@@ -1,7 +1,7 @@
-"""A linear probe by cross-validation: what a linear head on frozen features can reach, without the test set.
+"""A cross-validated linear probe on frozen features, without the test set.
 
-One set of folds serves everything: the probe's accuracy, the probabilities that doubtful labels are found with, the
-learning curve and the nearest neighbours.
+One set of folds is used for the probe's accuracy, the probabilities behind doubtful labels, the learning curve and the
+nearest neighbours.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 FOLDS = 5
-DIMENSIONS = 256  # principal directions that the probe sees: more cost time and change little
+DIMENSIONS = 256  # principal components given to the probe; more cost time and change little
 STRENGTH = 0.03  # inverse regularisation, on the scale of tlcore/models/logistic_head.py
 
 
 def coordinates(features: np.ndarray, most: int = DIMENSIONS) -> np.ndarray:
-    """Standardised features in their leading principal directions, (n, at most ``most``) float32, without labels."""
+    """Standardised features projected on their leading principal components, (n, at most ``most``) float32."""
     x = features.astype(np.float64) - features.mean(axis=0)
     spread = x.std(axis=0)
     x /= np.where(spread < 1e-6, 1.0, spread)
@@ -28,7 +28,7 @@ def coordinates(features: np.ndarray, most: int = DIMENSIONS) -> np.ndarray:
 def decompose(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
     """Left singular vectors (n, r) and singular values (r,) of ``x`` (n, d), largest first, and its rank r.
 
-    From the smaller of the two Gram matrices: seconds become tenths of seconds.
+    Computed from the smaller of the two Gram matrices, about ten times faster.
     """
     n, d = x.shape
     values, vectors = np.linalg.eigh(x @ x.T if n <= d else x.T @ x)
@@ -40,12 +40,12 @@ def decompose(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
 
 
 def folds(labels: np.ndarray, units: np.ndarray, count: int = FOLDS, seed: int = 0) -> np.ndarray:
-    """The fold (0 … count - 1) of each example: classes spread evenly, a unit (patient, near duplicates) kept whole."""
+    """The fold (0 … count - 1) of each example, stratified by class; a unit (patient, near duplicates) is not split."""
     names, unit_of, sizes = np.unique(units, return_inverse=True, return_counts=True)
     label_of = np.zeros(len(names), labels.dtype)
     label_of[unit_of] = labels
     draw = np.random.default_rng(seed).permutation(len(names))
-    order = draw[np.lexsort((-sizes[draw], label_of[draw]))]  # by class, the large units first
+    order = draw[np.lexsort((-sizes[draw], label_of[draw]))]  # by class, large units first
     _, classes = np.unique(label_of, return_inverse=True)
     load = np.zeros((count, 2))
     chosen = np.zeros(len(names), np.int64)
@@ -60,17 +60,17 @@ def folds(labels: np.ndarray, units: np.ndarray, count: int = FOLDS, seed: int =
 
 
 def fit(x: np.ndarray, labels: np.ndarray, classes: int, dimensions: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Multinomial logistic regression; gives a function to probabilities (n, classes).
+    """Fit multinomial logistic regression on ``x`` (n, p); returns its prediction function.
 
-    ``dimensions`` of the features before they were reduced scale the regularisation. A class that is not among
-    ``labels`` gets no probability.
+    The function maps inputs (m, p) to probabilities (m, classes). ``dimensions``, the number of features before
+    reduction, scales the regularisation. A class missing from ``labels`` gets probability 0.
     """
     from sklearn.linear_model import LogisticRegression
 
     seen = np.unique(labels)
     if len(seen) == 1:
         return lambda new: np.tile(np.eye(classes)[seen[0]], (len(new), 1))
-    # A tolerance this loose moves the accuracy by less than the fifth decimal, and takes a third of the time.
+    # This loose tolerance changes the accuracy by less than the fifth decimal and takes a third of the time.
     model: Any = LogisticRegression(C=STRENGTH * 100 / dimensions, max_iter=200, tol=1e-3).fit(x, labels)
 
     def probabilities(new: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def fit(x: np.ndarray, labels: np.ndarray, classes: int, dimensions: int) -> Cal
 
 
 def cross_validate(x: np.ndarray, labels: np.ndarray, fold: np.ndarray, classes: int, dimensions: int) -> np.ndarray:
-    """Probabilities (n, classes) of each example by the probe of the other folds."""
+    """Probabilities (n, classes) of each example, predicted by the probe of the other folds."""
     predictions = np.zeros((len(x), classes))
     for held in np.unique(fold):
         rest = fold != held
@@ -91,7 +91,7 @@ def cross_validate(x: np.ndarray, labels: np.ndarray, fold: np.ndarray, classes:
 
 
 def neighbours(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: int = 5) -> np.ndarray:
-    """The label (n,) that the ``k`` nearest examples of the other folds agree on, by cosine similarity."""
+    """The majority label (n,) of the ``k`` nearest examples in the other folds, by cosine similarity."""
     x = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     labels_found = np.zeros(len(x), labels.dtype)
     count = int(labels.max()) + 1
@@ -100,7 +100,7 @@ def neighbours(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: in
         rest = np.flatnonzero(fold != held)
         similarities = x[out] @ x[rest].T
         near = np.argsort(-similarities, axis=1)[:, : min(k, len(rest))]
-        weight = np.take_along_axis(similarities, near, axis=1) + 1e3  # one neighbour, one vote; likeness breaks ties
+        weight = np.take_along_axis(similarities, near, axis=1) + 1e3  # one vote per neighbour; similarity breaks ties
         votes = np.zeros((len(out), count))
         np.add.at(votes, (np.arange(len(out))[:, None], labels[rest][near]), weight)
         labels_found[out] = votes.argmax(axis=1)
@@ -108,10 +108,10 @@ def neighbours(features: np.ndarray, labels: np.ndarray, fold: np.ndarray, k: in
 
 
 def share_interval(hits: np.ndarray, units: np.ndarray) -> tuple[float, list[float]]:
-    """A share and its 95 % interval (Wilson), for as many independent examples as the units leave.
+    """A share and its 95 % interval (Wilson), corrected for dependence within units.
 
-    Examples of one unit (a patient) are alike: n is divided by the design effect, the variance of the share over units
-    above that of independent examples.
+    Examples of one unit (a patient) are correlated: n is divided by the design effect, the ratio of the share's
+    variance over units to that of independent examples.
     """
     hits = np.asarray(hits, np.float64)
     n, share = len(hits), float(np.mean(hits))
@@ -127,7 +127,7 @@ def share_interval(hits: np.ndarray, units: np.ndarray) -> tuple[float, list[flo
 
 
 def wilson(share: float, n: float, z: float = 1.96) -> list[float]:
-    """Wilson's 95 % interval of a share of ``n``."""
+    """Wilson's 95 % interval (for the default ``z``) of a share of ``n``."""
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return [float(max(0.0, centre - half)), float(min(1.0, centre + half))]

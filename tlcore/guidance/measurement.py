@@ -1,4 +1,4 @@
-"""Evidence is measured: counted at once, or by one pass of the source's frozen network. Importing brings no torch."""
+"""Measures Evidence: by counting, or by one feature pass of the frozen network. Importing it loads no torch."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from tlcore.models.source_model import SourceModel
     from tlcore.tasks.contract import Task
 
-LARGE = 300_000_000  # parameters above which adapters are trained where all layers would be
-MOST = 4000  # examples that the estimators look at, drawn at random where there are more
+LARGE = 300_000_000  # parameters above which LoRA is advised instead of training all layers
+MOST = 4000  # examples used by the estimators, drawn at random if there are more
 LORA = "lora"
 SPLITS = ("train", "validation")  # never the test set
 Progress = Callable[..., None]
 
 
 def measure(dataset: Dataset) -> Evidence:
-    """Count the training examples; test data are never looked at, and no network is opened."""
+    """Evidence from counts of the training examples. Uses no test data and opens no network."""
     task, train = tasks.find(dataset.info.task), dataset.split("train")
     counts = train["label"].value_counts().sort_index() if task.labelled else {}
     per_class = {str(label): int(n) for label, n in counts.items()}
@@ -53,8 +53,9 @@ def measure(dataset: Dataset) -> Evidence:
 
 
 def with_own_counts(evidence: Evidence, dataset: Dataset) -> Evidence:
-    """The Evidence with the counts of this owner's upload: another person who confirmed the same content may have
-    measured it, after a check that rejected other rows.
+    """The Evidence with the counts of this owner's upload.
+
+    Another person with the same content may have measured it after a check that rejected other rows.
     """
     info, size = dataset.info, evidence.size
     if size is not None:
@@ -64,13 +65,14 @@ def with_own_counts(evidence: Evidence, dataset: Dataset) -> Evidence:
 
 
 def about(evidence: Evidence, task: Task, source: SourceModel) -> Evidence:
-    """With what is known of the source model without opening it: its size, and what is advised among with it."""
+    """The Evidence with facts known without opening the source: its parameters and the strategies considered."""
     return evidence.model_copy(update={"parameters": source.parameters, "strategies": advised_strategies(task, source)})
 
 
 def advised_strategies(task: Task, source: SourceModel | None = None) -> list[str]:
-    """The strategies that are advised among: those of a race, and LoRA where the source is a large language model. Then
-    LoRA stands for all that is trained by gradient, a head on the frozen network included.
+    """The ids of the strategies considered: those of a pilot, scratch, and LoRA for a large language model.
+
+    LoRA then replaces every strategy trained by gradient descent, including a head on the frozen network.
     """
     found = [one.id for one in strategies.serving(task) if one.races or not one.pretrained]
     if source is None:
@@ -79,14 +81,15 @@ def advised_strategies(task: Task, source: SourceModel | None = None) -> list[st
     large = (source.parameters or 0) > LARGE and source.modality not in ("", "image") and not unsuited(lora, source)
     if source.modality in task.native_families or (
         large and not task.has_convex_head
-    ):  # nothing new, or nothing that can be solved
+    ):  # no new head, or no convex head
         found = [name for name in found if name != BASE]
     return [*found, LORA] if large else found
 
 
 def evidence_key(dataset: Dataset, source: OpenSource, processor: dict[str, Any]) -> str:
-    """Data × source (its name and its content) × preprocessing × versions, of what computes and of what is measured.
-    It begins with the fingerprint of the data.
+    """Cache key: dataset × source (id and content) × preprocessing × versions of software and measurements.
+
+    It begins with the dataset's fingerprint.
     """
     key_parts = [cache_key(dataset.fingerprint, source.content_digest, processor), source.source.id, VERSION]
     return f"{dataset.cached_as}-{hashlib.sha256(json.dumps(key_parts).encode()).hexdigest()[:24]}"
@@ -102,12 +105,11 @@ def measure_with(
     *,
     thorough: bool = True,
 ) -> Evidence:
-    """Everything that can be measured before training, in one pass of the source's frozen network over training and
-    validation data.
+    """Everything measured before training, by one pass of the frozen network over training and validation data.
 
-    ``cache`` is the workspace's cache folder: features and the finished Evidence stay there, so that a run, another
-    page or a second call find them. Without ``thorough`` the learning curve, the doubtful labels and NLEEP are passed
-    over, as a ranking of many sources does. Raises what opening and building the source raise.
+    ``cache`` is the workspace's cache folder. Features and the Evidence are stored there and reused by runs, pages and
+    later calls. Without ``thorough`` the learning curve, doubtful labels and NLEEP are skipped, as in a ranking of many
+    sources. Raises the errors of opening and building the source.
     """
     key = evidence_key(dataset, source, processor)
     known = evidence_cache.load(cache, key)
@@ -134,7 +136,7 @@ def measure_with(
     started = time.perf_counter()
     seen = feature_pass.run_feature_pass(dataset, task, source, processor, cache, progress)
     progress(0.8, sentence("Estimating how well the features tell the classes apart"))
-    with threadpool_limits(1):  # on a busy machine the spinning of several threads costs more than they gain
+    with threadpool_limits(1):  # on a busy machine, thread synchronisation costs more than several threads gain
         evidence = _estimated(measure(dataset), dataset, task, seen, _read(source, dataset), thorough, progress)
     progress(1.0, sentence("Measured"))
     return _kept(evidence, source, task, dataset, cache, key, started, thorough)
@@ -150,7 +152,7 @@ def _kept(
     started: float,
     thorough: bool,
 ) -> Evidence:
-    """The Evidence with what it is of, written where a page finds it."""
+    """Complete the Evidence with its source, relevance and duration, and store it in the cache and its index."""
     evidence.source = {"id": source.source.id, "title": source.source.title}
     evidence.relevance = relevance(source.source, task, dataset)
     evidence.thorough = thorough
@@ -161,7 +163,7 @@ def _kept(
 
 
 def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
-    """Source task and data against the target task and data, in words."""
+    """A sentence comparing the source's task and data with the target's."""
     labels = dataset.info.labels
     if not task.labelled:
         return sentence(
@@ -182,7 +184,7 @@ def relevance(source: Any, task: Task, dataset: Dataset) -> Sentence:
 
 
 def _read(source: OpenSource, dataset: Dataset) -> list[Part]:
-    """What a language model's reading of the training texts tells; none where there are no texts."""
+    """Similarity parts from the source's tokenizer and language model; empty if there are no texts."""
     from tlcore.guidance import text_similarity
 
     train = dataset.split("train")
@@ -227,9 +229,9 @@ def _estimated(
 
 
 def _rows(dataset: Dataset, task: Task, seen: Any) -> tuple[Any, ...] | None:
-    """Features, class, id, unit and file of the examples that the estimators look at, and the names of the classes.
+    """Features, classes, ids, units and files of the examples used by the estimators, and the class names.
 
-    None where the task has no classes, or where there is nothing to tell apart.
+    None if the task has no classes, or if there are fewer than 10 examples or 2 classes.
     """
     from tlcore.data.splits import units as units_of
 

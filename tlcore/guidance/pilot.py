@@ -1,9 +1,9 @@
-"""The pilot race: short trainings of the candidate strategies under successive halving, on validation data alone.
+"""The pilot: short trainings of candidate strategies with successive halving, scored on validation data.
 
-Each rung gives the strategies that are left a longer training; the worse half is dropped, unless it is within noise of
-the leader (Jamieson & Talwalkar, arXiv 1502.07943). Every rung begins anew: a training stopped early is still in its
-warm-up, and says less than a short one with a schedule of its own. Test data are not looked at. Where validation
-examples are few, other parts of the training data validate in turn at the end (`guidance.cross_validation`).
+Each round trains the remaining strategies longer. The worse half is dropped, unless it is within noise of the leader
+(Jamieson & Talwalkar, arXiv 1502.07943). Every round trains from the beginning: a long training stopped early is still
+in its warm-up and is less informative than a short one with its own schedule. Test data are not used. If there are few
+validation examples, the last round adds cross-validation folds (`guidance.cross_validation`).
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 VERSION = 2
-SHARES = (1 / 9, 1 / 3, 1.0)  # of the epochs of a whole training, by rung
-LEAST = 3  # epochs of a rung; fewer say more of a strategy's start than of the strategy
-FIELDS = ("task", "data", "source", "options", "budget")  # of a Spec, on which a race depends
+SHARES = (1 / 9, 1 / 3, 1.0)  # of the epochs of a full training, by round
+LEAST = 3  # epochs of a round; fewer measure how a strategy starts rather than how good it is
+FIELDS = ("task", "data", "source", "options", "budget")  # fields of a Spec that a pilot depends on
 
 
 def candidates(
     task: Task, data: Data | None = None, scratch: bool = False, source: SourceModel | None = None
 ) -> list[str]:
-    """The strategies that race: those meant to that make sense here, from scratch only where it is asked for. With a
-    large language model LoRA stands for all that train the whole of it, as in the advice.
+    """The strategies in the pilot: those with ``races`` that suit the task; ``scratch`` adds training from scratch.
+
+    For a large language model, LoRA replaces all strategies that train the full network, as in the advice.
     """
     serving = [one for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
     among = measurement.advised_strategies(task, source)
@@ -51,19 +52,19 @@ def candidates(
 
 
 def rounds(epochs: int) -> list[int]:
-    """The epochs of each rung for a strategy whose whole training has so many; [0] where it trains none by gradient."""
+    """Epochs of each round for a strategy with ``epochs`` in a full training; [0] if it has no gradient training."""
     return [0] if epochs == 0 else [min(epochs, max(LEAST, round(share * epochs))) for share in SHARES]
 
 
 def request(spec: Spec, fingerprint: str, *, scratch: bool = False) -> dict[str, Any]:
-    """What a race is asked: the input of its job. Equal requests are the same race."""
+    """The input of a pilot job. Equal requests share one result."""
     pilot_spec = spec.model_copy(update={"data": spec.data.model_copy(update={"dataset": fingerprint, "path": None})})
     plain = pilot_spec.model_dump(mode="json")
     return {"spec": {name: plain[name] for name in FIELDS}, "scratch": scratch}
 
 
 def path(store: Store, asked: Mapping[str, Any]) -> Path:
-    """Where the result of a race is kept."""
+    """The file of a pilot's result."""
     spec = asked["spec"]
     rest = json.dumps([VERSION, {**asked, "spec": {**spec, "data": None}}], sort_keys=True)
     stem = f"{spec['data']['dataset']}-{_short(spec['source'])}-{_short(rest)}"
@@ -71,20 +72,20 @@ def path(store: Store, asked: Mapping[str, Any]) -> Path:
 
 
 def kept(store: Store, asked: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The result of this very race; None where it was not run."""
+    """The cached result of exactly this request; None if there is none."""
     found = path(store, asked)
     return _cached(found) if found.exists() else None
 
 
 def kept_race(store: Store, fingerprint: str, source_id: str) -> dict[str, Any] | None:
-    """The newest race on a dataset from a source, whatever its options; None where there is none. No torch."""
+    """The newest pilot of a dataset and a source, with any options; None if there is none. Does not import torch."""
     found = (store.home / "cache" / "races").glob(f"{fingerprint}-{_short(source_id)}-*.json")
     newest = max(found, key=lambda one: one.stat().st_mtime, default=None)
     return _cached(newest) if newest else None
 
 
 def _cached(file: Path) -> dict[str, Any] | None:
-    """A result in the cache; a damaged one counts as none, and is measured again."""
+    """A cached result; None if the file is damaged, so that it is measured again."""
     try:
         return stored_files.read_object(file, stored_files.RUN)
     except UnusableInput:
@@ -92,9 +93,9 @@ def _cached(file: Path) -> dict[str, Any] | None:
 
 
 def survivors(scores: Mapping[str, tuple[float, float]], near: Mapping[str, bool]) -> list[str]:
-    """Who goes on, best first: the better half, and whoever is within noise of the leader.
+    """The strategies of the next round, best first: the better half and all within noise of the leader.
 
-    ``scores`` are (score, minus the loss that breaks ties), higher is better.
+    ``scores``: (score, minus the loss as tie-breaker), higher is better. ``near``: whether within noise of the leader.
     """
     order = sorted(scores, key=lambda name: scores[name], reverse=True)
     half = ceil(len(order) / 2)
@@ -102,7 +103,7 @@ def survivors(scores: Mapping[str, tuple[float, float]], near: Mapping[str, bool
 
 
 def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> float:
-    """Seconds at most, if nobody is dropped; a rough guess from the plans of the candidates and the number of turns."""
+    """A rough upper bound in seconds if no strategy is dropped, from the candidates' plans and the folds ``turns``."""
     total = 0.0
     for plan in plans:
         arm = plan["arms"]["transfer"]
@@ -115,7 +116,7 @@ def guess(plans: Sequence[Mapping[str, Any]], cores: int, turns: int = 1) -> flo
 
 
 def sentences(found: Mapping[str, Any]) -> dict[str, Sentence]:
-    """Who won and how clearly, and what the race rests on."""
+    """Sentences about the winner, how clear its lead is, and the method."""
     from tlcore.strategies import find
 
     by_id = {one["strategy"]: one for one in found["candidates"]}

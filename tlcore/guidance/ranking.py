@@ -1,4 +1,4 @@
-"""Every reachable source model, measured on the person's data and put in order."""
+"""Ranking of all reachable source models on a dataset."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 Progress = Callable[..., None]
-ESTIMATES = ("probe", "neighbours", "log_me", "h_score")  # by which sources are ordered
+ESTIMATES = ("probe", "neighbours", "log_me", "h_score")  # estimates that define the order
 
 
 def scores(measured: Mapping[str, Evidence]) -> dict[str, float | None]:
-    """How promising each source is for these data, 0-1, beside the others; None where it was not measured.
+    """The score of each source, 0-1, relative to the others; None if it was not measured.
 
-    For each estimate in ESTIMATES the share of the other sources that a source beats (an equal counts half), and of
-    these shares the mean: estimates on different scales are joined by their order alone (Borda 1781). A source that
-    is measured alone has 1.
+    For each estimate in ESTIMATES, the share of the other sources that a source beats (a tie counts half); the score is
+    the mean of these shares. Estimates on different scales are combined by rank alone (Borda 1781). A single source has
+    score 1.
     """
     estimates = {ref: _estimates(evidence) for ref, evidence in measured.items()}
     known = {ref: values for ref, values in estimates.items() if values is not None}
@@ -51,8 +51,9 @@ def _estimates(evidence: Evidence) -> list[float] | None:
 
 
 def reachable(task: Task, store: Store, owner: str, *, download: bool = False) -> list[SourceModel]:
-    """The sources that serve the task, are in the owner's catalogue, and are bundled or on this machine; with
-    ``download`` also those that the hub would give.
+    """The sources for the task in the owner's catalogue that are bundled or on this machine.
+
+    With ``download`` also those available from the hub.
     """
     from tlcore import models
 
@@ -71,10 +72,10 @@ def rank(
     options: Options,
     progress: Progress = lambda share, message=None, **more: None,
 ) -> list[dict[str, Any]]:
-    """Measure each source once by the cheap estimators, and give the rows of `kept_ranking`.
+    """Measure each source once with the cheap estimators; returns the rows of `kept_ranking`.
 
-    A source that cannot be opened or measured is listed with its reason and stops nothing. Pictures are decoded once
-    for all sources that see them in the same size; what was measured before is not measured again.
+    A source that cannot be opened or measured is listed with the reason; the others go on. Pictures are decoded once
+    for all sources with the same input size. Cached measurements are reused. Raises Cancelled.
     """
     from tlcore import models
     from tlcore.core import machine
@@ -110,8 +111,10 @@ def rank(
 
 
 def kept_ranking(store: Store, fingerprint: str, owner: str | None = None) -> list[dict[str, Any]]:
-    """The sources measured on these data, best first (where none has a score, the most similar first), then those that
-    failed. With ``owner`` no uploads of others, who may have measured the same data, and none that are gone. No torch.
+    """The sources measured on a dataset, best first, then those that failed. Does not import torch.
+
+    Sources without a score are ordered by similarity. With ``owner``, uploads of other people, who may have measured
+    the same data, and deleted uploads are left out.
 
     Rows: ``id``, ``title``, ``score``, ``probe`` ({"value", "interval"}), ``log_me``, ``h_score``, ``leep``,
     ``similarity``, ``seconds`` and ``problem`` (a Sentence as JSON, or None).

@@ -1,16 +1,16 @@
-"""Similarity of the data to what a source model was trained on, without the source's data.
+"""Similarity of the data to a source model's training data, without access to those data.
 
-Three parts, each 0 (as far as pictures made by code) to 1 (as near as the source's own data), and their mean:
+Three parts and their mean, each from 0 (generated pictures) to 1 (the source's own data):
 
-* ``statistics``: Bhattacharyya's distance between the normal distributions that batch-norm layers kept from the
-  source's training and those that the data give, averaged over channels, then layers;
-* ``head``: the free energy of the source's own head (Liu et al. 2020, arXiv 2010.03759);
-* ``spread``: the participation ratio of the features' covariance, (sum of eigenvalues)^2 / sum of their squares.
+* ``statistics``: Bhattacharyya distance between the normal distributions stored by the source's batch-norm layers and
+  those of the data, averaged over channels, then layers;
+* ``head``: free energy of the source's native head (Liu et al. 2020, arXiv 2010.03759);
+* ``spread``: participation ratio of the features' covariance, (sum of eigenvalues)^2 / sum of their squares.
 
-The far end is measured through the very same network: pictures that a task makes by code (`Task.far`). The near end of
-the first part is a distance of zero; those of the other two are ratios to the far end in ``calibration.json``, which
-``benchmarks/guidance/calibrate_similarity.py`` measured on natural photographs and networks that know them. Texts have
-parts of their own (`guidance.text_similarity`).
+The value 0 is the out-of-distribution reference, measured through the same network on generated pictures
+(`Task.out_of_distribution`). The value 1 is a distance of zero for the first part; for the other two it is a ratio to
+the reference in ``calibration.json``, measured by ``benchmarks/guidance/calibrate_similarity.py`` on natural
+photographs and networks trained on them. Texts have other parts (`guidance.text_similarity`).
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from pydantic import BaseModel, Field
 
 from tlcore.training.features import Moments
 
-OF_TEXTS = ("fertility", "surprise")  # parts whose scale is not that of pictures
+OF_TEXTS = ("fertility", "surprise")  # parts with the scale of texts, not of pictures
 DRAWS = 200
-MOST = 500  # examples that the spread is measured on; the time grows with the square
+MOST = 500  # examples used for the spread; the time is quadratic in their number
 
 
 class Part(BaseModel):
-    """One part: its value 0-1 with a 95 % interval, and the raw numbers it comes from."""
+    """One part: its value 0-1 with a 95 % interval, and the raw numbers behind it."""
 
     id: str  # "statistics" | "head" | "spread" | "fertility" | "surprise"
     value: float
     interval: list[float]
-    raw: dict[str, float] = Field(default_factory=dict)  # "here", "far", "near"; and what else is told
+    raw: dict[str, float] = Field(default_factory=dict)  # "here", "far", "near" and further numbers
 
 
 class Similarity(BaseModel):
-    """The mean of the parts that could be measured. Its interval takes their errors to go together (the wide way)."""
+    """The mean of the measured parts. Its interval assumes fully correlated errors, the widest case."""
 
     value: float | None
     interval: list[float] | None
@@ -55,8 +55,11 @@ def calibration() -> dict[str, Any]:
 def similarity(
     moments: Moments | None, features: np.ndarray, logits: np.ndarray | None, reference: dict[str, dict[str, float]]
 ) -> Similarity:
-    """Of training examples: ``features`` (n, d), the source head's ``logits`` (n, Z) or None, and the far end
-    as `far_end` gives it for each kind of picture made by code."""
+    """Similarity of training examples.
+
+    ``features`` (n, d); ``logits`` (n, Z) of the source's native head, or None; ``reference``: the out-of-distribution
+    reference, `far_end` for each kind of generated picture.
+    """
     rng = np.random.default_rng(0)
     near = calibration()["near"]
     parts = []
@@ -69,7 +72,8 @@ def similarity(
                 for _ in range(DRAWS)
             ]
         )
-        drawn = 2 * here - drawn  # resampling adds as much distance again as the sample did: mirrored
+        # bias correction: resampling adds as much distance as the sample itself did, so the draws are mirrored
+        drawn = 2 * here - drawn
         parts.append(part("statistics", 1 - here / end, 1 - drawn / end, here=here, far=end, near=0.0))
     n = len(features)
     if logits is not None and (end := _level(reference, "head")):
@@ -107,7 +111,7 @@ def similarity(
 
 
 def mean_of(parts: list[Part]) -> Similarity:
-    """The similarity that these parts give together."""
+    """The similarity as the mean of these parts."""
     if not parts:
         return Similarity(value=None, interval=None, parts=[])
     mean = [float(np.mean([part.interval[end] for part in parts])) for end in (0, 1)]
@@ -115,7 +119,10 @@ def mean_of(parts: list[Part]) -> Similarity:
 
 
 def far_end(moments: Moments | None, features: np.ndarray, logits: np.ndarray | None) -> dict[str, float]:
-    """The three raw measures of one kind of pictures made by code; what the network does not have is left out."""
+    """The out-of-distribution reference of one kind of generated picture: up to three raw measures.
+
+    Measures that the network does not support are left out.
+    """
     levels = {} if moments is None else {"statistics": distance(moments)}
     if logits is not None:
         levels["head"] = float(energies(logits).mean())
@@ -124,7 +131,7 @@ def far_end(moments: Moments | None, features: np.ndarray, logits: np.ndarray | 
 
 
 def distance(moments: Moments, weights: np.ndarray | None = None) -> float:
-    """Bhattacharyya's distance of source and data, the mean over channels, then layers; ``weights`` (blocks,) sum to 1.
+    """Bhattacharyya distance of source and data, mean over channels, then layers; ``weights`` (blocks,) sum to 1.
 
     1/4 (m - s)^2 / (vm + vs) + 1/2 ln((vm + vs) / (2 sqrt(vm vs))) for means m, s and variances vm, vs.
     """
@@ -140,9 +147,9 @@ def distance(moments: Moments, weights: np.ndarray | None = None) -> float:
 
 
 def energies(logits: np.ndarray) -> np.ndarray:
-    """Minus the free energy of each example, log sum exp of its logits (n, Z) about their mean.
+    """Minus the free energy (n,) of each example: log sum exp of its centred logits (n, Z).
 
-    Softmax does not tell a constant added to all logits; about the mean the energy does not either.
+    Softmax is invariant to a constant added to all logits; centring makes the energy invariant as well.
     """
     scaled = logits.astype(np.float64)
     scaled = scaled - scaled.mean(axis=1, keepdims=True)
@@ -156,15 +163,15 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def confidence(logits: np.ndarray) -> float:
-    """Mean probability of the likeliest source class. Told, not used: networks are as sure of noise as of their own."""
+    """Mean probability of the likeliest source class. Reported only: networks are confident on noise, too."""
     return float(softmax(logits).max(axis=1).mean())
 
 
 def participation(features: np.ndarray, rng: np.random.Generator | None = None) -> Any:
-    """The participation ratio of the features' covariance, without the bias of few examples; None where they do not
-    differ. With ``rng`` an array of `DRAWS` bootstrap draws.
+    """The participation ratio of the features' covariance, corrected for small samples; None if all are equal.
 
-    The sum of squared eigenvalues is estimated from pairs of different examples only (an unbiased U-statistic).
+    With ``rng``, an array of `DRAWS` bootstrap draws. The sum of squared eigenvalues is estimated from pairs of
+    different examples (an unbiased U-statistic).
     """
     x = features.astype(np.float64) - features.mean(axis=0)
     gram = x @ x.T
@@ -181,7 +188,7 @@ def participation(features: np.ndarray, rng: np.random.Generator | None = None) 
 
 
 def _level(reference: dict[str, dict[str, float]], part: str) -> float | None:
-    """The far end: the geometric mean over the kinds of pictures made by code."""
+    """The out-of-distribution reference of a part: geometric mean over kinds of generated pictures."""
     levels = [kind[part] for kind in reference.values() if kind.get(part, 0) > 0]
     return float(np.exp(np.mean(np.log(levels)))) if levels else None
 
@@ -192,7 +199,7 @@ def between(value: Any, far_level: float, near: float) -> Any:
 
 def part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:
     low, high = np.clip(np.quantile(drawn, [0.025, 0.975]), 0, 1)
-    value = float(np.clip(value, 0, 1)) + 0.0  # and no minus nought
+    value = float(np.clip(value, 0, 1)) + 0.0  # turns -0.0 into 0.0
     return Part(
         id=id,
         value=value,

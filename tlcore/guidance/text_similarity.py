@@ -1,15 +1,14 @@
-"""How a language model reads the person's texts, without its own training data: parts of similarity for texts.
+"""Similarity of texts to a language model's training data, without access to those data.
 
-* ``fertility``: the pieces that the source's tokenizer cuts a word into. A word of a language (or of a trade) that the
-  source knows is one piece or two; an unknown one falls apart (Rust et al. 2021, arXiv 2012.15613). A character for
-  which the tokenizer has no piece at all counts as a piece.
-* ``surprise``: the pseudo-perplexity of a source that has a head for masked words (Salazar et al. 2020, arXiv
-  1910.14659), estimated by hiding 15 % of the pieces at once instead of one after the other, in nats a word, so that
-  tokenizers with small pieces gain nothing. There is no such part without such a head.
+* ``fertility``: tokens per word of the source's tokenizer. A word of a known language or domain is one or two tokens;
+  an unknown word is split into many (Rust et al. 2021, arXiv 2012.15613). A character without a token counts as one.
+* ``surprise``: pseudo-perplexity under the source's masked-language-modelling head (Salazar et al. 2020, arXiv
+  1910.14659). 15 % of the tokens are masked at once instead of one at a time. It is in nats per word, so that
+  tokenizers with small tokens have no advantage. Left out if the source has no such head.
 
-Both lie on a scale that is measured through the very same source: 0 is text made by code (words of random letters), 1
-is ordinary English or Portuguese, whichever the source reads better. The ordinary texts are those of the sample
-`data.samples.feedback`, 60 in each language. Between the ends the scale is logarithmic.
+Both use a logarithmic scale measured through the same source: 0 is generated text (words of random letters), 1 is
+ordinary English or Portuguese, whichever the source reads better. The ordinary texts are those of the sample
+`data.samples.feedback`, 60 in each language.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ from tlcore.guidance.similarity import DRAWS, Part, between, part
 if TYPE_CHECKING:
     from tlcore.models.loading import OpenSource
 
-MOST = 256  # texts that are looked at, drawn at random where there are more
-LONGEST = 128  # pieces of a text that are looked at
-AT_ONCE = 32  # texts that the network reads at once
-HIDDEN = 0.15  # share of the pieces that are hidden at once (Devlin et al. 2019)
-SIGNS = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: no spaces part their words
+MOST = 256  # texts measured, drawn at random if there are more
+LONGEST = 128  # tokens (or words) measured in a text
+AT_ONCE = 32  # batch size
+HIDDEN = 0.15  # share of the tokens masked at once (Devlin et al. 2019)
+SIGNS = r"\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff"  # Thai, Japanese, Chinese: no spaces between words
 WORDS = re.compile(rf"[{SIGNS}]|[^\W{SIGNS}]+")  # a run of letters and digits, or one such sign
 
 
 def parts(source: OpenSource, texts: Sequence[str]) -> list[Part]:
-    """What the source's own reading of these texts tells of their similarity.
+    """Similarity parts of these texts under the source.
 
-    None for what is no language model, and where words are not parted by spaces.
+    Empty if the source is no language model, or if the texts have no spaces between words.
     """
     if source.modality != "text" or not len(texts):
         return []
     rng = np.random.default_rng(0)
     chosen = [texts[i] for i in np.sort(rng.permutation(len(texts))[:MOST])]
     if _without_spaces(chosen):
-        return []  # tokenizers cut such texts sign by sign whether the source knows the language or not
+        return []  # tokenizers split such texts into single signs whether or not the source knows the language
     reader = _Reader(source)
     found = [_on_scale("fertility", reader.pieces, chosen, rng)]
     if (model := reader.guesser()) is not None:
@@ -55,7 +54,7 @@ def parts(source: OpenSource, texts: Sequence[str]) -> list[Part]:
 
 @functools.cache
 def ordinary() -> dict[str, list[str]]:
-    """Ordinary texts by language."""
+    """Ordinary texts, by language."""
     from tlcore.data.samples import feedback
 
     groups = (feedback.POSITIVE, feedback.NEGATIVE, feedback.NEUTRAL)
@@ -67,7 +66,7 @@ def ordinary() -> dict[str, list[str]]:
 
 @functools.cache
 def made_by_code(n: int = 60) -> list[str]:
-    """Texts of random letters, their words as long as those of the ordinary texts."""
+    """Texts of random letters, with word lengths of the ordinary texts."""
     rng = np.random.default_rng(0)
     lengths = [len(word) for texts in ordinary().values() for text in texts for word in WORDS.findall(text)]
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
@@ -75,9 +74,9 @@ def made_by_code(n: int = 60) -> list[str]:
 
 
 def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator) -> Part | None:
-    """A part from a measure that gives (amount, words) of each text, and is the ratio of the sums.
+    """A part from ``measure``, which returns (amount, words) for each text, (n, 2 or 4); the raw value is sum / sum.
 
-    None where texts hold no word, or where the source reads ordinary text no better than random letters.
+    None if the texts have no words, or if the source does not read ordinary text better than random letters.
     """
     known = {language: _ratio(measure(some)) for language, some in ordinary().items()}
     near, far_level = min(known.values()), _ratio(measure(made_by_code()))
@@ -112,7 +111,7 @@ def _ratio(amounts: np.ndarray) -> float:
 
 
 class _Reader:
-    """A source's tokenizer and, where it brings the head for it, its guesses of hidden pieces."""
+    """A source's tokenizer and, if present, its masked-language-modelling head."""
 
     def __init__(self, source: OpenSource):
         from tlcore.models import tokenization
@@ -127,7 +126,7 @@ class _Reader:
         self.unknown, self.hidden, self.special = tokenization.specials(tokenizer_json)
 
     def pieces(self, texts: Sequence[str]) -> np.ndarray:
-        """Pieces and words of each text, (n, 2); punctuation counts as neither."""
+        """Tokens and words of each text, (n, 2); punctuation is not counted."""
         words = [WORDS.findall(text)[:LONGEST] for text in texts]
         found = self.whole.encode_batch([" " + " ".join(some) for some in words], add_special_tokens=False)
         pieces = [
@@ -137,14 +136,13 @@ class _Reader:
         return np.array([(n, len(some)) for n, some in zip(pieces, words, strict=True)], np.float64)
 
     def guesser(self) -> Any:
-        """The source with its head for hidden words; None where it has none."""
+        """The source with its masked-language-modelling head; None if it has none."""
         from tlcore.models.adapters.transformers_text import with_masked_head
 
         return None if self.hidden is None else with_masked_head(self.source)
 
     def surprise(self, model: Any, texts: Sequence[str]) -> np.ndarray:
-        """The surprise at each text in nats and its words, then the same of its hidden pieces alone and their number,
-        (n, 4)."""
+        """Per text (n, 4): surprise in nats and words of the text, then summed loss and number of its masked tokens."""
         import torch
         from torch.nn.functional import cross_entropy
 

@@ -1,9 +1,8 @@
-"""Transferability: how well a source model's features, as they are, tell the person's classes apart.
+"""Transferability: how well a source model's frozen features separate the target classes.
 
-Everything here is numpy and scikit-learn on features that are there already, of training and validation examples.
-Higher is better in each. LogME: You et al. 2021, arXiv 2102.11005. H-score: Bao et al. 2019, its covariance shrunk as
-in Ibrahim et al. 2021, arXiv 2110.06893. LEEP: Nguyen et al. 2020, arXiv 2002.12462. NLEEP: Li et al. 2021, arXiv
-2011.11200.
+All estimates use numpy and scikit-learn on existing features of training and validation examples. Higher is better.
+LogME: You et al. 2021, arXiv 2102.11005. H-score: Bao et al. 2019, covariance shrunk as in Ibrahim et al. 2021, arXiv
+2110.06893. LEEP: Nguyen et al. 2020, arXiv 2002.12462. NLEEP: Li et al. 2021, arXiv 2011.11200.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import numpy as np
 
 from tlcore.guidance import linear_probe
 
-COMPONENTS = 5  # of the mixture, for each class (NLEEP)
+COMPONENTS = 5  # mixture components per class (NLEEP)
 MOST_COMPONENTS = 100
-ENERGY = 0.8  # share of the variance that NLEEP's principal directions keep
+ENERGY = 0.8  # share of the variance kept by NLEEP's principal components
 
 
 def estimate(
@@ -31,10 +30,10 @@ def estimate(
 ) -> dict[str, Any]:
     """All estimates for features (n, d) and labels (n,) in 0 … K - 1.
 
-    ``source``: the source head's probabilities (n, Z), or None; ``predicted``: the cross-validated probe's
-    probabilities (n, K); without ``mixture`` NLEEP, the slowest, is passed over. Returns ``n``, ``probe`` and
-    ``neighbours`` ({"value", "interval"} of an accuracy), ``log_me``, ``h_score``, ``leep`` (None without a head) and
-    ``n_leep``. What the data cannot give is None.
+    ``source``: probabilities (n, Z) of the source's native head, or None. ``predicted``: probabilities (n, K) of the
+    cross-validated probe. Without ``mixture`` NLEEP, the slowest, is skipped. Returns ``n``, ``probe`` and
+    ``neighbours`` ({"value", "interval"} of an accuracy), ``log_me``, ``h_score``, ``leep`` (None without a native
+    head) and ``n_leep``. An estimate that cannot be computed is None.
     """
     right = predicted.argmax(axis=1) == labels
     near = linear_probe.neighbours(features, labels, fold) == labels
@@ -50,10 +49,10 @@ def estimate(
 
 
 def log_me(features: np.ndarray, labels: np.ndarray) -> float:
-    """The logarithm of the maximum evidence of a Bayesian linear model on the features, an example and a class.
+    """LogME: the maximum log evidence of a Bayesian linear model on the features, per example and class.
 
-    By the fixed point of (alpha, beta), for all classes at once. For n below d the evidence counts the directions in
-    which the features do not vary exactly (they cancel).
+    Solved by fixed-point iteration of (alpha, beta), for all classes at once. For n below d, the evidence is exact in
+    the directions without variance (their terms cancel).
     """
     f = features.astype(np.float64)
     n = len(f)
@@ -86,7 +85,7 @@ def log_me(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def h_score(features: np.ndarray, labels: np.ndarray) -> float:
-    """The share of the features' variance that lies between classes, in the metric of their shrunk covariance.
+    """H-score: the between-class share of the features' variance, in the metric of their shrunk covariance.
 
     tr(cov_shrunk^-1 (1 - a) cov_between) with the Ledoit-Wolf shrinkage a; between 0 and K - 1.
     """
@@ -108,7 +107,7 @@ def h_score(features: np.ndarray, labels: np.ndarray) -> float:
 
 
 def leep(source: np.ndarray, labels: np.ndarray) -> float:
-    """The mean log-likelihood of the labels when each is predicted through the source's classes (n, Z); at most 0."""
+    """LEEP: mean log-likelihood of the labels predicted through the source's class probabilities (n, Z); at most 0."""
     label, index = np.unique(labels, return_inverse=True)
     joint = np.zeros((len(label), source.shape[1]))
     np.add.at(joint, index, source)
@@ -117,9 +116,10 @@ def leep(source: np.ndarray, labels: np.ndarray) -> float:
 
 
 def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | None:
-    """LEEP through the components of a Gaussian mixture on the features' leading principal directions.
+    """NLEEP: LEEP through the components of a Gaussian mixture on the features' leading principal components.
 
-    Five components a class, fewer where there are under four examples for each; diagonal covariances.
+    Five components per class, fewer if there are under four examples per component; diagonal covariances. None for
+    fewer than two components.
     """
     from sklearn.mixture import GaussianMixture
 
@@ -136,7 +136,7 @@ def n_leep(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> float | N
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fifty rounds are enough here, converged or not
+        warnings.simplefilter("ignore")  # 50 iterations suffice, converged or not
         return leep(mixture.fit(x).predict_proba(x), labels)
 
 

@@ -1,4 +1,4 @@
-"""What examples are made of: how each kind is taken in and checked. One line a kind."""
+"""How each modality (image, text) is ingested and checked. One line per modality."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BY_ID = by_id(MODALITIES)
 
 
 def of(task: object) -> Modality:
-    """What the examples of a task are made of, by its ``modality``."""
+    """The modality of a task, by its attribute ``modality`` (image where it has none)."""
     return pick(_BY_ID, getattr(task, "modality", "image"), what="modality")
 
 

@@ -1,4 +1,4 @@
-"""What a kind of example provides to the check of an upload."""
+"""The interface of a modality: how uploaded examples are ingested and checked."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from tlcore.core.i18n import Sentence, sentence
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry, Tree
 
-Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises Cancelled where asked to stop
+Progress = Callable[..., None]  # progress(share 0-1 | None, Sentence); raises Cancelled to stop
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One example as the upload has it. ``id`` is its name in the upload; the picture is an entry, or
-    bytes.
-    """
+    """One image example as uploaded: ``id`` is its name in the upload, ``picture`` an archive entry or bytes."""
 
     id: str
     picture: Entry | bytes
@@ -31,16 +29,16 @@ class RawRow:
     split: str | None = None  # train | validation | test, as the person gave it
     group: str | None = None
     row: int | None = None  # as a spreadsheet counts: the header is row 1
-    more: dict[str, str] = field(default_factory=dict)  # further columns of labels
+    more: dict[str, str] = field(default_factory=dict)  # labels of auxiliary tasks, by column
 
 
 @dataclass(frozen=True, slots=True)
 class RawText:
-    """One text as the upload has it. ``id`` is its table and row.
+    """One text example as uploaded. ``id`` is its table and row.
 
-    ``label`` is '' where the task has no classes; ``more`` are the other columns of the example (question, target …),
-    the same ones in every row of an upload; ``same`` is what two examples are the same by, the text where it is None;
-    ``truth`` is what two of the same must agree on, as a person reads it, the label where it is None.
+    ``label`` is '' for a task without classes. ``more`` holds the other columns of the example (question, target …) and
+    has the same keys in every row of an upload. ``same`` is the key for exact duplicates (default: the text). ``truth``
+    is the target that duplicates must agree on, in readable form (default: the label).
     """
 
     id: str
@@ -55,37 +53,42 @@ class RawText:
 
 
 class Modality(Protocol):
-    """One kind of example. One file in this folder, one line in its ``__init__``."""
+    """One modality. One file in this folder, one line in its ``__init__``."""
 
     id: str  # the ``modality`` of the tasks it serves
 
     def none_here(self, file: str, wanted: Sequence[Sentence]) -> UnusableInput:
-        """That an upload is of none of the ``wanted`` formats, which are those that the task reads."""
+        """The error for an upload in none of the ``wanted`` formats, which are those the task accepts."""
 
     def nothing_usable(self, file: str) -> Sentence:
-        """That an upload holds not one example."""
+        """The message for an upload without any example."""
 
     def ingest(
         self, stream: Iterator[Any], tree: Tree, files: Path, progress: Progress | None
     ) -> tuple[Any, list[RejectedRow], list[Finding]]:
-        """Every example of the stream read once, in bounded memory; payloads go below ``files``."""
+        """Read every example of the stream once, in bounded memory. Payloads are stored below ``files``."""
 
     def check(
         self, taken: Any, rejected: list[RejectedRow], group: str | None, task: Any
     ) -> tuple[pd.DataFrame, list[RejectedRow], list[Finding]]:
-        """The usable rows, all that was set aside, and what is to be said.
+        """Return the usable rows, all rejected rows, and the findings.
 
         Rows have at least id, label, split, group, row, and sha256 (of the content, for the fingerprint).
         """
 
     def contaminated(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
-        """Whether what each row (of another set, whose columns may be others) shows is shown by one of ``known`` too:
-        nobody is judged by what was learned from.
+        """Which rows (bool, (n,)) show the same content as a row of ``known``.
+
+        Used to keep training data out of evaluation data. ``rows`` come from another dataset and may have other
+        columns.
         """
 
 
 def in_a_split(rows: pd.DataFrame, rejected: list[RejectedRow]) -> tuple[pd.Series, list[RejectedRow]]:
-    """Which rows stay where some are in a split of the person's and others in none, and what is set aside."""
+    """Which rows (bool, (n,)) to keep, and all rejected rows.
+
+    Where the user gave a split for some rows only, rows without a split are rejected.
+    """
     lacking = rows["split"].isna()
     if not lacking.any() or lacking.all():
         return pd.Series(True, index=rows.index), rejected

@@ -1,4 +1,4 @@
-"""The same example more than once: pictures byte for byte and to the eye, texts by their words."""
+"""Exact and near duplicates: images by bytes and by appearance, texts by their words."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import pandas as pd
 from tlcore.core.findings import Finding, RejectedRow
 from tlcore.core.i18n import Sentence, sentence
 
-NEAR_BITS = 4  # of 64 that may differ
-NEAR_GREY = 4.0  # mean difference of 16 × 16 thumbnails, in grey values
-NEAR_ALIKE = 0.98  # correlation of the thumbnails
-MOST = 60_000  # pictures among which near duplicates are looked for; the time grows with the square
+NEAR_BITS = 4  # of 64 hash bits that may differ
+NEAR_GREY = 4.0  # largest mean difference of 16 × 16 thumbnails, in grey levels (0-255)
+NEAR_ALIKE = 0.98  # least correlation of the thumbnails
+MOST = 60_000  # most images searched for near duplicates; time is quadratic
 LABELS_NAMED = 5
 _KEEP_IN = {"test": 0, "validation": 1, "train": 2}
 
 
 @dataclass(frozen=True)
 class Words:
-    """How copies are spoken of, for one kind of example; each makes a Sentence of what it is given."""
+    """The messages about duplicates for one modality. Each callable returns a Sentence from the parameters noted."""
 
     several: Callable[..., Sentence]  # labels
     copy: Callable[..., Sentence]  # file
@@ -68,10 +68,11 @@ PICTURES = Words(
 def exact(
     rows: pd.DataFrame, by: str = "sha256", words: Words = PICTURES
 ) -> tuple[pd.Series, list[RejectedRow], list[Finding]]:
-    """Which rows stay, where several have the same content (the column ``by``).
+    """Which rows to keep where several have the same content (the column ``by``).
 
-    Under two labels none can be trusted: all go. In two splits the copy in the test set stays, so that the
-    score is of examples never trained on. Within one label and split the first stays.
+    Returns (keep (bool, (n,)), rejected rows, findings). Where copies have different labels, all are rejected, since
+    none can be trusted. Where copies are in different splits, the copy in the test set is kept, so that the score uses
+    examples never seen in training. Within one label and split the first copy is kept.
     """
     stay = pd.Series(True, index=rows.index)
     rejected: list[RejectedRow] = []
@@ -118,11 +119,10 @@ def exact(
 
 
 def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd.Series, list[Finding]]:
-    """Clusters of pictures that look the same, as an id for each row (None where it stands alone), and what
-    to say.
+    """Near-duplicate cluster id of each image (None for an image without near duplicates), and findings.
 
-    ``hashes`` are 64-bit difference hashes (n,), ``thumbs`` grey thumbnails (n, pixels) uint8, both in row
-    order.
+    ``hashes`` are 64-bit difference hashes, (n,) uint64. ``thumbs`` are greyscale thumbnails, (n, pixels) uint8. Both
+    are in row order. Skipped, with a note, for more than ``MOST`` images.
     """
     none = pd.Series([None] * len(rows), index=rows.index, dtype=object)
     if len(rows) > MOST:
@@ -137,8 +137,9 @@ def near(rows: pd.DataFrame, hashes: np.ndarray, thumbs: np.ndarray) -> tuple[pd
 
 
 def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Series, list[Finding]]:
-    """Clusters of examples that are nearly the same, as an id for each row (None where it stands alone), and what to
-    say. ``leader`` (n,) is the place of the first one of each row's cluster, or -1.
+    """Near-duplicate cluster id of each example (None for one without near duplicates), and findings.
+
+    ``leader`` (n,) is the position of the first member of each row's cluster, or -1.
     """
     ids = rows["id"].to_numpy()
     found = pd.Series(np.where(leader >= 0, ids[np.maximum(leader, 0)], None), index=rows.index, dtype=object)
@@ -174,10 +175,10 @@ def alike(rows: pd.DataFrame, leader: np.ndarray, words: Words) -> tuple[pd.Seri
 
 
 def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
-    """For each picture the index of the first one that it looks like (that one points to itself), or -1.
+    """For each image the index of the first image it resembles (that one points to itself), or -1; (n,) int.
 
-    Not chained: every member looks like the first one, so a row of slowly changing pictures does not become
-    one.
+    Clusters are not chained: every member resembles the first one, so a series of slowly changing images is not one
+    cluster.
     """
     n = len(hashes)
     leader = np.full(n, -1)

@@ -1,4 +1,4 @@
-"""Whether the groups of staged examples can be dealt out to three splits."""
+"""Checks of the groups of staged examples: whether they can be divided into three splits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlcore.core.i18n import sentence
 
 
 def check_groups(rows: pd.DataFrame, group: str | None) -> list[Finding]:
-    """Findings on the groups of rows; ``group`` is the column or pattern that the person named, if any."""
+    """Findings on the groups of rows. ``group`` is the column or pattern the user named, if any."""
     found = rows["group"].dropna()
     if found.empty:
         return (
@@ -53,7 +53,7 @@ def _counted(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
 
 
 def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
-    """Groups that the person's own split tears apart."""
+    """A warning for groups that are in more than one of the user's own splits."""
     torn = found.groupby(found).filter(lambda g: rows.loc[g.index, "split"].nunique() > 1)
     if len(torn):
         yield Finding(
@@ -69,7 +69,7 @@ def _torn(rows: pd.DataFrame, found: pd.Series) -> Iterator[Finding]:
 
 
 def _to_deal_out(rows: pd.DataFrame) -> Iterator[Finding]:
-    """Too few groups for three splits, or for each class to be in all of them."""
+    """Findings for too few groups to fill three splits, or to have each class in all of them."""
     units = rows["group"].fillna("\x00" + rows["id"])
     per_class = units.groupby(rows["label"]).nunique()
     few = per_class[per_class < NEEDED]

@@ -14,11 +14,10 @@ SECONDS = 0.2
 
 
 def by_pattern(pattern: str, names: Iterable[str]) -> list[str | None]:
-    """The group of each name: what the pattern's first parenthesis matched, else the whole match; None
-    without one.
+    """The group of each name: the pattern's first capture group, else the full match; None without a match.
 
-    Each search is given 0.2 s, as some patterns take years on some names. Raises UnusableInput with code
-    ``group``.
+    Each search has a timeout of 0.2 s, since some patterns backtrack for years on some names. Raises UnusableInput with
+    code ``group``.
     """
     find = _compile(pattern)
     groups: list[str | None] = []

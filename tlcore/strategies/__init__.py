@@ -1,4 +1,4 @@
-"""How it is transferred. A new strategy is one file here and one line in STRATEGIES."""
+"""The transfer strategies. A new strategy is one file here and one line in STRATEGIES."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _BY_ID = by_id(STRATEGIES)
 
 
 def serving(task: Task, data: Data | None = None) -> list[Strategy]:
-    """The strategies that make sense for a task and these data, in order."""
+    """The strategies that suit a task and these data, in order."""
     return [strategy for strategy in STRATEGIES if strategy.refuse(task, data) is None]
 
 
 def find(strategy_id: str) -> Strategy:
-    """The strategy with that id. Raises UnusableInput naming those there are."""
+    """The strategy with that id. Raises UnusableInput with the known ids."""
     return pick(_BY_ID, strategy_id, what="strategy")

@@ -1,4 +1,4 @@
-"""What every strategy provides, and the parts of a Plan. No torch: a page shows the Plan before anything runs."""
+"""The interface of a strategy, and the parts of a Plan. No torch: a page shows the Plan before a run."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan may depend on; nothing here is a timing, so that the same Spec gives the same Plan."""
+    """The inputs of a plan. It has no timings, so that the same Spec gives the same Plan."""
 
     n_train: int
-    size: int  # side in pixels of a picture that is as much work as one example
+    size: int  # side in pixels of a picture with the same cost as one example
     parameters: int  # of the source model
     device: str  # "cpu" | "cuda"
-    epochs: int | None  # asked for, or None
+    epochs: int | None  # as requested, or None
     batch_size: int | None
     learning_rate: float | None
-    rate: float = 1.0  # of the task: multiplies the rates that a pretrained network is tried with
-    has_convex_head: bool = True  # whether the task has a convex head to fit on kept features
-    has_new_head: bool = True  # whether the task puts a head of its own on the source model
-    native_families: bool = False  # whether the source model answers as the task wants without anything new on it
-    options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, every one resolved
-    sets: Mapping[str, int] = field(default_factory=dict)  # examples in each further set
-    sides: tuple[str, ...] = ()  # further columns of labels that the data have
-    labelled: bool = True  # whether the task has one class an example
-    modality: str = "image"  # what the source model reads (`SourceModel.modality`)
+    rate: float = 1.0  # the task's factor for the learning rates of pretrained networks
+    has_convex_head: bool = True  # whether the task has a convex head to fit on features
+    has_new_head: bool = True  # whether the task adds a new head to the source model
+    native_families: bool = False  # whether the source model has a native head for the task
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, all resolved
+    sets: Mapping[str, int] = field(default_factory=dict)  # number of examples of each auxiliary dataset
+    sides: tuple[str, ...] = ()  # additional label columns of the dataset (auxiliary tasks)
+    labelled: bool = True  # whether each example has one class
+    modality: str = "image"  # the source model's input (`SourceModel.modality`)
 
     @property
     def most_epochs(self) -> int:
-        """Epochs at most: as asked, else what keeps one training to a few minutes on a CPU, if not stopped early."""
+        """The maximum of epochs: as requested, else limited to a few minutes per training on a CPU."""
         if self.epochs:
             return self.epochs
         work = self.n_train * (self.size / 224) ** 2 * max(0.3, self.parameters / 3.5e6) ** 0.5
@@ -48,7 +48,7 @@ class PlanContext:
 
     @property
     def batch(self) -> int:
-        """Examples a step: as asked, else 32 (64 on a GPU), fewer where the data would give under four steps."""
+        """Examples per step: as requested, else 32 (64 on a GPU), fewer if the data give under four steps."""
         if self.batch_size:
             return self.batch_size
         most = 32 if self.device == "cpu" else 64
@@ -57,15 +57,15 @@ class PlanContext:
 
 @dataclass(frozen=True)
 class Ablation:
-    """What a strategy is compared with besides the twin: the same without what is special about it."""
+    """The ablation of a strategy: the same without its special part, compared along with the scratch baseline."""
 
     title: Sentence
     strategy: str
-    options: Mapping[str, Any]  # beside those that the person chose
+    options: Mapping[str, Any]  # in addition to those of the person
 
 
 class Strategy(Protocol):
-    """How it is transferred. One file in ``tlcore/strategies``, one line in its ``__init__``."""
+    """A transfer strategy. One file in ``tlcore/strategies``, one line in its ``__init__``."""
 
     id: str
     title: Sentence
@@ -74,37 +74,37 @@ class Strategy(Protocol):
     hurts: Sentence
     paper: str
     pretrained: bool
-    rates: tuple[float, ...]  # learning rates that the search tries, where something is trained by gradient
-    options: tuple[Option, ...]  # settings that are its own
-    needs: Mapping[str, Sentence]  # further sets that it cannot do without (fields of a Spec's data): what each holds
-    takes: Mapping[str, Sentence]  # further sets that it makes use of where they are given
-    tests_on: str | None  # the further set whose examples are the test set where it is given; they choose nothing
-    races: bool  # whether it is among the candidates of a pilot race
-    ablation: Ablation | None  # trained as an arm of its own where the twin is
-    unfit: tuple[str, ...]  # beginnings of the names of architectures that it cannot work with
+    rates: tuple[float, ...]  # learning rates of the search, for gradient training
+    options: tuple[Option, ...]  # settings of this strategy
+    needs: Mapping[str, Sentence]  # required auxiliary datasets (fields of a Spec's data): contents of each
+    takes: Mapping[str, Sentence]  # optional auxiliary datasets
+    tests_on: str | None  # auxiliary dataset used as the test set if given, for scoring only
+    races: bool  # whether it is a candidate of a pilot
+    ablation: Ablation | None  # an additional arm, if the scratch baseline is trained
+    unfit: tuple[str, ...]  # prefixes of unsupported architecture names
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
-        """Why it makes no sense for a task, or with what ``data`` of a Spec name; None where it does. Without ``data``
-        the task alone decides; that a set is missing is `missing`.
+        """The reason why it does not suit a task or a Spec's ``data``; None if it does.
+
+        Without ``data`` only the task is checked. Missing datasets are reported by `missing`.
         """
 
     def lacks(self, data: Data) -> Sentence | None:
-        """What it cannot do without and a Spec does not name, beside `needs`: one of two sets, for example. May be left
-        out.
-        """
+        """A requirement beyond `needs` that a Spec does not meet, e.g. one of two datasets; else None. Optional."""
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        """The phases in order; see `extract_phase`, `solve_phase`, `train_phase` and `once`. Raises UnusableInput where
-        the options do not go with the source model or the sets.
+        """The phases in order; see `extract_phase`, `solve_phase`, `train_phase` and `shared_phase`.
+
+        Raises UnusableInput if the options do not fit the source model or the datasets.
         """
 
 
-FRESH = 4.0  # times the rates of fine-tuning: what a head alone is tried with (see feature extraction)
+FRESH = 4.0  # learning rates for a head alone, relative to fine-tuning (see feature extraction)
 NO_SETS: Mapping[str, Sentence] = MappingProxyType({})
 
 
 def resolved(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option of a strategy, as given or by default. Raises ValueError naming what is wrong."""
+    """Every option of a strategy, given or default. Raises ValueError naming the wrong one."""
     known = {option.id: option for option in strategy.options}
     for name in given:
         if name not in known:
@@ -113,7 +113,7 @@ def resolved(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing(strategy: Strategy, data: Data) -> Sentence | None:
-    """What a strategy needs that a Spec does not name; None where nothing is missing."""
+    """A requirement of a strategy that a Spec does not meet; None if all are met."""
     for name, what in strategy.needs.items():
         if getattr(data, name) is None:
             return sentence(
@@ -126,7 +126,7 @@ def missing(strategy: Strategy, data: Data) -> Sentence | None:
 
 
 def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
-    """Why a strategy cannot work with a source model, as far as the name of its architecture tells."""
+    """The reason why a strategy does not support a source model, from its architecture's name; None if it does."""
     name = (source.architecture or "").lower()
     if not name.removeprefix("test_").startswith(strategy.unfit):
         return None
@@ -139,15 +139,17 @@ def unsuited(strategy: Strategy, source: SourceModel) -> Sentence | None:
 
 
 def has_nothing_new(task: Task | PlanContext) -> Sentence | None:
-    """Why a task refuses strategies that begin with a head alone, where it puts none on the source model."""
+    """The reason why strategies that first train the head refuse a task without a new head; None if it has one."""
     if task.has_new_head:
         return None
     return sentence("This task puts nothing new on the source model, so that there is no head to train alone.")
 
 
 def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]]:
-    """The head on the frozen backbone: solved on kept features, or trained where the task has no convex head (then for
-    that share of the epochs; where other layers follow, at rates for a fresh head, which would take them apart).
+    """Phases for the head on a frozen backbone: fitted on features if convex, else trained for ``share`` of the epochs.
+
+    With ``share`` < 1 other layers train afterwards; the head then uses the higher learning rates of a new head, which
+    are too high for the other layers.
     """
     if context.has_convex_head:
         return [extract_phase(), solve_phase()]
@@ -156,12 +158,12 @@ def head_phases(context: PlanContext, share: float = 1.0) -> list[dict[str, Any]
 
 
 def extract_phase() -> dict[str, Any]:
-    """The frozen backbone runs once over every example; its features are kept."""
+    """The frozen backbone runs once over every example; the features are stored."""
     return {"kind": "extract"}
 
 
 def solve_phase() -> dict[str, Any]:
-    """A convex head is fitted on the kept features."""
+    """A convex head is fitted on the features."""
     return {"kind": "solve"}
 
 
@@ -179,13 +181,13 @@ def train_phase(
 ) -> dict[str, Any]:
     """Gradient descent (AdamW, warm-up, cosine) with early stopping on validation data.
 
-    ``trainable`` is ``all``, ``head``, ``nothing`` or a share of the parts, from the head down; ``layer_decay``
-    multiplies the rate once for each part below the head; ``scale`` the rates that the search tries; ``statistics`` of
-    batch norm ``follow`` the data or are ``kept`` as the source's, so that a head solved on them still fits when
-    training begins. ``share`` is that of the epochs of the whole. ``hooks`` are `tlcore.training.hooks`, each as
-    ``{"id": …, **settings}``; with a ``stream`` (``unlabelled``, ``extra``) the phase goes through that set instead of
-    the training examples, and its hooks alone make the loss and choose the best state.
-    ``cost`` is how much longer its hooks make an epoch, for the guess of the time.
+    ``trainable``: ``all``, ``head``, ``nothing`` or a share of the layer groups, from the head down. ``layer_decay``:
+    factor of the rate per layer group below the head. ``scale``: factor of the searched rates. ``statistics`` of batch
+    norm ``follow`` the data or are ``kept`` as the source's, so that a head fitted on them still fits when training
+    begins. ``share``: of the total epochs. ``hooks``: `tlcore.training.hooks`, each as ``{"id": …, **settings}``. With
+    a ``stream`` (``unlabelled``, ``extra``) the phase trains on that dataset instead of the training examples, and only
+    its hooks define the loss and the best state. ``cost``: factor of an epoch's duration due to hooks, for the time
+    estimate.
     """
     epochs = max(1, round(share * context.most_epochs))
     more: dict[str, Any] = {"hooks": [dict(hook) for hook in hooks]} if hooks else {}
@@ -210,12 +212,10 @@ def train_phase(
 def shared_phase(
     phase: dict[str, Any], *, pretrained: bool, rate: float, batch_size: int, epochs: int, examples: int, views: int = 1
 ) -> dict[str, Any]:
-    """A `train_phase` on a stream that is done once, before all seeds and trials of its arm, which then begin with the
-    body that it leaves; their heads are their own.
+    """A `train_phase` on a stream, run once per arm: all seeds and trials start from its body, with new heads.
 
-    It has a ``rate``, a ``batch_size`` and ``epochs`` of its own (no search, no early stopping) and starts from the
-    source model or, not ``pretrained``, from random weights. ``examples`` and ``views`` of each tell how much work it
-    is.
+    It has its own ``rate``, ``batch_size`` and ``epochs`` (no search, no early stopping) and starts from the source
+    model, or from random weights if not ``pretrained``. ``examples`` and the ``views`` of each determine the work.
     """
     return {
         **phase,

@@ -1,4 +1,4 @@
-"""Contrastive tuning, then a head: few labels move the features by pairs, and a linear head is fitted on them."""
+"""Contrastive tuning, then a head: train the features on pairs of labelled examples, then fit a linear head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Domain adaptation: labels from one domain, examples without labels from the one that matters."""
+"""Domain adaptation: labelled examples of one domain, unlabelled examples of the target domain."""
 
 from __future__ import annotations
 
@@ -65,8 +65,10 @@ class DomainAdaptation:
         return sentence("Domain adaptation is there for tasks with one class an example.")
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        """Batches of the two domains are normalised apart, so that every method but the reference keeps the target's
-        batch-norm statistics (where the network has some).
+        """The fine-tuning phase with the hooks of the chosen method.
+
+        Batch norm normalises the two domains separately, so every method but the reference uses the target domain's
+        statistics (if the network has batch norm).
         """
         method, weight = context.options["method"], context.options["weight"]
         hooks: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Feature extraction: the source model stays as it is; only a linear head is fitted on what it sees."""
+"""Feature extraction: the source model is frozen; only a linear head is fitted on its features."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FeatureExtraction:
     hurts = sentence("Where the data look unlike the source's: what the frozen layers do not see, no head can use.")
     paper = "Donahue et al. 2014, DeCAF, arXiv 1310.1531; Razavian et al. 2014, arXiv 1403.6382"
     pretrained = True
-    rates = (4e-4, 1.6e-3, 6.4e-3)  # where the task has no convex head: only the head learns
+    rates = (4e-4, 1.6e-3, 6.4e-3)  # for tasks without a convex head: only the head trains
     options = ()
     needs = takes = NO_SETS
     tests_on = None

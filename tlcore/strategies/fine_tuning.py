@@ -1,4 +1,4 @@
-"""Fine-tuning: every layer goes on learning, the lower ones more slowly."""
+"""Fine-tuning: all layers train, lower layers with smaller learning rates."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class FineTuning:
 
 
 def keeping(context: PlanContext) -> list[dict[str, Any]]:
-    """The hooks that the options ask for."""
+    """The hooks requested by the options."""
     hooks: list[dict[str, Any]] = []
     if strength := context.options.get("pull_to_source"):
         hooks.append({"id": "l2-sp", "strength": strength})

@@ -1,4 +1,4 @@
-"""Gradual unfreezing: the head first, then ever more of the network with it, from the head down."""
+"""Gradual unfreezing: train the head first, then more and more layers from the head down."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
-HEAD = 0.2  # share of the epochs for the head, where it is trained
+HEAD = 0.2  # share of the epochs for a head that is trained
 
 
 class GradualUnfreezing:
@@ -45,7 +45,7 @@ class GradualUnfreezing:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        """Batch norm keeps the source's statistics, as in linear probe then fine-tune: the head was fitted on them."""
+        """The phases. Batch norm keeps the source's statistics, since the head was fitted on them."""
         stages = int(context.options["stages"])
         each = {
             "layer_decay": 0.75,

@@ -1,4 +1,4 @@
-"""Linear probe, then fine-tune: the head is fitted first, so that fine-tuning starts from a head that fits."""
+"""Linear probe, then fine-tune: the head is fitted first, so that fine-tuning starts from a suitable head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LoRA: the source model stays as it is; small adapters inside its attention, and the head, are trained."""
+"""LoRA: the source model is frozen; small adapters in its attention layers, and the head, are trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-task learning: one network learns several things of the same examples, or of two sets, at once."""
+"""Multi-task learning: one network learns several tasks on the same examples, or on two datasets, at once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MultiTaskLearning:
         return sentence("Multi-task learning is there for tasks with one class an example.")
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        """Raises UnusableInput where there is no second task."""
+        """One training phase with auxiliary tasks. Raises UnusableInput if there is no second task."""
         auxiliary = [*context.sides, *(["extra"] if "extra" in context.sets else [])]
         if not auxiliary:
             raise UnusableInput(

@@ -1,4 +1,4 @@
-"""The settings that a strategy has for itself: one help sentence feeds the widget, the command line and the docs."""
+"""The settings of a strategy. The widget, the command line and the docs share one help sentence per setting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.core.i18n import Sentence
 
 @dataclass(frozen=True)
 class Option:
-    """A number between bounds, a yes or no, or one of some ``choices``; its type is that of ``default``."""
+    """A number within bounds, a boolean, or one of some ``choices``; its type is that of ``default``."""
 
     id: str
     title: Sentence
@@ -21,7 +21,7 @@ class Option:
     choices: tuple[tuple[str, Sentence], ...] = ()
 
     def checked(self, value: Any) -> Any:
-        """The value in the option's type. Raises ValueError saying what is allowed."""
+        """The value in the option's type. Raises ValueError with the allowed values."""
         if self.choices:
             names = [name for name, _ in self.choices]
             if value not in names:
@@ -39,7 +39,7 @@ class Option:
         return int(value) if whole else float(value)
 
     def to_json(self) -> dict[str, Any]:
-        """What ``tlcore strategies --json`` says of it."""
+        """The JSON printed by ``tlcore strategies --json``."""
         found = {"id": self.id, "help": str(self.help), "default": self.default}
         if self.choices:
             return {**found, "choices": [name for name, _ in self.choices]}

@@ -1,4 +1,4 @@
-"""A Plan in words, for the page that shows it before it runs."""
+"""A Plan in words, for the page that shows it before a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ BACKBONE = sentence("all layers but the head")
 
 
 def phases_in_words(arm: dict[str, Any]) -> list[dict[str, Any]]:
-    """One mapping for each phase of an arm: title, frozen, trained, rates (of the head), layer_decay, epochs, and hooks
-    (what is added, each in a few words).
+    """One mapping per phase of an arm.
+
+    Keys: title, frozen, trained, rates (of the head), layer_decay, epochs, and hooks (short descriptions).
     """
     return [_KINDS[phase["kind"]](phase, arm) for phase in arm["phases"]]
 

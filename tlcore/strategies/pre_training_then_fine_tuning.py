@@ -1,4 +1,4 @@
-"""Pre-training, then fine-tuning: first a larger generic set without the target's labels, then the target task."""
+"""Pre-training on a larger set without the target's labels, then fine-tuning on the target task."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tlcore.core.spec_parts import Data
     from tlcore.tasks.contract import Task
 
-SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives that need no labels
-HOOKS = {"contrastive": "simclr"}  # by objective, where the hook has another name
+SELF_SUPERVISED = ("masked", "contrastive", "causal")  # objectives without labels
+HOOKS = {"contrastive": "simclr"}  # hook by objective, if its name differs
 OBJECTIVES = (
     ("auto", sentence("as suits the data")),
     ("masked", sentence("hidden parts of texts are guessed")),
@@ -29,9 +29,9 @@ OBJECTIVES = (
     ("none", sentence("nothing: the reference without pre-training")),
 )
 THEN = (FineTuning(), LinearProbeThenFineTune(), FeatureExtraction())
-SETTINGS = {"contrastive": {"temperature": 0.5}}  # for batches of some hundreds: Chen et al. 2020, appendix B.9
-RATES = {True: 3e-4, False: 1e-3}  # from the source model, from random weights
-WORK = {"cpu": 30_000, "cuda": 1_000_000}  # pictures of 224 px through a network of MobileNet's size, in all
+SETTINGS = {"contrastive": {"temperature": 0.5}}  # for batches of a few hundred: Chen et al. 2020, appendix B.9
+RATES = {True: 3e-4, False: 1e-3}  # by start: source model (True) or random weights (False)
+WORK = {"cpu": 30_000, "cuda": 1_000_000}  # total budget, in pictures of 224 px through a network of MobileNet's size
 
 
 class PreTrainingThenFineTuning:
@@ -132,7 +132,7 @@ class PreTrainingThenFineTuning:
 
 
 def _self_supervised(modality: str) -> str | None:
-    """The objective without labels for a kind of source model."""
+    """The objective without labels for a modality of source models; None if there is none."""
     return next((name for name in SELF_SUPERVISED if modality in _hook(name).source_families), None)
 
 
@@ -141,7 +141,7 @@ def _hook(objective: str) -> Any:
 
 
 def _chosen(context: PlanContext) -> tuple[str, str]:
-    """The objective and the set it learns from. Raises UnusableInput where the two do not go together."""
+    """The objective and its dataset. Raises UnusableInput if they do not fit."""
     sets, asked = context.sets, context.options["objective"]
     known = _self_supervised(context.modality)
     objective, alone = asked, "extra" in sets and "unlabelled" not in sets
@@ -171,14 +171,15 @@ def _chosen(context: PlanContext) -> tuple[str, str]:
 
 
 def _epochs(context: PlanContext, hook: Any, n: int) -> int:
-    """What keeps pre-training to about as long as the fine-tunings after it take together."""
+    """Epochs that limit pre-training to about the time of all fine-tunings after it."""
     each = (context.size / 224) ** 2 * max(0.3, context.parameters / 3.5e6) ** 0.5 * hook.views
     return int(min(hook.most, max(3, WORK["cpu" if context.device == "cpu" else "cuda"] / max(1.0, n * each))))
 
 
 def _batch(context: PlanContext, n: int) -> int:
-    """As asked, else up to 128 small pictures (256 on a GPU), fewer of larger ones or of few examples; a power of two:
-    contrastive learning lives on large batches, and memory is what bounds them.
+    """The batch size: as requested, else up to 128 small pictures (256 on a GPU), a power of two.
+
+    Fewer for larger pictures or few examples. Contrastive learning needs large batches, and memory limits them.
     """
     if context.batch_size:
         return context.batch_size

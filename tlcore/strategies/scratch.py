@@ -1,4 +1,4 @@
-"""From scratch: the same architecture with random weights. It is the twin of every transfer run."""
+"""From scratch: the same architecture with random weights; the scratch baseline of every transfer run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Scratch:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = False  # but where a race is asked to have it
+    races = False  # unless a pilot asks for it
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:

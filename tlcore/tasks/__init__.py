@@ -1,4 +1,4 @@
-"""What is learned. A new task is one file here and one line in TASKS."""
+"""The registry of tasks. A new task is one package here and one line in TASKS."""
 
 from tlcore.core.registry import by_id, pick
 from tlcore.models.source_model import SourceModel
@@ -29,10 +29,10 @@ _BY_ID = by_id(TASKS)
 
 
 def served_by(source: SourceModel) -> list[Task]:
-    """The tasks that a source model serves: all, where what it reads is not known before it is opened."""
+    """The tasks that accept a source model; all of them where its modality is not known before it is opened."""
     return [task for task in TASKS if not source.modality or source.modality in task.source_families]
 
 
 def find(task_id: str) -> Task:
-    """The task with that id. Raises UnusableInput naming those there are."""
+    """The task with that id. Raises UnusableInput, which lists the known ids."""
     return pick(_BY_ID, task_id, what="task")

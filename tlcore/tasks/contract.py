@@ -1,4 +1,4 @@
-"""What every task provides. Torch appears in annotations only: tasks import it inside their methods."""
+"""The interface of a task. Torch appears in annotations only: tasks import it inside their methods."""
 
 from __future__ import annotations
 
@@ -23,83 +23,81 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What is learned. One file in ``tlcore/tasks``, one line in its ``__init__``."""
+    """What a model learns. One package in ``tlcore/tasks`` and one line in ``tlcore/tasks/__init__.py``."""
 
     id: str
     title: Sentence
     what: Sentence
     icon: str
-    modality: str  # what its examples are made of: an id of tlcore/modalities
-    source_families: tuple[
-        str, ...
-    ]  # the kinds of source model that serve it (`SourceModel.modality`), the usual one first
-    bundle: str  # how its models predict outside of the studio: an id of tlcore/bundle/predictors
+    modality: str  # modality of its examples: an id of tlcore/modalities
+    source_families: tuple[str, ...]  # accepted values of `SourceModel.modality`, the usual one first
+    bundle: str  # how exported models predict: an id of tlcore/bundle/predictors
     formats: tuple[str, ...]  # ids of readers in tlcore/data/readers
-    roles: tuple[tuple[str, Sentence], ...]  # the columns of a table that are needed, each with its name for people
-    labelled: bool  # each example has one of some labels: counts and balance mean something
-    corrects: str | None  # the column of labels that can be put right: label, labels; None: examples are only left out
-    has_new_head: bool  # something new is put on the source model (a head), which can be trained alone
-    native_families: tuple[
-        str, ...
-    ]  # of the kinds in `reads`, those that answer by what they have: adapters alone tune them
-    has_convex_head: bool  # a convex head can be fitted on kept features; else "frozen" is trained by gradient
-    against: Literal["twin", "best"]  # what the verdict compares with: the twin, or the best of twin and the naive
-    evaluation_subset: int | None  # examples of the validation set that are scored after each epoch at most; None: all
+    roles: tuple[tuple[str, Sentence], ...]  # required table columns, each with its display name
+    labelled: bool  # each example has exactly one label, so class counts and balance are defined
+    corrects: str | None  # the editable label column: label or labels; None: examples can only be excluded
+    has_new_head: bool  # a new head is added to the source model and can be trained alone
+    native_families: tuple[str, ...]  # the `source_families` with a native head: LoRA trains adapters only
+    has_convex_head: bool  # a convex head can be fitted on cached features; else "frozen" trains by gradient
+    against: Literal["twin", "best"]  # verdict reference: scratch baseline, or the best of it and `baselines`
+    evaluation_subset: int | None  # most validation examples scored after each epoch; None: all
     metrics: tuple[Metric, ...]  # the headline metric first
-    default_source: str  # the source model where the person names none
-    options: tuple[str, ...]  # fields of `Options` that are this kind of task's alone
-    rate: float  # multiplies the learning rates that strategies with a pretrained network try
+    default_source: str  # source model used when the user names none
+    options: tuple[str, ...]  # fields of `Options` that only this kind of task uses
+    rate: float  # factor on the learning rates that strategies with a pretrained network search
 
     # --- data, without torch -------------------------------------------------------------------------------------
     def check(self, rows: Any) -> list[Finding]:
-        """Findings on the staged rows (pandas frame) beyond what reading them already found."""
+        """Findings on the staged rows (pandas frame), in addition to those found while reading them."""
 
     def split(self, rows: Any, split: Split) -> Any:
-        """The rows with ``split`` filled (train, validation, test); groups are never torn apart."""
+        """The rows with ``split`` filled (train, validation, test). Rows of one group stay in one split."""
 
     def nested(self, rows: Any, seed: int) -> list[np.ndarray]:
-        """The order in which training rows are taken into ever larger parts, for learning curves: units that stay
-        together, each the positions of its rows. Every prefix is as like the whole as can be.
+        """Order in which training rows enter the nested subsets of a learning curve.
+
+        A list of units (rows that stay together), each an array of row positions. Every prefix resembles the full set
+        as closely as possible.
         """
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """What the training rows fix, as JSON: label names here. It goes into the bundle."""
+        """The target fitted on the training rows, as JSON, e.g. the label names. It is stored in the bundle."""
 
     # --- the model -----------------------------------------------------------------------------------------------
     def assumed_preprocessing(self, source: SourceModel) -> dict[str, Any]:
-        """What `processor` is told where the source is not open: enough for a Plan to be shown."""
+        """Preprocessing assumed before the source model is opened; enough for `processor` to build a Plan."""
 
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` resolved for this machine.
+        """How an example becomes a tensor, as JSON: size, crop, mean, std … ``auto`` is resolved for this machine.
 
-        ``told`` is the source's own preprocessing (`OpenSource.preprocess`). Raises UnusableInput where the source
-        reads something else than the task's examples. ``size`` is what the network is built for.
+        ``preprocess`` is the source's own preprocessing (`OpenSource.preprocess`). ``size`` is the input size the
+        network is built for. Raises UnusableInput where the source model does not accept the task's examples.
         """
 
     def side(self, processor: dict[str, Any]) -> int:
-        """The side in pixels of a picture that is as much work for a network as one example is: for the Plan."""
+        """Side in pixels of a square image that costs a network as much as one example; used in the Plan."""
 
     def saved_preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
-        """What of the processor is written beside the weights, as the model's own ``save`` takes it."""
+        """The part of the processor stored beside the weights, in the form the model's ``save`` takes."""
 
     def describe_input(self, processor: dict[str, Any]) -> Sentence:
-        """What the network sees of an example, in a few words."""
+        """A short description of the network's input."""
 
     def notes(self, processor: dict[str, Any]) -> list[Sentence]:
-        """What the person should know of it, in the Plan and in the report."""
+        """Notes on the processor for the user, shown in the Plan and in the report."""
 
     def model(
         self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None, seed: int
     ) -> torch.nn.Module:
-        """The source's architecture with a fresh head for ``target``; weights of the source, or random ones."""
+        """The source's architecture with a new head for ``target``; pretrained weights or random ones."""
 
     def load(self, folder: Path, source: SourceModel, size: int | None) -> torch.nn.Module:
-        """The network as its ``save`` packed it into ``folder``, its own head on. Raises UnusableInput."""
+        """The network with its trained head, from weights that its ``save`` wrote. Raises UnusableInput."""
 
     def parts(self, model: torch.nn.Module) -> list[LayerGroup]:
-        """Every parameter and buffer, in ordered groups from input to head; the head is the last part."""
+        """Every parameter and buffer, in ordered layer groups from input to head; the head is last."""
 
     def examples(
         self,
@@ -109,62 +107,72 @@ class Task(Protocol):
         cache: Path | None,
         source: OpenSource | None = None,
     ) -> Mapping[str, Any]:
-        """The decoded examples of each split: ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where
-        batches are padded, ``.lengths`` (n,) in tokens. Without ``source`` ids and labels are known, batches may
-        not be.
+        """The decoded examples of each split.
+
+        Each has ``len()``, ``.ids``, ``.batches(chunks, key, device)`` and, where batches are padded, ``.lengths`` (n,)
+        in tokens. Without ``source`` only ids and labels are guaranteed; batches may be unavailable.
 
         ``key`` is None for evaluation, else ``(seed, epoch)``: augmentation is drawn from (seed, epoch, example).
         """
 
     def features(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-        """What the head sees, (batch, features); None where the task has no such thing."""
+        """Input of the head, (batch, features); None where the task has no such features."""
 
     def source_model(self, source: OpenSource, target: dict[str, Any], *, size: int | None) -> tuple[Any, bool]:
-        """The source's network to measure with, and whether it has the source's own head (``head``, linear on what
-        `features` gives). Its features are those of `model`.
+        """The source's network for measurements, and whether it has the source's own head.
+
+        That head is ``head``, linear on what `features` returns. The network's features equal those of `model`.
         """
 
     def out_of_distribution(
         self, processor: dict[str, Any], device: str
     ) -> Mapping[str, Mapping[str, torch.Tensor]] | None:
-        """Batches of inputs, made by code, that are like nothing a source model was trained on, by kind: the far end
-        of similarity. None where the task has none.
+        """Synthetic out-of-distribution batches by kind; None where the task has none.
+
+        They are unlike anything a source model was trained on and serve as the low reference of the similarity scale.
         """
 
     def classes(self, examples: Any) -> np.ndarray | None:
-        """The class (n,) of each example of a split, as the target numbers it; None where the task has no classes."""
+        """Class index in the target (n,) of each example of a split; None where the task has no classes."""
 
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
     ) -> dict[str, Any]:
-        """A convex head fitted on cached train features, its regularisation chosen on validation data; only a task that
-        ``solves`` has it."""
+        """A convex head fitted on cached training features; its regularisation is chosen on validation data.
+
+        Only tasks with ``has_convex_head`` have it.
+        """
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
-        """The training loss (scalar) and what the network gave (logits)."""
+        """The training loss (scalar) and the network's output (e.g. logits)."""
 
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: Any) -> np.ndarray:
-        """What is kept of a batch for `evaluate`, (k, …), from what `loss` gave: the logits, or what follows from them
-        (spans, generated tokens) as a structured array. Without gradients, in evaluation mode.
+        """The batch's outputs to keep for `evaluate`, (k, …), from the network output that `loss` returned as
+        ``given``.
+
+        Logits, or what is decoded from them (spans, generated tokens) as a structured array. Called without gradients,
+        in evaluation mode.
         """
 
     def fit_threshold(self, model: torch.nn.Module, validation: Any, outputs: Callable[[], np.ndarray]) -> None:
-        """What validation data decide about a trained model before its weights are packed (a threshold), kept in the
-        model itself, which saves it. ``outputs()`` gives what the model says of the ``validation`` examples.
+        """Fit thresholds on validation data before the weights are packed; the model stores and saves them.
+
+        ``outputs()`` returns the model's outputs on the ``validation`` examples.
         """
 
     # --- scores --------------------------------------------------------------------------------------------------
     def with_thresholds(self, outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
-        """The target with what a finished model's ``outputs`` on validation data decide about its answers: thresholds
-        that `evaluate` and the bundle obey. The target itself where they decide nothing.
+        """The target with decision thresholds fitted on a finished model's ``outputs`` on validation data.
+
+        `evaluate` and the bundle apply them. Returns the target unchanged where the task fits none.
         """
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Per-unit records from the model's outputs on a split, in the split's order."""
+        """Records from the model's outputs on a split, in the split's order; each row names its resampling unit."""
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]] | None:
-        """Each test example as a person reads it: ``id``, ``text`` (or ``file``), ``truth``, ``prediction`` and
-        ``score`` (0-1, 1 is right). None where the answers are classes, which the report tells by class.
+        """Each test example as shown to people: ``id``, ``text`` (or ``file``), ``truth``, ``prediction`` and ``score``
+        (0-1, 1 is right). None where the answers are classes, which the report covers class by class.
         """
 
     def samples(
@@ -175,26 +183,30 @@ class Task(Protocol):
         source: OpenSource,
         weights: Path,
     ) -> list[dict[str, Any]] | None:
-        """What the source as it is and the trained model (its packed ``weights``) write from the same test examples
-        with the same seeds: {id, prompt, truth, written: [{how, before, after}]}. May fill in ``prediction`` of the
-        answers. None where models do not write.
+        """Texts that the source model and the trained model (packed ``weights``) generate from the same test prompts
+        with the same seeds: {id, prompt, truth, written: [{how, before, after}]}.
+
+        May fill in ``prediction`` of the answers. None where models do not generate text.
         """
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
-        """What the report says label by label where the answers are not one class each: ``per_class`` rows (label, n,
-        precision, recall, f1) and ``unknown_label``, how many test examples have one that no training example has;
-        ``labels``, where they are others than those of the target. Empty where there are no labels, or where the report
-        tells them as classes.
+        """Per-label results for tasks whose examples do not have exactly one class each.
+
+        ``per_class`` rows (label, n, precision, recall, f1); ``unknown_label``, the number of test examples with a
+        label that no training example has; ``labels``, where they differ from those of the target. Empty where there
+        are no labels, or where the report covers them as classes.
         """
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Each metric for each row of ``weights`` (draws × n): one call serves scores and bootstrap alike."""
+        """Each metric, (draws,), for each row of ``weights`` (draws, n); used for scores and for the bootstrap."""
 
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, Any], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """What a trained model must beat, in seconds: fitted on training data, its settings chosen on validation data,
-        scored on the test set. The source model as it is belongs to it where it can answer.
+        """Simple baselines that a trained model must beat; they run in seconds.
+
+        Fitted on training data, settings chosen on validation data, scored on the test set. Includes the source model
+        without training where it can answer.
         """
 
     def illustrate(
@@ -207,6 +219,8 @@ class Task(Protocol):
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """What explains the worst errors: pictures in ``folder``, named in each as ``picture`` and ``gradcam`` (or
-        None), or ``words``, [[piece of the text, weight], …] of those that moved the answer.
+        """Add explanations to the worst errors.
+
+        Either images in ``folder``, named in each error as ``picture`` and ``gradcam`` (or None), or ``words``: [[piece
+        of the text, weight], …] of the words that moved the answer.
         """

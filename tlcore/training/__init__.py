@@ -1,4 +1,4 @@
-"""One gradient loop for every task and strategy, the feature cache, checkpoints, and what both arms share.
+"""The gradient loop for every task and strategy, the feature cache, checkpoints, and context shared by all arms.
 
-Strategies differ by plan and hooks alone; nothing here knows a strategy's name.
+Strategies differ only in plan and hooks; no code here depends on a strategy's name.
 """

@@ -1,4 +1,4 @@
-"""The side tasks of a run: what is learned beside the target task, each with its examples and its classes."""
+"""Auxiliary tasks of a run, learned beside the target task, each with its examples and classes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AuxiliaryTask:
-    """One of them. ``same_examples``: it has further labels of the target task's examples, else a set of its own."""
+    """One auxiliary task. ``same_examples``: more labels of the target task's examples, else its own dataset."""
 
     dataset: Dataset
     target: dict[str, Any]
@@ -29,7 +29,7 @@ class AuxiliaryTask:
 
 
 def named(plan: Mapping[str, Any]) -> list[str]:
-    """The side tasks that a Plan names, in order; ``extra`` is the second labelled set."""
+    """The names of a Plan's auxiliary tasks, in order; ``extra`` is the second labelled dataset."""
     phases = plan["arms"]["transfer"]["phases"]
     return [name for phase in phases for hook in phase.get("hooks", ()) for name in hook.get("sides", ())]
 
@@ -42,8 +42,10 @@ def opened(
     cache: Path,
     source: OpenSource | None,
 ) -> dict[str, AuxiliaryTask]:
-    """The side tasks of a run by name. ``sets`` are `further.apart` from its own examples; ``cache`` is that of the
-    pictures.
+    """The auxiliary tasks of a run by name.
+
+    ``sets`` are decontaminated against the run's examples (`auxiliary.decontaminate`); ``cache`` is the picture cache.
+    Raises UnusableInput if an auxiliary task has no labelled example in a split.
     """
     found = {}
     for name in named(plan):

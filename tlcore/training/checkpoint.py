@@ -1,4 +1,4 @@
-"""A checkpoint: written whole or not at all, read without running code from it."""
+"""Checkpoints: written atomically, and read without running code from the file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tlcore.core import atomic_files
 
 
 class Checkpoint:
-    """The state of one training in one file, saved at most every few seconds unless it must be, and seldom enough that
-    saving takes a tenth of the time at most.
+    """The state of one training in one file.
+
+    It is due at most every ``every`` seconds, and so rarely that saving takes at most a tenth of the time.
     """
 
     def __init__(self, path: Path, every: float | None = None):
@@ -24,7 +25,7 @@ class Checkpoint:
         return time.monotonic() - self.saved_preprocessing >= max(self.every, 10 * self.took if self.every else 0.0)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Tensors, numbers, strings and containers of them."""
+        """Save a state: tensors, numbers, strings and containers of them."""
         import torch
 
         begun = time.monotonic()
@@ -36,13 +37,13 @@ class Checkpoint:
         self.took = self.saved_preprocessing - begun
 
     def load(self) -> dict[str, Any] | None:
-        """The state, or None where there is none that can be read."""
+        """The state, or None if there is none or it cannot be read."""
         import torch
 
         if not self.path.exists():
             return None
         try:
             return torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a torn disk: begin this training again rather than fail the run
+        except Exception as error:  # damaged file: restart this training instead of failing the run
             print(f"checkpoint {self.path} cannot be read and is left aside: {error}")
             return None

@@ -1,4 +1,4 @@
-"""What all trainings of a run share: task, data, source model, plan, and where their files lie."""
+"""The context of all trainings of a run: task, data, source model, plan and folders."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrainingContext:
-    """What both arms share."""
+    """The context shared by all arms."""
 
     task: Task
     dataset: Dataset
     source: OpenSource
     target: dict[str, Any]
     plan: dict[str, Any]
-    folder: Path  # of the run
-    cache: Path  # of the workspace
+    folder: Path  # the run's folder
+    cache: Path  # the workspace's cache folder
     watch: Watch
-    sets: Mapping[str, Dataset] = field(default_factory=dict)  # further ones, by the name of their stream
-    before: Path | None = None  # of the run whose phases that are done once serve this one too; None: its own
+    sets: Mapping[str, Dataset] = field(default_factory=dict)  # auxiliary datasets, by stream name
+    # folder of the run whose shared pre-training is reused; None: this run's own
+    before: Path | None = None
 
     def __post_init__(self) -> None:
         self.machine = machine.detect()
         self.processor = self.plan["processor"]
-        self.given = self.sets  # as the person gave them; ``sets`` are without what would spoil a score
+        self.given = self.sets  # as given; ``sets`` are decontaminated
         self.sets = {name: auxiliary.decontaminate(one, self.dataset, self.task) for name, one in self.given.items()}
         self.metric: Metric = next(m for m in self.task.metrics if m.id == self.plan["metric"])
         self.examples: Mapping[str, Any] = self.task.examples(
@@ -48,7 +49,7 @@ class TrainingContext:
 
     @functools.cached_property
     def streams(self) -> Mapping[str, Any]:
-        """The examples of the further sets, whatever their labels; those of a split of theirs are left alone."""
+        """The training examples of the auxiliary datasets, by name, without regard to their labels."""
         cache = self.cache / "pictures"
         return {
             name: self.task.examples(dataset, self.processor, self.target, cache, self.source)["train"]
@@ -57,13 +58,13 @@ class TrainingContext:
 
     @functools.cached_property
     def sides(self) -> dict[str, AuxiliaryTask]:
-        """What is learned beside the target task, by name."""
+        """The auxiliary tasks, by name."""
         return auxiliary_tasks.opened(
             self.plan, self.task, self.dataset, self.sets, self.cache / "pictures", self.source
         )
 
     def beside(self, side: str | None) -> TrainingContext:
-        """The same for a side task learned alone: its examples, its classes."""
+        """The context of the single-task baseline of auxiliary task ``side``; ``self`` if it is None."""
         if side is None:
             return self
         one = self.sides[side]

@@ -1,7 +1,7 @@
-"""The feature cache: a frozen backbone runs once over every example, whoever asks, and its features stay on disk.
+"""The feature cache: a frozen backbone runs once over every example, and the features are stored on disk.
 
-One file a split, so that what is measured before training looks at training and validation data only and a run later
-adds the test set. The same pass over the training examples keeps the moments that batch-norm layers see.
+One file per split: measurements before training use training and validation data only, and a run adds the test set
+later. The pass over the training examples also records the batch-norm moments.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from tlcore.tasks.contract import Task
 from tlcore.tasks.shared.image_examples import DECODE_VERSION
 from tlcore.tasks.shared.inference import in_batches, longest_first
 
-MOMENTS_OF = 256  # training examples, drawn at random, whose batch-norm moments are kept
-BLOCKS = 16  # the parts they are kept in, so that their spread is known
-PACKAGES = ("torch", "timm", "transformers", "tokenizers", "pillow")  # a feature may depend on their versions
+MOMENTS_OF = 256  # training examples, drawn at random, for the batch-norm moments
+BLOCKS = 16  # blocks of examples, used to estimate the moments' variance
+PACKAGES = ("torch", "timm", "transformers", "tokenizers", "pillow")  # features may depend on the versions of these
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What the batch-norm layers of a network see, their channels one after the other (C in all layers together).
+    """Moments of the inputs of all batch-norm layers, with channels concatenated (C in total).
 
-    ``mean`` and ``square`` (blocks, C) are means of the inputs and of their squares over places and the examples of a
-    block; ``source_mean`` and ``source_var`` (C,) are the layers' running statistics; ``layer`` (C,) numbers the layer.
+    ``mean`` and ``square`` (blocks, C): means of the inputs and of their squares over positions and the examples of a
+    block. ``source_mean`` and ``source_var`` (C,): the layers' running statistics. ``layer`` (C,): the layer's index.
     """
 
     mean: np.ndarray
@@ -47,11 +47,11 @@ class Moments:
 
 
 def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any], root: str | None = None) -> str:
-    """Everything that can change a feature: data, model (`OpenSource.content_digest`), preprocessing, and the versions
-    of what computes them. Augmentation plays no part, since features are taken without it.
+    """The cache key of features: everything that can change a feature.
 
-    It begins with the fingerprint of the dataset, or of the one that a view is of (``root``, `Dataset.cached_as`), so
-    that features can be removed with their data.
+    That is the data, the model (`OpenSource.content_digest`), preprocessing and software versions. Augmentation is left
+    out, since features are extracted without it. The key begins with the dataset's fingerprint, or for a view with that
+    of its dataset (``root``, `Dataset.cached_as`), so that features can be removed with their data.
     """
     preprocessing = {k: v for k, v in processor.items() if k != "augmentation"}
     parts = json.dumps([fingerprint, model, preprocessing, computed_by()], sort_keys=True)
@@ -60,7 +60,7 @@ def cache_key(fingerprint: str, model: str, processor: Mapping[str, Any], root: 
 
 @functools.cache
 def computed_by() -> dict[str, str]:
-    """The versions of what decodes examples and builds networks, by name."""
+    """Versions of the packages that decode examples and build networks, by name."""
     found = {"decode": str(DECODE_VERSION)}
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -79,10 +79,10 @@ def extract(
     batch_size: int,
     step: Any = lambda n: None,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Features (n, d) float32 of every split in ``examples``, from disk or by one forward pass, and the seconds that
-    those passes took, whoever made them.
+    """Features (n, d) float32 of every split in ``examples``, from disk or by one forward pass, and the seconds.
 
-    ``step(n)`` is called after each batch. Each file is written whole or not at all; without ``folder`` nothing is.
+    The seconds include the original time of cached passes. ``step(n)`` is called after each batch of n examples. Files
+    are written atomically; without ``folder`` nothing is written.
     """
     found: dict[str, np.ndarray] = {}
     total = 0.0
@@ -92,7 +92,7 @@ def extract(
         if passed_features is not None and split == "train" and folder and _normalises(model):
             passed_features = (
                 passed_features if (folder / f"{key}-moments.npz").exists() else None
-            )  # one pass gives both
+            )  # one pass yields features and moments
         if passed_features is None:
             passed_features = _pass(task, model, split, these, folder, key, device, batch_size, step)
             if path:
@@ -103,7 +103,7 @@ def extract(
 
 
 def moments(folder: Path, key: str) -> Moments | None:
-    """The batch-norm moments that the pass over the training examples kept; None for a network without such layers."""
+    """The batch-norm moments recorded by the pass over the training examples; None if there are none."""
     path = folder / f"{key}-moments.npz"
     try:
         with np.load(path) as kept:
@@ -123,7 +123,7 @@ def _pass(
     batch_size: int,
     step: Callable[[int], None],
 ) -> tuple[np.ndarray, float]:
-    """One split through the network. Training examples go in a random order, so that the first are a fair draw."""
+    """Features (n, d) of one split and the seconds taken. Training examples go in random order for unbiased moments."""
     started = time.perf_counter()
     n = len(examples)
     order = np.random.default_rng(0).permutation(n) if split == "train" else np.arange(n)
@@ -147,7 +147,7 @@ def _pass(
 
 
 def forward(task: Task, model: Any, examples: Any, chunks: list[np.ndarray], device: str) -> Any:
-    """The features of each chunk of indices, (k, d) float32, one after the other; nothing is kept."""
+    """Yield the features (k, d) float32 of each chunk of indices. Raises ValueError if the task has no features."""
     import torch
 
     model.eval()
@@ -160,7 +160,7 @@ def forward(task: Task, model: Any, examples: Any, chunks: list[np.ndarray], dev
 
 
 class Watch:
-    """Looks at what flows into each batch-norm layer, by hooks, until it is stopped."""
+    """Records the input moments of each batch-norm layer through forward hooks, until stopped."""
 
     def __init__(self, model: Any):
         from torch.nn.modules.batchnorm import _BatchNorm
@@ -174,7 +174,7 @@ class Watch:
 
     @property
     def seen(self) -> int:
-        """Examples that every layer has seen."""
+        """Examples seen by every layer."""
         return sum(len(mean) for mean, _ in self.rows[-1]) if self.rows else MOMENTS_OF
 
     def stop(self) -> None:
@@ -182,7 +182,7 @@ class Watch:
             hook.remove()
 
     def moments(self, most: int) -> Moments | None:
-        """Of at most ``most`` examples, in `BLOCKS` parts; None without batch-norm layers, or without examples."""
+        """Moments of at most ``most`` examples, in `BLOCKS` blocks; None without batch-norm layers or examples."""
         import torch
 
         used = [at for at, rows in enumerate(self.rows) if rows]
@@ -203,7 +203,7 @@ class Watch:
         )
 
     def _look(self, at: int, x: Any) -> None:
-        """Means over places of the values and of their squares, (k, channels) each."""
+        """Record the means over positions of the inputs and of their squares, (k, channels) each."""
 
         x = x.detach().float()
         if x.ndim == 2:
@@ -214,19 +214,19 @@ class Watch:
 
 
 def _normalises(model: Any) -> bool:
-    """Whether the network has batch-norm layers, whose moments are kept."""
+    """Whether the network has batch-norm layers with running statistics."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     return any(isinstance(m, _BatchNorm) and m.running_mean is not None for m in model.modules())
 
 
 def _mean_square(x: Any, places: tuple[int, ...]) -> Any:
-    """Means over places of the squares of ``x`` (k, channels, …), (k, channels)."""
+    """Means over positions of the squares of ``x`` (k, channels, …), (k, channels)."""
     import torch
 
     if x.device.type != "cpu":
         return torch.linalg.vector_norm(x, dim=places).square() / x[0, 0].numel()
-    # One example's squares stay in the processor's cache: three to four times as fast as all of a batch at once.
+    # The squares of one example fit in the CPU cache: three to four times as fast as the batch at once.
     buffer, rows = torch.empty_like(x[0]), []
     for one in x:
         rows.append(torch.square(one, out=buffer).mean(tuple(place - 1 for place in places)))

@@ -1,4 +1,4 @@
-"""Both arms of a run: the learning-rate search, then one training a seed; what is done already is not done again."""
+"""Trains all arms of a run: learning-rate search, then one training per seed. Finished work is reused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def fit(context: TrainingContext) -> dict[str, list[ArmResult]]:
-    """Train every arm for every seed. A run that was interrupted goes on where its files say it stood."""
+    """Train every arm for every seed. An interrupted run resumes from its files."""
     machine.deterministic()
     results, before = {}, 0.0
     for name in context.plan["arms"]:
@@ -43,9 +43,9 @@ def fit(context: TrainingContext) -> dict[str, list[ArmResult]]:
 def again(
     context: TrainingContext, name: str, seed: int, rate: float | None, kept: Mapping[str, np.ndarray] | None = None
 ) -> ArmResult:
-    """One training of an arm at a rate that is known already, from its files or by training it now.
+    """One training of an arm at a known rate, loaded from its files or trained now.
 
-    ``kept`` are the frozen features of the examples, where they are known: then no backbone runs.
+    ``kept`` are frozen features (n, d) by split, if known; then the backbone does not run.
     """
     machine.deterministic()
     arm = _Arm(context, name)
@@ -60,8 +60,9 @@ def again(
 def trial(
     context: TrainingContext, name: str, rate: float | None, epochs: int, kept: Mapping[str, np.ndarray] | None = None
 ) -> tuple[np.ndarray, float, float]:
-    """One training of an arm that is looked at on validation data alone: its outputs there (n, …) at its best state,
-    its mean loss there, and the seconds it took. Nothing of the model is kept.
+    """One training of an arm, evaluated on validation data only; the model is not saved.
+
+    Returns the validation outputs (n, …) of the best state, its mean validation loss, and the seconds taken.
     """
     machine.deterministic()
     arm = _Arm(context, name)
@@ -77,7 +78,7 @@ def trial(
 
 
 def frozen(context: TrainingContext, name: str) -> dict[str, np.ndarray]:
-    """The frozen features that an arm begins with, from the cache or by one pass; empty where it has no such phase."""
+    """The frozen features (n, d) an arm begins with, by split, from the cache or by one pass; else empty."""
     arm = _Arm(context, name)
     number = next(number for number, phase in enumerate(arm.plan["phases"]) if not phase.get("once"))
     if arm.plan["phases"][number]["kind"] == "extract":
@@ -86,7 +87,7 @@ def frozen(context: TrainingContext, name: str) -> dict[str, np.ndarray]:
 
 
 class _Arm:
-    """One arm: its learning rate is searched on the first seed and used for all."""
+    """One arm. The learning rate is searched on the first seed and used for all seeds."""
 
     def __init__(self, context: TrainingContext, name: str):
         self.name, self.plan = name, context.plan["arms"][name]
@@ -102,10 +103,10 @@ class _Arm:
         self.extract_seconds = self.solve_seconds = 0.0
         self.solved: dict[str, Any] | None = None
         self.kept: dict[str, np.ndarray] = {}
-        self.shared: dict[str, Any] = {}  # what is told of the phases that are done once
+        self.shared: dict[str, Any] = {}  # report data of the shared pre-training
 
     def seed(self, seed: int) -> ArmResult:
-        """The trained model of one seed, from its files or by training it now."""
+        """The trained model of one seed, loaded from its files or trained now."""
         folder = self.folder / f"seed-{seed}"
         if (folder / "result.json").exists():
             self.context.watch.finish(self.context.watch.done + epochs_of(self.plan))
@@ -117,7 +118,7 @@ class _Arm:
         return self._keep(seed, folder, model, done, rate, searched if seed == 0 else 0.0)
 
     def _search(self) -> tuple[float | None, float]:
-        """The learning rate that did best on validation data in short trials on the first seed, and their seconds."""
+        """The best learning rate on validation data in short trials on the first seed, and the trials' seconds."""
         rates = self.plan["rates"]
         if len(rates) < 2:
             return (rates[0] if rates else None), 0.0
@@ -141,7 +142,7 @@ class _Arm:
     def _train(
         self, seed: int, trial: str, rate: float | None, epochs: int, patience: bool
     ) -> tuple[Any, Trained | None]:
-        """Every phase of the arm, once; halves the batch where memory runs out."""
+        """Run every phase of the arm; halves the batch if memory runs out."""
         return self._within_memory(lambda: self._phases(seed, trial, rate, epochs, patience))
 
     def _phases(
@@ -158,7 +159,7 @@ class _Arm:
             now = {"arm": self.name, "seed": seed, "trial": trial, "phase": phase["kind"]}
             moved = any(one["kind"] == "train" and not one.get("once") for one in self.plan["phases"][:number])
             if trial != "final" and moved and phase["kind"] != "train":
-                continue  # a rate is judged by its training; no training follows a head that is fitted on its features
+                continue  # a trial only needs its training; a head fitted after it does not change the ranking of rates
             if phase["kind"] == "extract":
                 if moved:
                     watch.announce(sentence("Looking at every example once with the tuned model"), **now)
@@ -185,22 +186,23 @@ class _Arm:
         return model, done
 
     def _once(self, model: Any, number: int, phase: dict[str, Any]) -> None:
-        """Begin with what a phase leaves that all trainings of the arm share."""
+        """Load the state left by a shared pre-training phase into ``model``."""
         context = self.context
         folder = (context.before or context.folder) / "arms" / self.name
         self.shared = shared_phases.begin_with(context, self.name, folder, model, number, phase, self.accumulation)
 
     def _frozen(self, number: int) -> None:
-        """The features that the arm begins with, before its phase of that number."""
+        """Extract the features the arm begins with, before its phase of that number."""
         model = self.context.model(True, 0)
         for before, phase in enumerate(self.plan["phases"][:number]):
             self._once(model, before, phase)
         self._extract(model)
 
     def _extract(self, model: Any, moved: bool = False) -> None:
-        """The features of every example; those of a network that has ``moved`` from the source are nobody else's, so
-        that they are neither taken from the cache nor put into it, and a head is fitted on them anew. Those behind a
-        phase that is done once are the arm's alone.
+        """Extract the features of every example.
+
+        Features of a network already fine-tuned (``moved``) bypass the cache, and a new head is fitted on them.
+        Features after shared pre-training also bypass the cache, since only this arm uses them.
         """
         context = self.context
         model.to(context.machine.device)
@@ -293,7 +295,7 @@ class _Arm:
     def _keep(
         self, seed: int, folder: Path, model: Any, done: Trained | None, rate: float | None, searched: float
     ) -> ArmResult:
-        """Pack the weights, score what was packed, and write the result down."""
+        """Pack the weights, score the packed model, save the result. Raises RunFailed if packing changed outputs."""
         context = self.context
         folder.mkdir(parents=True, exist_ok=True)
         labels = context.target.get("labels", [])
@@ -353,7 +355,7 @@ class _Arm:
         return result
 
     def _again(self, seed: int, folder: Path) -> ArmResult:
-        """A solved head has nothing random in it: another seed would give the same model, and is not computed."""
+        """Reuse the result of seed 0: a linear head fitted on features is deterministic."""
         first = ArmResult.load(self.folder / "seed-0")
         folder.mkdir(parents=True, exist_ok=True)
         for split in ("validation", "test"):
@@ -373,7 +375,11 @@ class _Arm:
         return max(1, self.context.plan["batch_size"] // self.accumulation)
 
     def _within_memory(self, work: Callable[[], T]) -> T:
-        """Where memory runs out: half the batch, twice the accumulation, and on from the last checkpoint."""
+        """Run ``work``; if memory runs out, halve the batch and resume from the last checkpoint.
+
+        The accumulation doubles, so that the steps stay the same. Raises RunFailed if even two examples at a time do
+        not fit.
+        """
         while True:
             try:
                 return work()

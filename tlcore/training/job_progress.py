@@ -1,4 +1,4 @@
-"""What a person sees of a job of many trainings: the share done and the time left over all of them."""
+"""Progress of a job with many trainings: finished share and remaining time."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.training.workload import epochs_of
 
-START = 200.0  # what the start of a training costs, in examples seen
+START = 200.0  # cost of starting a training, in examples
 
 
 def work_of(plan: dict[str, Any], arm: str) -> float:
-    """Of one training of an arm: examples seen at most, and as much again as its start takes."""
+    """The work of one training of an arm, in examples: the maximum to train on, plus its start."""
     return epochs_of(plan["arms"][arm]) * plan["n_train"] + START
 
 
 @dataclass
 class Tally:
-    """The part of `training.run_progress.Watch` that a training speaks to, for many trainings without curves of their own.
+    """The part of `training.run_progress.Watch` that a training calls, for many trainings without curves.
 
-    ``progress(share, sentence, **more)`` raises Cancelled where the person asked to stop.
+    ``progress(share, sentence, **more)`` raises Cancelled if the user cancels.
     """
 
     progress: Callable[..., None]
-    total: float = 1.0  # of all trainings, as `work_of` counts
-    most: float = 0.97  # the share that is left for what comes after them
-    before: float = 0.0  # of the trainings that are done
-    seen: float = 0.0  # in this one
-    worked: float = 0.0  # by this attempt
+    total: float = 1.0  # work of all trainings, as counted by `work_of`
+    most: float = 0.97  # largest reported share; the rest is for later steps
+    before: float = 0.0  # work of finished trainings
+    seen: float = 0.0  # work in this training
+    worked: float = 0.0  # work done by this attempt
     done: float = 0.0
     now: dict[str, Any] = field(default_factory=dict)
     sentence: Sentence = field(default_factory=lambda: sentence("Preparing"))
@@ -41,7 +41,7 @@ class Tally:
         self._tell()
 
     def end(self, work: float) -> None:
-        """A training is done; what early stopping or an earlier attempt made needless counts as done."""
+        """Finish a training; work skipped by early stopping or an earlier attempt counts as done."""
         self.worked += self.seen + START if self.seen else 0.0
         self.before, self.seen = self.before + work, 0.0
         self._tell()

@@ -1,4 +1,4 @@
-"""Which of torch's ways to compute the same is the fast one where it is trained (figures: docs/benchmarks.md)."""
+"""Selects the fast one of torch's equivalent implementations for the device (figures: docs/benchmarks.md)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlcore.core.machine import Machine
 
-LONGEST = 256  # tokens; of longer texts the matrices of all layers, which are kept for the way back, need much memory
+LONGEST = 256  # tokens; for longer texts, storing the attention matrices of all layers needs too much memory
 
 
 def half(model: Any, machine: Machine) -> bool:
-    """Whether bfloat16 is faster than float32: on a CPU it is not for networks of depthwise convolutions with batch
-    norm (MobileNet, EfficientNet), whatever the machine has for matrices.
+    """Whether to train in bfloat16.
+
+    On a CPU it is slower than float32 for networks of depthwise convolutions with batch norm (MobileNet, EfficientNet),
+    even on machines with bfloat16 matrix instructions.
     """
     from torch import nn
 
@@ -26,9 +28,10 @@ def half(model: Any, machine: Machine) -> bool:
 
 @contextmanager
 def stepwise_attention(model: Any, device: str) -> Iterator[None]:
-    """Within it, transformers' networks on the CPU compute attention step by step ("eager") where they would call
-    torch's fused attention: the fused one is faster forwards, but its way back on the CPU is not, and with dropout
-    there is none. The numbers are the same but for rounding.
+    """A context in which transformers' networks on a CPU use "eager" instead of torch's fused attention.
+
+    Fused attention is faster in the forward pass, but not in the backward pass on a CPU, and it does not support
+    dropout there. Results are equal up to rounding.
     """
     fused = [
         one

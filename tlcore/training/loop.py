@@ -1,7 +1,7 @@
-"""The one gradient loop, for every task and strategy.
+"""The gradient loop, for every task and strategy.
 
-Nothing in it draws from a generator that lives on: the order of the examples, the augmentation and dropout are
-functions of (seed, epoch, step), so a training that was killed goes on from its checkpoint to the very same weights.
+It uses no long-lived random generator: example order, augmentation and dropout are functions of (seed, epoch, step), so
+that a killed training resumes from its checkpoint to exactly the same weights.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from tlcore.training.phase import Trained, Training
 
 
 def train(training: Training) -> Trained:
-    """Run one `train` phase; the model ends with its best state by validation data, or by what a hook of the phase
-    chooses it by. A phase that was finished before is not run again where its end was kept.
+    """Run one `train` phase; the model ends in its best state by validation data or by a hook's criterion.
+
+    A finished phase whose final state is in the checkpoint is not run again.
     """
     import torch
     from accelerate import Accelerator
@@ -32,7 +33,7 @@ def train(training: Training) -> Trained:
     machine, phase, model = training.machine, training.phase, training.model
     accelerator = Accelerator(cpu=machine.device == "cpu")
     device = str(accelerator.device)
-    # accelerate has one precision for a whole process; which one is fast depends on the network.
+    # accelerate has one precision per process; the faster one depends on the network.
     autocast = partial(torch.autocast, accelerator.device.type, torch.bfloat16, enabled=kernels.half(model, machine))
     model.to(accelerator.device, memory_format=torch.channels_last)
     kept = training.checkpoint.load()
@@ -48,7 +49,7 @@ def train(training: Training) -> Trained:
     hooks.begin(training, device)
     if extra := hooks.parameters():
         groups.append({"params": extra, "lr": top, "top": top, "weight_decay": phase["weight_decay"]})
-    # Each parameter once: some of the hooks' own may lie in the model.
+    # Each parameter once: parameters of hooks may be part of the model.
     clipped = list({id(one): one for one in (*model.parameters(), *extra)}.values())
     modes = [(module, module.training) for module in model.modules()]
     optimizer = accelerator.prepare(torch.optim.AdamW(groups, fused=True))
@@ -65,7 +66,7 @@ def train(training: Training) -> Trained:
     begun = time.monotonic()
 
     def judge(epoch: int, **values: float) -> None:
-        """Score on validation data, keep the best state, and tell."""
+        """Score on validation data, keep the best state and report."""
         model.eval()
         with autocast():
             seen = {} if phase.get("stream") else training.validated(model, device)
@@ -79,7 +80,7 @@ def train(training: Training) -> Trained:
         training.on_epoch(epoch=epoch, seconds=seconds, **values)
 
     if epoch == 0:
-        judge(0)  # a head that was solved beforehand may already be the best
+        judge(0)  # a head fitted beforehand may already be the best
     while epoch < training.epochs:
         for module, mode in modes:
             module.training = mode
@@ -134,8 +135,9 @@ def _epoch(
     optimizer: Any,
     clipped: list[Any],
 ) -> tuple[float, int]:
-    """Go through the examples once; the mean loss, and how many examples there were. A last part that is smaller than
-    a batch is left out, unless it is all there is.
+    """Train one epoch; returns the mean loss and the number of examples.
+
+    An incomplete last batch is dropped, unless it is the only one.
     """
     import torch
 
@@ -172,9 +174,7 @@ def _epoch(
 
 
 def trained(parts: list[LayerGroup], which: str | float) -> set[str]:
-    """The names of the parts that a phase trains: ``all``, the ``head``, ``nothing``, or that share of them from the
-    head down.
-    """
+    """The layer groups (names) a phase trains: ``all``, the ``head``, ``nothing``, or a share from the head down."""
     if which == "nothing":
         return set()
     if which == "all":
@@ -184,12 +184,12 @@ def trained(parts: list[LayerGroup], which: str | float) -> set[str]:
 
 
 def _copied(model: Any) -> dict[str, Any]:
-    """The state beside the GPU, where memory is scarce."""
+    """A copy of the state in CPU memory, since GPU memory is scarce."""
     return {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
 
 
 def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
-    """What is trained learns, what is frozen keeps still; batch norm's moments stay where the phase keeps them."""
+    """Train mode for trained layer groups only; batch norm keeps its statistics if ``statistics`` is "kept"."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     model.set_training(trainable)
@@ -202,7 +202,7 @@ def _train_mode(model: Any, trainable: set[str], phase: dict[str, Any]) -> None:
 def _groups(
     model: Any, parts: list[LayerGroup], trainable: set[str], rate: float, phase: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Parameter groups: the rate falls by ``layer_decay`` with each part below the head; no decay of 1-d weights."""
+    """Parameter groups: the rate falls by ``layer_decay`` per layer group below the head; no decay of 1-d weights."""
     named = dict(model.named_parameters())
     groups = []
     for depth, part in enumerate(reversed(parts)):
@@ -219,7 +219,7 @@ def _groups(
 
 
 def _set_rate(optimizer: Any, phase: dict[str, Any], step: int, steps: int) -> None:
-    """Linear warm-up, then half a cosine to zero: a function of the step alone."""
+    """Set the rate: linear warm-up, then cosine decay to zero; a function of the step only."""
     warm = max(1, round(phase["warmup"] * steps))
     share = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
     for group in optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""Weights are packed as they will be downloaded, and scored as they were packed."""
+"""Packs the weights for download, and scores the packed weights."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def pack_and_score(
     device: str,
     batch_size: int,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """Save the weights to ``folder/weights``, load them back, and give the reloaded model's outputs on every split; on
-    all but the test set those of as many examples as the task judges after an epoch.
+    """Save the weights to ``folder/weights``, reload them, and return the outputs on every split and a difference.
 
-    With ``kept`` features of a frozen backbone the outputs are the reloaded head on those features, and the whole
-    network is run on one batch only, to prove the two agree: no example goes through the backbone twice.
-    Also returns the largest difference found between trained and reloaded model, relative to the largest output.
+    All splits but test use the task's evaluation subset. With ``kept`` features (n, d) of a frozen backbone, the
+    outputs are those of the reloaded head on the features, and the full network runs on one batch only to check that
+    both agree. The difference is the largest between trained and reloaded model (or full network and features),
+    relative to the largest output.
     """
     import torch
 
@@ -63,7 +63,7 @@ def pack_and_score(
 
 
 def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
-    """The outputs (n, …) of a model's head on features (n, d) that were taken before."""
+    """The outputs (n, …) of a model's head on precomputed features (n, d)."""
     import torch
 
     model.to(device).eval()
@@ -72,8 +72,9 @@ def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
 
 
 def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """The largest difference of two arrays of outputs, relative to the largest output; of a structured array, of its
-    fields of floating-point numbers.
+    """The largest difference of two output arrays, relative to the largest output.
+
+    For a structured array, the largest over its floating-point fields.
     """
     if ours.dtype.names:
         floats = [name for name in ours.dtype.names if ours.dtype[name].base.kind == "f"]

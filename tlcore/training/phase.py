@@ -1,4 +1,4 @@
-"""What the training of one phase needs, and what comes of it."""
+"""Inputs and result of the training of one phase."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tlcore.training.checkpoint import Checkpoint
 
 @dataclass
 class Training:
-    """What one training needs. ``phase`` is a `train_phase` of the Plan."""
+    """The inputs of one training. ``phase`` is a `train_phase` of the Plan."""
 
     task: Task
     model: Any
@@ -23,7 +23,7 @@ class Training:
     phase: dict[str, Any]
     rate: float
     epochs: int
-    patience: int | None  # epochs without a better validation score before it stops; None: never
+    patience: int | None  # epochs without a better validation score before stopping; None: never
     seed: int
     batch_size: int
     accumulation: int
@@ -31,15 +31,16 @@ class Training:
     checkpoint: Checkpoint
     metric: Metric
     minutes: float | None = None
-    streams: Mapping[str, Any] = field(default_factory=dict)  # further examples, for the phase or its hooks, by name
-    sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets that the streams are of
-    sides: Mapping[str, Any] = field(default_factory=dict)  # further tasks, for hooks (`training.auxiliary_tasks.Side`)
-    keep: bool = False  # the state at the end stays in the checkpoint, for the phases that come after
+    streams: Mapping[str, Any] = field(default_factory=dict)  # auxiliary examples for the phase or its hooks, by name
+    sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets of the streams
+    # auxiliary tasks for hooks (`training.auxiliary_tasks.AuxiliaryTask`)
+    sides: Mapping[str, Any] = field(default_factory=dict)
+    keep: bool = False  # keep the final state in the checkpoint, for later phases
     on_step: Callable[[int], None] = lambda n: None
     on_epoch: Callable[..., None] = lambda **values: None
 
     def validated(self, model: Any, device: str) -> dict[str, float]:
-        """The task's metrics and the mean loss on as many validation examples as the task judges after an epoch."""
+        """The task's metrics and the mean loss on the validation subset used after each epoch."""
         examples = inference.evaluation_subset(self.task, self.examples["validation"], "validation")
         size = max(1, self.batch_size // self.accumulation)
         return inference.score(self.task, model, examples, self.target, size, device)
@@ -47,7 +48,7 @@ class Training:
 
 @dataclass
 class Trained:
-    """The best state by validation data, and how it was reached."""
+    """The best state by validation data, and the training that produced it."""
 
     score: tuple[float, float]  # headline metric (higher is better), then minus the loss
     best_epoch: int
@@ -55,11 +56,11 @@ class Trained:
     seconds: float
     examples_per_second: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
-    notes: list[dict[str, Any]] = field(default_factory=list)  # sentences for the report, dumped
+    notes: list[dict[str, Any]] = field(default_factory=list)  # report sentences as JSON
     measured: dict[str, Any] = field(default_factory=dict)  # by the hooks, under their ids
 
     def then(self, after: Trained) -> Trained:
-        """This phase and the one that went on from it: the state is that of the later one."""
+        """This phase combined with the next one; the state is that of the later."""
         return replace(
             after,
             best_epoch=self.epochs + after.best_epoch,

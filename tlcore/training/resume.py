@@ -1,4 +1,4 @@
-"""What a later attempt may go on with: files that were written in one step, and folders whose last file is there."""
+"""Files that a later attempt may reuse: those written atomically, and folders whose last file exists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tlcore.training.shared_phases import SOURCE
 
-LAST = ("result.json", "done.json")  # written last: everything beside and below it is there and stays as it is
+LAST = ("result.json", "done.json")  # written last: all files beside and below are complete and final
 IN_ONE_STEP = ("checkpoint-*.pt", "once-*.pt", "trial-*.json", "memory.json")
 
 
 def of_run(folder: Path) -> list[Path]:
-    """The finished files of a run, relative to its folder: what was resolved, trained arms, checkpoints, savings."""
+    """The finished files of a run, relative to its folder: settings, trained arms, checkpoints, label savings."""
     kept = [Path(name) for name in ("plan.json", "target.json", "processor.json", "label_savings.json")]
     kept = [name for name in kept if (folder / name).is_file()]
     return [*kept, *finished(folder, Path("arms")), *of_savings(folder)]
@@ -28,7 +28,7 @@ def of_savings(folder: Path) -> list[Path]:
 def finished(folder: Path, at: Path = Path()) -> Iterator[Path]:
     """The finished files of trainings below ``folder / at``, relative to ``folder``.
 
-    A folder of weights may be a link to another one; it is given as one file.
+    A folder of weights may be a link to another one; it is returned as one file.
     """
     try:
         entries = list(os.scandir(folder / at))
@@ -42,7 +42,7 @@ def finished(folder: Path, at: Path = Path()) -> Iterator[Path]:
             yield from _everything(folder, at / entry.name) if complete else finished(folder, at / entry.name)
             continue
         in_one_step = any(fnmatch(entry.name, pattern) for pattern in IN_ONE_STEP)
-        if in_one_step != complete:  # a complete training needs its checkpoints no more
+        if in_one_step != complete:  # a complete training no longer needs its checkpoints
             yield at / entry.name
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of a running training: share done, speed, time left, curves. Also where a cancel is noticed."""
+"""Progress of a running training: finished share, speed, remaining time, curves. A cancel is raised here, too."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Watch:
         self.progress, self.store, self.run_id, self.plan, self.fence = progress, store, run_id, plan, fence
         self.total = sum(work_of(plan, arm) for arm in plan["arms"]) + 0.5
         self.device = machine.detect().description
-        self.done = 0.0  # passes finished, or known not to be needed
-        self.worked = 0.0  # passes that this attempt really made
+        self.done = 0.0  # passes finished or skipped
+        self.worked = 0.0  # passes made by this attempt
         self.now: dict[str, Any] = {}
         self.sentence = sentence("Preparing")
-        self.begun = self.stretch = time.monotonic()  # of this attempt, and of what is being done now
-        self.examples = 0  # since the stretch began
+        self.begun = self.stretch = time.monotonic()  # start of this attempt and of the present step
+        self.examples = 0  # since the present step began
 
     def announce(self, message: Sentence, **now: Any) -> None:
-        """What is being done now: arm, seed, trial, phase, epoch, epochs."""
+        """Set the present step: arm, seed, trial, phase, epoch, epochs."""
         self.sentence, self.now = message, now
         self.stretch, self.examples = time.monotonic(), 0
         self._tell()
 
     def step(self, examples: int, weight: float = 1.0) -> None:
-        """So many examples more have gone through the network; ``weight`` 1 is forward and backward."""
+        """Count ``examples`` more through the network; ``weight`` 1 is a forward and backward pass."""
         self.examples += examples
         passes = weight * examples / max(1, self.plan["n_train"])
         self.done += passes
@@ -46,12 +46,12 @@ class Watch:
         self._tell()
 
     def finish(self, until: float) -> None:
-        """Work that early stopping, a cache or an earlier attempt made needless counts as done."""
+        """Count work as done that early stopping, a cache or an earlier attempt skipped."""
         self.done = max(self.done, until)
         self._tell()
 
     def point(self, *, arm: str, seed: int, trial: str, phase: int, epoch: int, seconds: float, **values: float):
-        """One point of a curve, straight into the store. Raises AttemptLost where another attempt trains by now."""
+        """Store one point of a curve. Raises AttemptLost if another attempt has taken over."""
         self.store.runs.add_points(
             [
                 {
@@ -85,6 +85,6 @@ class Watch:
         return round(self.examples / elapsed, 1) if self.examples and elapsed > 0.2 else None
 
     def _left(self) -> float | None:
-        """Seconds at most, at the pace of this attempt so far; early stopping makes it less."""
+        """Remaining seconds at this attempt's pace; an upper bound because of early stopping."""
         elapsed = time.monotonic() - self.begun
         return round(elapsed * (self.total - self.done) / self.worked) if self.worked > 0.5 and elapsed > 3 else None

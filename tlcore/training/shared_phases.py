@@ -1,8 +1,8 @@
-"""Phases that are done once for an arm: pre-training, whose end all seeds and learning-rate trials begin with.
+"""Shared pre-training: phases run once per arm; all seeds and learning-rate trials start from their result.
 
 ::
 
-    arms/<arm>/once-<phase>.pt    its checkpoint while it trains, its end afterwards
+    arms/<arm>/once-<phase>.pt    checkpoint during training, final state afterwards
     arms/<arm>/pre-trained/       the network without a head, in hub layout: a source model
 """
 
@@ -24,15 +24,17 @@ from tlcore.training.workload import passes_once
 if TYPE_CHECKING:
     from tlcore.training.context import TrainingContext
 
-TRIAL = "pre-training"  # of its points: apart from the final trainings and the trials of rates
-SOURCE = "pre-trained"  # the folder of what it leaves
+TRIAL = "pre-training"  # trial name of its curve points, distinct from final trainings and rate trials
+SOURCE = "pre-trained"  # folder of the pre-trained network
 
 
 def begin_with(
     context: TrainingContext, arm: str, folder: Path, model: Any, number: int, phase: dict[str, Any], accumulation: int
 ) -> dict[str, Any]:
-    """Load the body that a phase leaves into ``model``, whose head stays its own, doing the phase where that is not
-    done. Returns what the report says of it: objective, set, examples, left_out, epochs, seconds, losses.
+    """Load the body of a shared phase into ``model``, which keeps its head; run the phase if it is not finished.
+
+    Returns its report data: objective, start, set, fingerprint, examples, left_out, epochs, seconds, losses, notes,
+    source.
     """
     checkpoint = Checkpoint(folder / f"once-{number}.pt")
     kept = checkpoint.load()
@@ -60,7 +62,7 @@ def begin_with(
 
 
 def without_head(context: TrainingContext, model: Any, state: dict[str, Any]) -> dict[str, Any]:
-    """A state without what the task puts on the source model."""
+    """A state without the head that the task puts on the source model."""
     last = context.task.parts(model)[-1]
     own = {*last.parameters, *last.buffers} if getattr(context.task, "has_new_head", True) else set()
     return {name: value for name, value in state.items() if name not in own}
@@ -69,7 +71,7 @@ def without_head(context: TrainingContext, model: Any, state: dict[str, Any]) ->
 def _train(
     context: TrainingContext, arm: str, checkpoint: Checkpoint, number: int, phase: dict[str, Any], accumulation: int
 ) -> None:
-    """Do the phase, or go on with it; its end is in the checkpoint."""
+    """Run the phase or resume it; the final state is in the checkpoint."""
     stream, watch, epochs = phase["stream"], context.watch, phase["epochs"]
     watch.announce(
         sentence("Pre-training on {name}", name=context.sets[stream].info.name),
@@ -112,12 +114,12 @@ def _train(
 
 
 def _stream(context: TrainingContext, phase: dict[str, Any]) -> Any:
-    """The examples that the phase goes through, as its objective takes them."""
+    """The examples of the phase in the form its objective needs."""
     return find(phase["hooks"][0]["id"]).stream(context, auxiliary.some_left(context.sets[phase["stream"]]))
 
 
 def _packed(context: TrainingContext, folder: Path, model: Any) -> bool:
-    """Write the body as a source model, and whether a network that is built from it has the very same weights."""
+    """Write the body as a source model; returns whether a network built from it has exactly the same weights."""
     import torch
 
     from tlcore.models.loading import backbones, open_folder
@@ -130,7 +132,7 @@ def _packed(context: TrainingContext, folder: Path, model: Any) -> bool:
     try:
         opened = open_folder(draft, context.source.source)
         other = context.task.model(opened, context.target, True, size=context.processor["size"], seed=0)
-    except UnusableInput as error:  # an architecture that cannot be without a head
+    except UnusableInput as error:  # an architecture that requires a head
         print(f"the pre-trained network cannot be a source model: {error}")
         return False
     ours, theirs = (without_head(context, one, one.state_dict()) for one in (model, other))

@@ -1,4 +1,4 @@
-"""How much work a Plan is: epochs, passes over the training set, seconds; and what its arms are called."""
+"""The work of a Plan: epochs, passes over the training set, seconds; and the titles of its arms."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def arm_in_words(plan: dict[str, Any], arm: str) -> Sentence:
 
 
 def epochs_of(arm: dict[str, Any]) -> int:
-    """Epochs at most in one training of an arm, over its phases; those that are done once for all are not counted."""
+    """The maximum of epochs in one training of an arm, over its phases, without shared pre-training."""
     return sum(phase["epochs"] for phase in arm["phases"] if phase["kind"] == "train" and not phase.get("once"))
 
 
 def passes_once(plan: dict[str, Any], phase: dict[str, Any]) -> float:
-    """The work of a phase that is done once, in passes over the training set."""
+    """The work of a shared phase, in passes over the training set."""
     return phase["epochs"] * phase["examples"] * phase["views"] / max(1, plan["n_train"])
 
 
 def work_of(plan: dict[str, Any], arm: str) -> float:
-    """The most work of an arm, in passes over the training set (forward and backward); for progress and time left."""
+    """The maximum work of an arm, in passes over the training set (forward and backward); for progress."""
     arm_plan = plan["arms"][arm]
     passes = sum({"extract": 0.6, "solve": 0.2}.get(phase["kind"], 0.0) for phase in arm_plan["phases"])
     passes += sum(passes_once(plan, phase) for phase in arm_plan["phases"] if phase.get("once"))
@@ -40,10 +40,10 @@ def work_of(plan: dict[str, Any], arm: str) -> float:
 
 
 def guess_seconds(plan: dict[str, Any], cores: int) -> float:
-    """A rough guess of the time of both arms, all seeds: from the passes at most, an example's work and model size.
+    """A rough estimate in seconds for all arms and seeds, from the maximum of passes, example size and model size.
 
-    It starts from about 60 MobileNet-sized pictures of 224 px a second, forward and backward, on two CPU cores, and
-    2,500 on a GPU.
+    Based on about 60 MobileNet-sized pictures of 224 px per second, forward and backward, on two CPU cores, and 2,500
+    on a GPU.
     """
     speed = 2_500.0 if plan["device"] == "cuda" else 30.0 * max(1, cores)
     each = (plan.get("side", plan["processor"]["size"]) / 224) ** 2 * max(0.3, plan["parameters"] / 3.5e6) ** 0.5

@@ -1,11 +1,11 @@
 """Every sentence shown to a person, in English and Português (Brasil).
 
-The English sentence is the message id (gettext's custom): code writes ``t("Source")`` or, where the sentence is kept
-for later (a finding, a failure, a verdict), ``sentence("{n} pictures cannot be read", n=3)``. Babel extracts both;
-``pt_BR.po`` holds the translations and a test fails on a missing one. Numbers inside a sentence follow the language.
+The English sentence is the message id (as usual with gettext). Code writes ``t("Source")``, or ``sentence("{n} pictures
+cannot be read", n=3)`` if the sentence is stored for later (a finding, a failure, a verdict). Babel extracts both.
+``pt_BR.po`` holds the translations; a test fails on a missing one. Numbers inside a sentence follow the language.
 
-What is stored keeps what it says: a Sentence is written to JSON with its translations, and sentences of earlier
-releases stay in ``pt_BR.po`` as obsolete entries, for reports that were stored without.
+A stored Sentence is written to JSON with its translations. Sentences of earlier releases stay in ``pt_BR.po`` as
+obsolete entries, for reports stored without translations.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _language: Callable[[], str] = lambda: "en"  # noqa: E731
 
 
 class Sentence(BaseModel):
-    """A sentence not yet put into a language: the English text with ``{placeholders}`` and what fills them.
+    """A sentence before translation: the English text with ``{placeholders}`` and their values.
 
-    ``translations`` are the texts by language as they were when it was stored; they win over the catalogue.
+    ``translations`` are the texts by language at the time it was stored; they take precedence over the catalogue.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,17 +45,17 @@ class Sentence(BaseModel):
         return {"text": self.text, "params": self.params} | ({"translations": found} if found else {})
 
     def template(self, lang: str) -> str:
-        """The text with its placeholders in a language; English where there is no translation."""
+        """The text with its placeholders in ``lang``; English if there is no translation."""
         return self.translations.get(lang) or _catalogue(lang).get(self.text, self.text)
 
 
 def sentence(text: str, /, **params: Any) -> Sentence:
-    """A sentence for later; ``params`` are JSON values, or other Sentences."""
+    """A sentence to be shown later; ``params`` are JSON values or other Sentences."""
     return Sentence(text=text, params=params)
 
 
 def t(sentence: Sentence | str, /, **params: Any) -> str:
-    """The sentence in the current language, its numbers written as that language writes them."""
+    """The sentence in the current language, with numbers in its format."""
     if not isinstance(sentence, Sentence):
         sentence = Sentence(text=sentence)
     lang = language()
@@ -63,7 +63,7 @@ def t(sentence: Sentence | str, /, **params: Any) -> str:
 
 
 def translate(value: Any) -> str:
-    """Like ``t`` for a Sentence that came back from JSON as a mapping with ``text`` and ``params``."""
+    """Like ``t``, for a Sentence loaded from JSON as a mapping with ``text`` and ``params``."""
     return t(Sentence.model_validate(value)) if isinstance(value, dict) else t(value)
 
 
@@ -74,18 +74,18 @@ def language() -> str:
 
 
 def set_language_provider(provider: Callable[[], str]) -> None:
-    """Let ``provider`` decide the language each time a sentence is shown (the web session, in the studio)."""
+    """Set the function that returns the language each time a sentence is shown (in the studio: of the web session)."""
     global _language
     _language = provider
 
 
 def match_locale(locale: str | None) -> str:
-    """The language of ours that fits a browser's locale such as ``pt-BR``."""
+    """The supported language for a browser's locale such as ``pt-BR``."""
     return "pt_BR" if (locale or "").lower().startswith("pt") else "en"
 
 
 def number(value: float, digits: int | None = None) -> str:
-    """A number as the current language writes it, with ``digits`` decimals (at most 3 if None)."""
+    """A number in the format of the current language, with ``digits`` decimals (at most 3 if None)."""
     pattern = "#,##0.###" if digits is None else "#,##0" + ("." + "0" * digits if digits else "")
     return format_decimal(value, format=pattern, locale=language())
 
@@ -96,7 +96,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def format_moment(when: datetime) -> str:
-    """A date and time, to the minute, as the current language writes it."""
+    """A date and time, to the minute, in the format of the current language."""
     return f"{format_date(when, 'medium', locale=language())}, {format_time(when, 'short', locale=language())}"
 
 
@@ -114,7 +114,7 @@ def _shown(value: Any, lang: str) -> str:
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, int | float):
-        small = 0 < abs(value) < 0.01  # a learning rate: its first digits count
+        small = 0 < abs(value) < 0.01  # a learning rate, for example: keep its first digits
         return format_decimal(value, format="0.#########" if small else "#,##0.###", locale=lang)
     if isinstance(value, list | tuple):
         return ", ".join(_shown(item, lang) for item in value)

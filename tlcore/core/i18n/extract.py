@@ -1,8 +1,8 @@
-"""Bring ``pt_BR.po`` up to date with the sentences in the code: ``python -m tlcore.core.i18n.extract``.
+"""Update ``pt_BR.po`` with the sentences in the code: ``python -m tlcore.core.i18n.extract``.
 
-Sentences are the first argument of ``t(…)`` and ``sentence(…)`` in Python files and templates, and the help of
-each field of the Spec. Translations that are there are kept, new sentences come in empty. One that is no longer in the
-code stays as an obsolete entry (``#~``): reports of earlier releases may hold it.
+Sentences are the first argument of ``t(…)`` and ``sentence(…)`` in Python files and templates, and the help of each
+field of the Spec. Existing translations are kept, new sentences have an empty one. A sentence no longer in the code
+stays as an obsolete entry (``#~``), since reports of earlier releases may contain it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def files() -> list[Path]:
 
 
 def sentences() -> dict[str, set[str]]:
-    """Every message id, with the files (relative to the root) it stands in."""
+    """Every message id, with the files (relative to the root) that contain it."""
     found: dict[str, set[str]] = {}
     for path in files():
         with path.open("rb") as file:
@@ -50,14 +50,14 @@ def sentences() -> dict[str, set[str]]:
 
 
 def _field_help(path: Path) -> Iterator[str]:
-    """The help sentences of a Spec's fields, which widgets and the command line show."""
+    """The help sentences of a Spec's fields, shown by widgets and the command line."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword) and node.arg == "description" and isinstance(node.value, ast.Constant):
             yield node.value.value
 
 
 def translations() -> dict[str, str]:
-    """Every translation in ``pt_BR.po``, those of obsolete entries too."""
+    """Every translation in ``pt_BR.po``, including those of obsolete entries."""
     if not PO.exists():
         return {}
     with PO.open("rb") as file:
@@ -67,7 +67,7 @@ def translations() -> dict[str, str]:
 
 
 def update(more: dict[str, str] | None = None) -> list[str]:
-    """Write ``pt_BR.po`` anew, with ``more`` translations if given; returns what has none yet."""
+    """Rewrite ``pt_BR.po``, with ``more`` translations if given; returns the sentences without a translation."""
     known = {**translations(), **(more or {})}
     who = "Transfer Learning Studio"
     catalogue = Catalog(
@@ -88,7 +88,7 @@ def update(more: dict[str, str] | None = None) -> list[str]:
     for text, places in current.items():
         lines = [(place, 0) for place in sorted(places)]
         message = catalogue.add(text, known.get(text, ""), locations=lines)
-        message.flags.clear()  # "95 % interval" is no format string
+        message.flags.clear()  # "95 % interval" is not a format string
         if text not in known:
             missing.append(text)
     with PO.open("wb") as file:

@@ -1,4 +1,4 @@
-"""What is to be known of staged examples before they become a dataset: one module for each kind of target.
+"""Checks of staged examples, run before they become a dataset: one module per kind of target.
 
-A check finds and says; it changes no row.
+A check returns findings and changes no row.
 """

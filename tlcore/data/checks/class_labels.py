@@ -1,4 +1,4 @@
-"""What is to be known about the labels of staged examples before they become a dataset, and what all checks share."""
+"""Checks of the labels of staged examples, and helpers shared by all checks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_CLASSES = 5_000
 
 
 def check_classes(rows: pd.DataFrame) -> list[Finding]:
-    """Findings that corrections of labels can change: number and size of classes, look-alike names."""
+    """Findings that label corrections can change: number and size of classes, look-alike names."""
     if rows.empty:
         return []
     counts = rows["label"].value_counts()
@@ -54,7 +54,7 @@ def _how_many(counts: pd.Series) -> Iterator[Finding]:
 
 
 def _too_few(rows: pd.DataFrame, counts: pd.Series) -> Iterator[Finding]:
-    """Classes with too few examples to be learned or scored, by the person's own split where there is one."""
+    """Classes with too few examples to train or score, by the user's own split if there is one."""
     given = set(rows["split"].dropna())
     if "train" in given and len(given) > 1:
         in_train = rows[rows["split"] == "train"]["label"].value_counts()
@@ -153,9 +153,7 @@ def _alike(counts: pd.Series) -> Iterator[Finding]:
 
 
 def look_alikes(counts: Mapping[str, int]) -> list[list[str]]:
-    """Labels that differ only by case, blanks, hyphens or underscores; in each list the most frequent one
-    first.
-    """
+    """Groups of labels that differ only by case, blanks, hyphens or underscores, most frequent first."""
     same: dict[str, list[str]] = defaultdict(list)
     for label in counts:
         same["".join(c for c in label.casefold() if c not in " _-")].append(label)
@@ -163,7 +161,7 @@ def look_alikes(counts: Mapping[str, int]) -> list[list[str]]:
 
 
 def split_problem(rows: pd.DataFrame) -> Finding | None:
-    """What a finished split lacks: an empty set, or a class that training never sees."""
+    """The error of a finished split with an empty set or a class without training examples; None if it has none."""
     for name in SPLITS:
         if not (rows["split"] == name).any():
             return Finding(

@@ -1,4 +1,4 @@
-"""What is to be known of texts with any number of labels before they become a dataset."""
+"""Checks of staged texts with any number of labels (multi-label or entities)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Finding]:
-    """Findings on texts with any number of labels (``sets``, those of each row)."""
+    """Findings on multi-label texts. ``sets`` holds the labels of each row."""
     counts = Counter(label for labels in sets for label in labels)
     order = [label for label, _ in counts.most_common()]
     without = sum(not labels for labels in sets)
@@ -69,7 +69,7 @@ def check_label_sets(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[
 
 
 def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> list[Finding]:
-    """Findings on texts with entities, of which ``entities`` are the labels in each row, each as often as it occurs."""
+    """Findings on texts with entities. ``entities`` holds the labels of each row, one per entity."""
     counts = Counter(label for labels in entities for label in labels)
     if not counts:
         return [
@@ -95,9 +95,9 @@ def check_entities(rows: pd.DataFrame, entities: Sequence[Sequence[str]]) -> lis
 
 
 def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Counter[str]) -> list[Finding]:
-    """Too many labels, rare ones, look-alikes, and those that a person's own training set lacks.
+    """Findings on label names: too many, rare, look-alike, or absent from the user's training set.
 
-    ``counts`` says on how many texts each is.
+    ``counts`` is the number of texts with each label.
     """
     order, found = [label for label, _ in counts.most_common()], []
     if len(order) > MANY_CLASSES:
@@ -147,7 +147,7 @@ def check_names(rows: pd.DataFrame, sets: Sequence[Sequence[str]], counts: Count
 
 
 def _not_in_train(rows: pd.DataFrame, sets: Sequence[Sequence[str]]) -> list[Finding]:
-    """Labels of a person's own test set that the training set does not have."""
+    """Labels of the user's own validation or test set that are absent from the training set."""
     if not (rows["split"] == "train").any():
         return []
     trained = {label for labels, split in zip(sets, rows["split"], strict=True) if split == "train" for label in labels}

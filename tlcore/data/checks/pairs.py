@@ -1,4 +1,4 @@
-"""What is to be known about pairs of texts before they become a dataset."""
+"""Checks of staged pairs of texts."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from tlcore.core.i18n import sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-FAR, SHORT = 3.0, 40  # times the usual ratio of lengths; characters up to which a ratio says nothing
+FAR, SHORT = 3.0, 40  # factor from the median length ratio; texts up to SHORT characters are ignored
 SHOWN = 10
 FEW = 100
 
 
 def translation(rows: pd.DataFrame) -> list[Finding]:
-    """Sides that are the same, and pairs whose lengths fit far worse than the others'."""
+    """Findings on translation pairs: too few, identical sides, unusual length ratios."""
     return [] if rows.empty else [*_few(rows), *_same(rows), *_lengths(rows)]
 
 
 def summarization(rows: pd.DataFrame) -> list[Finding]:
-    """Sides that are the same, and summaries that are longer than what they sum up."""
+    """Findings on summaries: too few, identical to the text, or as long as the text or longer."""
     if rows.empty:
         return []
     longer = rows[rows["target"].str.len() >= rows["text"].str.len()]

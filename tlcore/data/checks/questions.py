@@ -1,4 +1,4 @@
-"""What is to be known of questions and answers before they become a dataset."""
+"""Checks of staged questions and answers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 50  # questions
-LONG_ANSWER = 25  # words: about 30 tokens, which is the longest answer that a model gives
+LONG_ANSWER = 25  # words: about 30 tokens, the longest answer a model gives
 
 
 def check(rows: pd.DataFrame) -> list[Finding]:
-    """Findings on questions (columns ``question``, ``text``, ``answer``, ``answerable``)."""
+    """Findings on question-answer rows (columns ``question``, ``text``, ``answer``, ``answerable``)."""
     if rows.empty:
         return []
     none = rows[rows["answerable"] == "no"]["id"]

@@ -1,4 +1,4 @@
-"""What an upload may look like, in the order in which the formats are tried. One line a format."""
+"""Readers of upload formats, in the order in which they are tried. One line per format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where answers stand in their contexts: checked, and looked for where they do not stand where the data say."""
+"""Answer spans in contexts: given positions are checked; missing or wrong ones are searched for."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ MAX_CONTEXT, MAX_QUESTION = 100_000, 2_000  # characters
 
 @dataclass(frozen=True)
 class Placed:
-    """A question whose answers are spans (start, end) of its context, in characters; none where it gives no answer."""
+    """A question and its answer spans (start, end) in the context, in characters; none if unanswerable."""
 
     context: str
     question: str
     spans: list[tuple[int, int]]
-    moved: bool = False  # an answer stands elsewhere than the data say
-    dropped: bool = False  # one of several stands nowhere
-    several: bool = False  # no place was given, and there are several
+    moved: bool = False  # an answer is not at the given position
+    dropped: bool = False  # one of several answers is not in the context
+    several: bool = False  # no position given, and several matches
 
 
 def listed(value: Any, start: Any) -> list[tuple[str, Any]] | Sentence:
-    """The answers in a cell as (text, start or None): a text, a list of texts or of records with ``text`` and
-    ``answer_start``, one record of two lists (as the hub has it), or any of these as JSON.
+    """The answers in a cell as (text, start or None), or the reason they are unusable.
+
+    Accepts a text, a list of texts or of records with ``text`` and ``answer_start``, one record of two lists (as on the
+    hub), or any of these as JSON.
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         with suppress(ValueError, RecursionError):
@@ -49,7 +51,7 @@ def listed(value: Any, start: Any) -> list[tuple[str, Any]] | Sentence:
 
 
 def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Placed | Sentence:
-    """The question with its answers found in the context, or why it cannot be used."""
+    """The question with its answer spans in the context, or the reason it is unusable."""
     if not all(value is None or isinstance(value, str | int | float) for value in (context, question)):
         return sentence("Its context or its question is not text but a list or a record.")
     text, asked = _text(context), _text(question).strip()
@@ -90,9 +92,9 @@ def placed(context: Any, question: Any, answers: list[tuple[str, Any]]) -> Place
 
 
 def occurrences(text: str, words: str) -> list[tuple[int, int]]:
-    """Every place of an answer in a context: as it is written, else with case and blanks aside."""
+    """All spans of an answer in a context: exact matches, else matches ignoring case and whitespace."""
     if sum(map(len, words.split())) > len(text):
-        return []  # before a pattern is made of it
+        return []  # avoids building a huge pattern
     pattern = re.escape(words)
     exact = [match.span() for match in re.finditer(pattern, text)]
     if exact:
@@ -112,7 +114,7 @@ def _paired(texts: list[Any], starts: Any) -> list[tuple[str, Any]] | Sentence:
 
 
 def _text(value: Any) -> str:
-    """A cell as text of the same length: what no text has becomes a blank, what UTF-8 cannot hold a mark."""
+    """A cell as text of the same length: NUL becomes a space, characters invalid in UTF-8 become “?”."""
     if value is None or value != value:
         return ""
     text = str(value).replace("\x00", " ")
@@ -120,8 +122,9 @@ def _text(value: Any) -> str:
 
 
 def _whole(value: Any) -> int | None:
-    """A start as a number; None where none is given, -1 where it is none. A start below 0 is out of range: it counts
-    as one beyond every text.
+    """A start position as an int; None where none is given, -1 where it is not a whole number.
+
+    A negative start is out of range and becomes ``MAX_CONTEXT``, which is beyond every text.
     """
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return None

@@ -1,4 +1,4 @@
-"""Chats: JSON lines, each a list of messages with a role and a content."""
+"""Reader of chats: JSON lines, each with a list of messages that have a role and a content."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROLES = {
     "assistente": "assistant",
 }
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
-MOST = 500  # messages
+MOST = 500  # messages per chat
 
 
 class Chats:
@@ -81,7 +81,7 @@ def _row(
 
 
 def messages(given: Any) -> list[dict[str, str]] | Sentence:
-    """The turns of a chat as {role, content}, or why it cannot be used."""
+    """The messages of a chat as {role, content}, or the reason the chat is unusable."""
     if not isinstance(given, list) or not given:
         return sentence("It has no list of messages.")
     if len(given) > MOST:
@@ -112,7 +112,7 @@ def messages(given: Any) -> list[dict[str, str]] | Sentence:
 
 
 def _content(given: Any) -> str | None:
-    """A message's text; of a list of parts, the texts. None where it is something else."""
+    """A message's text; for a list of parts, their texts joined. None for anything else."""
     if isinstance(given, list):
         parts = [part.get("text") if isinstance(part, dict) else part for part in given]
         return "\n".join(tidy_text(part) for part in parts) if all(isinstance(part, str) for part in parts) else None

@@ -1,4 +1,4 @@
-"""Which column of a table is which, for every reader of tables."""
+"""Mapping of table columns to roles, shared by all table readers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tlcore.data.dataset import SIDE
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import Table
 
-SHEET = "sheet"  # among the columns that the person names, the sheet of a workbook; it is no column
-ALSO = "also"  # likewise further columns of labels, separated by commas: what else is learned from the same examples
+SHEET = "sheet"  # key in the user's ``columns`` for the sheet of a workbook; not a column
+ALSO = "also"  # likewise the columns of auxiliary labels, separated by commas
 
 
 def chosen(
@@ -24,10 +24,11 @@ def chosen(
     names: Mapping[str, Sequence[str]],
     needed: Mapping[str, Sentence],
 ) -> dict[str, str]:
-    """The column of each role: as the person said, else by its name.
+    """The column of each role: as the user specified, else found by its name.
 
-    ``names`` lists for each role what people call it, best first, compared without case, blanks and
-    underscores; ``needed`` are the roles there must be, with their titles. Raises UnusableInput where one is missing.
+    ``names`` lists common names of each role, best first, compared without case, blanks and underscores. ``needed``
+    holds the required roles with their titles. Raises UnusableInput for a missing role, an unknown role or an unknown
+    column.
     """
     mapped: dict[str, str] = {}
     for role, column in columns.items():
@@ -66,7 +67,7 @@ def chosen(
 
 
 def further_labels(table: Table, columns: Mapping[str, str]) -> list[str]:
-    """The further columns of labels that the person named. Raises UnusableInput for one that the table has not."""
+    """The columns with auxiliary labels that the user named. Raises UnusableInput for an unknown column."""
     names = [name.strip() for name in columns.get(ALSO, "").split(",") if name.strip()]
     for name in names:
         if name not in table.columns:
@@ -75,7 +76,7 @@ def further_labels(table: Table, columns: Mapping[str, str]) -> list[str]:
 
 
 def side_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """A row's labels in those columns, '' where there is none or no single one."""
+    """A row's auxiliary labels by column, '' where there is no valid single label."""
     found = {}
     for name in names:
         label = "" if isinstance(cells.get(name), dict | list | tuple | bytes) else tidy_label(cells.get(name))
@@ -84,7 +85,7 @@ def side_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str
 
 
 def mapping_finding(name: str, mapped: dict[str, str]) -> Finding:
-    """How a table was read."""
+    """A note on how the columns of a table were mapped."""
     return Finding(
         level="note",
         code="columns",
@@ -97,12 +98,12 @@ def mapping_finding(name: str, mapped: dict[str, str]) -> Finding:
 
 
 def split_of_file(name: str) -> str | None:
-    """The split that a table stands for by its name: ``test.csv``, ``train-00000-of-00002.parquet``."""
+    """The split that a file name denotes: ``test.csv``, ``train-00000-of-00002.parquet``; else None."""
     return split_name(os.path.splitext(name.rsplit("/", 1)[-1])[0].split("-")[0])
 
 
 def short(text: str) -> str:
-    """A name from somebody's file on one line, at most 120 characters."""
+    """A name from the upload on one line, at most 120 characters."""
     text = "".join(c if c.isprintable() else "�" for c in str(text))
     return text if len(text) <= 120 else text[:119] + "…"
 

@@ -1,4 +1,4 @@
-"""What a reader of an upload format provides."""
+"""The interface of a reader of an upload format."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ class Reader(Protocol):
     id: str
     title: Sentence
     what: Sentence
-    suffixes: tuple[str, ...]  # of the files it reads where one holds all of an upload, the usual one first
-    example: str  # the first line of such a file, shown where one is pasted; '' where none can be
+    suffixes: tuple[str, ...]  # of single files that are a complete upload, the usual one first
+    example: str  # first line of such a file, shown for pasting; '' where pasting is impossible
 
     def matches(self, tree: Tree, columns: Mapping[str, str]) -> bool:
-        """Whether this upload is of this format."""
+        """Whether this upload has this format."""
 
     def read(
         self, tree: Tree, columns: Mapping[str, str], group: str | None
     ) -> Iterator[RawRow | RejectedRow | Finding] | Iterator[RawText | RejectedRow | Finding]:
-        """The upload's rows, one after the other, with what was set aside and noticed on the way.
+        """Yield the upload's rows, rejected rows and findings.
 
-        ``group`` is the name of a column, or a pattern that is not this reader's matter. Raises
-        UnusableInput where the whole upload cannot be read.
+        ``group`` is the name of a column, or a pattern, which the modality applies instead. Raises UnusableInput where
+        the upload cannot be read at all.
         """
 
 
 def tidy_label(value: object) -> str:
-    """A label as text: Unicode NFC, one blank for each run of blanks, ends stripped, 1.0 as 1; '' where
-    there is none.
+    """A label as text; '' where there is none.
+
+    Unicode NFC, whitespace collapsed and stripped, 1.0 as 1.
     """
     if value is None or value != value:
         return ""
@@ -71,5 +72,5 @@ def label_problem(label: str) -> Sentence | None:
 
 
 def split_name(value: object) -> str | None:
-    """train, validation or test for the names people give them; None for any other."""
+    """train, validation or test for a common name of a split; None for any other name."""
     return SPLIT_NAMES.get(str(value).strip().lower())

@@ -1,4 +1,4 @@
-"""Sentences with entities, from tags beside tokens or from places in a text: what both readers of them share."""
+"""Sentences with entities, from token tags or from character spans; shared by both entity readers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tlcore.data.readers.text_table import MAX_CELL
 from tlcore.modalities.contract import RawText
 from tlcore.runtime.text_spans import pieces, shown
 
-TAG = re.compile(r"O|[BILUES]-\S.*")  # BIO, IOB1, BILOU and BIOES
-MOST_TOKENS = 2_000  # of one sentence
+TAG = re.compile(r"O|[BILUES]-\S.*")  # tag schemes BIO, IOB1, BILOU and BIOES
+MOST_TOKENS = 2_000  # tokens per sentence
 Span = tuple[int, int, str]  # start, end, label
-Line = tuple[int, list[Any]]  # the number of a line or row, and what it says: the token first, its tag last
+Line = tuple[int, list[Any]]  # line or row number, and cells: the token first, its tag last
 
 
 @dataclass
 class Repaired:
-    """How many entities began with another tag than a beginning, and where the first few did."""
+    """Count of entities that begin with an invalid tag (such as I-), and the places of the first ten sentences."""
 
     count: int = 0
     places: tuple[str, ...] = ()
@@ -49,14 +49,14 @@ class Repaired:
 
 @dataclass(frozen=True)
 class Bad:
-    """Why tags cannot be used, and the place of the token in its sentence."""
+    """Why tags are unusable, and the index of the token in its sentence."""
 
     reason: Sentence
     place: int = 0
 
 
 def from_tags(tokens: Sequence[Any], tags: Sequence[Any]) -> tuple[str, list[Span], int] | Bad:
-    """The text (tokens with blanks between them), its entities, and how many of them were repaired."""
+    """The text (tokens joined by spaces), its entities, and how many of them were repaired; or why it is unusable."""
     if len(tokens) != len(tags):
         return Bad(
             sentence(
@@ -96,7 +96,7 @@ def from_tags(tokens: Sequence[Any], tags: Sequence[Any]) -> tuple[str, list[Spa
 
 
 def from_places(text: Any, given: Any) -> tuple[str, list[Span]] | Sentence:
-    """A text and its entities by their places, each checked against the text; or why they cannot be used."""
+    """A text and its entities from character spans, checked against the text; or the reason they are unusable."""
     if not isinstance(text, str):
         return sentence("Its text is not text but a list or a record.")
     whole = text.replace("\x00", " ").encode("utf-8", "replace").decode("utf-8")
@@ -161,7 +161,7 @@ def from_places(text: Any, given: Any) -> tuple[str, list[Span]] | Sentence:
 def row_of(
     name: str, number: int, text: str, found: Sequence[Span], split: str | None, group: str | None
 ) -> RawText | Sentence:
-    """One sentence as an example. ``entities`` are its spans as JSON, ``marked`` the same to be read."""
+    """One sentence as an example. ``entities`` holds its spans as JSON, ``marked`` the readable form."""
     if len(text) > MAX_CELL:
         return sentence("Its text is longer than {limit} characters.", limit=MAX_CELL)
     marked = shown(text, found)
@@ -172,7 +172,7 @@ def row_of(
 def joined_tokens(
     name: str, lines: Sequence[Line], split: str | None, group: str | None, repaired: Repaired
 ) -> RawText | RejectedRow:
-    """The sentence that stands on these lines, a token each; or why it is set aside, with the line."""
+    """The sentence of these lines, one token per line, or a rejected row with the line number."""
     first = lines[0][0]
     for number, cells in lines:
         if len(cells) < 2:
@@ -192,14 +192,14 @@ def spans_of(stored: str) -> list[Span]:
 
 
 def _plain(token: Any) -> str | None:
-    """A token on one line without blanks at its ends; None where it is no text."""
+    """A token as one line without outer whitespace; None where it is not text."""
     if isinstance(token, bool) or not isinstance(token, str | int | float):
         return None
     return " ".join(str(token).replace("\x00", " ").encode("utf-8", "replace").decode("utf-8").split())
 
 
 def _place(one: Any) -> tuple[int, int, str, str | None] | None:
-    """Start, end, label and, where it is told, the words of an entity; None where it is no such thing."""
+    """Start, end, label and, if given, the text of an entity; None where the record is invalid."""
     if isinstance(one, list | tuple) and len(one) == 3:
         one = {"start": one[0], "end": one[1], "label": one[2]}
     if not isinstance(one, dict):

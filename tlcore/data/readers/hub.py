@@ -1,4 +1,4 @@
-"""Pictures of a dataset on the Hugging Face hub, by its name; streamed, so that only what is kept is on the disk."""
+"""Reader of image datasets on the Hugging Face hub; streamed, so that only images that are kept use disk space."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Hub:
 def _rows(
     tree: Tree, part: str, rows: Any, columns: Mapping[str, str], group: str | None, split: str | None
 ) -> Iterator[RawRow | RejectedRow | Finding]:
-    """The rows of one part, pictures as bytes, labels by their names."""
+    """The rows of one part, with images as bytes and labels as names. Raises UnusableInput."""
     import datasets
 
     rows, features = hub_datasets.resolved(rows)
@@ -67,7 +67,7 @@ def _rows(
 
 
 def _column(role: str, columns: Mapping[str, str], features: Mapping[str, Any], tree: Tree, kind: type) -> str:
-    """The column of a role: as the person said, else by its kind, else by its name."""
+    """The column of a role: as the user specified, else by its type, else by its name. Raises UnusableInput."""
     if role in columns:
         if columns[role] in features:
             return columns[role]

@@ -1,4 +1,4 @@
-"""A zip or folder of one folder a class, also below one more folder or below train, validation and test."""
+"""Reader of one folder per class, in a zip or folder, optionally below a wrapper folder or split folders."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _stray(name: str) -> Sentence:
 
 
 def _wrapper(pictures: list[str]) -> int:
-    """How many folders wrap all classes, such as ``leaves`` in ``leaves/rose/1.jpg``."""
+    """The number of folders that contain all classes, such as ``leaves`` in ``leaves/rose/1.jpg``."""
     depth, names = 0, [name.split("/") for name in pictures]
     while True:
         deep = [parts for parts in names if len(parts) > depth + 2]
@@ -84,7 +84,7 @@ def _wrapper(pictures: list[str]) -> int:
 
 
 def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
-    """Whether the folders at the top are a split that the person made."""
+    """Whether the top folders are the user's own splits. Raises UnusableInput for incomplete split folders."""
     tops = Counter(name.split("/")[wrapper] for name in pictures if name.count("/") > wrapper)
     known = {split_name(top) for top in tops} - {None}
     named = sum(n for top, n in tops.items() if split_name(top))
@@ -95,7 +95,7 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
         return deep > 0
     if "train" not in known:
         if deep * 2 < named:
-            return False  # two classes that happen to be called test and dev
+            return False  # two classes named test and dev, not splits
         raise _refuse(sentence("{file} has a test set but no folder train to learn from.", file=origin), origin)
     if deep * 2 < named:
         raise _refuse(
@@ -109,7 +109,7 @@ def _user_splits(pictures: list[str], wrapper: int, origin: str) -> bool:
 
 
 def _unmapped(tree: Tree) -> UnusableInput:
-    """There is a table beside the pictures, but its columns have names that say nothing to the studio."""
+    """The error for a table beside the images whose columns cannot be identified by name."""
     name = next(iter(tree.tables))
     return UnusableInput(
         sentence(

@@ -1,6 +1,4 @@
-"""A CSV, TSV, Excel or Parquet table of picture files and labels, beside the pictures or with the pictures inside
-it.
-"""
+"""Reader of a CSV, TSV, Excel or Parquet table of labels and image files, or with the images inside the table."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ from tlcore.data.readers.contract import label_problem, split_name, tidy_label
 from tlcore.data.tables.rows import Table, open_table
 from tlcore.modalities.contract import RawRow
 
-# The names under which people know each column, best first; compared without case, blanks and underscores.
+# Common names of each column, best first; compared without case, blanks and underscores.
 NAMES = {
     "image": (
         "image",
@@ -103,9 +101,7 @@ class ImageTable:
 
 
 class _Pictures:
-    """Finds the file that a cell means: beside the table, from the top, or by its name alone where that is
-    unique.
-    """
+    """Finds the file of a cell: relative to the table, from the root, or by its file name where that is unique."""
 
     def __init__(self, tree: Tree):
         self.tree, self.asked = tree, set[str]()
@@ -117,7 +113,7 @@ class _Pictures:
                 self._by_name[os.path.splitext(base)[0]].append(name)
 
     def name_of(self, path: object, table: str, number: int) -> str:
-        """A name of its own for a picture that lies inside the table."""
+        """A unique name for an image inside the table."""
         name = clean(str(path or ""))
         if not name or outside(name) or name in self.asked:
             name = f"{table}#{number}"
@@ -125,7 +121,7 @@ class _Pictures:
         return name
 
     def find(self, cell: str, table: str) -> str | Sentence:
-        """The entry's name, or why there is none."""
+        """The entry's name, or the reason there is none."""
         if "://" in cell:
             return sentence("It is an address on the web; pictures must be in the upload.")
         if outside(cell):
@@ -152,7 +148,7 @@ def _row(
     pictures: _Pictures,
     split: str | None,
 ) -> RawRow | Sentence:
-    """One row of the table as an example, or why it cannot be one."""
+    """One row of the table as an example, or the reason it is unusable."""
     cell, label = cells.get(mapped["image"]), tidy_label(cells.get(mapped["label"]))
     if problem := label_problem(label):
         return problem
@@ -180,12 +176,12 @@ def _map(table: Table, columns: Mapping[str, str], group: str | None) -> dict[st
 
 
 def _fits(tree: Tree, name: str) -> bool:
-    """Whether a table that nobody named lists the pictures beside it."""
+    """Whether a table that the user did not name lists the images beside it."""
     try:
         table = open_table(tree.entries[name], name)
         mapped = _map(table, {}, None)
     except UnusableInput:
-        # A table alone is what the upload is about: reading it will say what is wrong with it.
+        # Without images beside it the table is the upload; reading it reports the error.
         return not any(is_picture_name(n) for n in tree.entries)
     pictures = _Pictures(tree)
     for number, cells, problem in table.rows():

@@ -1,4 +1,4 @@
-"""Pairs of a source text and a target text: a table with two columns, or two text files whose lines belong together."""
+"""Reader of pairs of source and target texts: a table with two columns, or two line-aligned text files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NAMES = {
     "group": ("group", "groupid", "doc", "docid", "documentid", "book", "author", "speaker"),
 }
 TITLES = {"source": sentence("source text"), "target": sentence("target text")}
-# Endings that stand for a language or a side in a pair of files; in a zip or a folder any short one does.
+# Suffixes that denote a language or side in a pair of files; in a zip or folder any 2-3 letter code counts.
 SIDES = (".txt", ".en", ".pt", ".de", ".fr", ".es", ".it", ".nl", ".src", ".tgt", ".source", ".target")
 PLAIN = ("txt", "tok", "raw")
 CODE = re.compile(r"[a-z]{2,3}")
@@ -57,7 +57,7 @@ NO_PARTNER = sentence(
 
 @dataclass(frozen=True)
 class Side:
-    """One text file of a pair: what its name shares with the other side's, and what tells the two apart."""
+    """One text file of a pair: the name parts shared with the other file, and the part that differs."""
 
     stem: tuple[str, ...]
     code: str  # "source", "target", or a language
@@ -101,7 +101,7 @@ def _rows(
 
 
 def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
-    """The columns of a table of two whose names say nothing: the first is the source."""
+    """The columns of a two-column table with unknown names: the first is the source."""
     named = columns.keys() - {SHEET}
     if len(table.columns) != 2:
         return {}
@@ -117,7 +117,7 @@ def _in_order(table: Table, columns: Mapping[str, str], group: str | None) -> di
 def _row(
     table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None
 ) -> RawText | Sentence:
-    """One row of the table as an example, or why it cannot be one."""
+    """One row of the table as an example, or the reason it is unusable."""
     if split is None and "split" in mapped:
         split_cell = tidy_label(cells.get(mapped["split"]))
         split = split_name(split_cell)
@@ -150,7 +150,7 @@ def _pair(
 
 
 def _files(tree: Tree) -> dict[str, Side]:
-    """The text files of an upload that may be a side of a pair."""
+    """The text files of an upload that may be one side of a pair, by name."""
     found = {}
     for name in [tree.table] if tree.table else tree.entries:
         if suffix(name) in SUFFIXES:
@@ -234,8 +234,9 @@ def _lines(tree: Tree, columns: Mapping[str, str]) -> Iterator[RawText | Rejecte
 
 
 def _direction(stem: tuple[str, ...], of: Mapping[str, str], wanted: list[str], origin: str) -> tuple[str, str, bool]:
-    """Source and target among two codes, and whether somebody said so: the person, a name (source, en-pt), or nobody,
-    and then the alphabet.
+    """Source and target of two codes, and whether the direction is certain.
+
+    It is certain where the user gives it or a name does (source, en-pt). Otherwise it is alphabetical.
     """
     if len(wanted) == 2:
         return wanted[0], wanted[1], True

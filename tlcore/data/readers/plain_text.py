@@ -1,4 +1,4 @@
-"""Plain text: one file or many, in blocks of paragraphs; files or folders named train, validation and test are kept."""
+"""Reader of plain text: one file or many, in blocks of paragraphs; names such as train or test give the split."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tlcore.data.tables.text_files import opener
 from tlcore.modalities.contract import RawText
 
 LONGEST_LINE = 100_000  # characters
-LARGEST = 300_000_000  # bytes of a file inside of a zip
-LOOKED_AT = 20_000  # characters by which text is told from something else
-STRANGE = 0.02  # share of control characters and of bytes that are no text from which it is something else
+LARGEST = 300_000_000  # bytes of a file inside a zip
+LOOKED_AT = 20_000  # characters checked to detect files that are not text
+STRANGE = 0.02  # above this share of control or undecodable characters it is not text
 NOT_PLAIN = sentence("It is not a plain text.")
 
 
@@ -68,13 +68,13 @@ class PlainText:
 
 
 def _split(name: str) -> str | None:
-    """The split of a file by its own name or by a folder that it lies in."""
+    """The split denoted by a file's name or by a folder that contains it."""
     path = PurePosixPath(name)
     return next((split for part in (path.stem, *path.parts[:-1]) if (split := split_name(part))), None)
 
 
 def _problem(entry: Entry) -> Sentence | None:
-    """Why a file is no text, from its beginning."""
+    """The reason a file is not text, from its first characters; None where it is text."""
     try:
         with opener(entry, LARGEST)() as file:
             start = file.read(LOOKED_AT)
@@ -87,7 +87,7 @@ def _problem(entry: Entry) -> Sentence | None:
 
 
 def _lines(entry: Entry, name: str, rejected: list[RejectedRow]) -> Iterator[tuple[int, str]]:
-    """Numbered lines; those that are far too long go to ``aside``."""
+    """Numbered lines. Lines longer than ``LONGEST_LINE`` are appended to ``rejected`` and yielded as ''."""
     with opener(entry, LARGEST)() as file:
         for number, line in enumerate(file, start=1):
             if len(line) > LONGEST_LINE:

@@ -1,4 +1,4 @@
-"""A table of prompts and completions: what is asked, and what is to be written."""
+"""Reader of tables of prompts and completions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tlcore.data.readers.text_table import MAX_CELL, NAMES, READ, by_split, each
 from tlcore.data.tables.rows import open_table
 from tlcore.modalities.contract import RawText
 
-# The names of each column, best first; ``input`` is what an instruction is about.
+# Common names of each column, best first; ``input`` is the material of an instruction.
 COLUMNS = {
     "text": (
         "prompt",

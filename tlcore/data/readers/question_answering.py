@@ -1,4 +1,4 @@
-"""Questions on texts, and where in the text the answer stands: SQuAD's JSON, or a table with a row a question."""
+"""Reader of extractive question answering: SQuAD JSON, or a table with one question per row."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tlcore.data.tables.rows import open_table
 from tlcore.modalities.contract import RawText
 
 READ = (".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".xlsm", ".parquet")
-ARTICLES = 100  # from so many on each article stays within one split, and below that each context
+ARTICLES = 100  # with at least so many articles, groups are articles; with fewer, contexts
 ARTICLE = "title"
-BEGINS = 32  # characters of a context that name it
+BEGINS = 32  # characters of a context used in its name
 NAMES = {
     "context": (
         "context",
@@ -46,20 +46,18 @@ NAMES = {
     "group": ("group", "groupid", "grupo"),
 }
 TITLES = {"context": sentence("context"), "question": sentence("question"), "answer": sentence("answer")}
-RANKS = {"test": 0, "validation": 1, "train": 2}  # where a context is in two splits, the first of these keeps it
+RANKS = {"test": 0, "validation": 1, "train": 2}  # priority where a context is in two splits: lowest wins
 YES = ("1", "true", "yes", "y", "sim", "s", "verdadeiro")
 Item = RawText | RejectedRow | Finding
 
 
 @dataclass
 class _Seen:
-    """What a first look at an upload found: for each context its article, its group and its splits, and what was
-    noticed of answers.
-    """
+    """Results of the first pass: split, group and name of each context, all articles, and answer problems."""
 
     rank: dict[str, int] = field(default_factory=dict)
-    unit: dict[str, str | None] = field(default_factory=dict)  # of the first row with the context
-    named: dict[str, str] = field(default_factory=dict)  # a context, for people
+    unit: dict[str, str | None] = field(default_factory=dict)  # group of the first row with the context
+    named: dict[str, str] = field(default_factory=dict)  # readable name of a context
     articles: set[str] = field(default_factory=set)
     moved: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -68,11 +66,11 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Row:
-    """One question as the upload has it."""
+    """One question as uploaded."""
 
     context: str
     question: str
-    answers: list[tuple[str, Any]] | Sentence  # text and start; or why there are none to be read
+    answers: list[tuple[str, Any]] | Sentence  # (text, start), or the reason they are unusable
     impossible: bool | None
     article: str | None
     group: str | None
@@ -95,7 +93,7 @@ class QuestionAnswering:
         return bool(of_kind(tree, READ))
 
     def read(self, tree: Tree, columns: Mapping[str, str], group: str | None) -> Iterator[Item]:
-        """Two passes: the first finds in which splits and articles each context lies."""
+        """Two passes: the first finds the splits and articles of each context."""
         names = by_split(tree, READ)
         seen = _Seen()
         for item in _found(tree, names, columns, group, None):
@@ -116,7 +114,10 @@ class QuestionAnswering:
 def _found(
     tree: Tree, names: Mapping[str, str | None], columns: Mapping[str, str], group: str | None, seen: _Seen | None
 ) -> Iterator[Item]:
-    """Every question of the upload with the place of its answers; ``group`` is still the person's own, if any."""
+    """Yield every question of the upload with its answer spans. ``group`` is the user's own, if any.
+
+    Problems of answers are recorded in ``seen``, unless it is None.
+    """
     for name, split in names.items():
         articles = squad_json.articles(tree.entries[name], name)
         rows: Iterator[tuple[int, _Row | Sentence] | RejectedRow | Finding]
@@ -169,7 +170,7 @@ def _of_table(
 
 
 def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | Sentence] | RejectedRow]:
-    """The questions of SQuAD's articles, numbered as they come."""
+    """The questions of SQuAD articles, numbered from 1 in order of appearance."""
     number = 0
     for item in squad_json.questions(articles):
         if isinstance(item, Sentence):
@@ -196,7 +197,7 @@ def _of_articles(articles: list[Any], name: str) -> Iterator[tuple[int, _Row | S
 
 
 def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen | None) -> RawText | Sentence:
-    """One question with the places of its answers in the context, or why it cannot be used."""
+    """One question with its answer spans in the context, or the reason it is unusable."""
     if isinstance(row.split, Sentence):
         return row.split
     if isinstance(row.answers, Sentence):
@@ -224,7 +225,10 @@ def _example(name: str, number: int, row: _Row, split: str | None, seen: _Seen |
 
 
 def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | RejectedRow:
-    """The example in its group: never one context in two splits, nor in two groups."""
+    """The example with its group, so that a context is never in two splits or two groups.
+
+    A row whose context is also in a preferred split (test, then validation, then train) is rejected.
+    """
     key = _key(item.text)
     if item.split and RANKS[item.split] > seen.rank[key]:
         other = next(split for split, rank in RANKS.items() if rank == seen.rank[key])
@@ -240,7 +244,7 @@ def _settled(item: RawText, seen: _Seen, group: str | None) -> RawText | Rejecte
 
 
 def _named(item: RawText) -> str:
-    """A context by how it begins, and where it stands first."""
+    """A readable name of a context: its beginning and the id of its first row."""
     words = short(" ".join(item.text[: 2 * BEGINS].split()))
     return f"{words if len(words) <= BEGINS else words[: BEGINS - 1] + '…'} ({item.id})"
 
@@ -282,7 +286,7 @@ def _noticed(seen: _Seen) -> Iterator[Finding]:
 
 
 def _key(context: str) -> str:
-    """A name for a context; case and blanks play no part."""
+    """A hash of a context, ignoring case and whitespace."""
     return hashlib.blake2b(" ".join(context.casefold().split()).encode(), digest_size=8).hexdigest()
 
 

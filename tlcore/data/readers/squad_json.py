@@ -1,5 +1,6 @@
-"""The structure of SQuAD's JSON: articles with paragraphs, each a context with questions (Rajpurkar et al. 2016 and
-2018, arXiv 1606.05250 and 1806.03822). What is in it is checked by nobody before.
+"""SQuAD JSON: articles with paragraphs, each a context with questions. The content is not validated yet.
+
+Sources: Rajpurkar et al. 2016 and 2018, arXiv 1606.05250 and 1806.03822.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def _articles(entry: Entry, name: str) -> list[Any] | None:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         if text.lstrip()[:1] == "{" and _is_object(text.lstrip().splitlines()[0]):
-            return None  # JSON lines under the name of JSON
+            return None  # JSON lines in a file named .json
         raise UnusableInput(
             sentence("The file {file} is damaged: it is no JSON that can be read.", file=name),
             code="table",
@@ -65,7 +66,7 @@ def _articles(entry: Entry, name: str) -> list[Any] | None:
 
 
 def questions(found: list[Any]) -> Iterator[tuple[Any, Any, dict[str, Any]] | Sentence]:
-    """(title, context, question) for each question, or what is wrong with an article, a paragraph or a question."""
+    """Yield (title, context, question) per question, or what is wrong with an article, paragraph or question."""
     for n, article in enumerate(found, start=1):
         paragraphs = article.get("paragraphs") if isinstance(article, dict) else None
         if not isinstance(paragraphs, list):

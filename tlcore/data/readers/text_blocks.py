@@ -1,18 +1,19 @@
-"""A long text as blocks of whole paragraphs, each about as much as a network reads at once."""
+"""Splits a long text into blocks of full paragraphs, each about as long as a network's input."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
-AIM, MOST = 500, 700  # characters: a block ends with the paragraph that reaches the first, and never beyond the second
+AIM, MOST = 500, 700  # characters: a block ends after the paragraph that reaches AIM, never beyond MOST
 ENDS = re.compile(r"(?<=[.!?…。])[\"'”’)]*\s+")
 
 
 def blocks(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str, bool]]:
-    """(number of its first line, text, whether the text ends with it) of numbered lines without their line ends.
+    """Yield (number of the first line, text, whether the text ends with it) per block.
 
-    Empty lines part paragraphs. A line longer than a block is cut behind a sentence, else between words, else anywhere.
+    ``lines`` are numbered lines without line ends. Empty lines separate paragraphs. A line longer than a block is cut
+    after a sentence, else between words, else anywhere.
     """
     held: tuple[int, str] | None = None
     for block in _blocks(lines):
@@ -32,7 +33,7 @@ def _blocks(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
             if waiting and (size + len(piece) > MOST or (size >= AIM and not waiting[-1])):
                 yield from _told(first, waiting)
                 waiting, size = [], 0
-            if piece or waiting:  # a block begins with words
+            if piece or waiting:  # a block does not begin with an empty line
                 first = first if waiting else number
                 waiting.append(piece)
                 size += len(piece) + 1

@@ -1,4 +1,4 @@
-"""A table with a column of texts alone: what a model is to go on writing like."""
+"""Reader of a table with one column of texts, for language modelling."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _rows(
 def rows_of(
     table: str, cells: dict[str, Any], number: int, mapped: Mapping[str, str], split: str | None
 ) -> list[RawText] | Sentence:
-    """The blocks of one row of the table, or why it cannot be used."""
+    """The blocks of one row of the table, or the reason it is unusable."""
     given = cells.get(mapped["text"])
     if isinstance(given, dict | list | tuple | bytes):
         return sentence("Its text is not text but a list or a record.")
@@ -88,7 +88,7 @@ def rows_of(
 def whose(
     cells: Mapping[str, Any], mapped: Mapping[str, str], split: str | None
 ) -> tuple[str | None, str | None] | Sentence:
-    """Split and group of a row, or why its split is none."""
+    """Split and group of a row, or the reason its split is invalid."""
     if split is None and "split" in mapped:
         split_cell = tidy_label(cells.get(mapped["split"]))
         split = split_name(split_cell)

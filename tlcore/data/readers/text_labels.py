@@ -1,4 +1,4 @@
-"""A table of texts with any number of labels each: in one cell with a separator between them, or as a list."""
+"""Reader of a table of multi-label texts: labels in one cell with a separator, or as a list."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tlcore.data.readers.contract import label_problem, tidy_label
 from tlcore.data.tables.rows import Table
 from tlcore.modalities.contract import RawText
 
-BETWEEN = "; "  # labels in the dataset's own column and in predictions
-LOOKED_AT = 5_000  # rows by which the separator is found
-MOST = 100  # labels of one text
+BETWEEN = "; "  # separator of labels in the dataset and in predictions
+LOOKED_AT = 5_000  # rows used to detect the separator
+MOST = 100  # labels per text
 LONGEST_LIST = 10_000  # characters
 NAMES = {
     **text_table.NAMES,
@@ -95,7 +95,7 @@ def _row(
 
 
 def labels_of(value: Any, separator: str | None) -> list[str] | Sentence:
-    """The labels of a cell, each once and in alphabetical order, or why they cannot be read."""
+    """The labels of a cell, unique and sorted, or the reason they are unusable."""
     found = _listed(value)
     if found is None:
         text = tidy_label(value)
@@ -118,7 +118,7 @@ def labels_of(value: Any, separator: str | None) -> list[str] | Sentence:
 
 
 def _listed(value: Any) -> list[Any] | None:
-    """A list, or one that is written out as JSON or as Python does; None for anything else."""
+    """The cell as a list: a list, or one written as JSON or Python; None for anything else."""
     if isinstance(value, list | tuple):
         return list(value)
     if isinstance(value, dict | bytes):
@@ -127,7 +127,7 @@ def _listed(value: Any) -> list[Any] | None:
 
 
 def as_list(text: str, longest: int) -> list[Any] | None:
-    """A list that is written out as JSON or as Python does; None for anything else, and for what is longer."""
+    """A list written as JSON or Python; None for anything else, and for text over ``longest`` characters."""
     if not text.startswith("[") or not text.endswith("]") or len(text) > longest:
         return None
     for read in (json.loads, ast.literal_eval):
@@ -141,8 +141,9 @@ def as_list(text: str, longest: int) -> list[Any] | None:
 
 
 def _separator(table: Table, column: str) -> str | None:
-    """What stands between labels in a column: ``;`` or ``|`` where they occur (the one in more cells), ``,`` where
-    neither does and the parts come back from cell to cell, as labels do and sentences do not.
+    """The separator of labels in a column: ``;`` or ``|`` (the one in more cells), else ``,``, else None.
+
+    The comma counts only where the parts repeat across cells, as labels do and sentences do not.
     """
     cells = [
         tidy_label(row.get(column))

@@ -1,4 +1,4 @@
-"""A table of texts and labels: CSV, TSV, Excel, JSON lines, Parquet or the hub's; alone or as train and test files."""
+"""Reader of a table of texts and labels: CSV, TSV, Excel, JSON lines, Parquet or hub; one file or one per split."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tlcore.data.tables.rows import Table, open_table
 from tlcore.modalities.contract import RawText
 
 MAX_CELL = 100_000  # characters
-MOST_LINES = 20  # in a cell of a ragged row
-LOOKED_AT = 200  # rows by which two columns without telling names are told apart
-FEW = 0.5  # share of different values below which a column looks like labels
-# The names under which people know each column, best first; compared without case, blanks and underscores.
+MOST_LINES = 20  # lines in a cell of a ragged row
+LOOKED_AT = 200  # rows used to identify two columns with unknown names
+FEW = 0.5  # most unique values, as a share of rows, in a label column
+# Common names of each column, best first; compared without case, blanks and underscores.
 NAMES = {
     "text": (
         "text",
@@ -134,7 +134,7 @@ def every_row(
     rows: Callable[..., Iterator[Item]],
     least: int = 2,
 ) -> Iterator[Item]:
-    """What ``rows(table, split, columns, group)`` gives of each table of an upload, and what `tables_of` says."""
+    """Yield ``rows(table, split, columns, group)`` of each table of an upload, and what else `tables_of` yields."""
     for item in tables_of(tree, suffixes, columns, least):
         if isinstance(item, RejectedRow | Finding):
             yield item
@@ -145,8 +145,10 @@ def every_row(
 def each_by(
     names: Mapping[str, Any], needed: Mapping[str, Any], row_of: Callable[..., RawText | Sentence]
 ) -> Callable[..., Iterator[RawText | RejectedRow | Finding]]:
-    """The ``rows`` of `every_row` where each row of a table is one example, or is set aside with the reason that
-    ``row_of(name, cells, number, mapped, split)`` gives."""
+    """A function ``rows`` for `every_row` where each table row is one example.
+
+    A row is rejected where ``row_of(name, cells, number, mapped, split)`` returns a reason.
+    """
 
     def rows(
         table: Table, split: str | None, columns: Mapping[str, str], group: str | None
@@ -163,11 +165,10 @@ def each_by(
 def tables_of(
     tree: Tree, suffixes: Sequence[str], columns: Mapping[str, str], least: int = 2
 ) -> Iterator[tuple[Table, str | None] | RejectedRow | Finding]:
-    """(table, the split that it is, or None) of each table of an upload or of a dataset of the hub; what is left out,
-    and what is to be said.
+    """Yield (table, its split or None) per table of an upload or hub dataset; also rejected files and findings.
 
-    ``columns`` may name the ``sheet`` of a workbook; a table has ``least`` columns. Raises UnusableInput where it
-    cannot be told which table is meant.
+    ``columns`` may name the ``sheet`` of a workbook; a table needs ``least`` columns. Raises UnusableInput where it is
+    unclear which table to read.
     """
     if tree.hub is not None:
         yield from hub_datasets.tables(tree)
@@ -181,7 +182,7 @@ def tables_of(
 
 
 def other_sheets(table: Table) -> Iterator[Finding]:
-    """Which sheet of a workbook was read, where it has several."""
+    """A note on which sheet of a workbook was read, where it has several."""
     if len(table.sheets) > 1:
         yield Finding(
             level="note",
@@ -196,12 +197,12 @@ def other_sheets(table: Table) -> Iterator[Finding]:
 
 
 def of_kind(tree: Tree, suffixes: Sequence[str]) -> list[str]:
-    """The names of an upload's files with these endings: the one that was named, else all of them."""
+    """The names of an upload's files with these suffixes: only the one the user named, if any."""
     return [name for name in ([tree.table] if tree.table else sorted(tree.entries)) if suffix(name) in suffixes]
 
 
 def by_split(tree: Tree, suffixes: Sequence[str]) -> dict[str, str | None]:
-    """The files to read, each with the split that it is named after: one file, or train and its kin.
+    """The files to read, each with the split in its name: one file (None), or files named train, test and so on.
 
     Raises UnusableInput where there are several and none is named train.
     """
@@ -231,7 +232,7 @@ def strays(tree: Tree, read: Collection[str]) -> Iterator[RejectedRow]:
 
 
 def unclosed(problem: Sentence | None, cells: Mapping[str, Any]) -> Sentence | None:
-    """The problem of a row; where a cell takes in many lines, the quotation mark that is behind it."""
+    """The problem of a row; where a cell has many lines, the unclosed quotation mark that causes it."""
     if problem and any(str(cell).count("\n") > MOST_LINES for cell in cells.values()):
         return sentence("A quotation mark in it seems never to be closed, so that it takes in the rows that follow.")
     return problem
@@ -240,7 +241,7 @@ def unclosed(problem: Sentence | None, cells: Mapping[str, Any]) -> Sentence | N
 def row_of(
     table: str, cells: dict[str, Any], number: int, mapped: dict[str, str], split: str | None
 ) -> RawText | Sentence:
-    """One row of the table as an example, or why it cannot be one."""
+    """One row of the table as an example, or the reason it is unusable."""
     given, label = cells.get(mapped["text"]), cells.get(mapped["label"])
     if isinstance(given, dict | list | tuple | bytes):
         return sentence("Its text is not text but a list or a record.")
@@ -266,7 +267,7 @@ def row_of(
 
 
 def own_split(cells: Mapping[str, Any], mapped: Mapping[str, str]) -> str | Sentence | None:
-    """The split that a row names; None where there is no such column, a Sentence where it names none."""
+    """The split in a row's split column; None without such a column, a Sentence where the name is invalid."""
     if "split" not in mapped:
         return None
     split_cell = tidy_label(cells.get(mapped["split"]))
@@ -276,7 +277,7 @@ def own_split(cells: Mapping[str, Any], mapped: Mapping[str, str]) -> str | Sent
 
 
 def tidy_text(value: object) -> str:
-    """A cell as text without blanks at its ends; '' where there is none. What UTF-8 cannot hold becomes a mark."""
+    """A cell as text without outer whitespace; '' where there is none. Characters invalid in UTF-8 become “?”."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     text = str(value).replace("\x00", "").strip()
@@ -284,7 +285,7 @@ def tidy_text(value: object) -> str:
 
 
 def _by_look(table: Table) -> dict[str, str]:
-    """Text and label of a table of two columns with other names: the labels are the one whose values repeat."""
+    """Text and label of a two-column table with unknown names: the label column is the one whose values repeat."""
     if len(table.columns) != 2:
         return {}
     try:

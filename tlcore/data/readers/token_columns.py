@@ -1,4 +1,4 @@
-"""Sentences as columns: a token and its tag on each line, an empty line between sentences (CoNLL)."""
+"""Reader of CoNLL files: a token and its tag on each line, an empty line between sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tlcore.data.tables.text_files import opener
 from tlcore.modalities.contract import RawText
 
 DOCUMENT = "-DOCSTART-"
-FEWEST_DOCUMENTS = 10  # below which sentences are split without regard to them
+FEWEST_DOCUMENTS = 10  # with fewer documents, sentences are not grouped by document
 
 
 class TokenColumns:
@@ -65,7 +65,7 @@ def _sentences(tree: Tree, name: str, split: str | None) -> Iterator[RawText | R
 def _flush(
     name: str, lines: list[entity_tags.Line], split: str | None, document: int | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | RejectedRow]:
-    """The sentence of these lines, without a first column that counts its tokens."""
+    """The sentence of these lines. A first column that numbers the tokens is dropped."""
     if not lines:
         return
     numbered = len(lines[0][1]) > 2 and [cells[0] for _, cells in lines] == [str(i + 1) for i in range(len(lines))]

@@ -1,4 +1,4 @@
-"""Sentences in tables: tokens and tags as lists, a text and the places of its entities, or a row for each token."""
+"""Reader of entity tables: lists of tokens and tags, a text with entity spans, or one row per token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tlcore.data.tables.rows import Table
 from tlcore.data.tables.workbooks import SUFFIXES
 from tlcore.modalities.contract import RawText
 
-LOOKED_AT = 50  # rows by which it is told whether each holds one token
+LOOKED_AT = 50  # rows used to detect one token per row
 REST = {name: text_table.NAMES[name] for name in ("split", "group")}
 TAGS = {
     "tokens": ("tokens", "words", "palavras", "token", "word", "palavra"),
@@ -81,7 +81,7 @@ def _rows(
 
 
 def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict[str, str]:
-    """The columns of tokens and tags, else of text and entities. Raises UnusableInput where neither pair is there."""
+    """The columns of tokens and tags, else of text and entities. Raises UnusableInput where neither pair exists."""
     for names, pair in ((TAGS, ("tokens", "tags")), (PLACES, ("text", "entities"))):
         mapped = chosen(table, {role: name for role, name in columns.items() if role in names}, group, names, {})
         if all(role in mapped for role in pair):
@@ -102,14 +102,14 @@ def _mapped(table: Table, columns: Mapping[str, str], group: str | None) -> dict
 def _by_row(
     table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | RejectedRow]:
-    """Sentences from tables with one in each row."""
+    """Sentences from a table with one sentence per row."""
     for number, cells, problem in table.rows():
         row = text_table.unclosed(problem, cells) or _row(table.name, cells, number, mapped, split, repaired)
         yield RejectedRow(file=table.name, row=number, reason=row) if isinstance(row, Sentence) else row
 
 
 def _one_each(table: Table, column: str) -> bool:
-    """Whether the first cells of a column hold a token each: neither lists nor several with blanks between them."""
+    """Whether the first cells of a column hold one token each: no lists and no spaces between tokens."""
     cells = [row.get(column) for _, row, problem in islice(table.rows(), LOOKED_AT) if problem is None]
     words = [str(cell).split() for cell in cells if not isinstance(cell, list | tuple | dict)]
     return len(words) == len(cells) > 1 and all(len(one) <= 1 and not "".join(one).startswith("[") for one in words)
@@ -118,8 +118,10 @@ def _one_each(table: Table, column: str) -> bool:
 def _by_token(
     table: Table, mapped: dict[str, str], split: str | None, repaired: entity_tags.Repaired
 ) -> Iterator[RawText | RejectedRow]:
-    """Sentences from tables with a token a row. A sentence ends where the column that tells it says another one; an
-    empty cell there goes on with the same. One with a row that cannot be used is set aside.
+    """Sentences from a table with one token per row.
+
+    A sentence ends where the value of the sentence column changes; an empty cell continues the sentence. A sentence
+    with an unusable row is rejected.
     """
     name, key = table.name, ""
     lines: list[entity_tags.Line] = []
@@ -174,8 +176,9 @@ def _row(
 
 
 def _listed(cell: Any) -> Any:
-    """The list that a cell of a table holds, written as JSON or Python writes it; an empty cell is an empty list, and
-    anything else stays what it is.
+    """The list in a cell, written as JSON or Python.
+
+    An empty cell is an empty list. Anything else is returned as it is.
     """
     if not isinstance(cell, str):
         return cell
@@ -185,7 +188,7 @@ def _listed(cell: Any) -> Any:
 
 
 def _words(cell: Any) -> Any:
-    """The same for tokens and tags, which may also stand with blanks between them."""
+    """`_listed` for tokens and tags, which may also be separated by spaces."""
     found = _listed(cell)
     return found.split() if isinstance(found, str) and not found.startswith("[") else found
 

@@ -1,4 +1,4 @@
-"""Samples that come with the studio, for a first walk without data of one's own. One line a sample."""
+"""Bundled sample datasets, for a first walk without own data. One line per sample."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BY_ID = by_id(SAMPLES)
 
 
 def find(sample_id: str) -> Sample:
-    """The sample with that id. Raises UnusableInput naming those there are."""
+    """The sample with that id. Raises UnusableInput, listing the existing ids."""
     return pick(_BY_ID, sample_id, what="sample")
 
 

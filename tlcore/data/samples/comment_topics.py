@@ -1,4 +1,4 @@
-"""Comments about several things at once, in two languages, put together from sentences written for this studio."""
+"""Multi-label comments in two languages, generated from sentences written for this studio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
 N, SEED = 240, 7
-# What is said about each topic; a comment takes one sentence of each of its topics. English first, then Portuguese.
+# Sentences for each topic; a comment has one sentence per topic. English first, then Portuguese.
 ABOUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "delivery": (
         (
@@ -123,7 +123,7 @@ ELSE = (
         "É o meu primeiro comentário.",
     ),
 )
-HOW_MANY = (0.15, 0.35, 0.35, 0.15)  # shares of comments with no topic, one, two and three
+HOW_MANY = (0.15, 0.35, 0.35, 0.15)  # shares of comments with 0, 1, 2 and 3 topics
 
 
 class CommentTopics:
@@ -138,7 +138,7 @@ class CommentTopics:
     spec = {"source": "bundled/minilm-l6", "budget": {"epochs": 6}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns text, labels (semicolons between them) and language."""
+        """Write a CSV with the columns text, labels (separated by semicolons) and language."""
         rng = np.random.default_rng(SEED)
         made: dict[str, tuple[str, str]] = {}
         while len(made) < N:

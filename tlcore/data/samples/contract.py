@@ -1,4 +1,4 @@
-"""What a bundled sample provides."""
+"""The interface of a bundled sample."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tlcore.core.i18n import Sentence
 
 
 class Sample(Protocol):
-    """A small data set that the studio makes. One file in this folder, one line in its ``__init__``."""
+    """A small dataset that the studio generates. One file in this folder, one line in its ``__init__``."""
 
     id: str
     title: Sentence
     what: Sentence
     task: str
-    spec: dict[str, Any]  # fields of the Spec that fit it and end in a few minutes on two cores
+    spec: dict[str, Any]  # Spec fields that suit it; a run takes a few minutes on two cores
 
     def write(self, folder: Path) -> Path:
-        """Make the sample as an upload of its task's (a zip of one folder a class, a table) below ``folder``; the same
-        bytes each time."""
+        """Write the sample below ``folder`` as an upload of its task (a zip of one folder per class, or a table).
+
+        The bytes are the same each time.
+        """
 
 
 def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
-    """Pack pictures by name as PNG; atomic, and with fixed dates so that the same pictures give the same
-    zip.
-    """
+    """Write images by name as PNG to a zip. Atomic; fixed dates make equal images give equal bytes."""
     with atomic_files.atomic_path(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for name, picture in pictures:
             out = io.BytesIO()
@@ -42,7 +42,7 @@ def write_zip(path: Path, pictures: Iterable[tuple[str, Image.Image]]) -> Path:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
-    """A table as CSV: the same rows give the same bytes."""
+    """Write a table as CSV. Equal rows give equal bytes."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([header, *rows])
     atomic_files.write(path, out.getvalue())

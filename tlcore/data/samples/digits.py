@@ -1,4 +1,4 @@
-"""Handwritten digits, real ones: scikit-learn's copy of the UCI set (Alpaydin and Kaynak, 1998)."""
+"""Real handwritten digits: scikit-learn's copy of the UCI dataset (Alpaydin and Kaynak, 1998)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Digits:
     }
 
     def write(self, folder: Path) -> Path:
-        """A zip of ten folders of 40 pictures; the first 40 of each digit in the original's order."""
+        """Write a zip of ten folders of 40 images: the first 40 of each digit in the original order."""
         return write_zip(folder / "digits.zip", _pictures())
 
 

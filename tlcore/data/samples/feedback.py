@@ -1,4 +1,4 @@
-"""Short comments in English and Portuguese, written for this studio: no real person's words."""
+"""Short comments in English and Portuguese, written for this studio; no real person's words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
-# Each line as in a survey; the last word says how it is meant. English first, then Portuguese.
+# Comments as in a survey, one tuple per label. In each tuple English first, then Portuguese.
 POSITIVE = (
     "The delivery came a day early and everything was in perfect order.",
     "I love how quiet this machine is.",
@@ -147,7 +147,7 @@ class Feedback:
     spec = {"source": "bundled/minilm-l6", "budget": {"epochs": 6}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns text, label and language."""
+        """Write a CSV with the columns text, label and language."""
         rows = [
             (text, label, "en" if place < len(texts) // 2 else "pt")
             for label, texts in (("positive", POSITIVE), ("negative", NEGATIVE), ("neutral", NEUTRAL))

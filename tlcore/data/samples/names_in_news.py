@@ -1,4 +1,4 @@
-"""Short news about invented people, real places and invented organisations, in two languages, put together by code."""
+"""Generated short news in two languages, with invented people and organisations and real places."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ ROOTS = (
     "Estrela",
     "Ironbridge",
 )
-# {p} a person, {l} a place, {o} an organisation. English first, then Portuguese.
+# Placeholders: {p} person, {l} place, {o} organisation. English first, then Portuguese.
 SENTENCES = (
     (
         "{p} moved to {l} last year.",
@@ -170,7 +170,7 @@ class NamesInNews:
     spec = {"source": "bundled/minilm-l6", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """JSON lines of texts with the places of their entities, and the language."""
+        """Write JSON lines of texts with entity spans and the language."""
         rng = np.random.default_rng(SEED)
         made: dict[str, str] = {}
         while len(made) < N:
@@ -190,7 +190,7 @@ class NamesInNews:
 
 
 def _filled(message: str, rng: np.random.Generator) -> tuple[str, list[dict[str, object]]]:
-    """A sentence with names drawn for its places, and where they stand."""
+    """A sentence with random names in its placeholders, and their entity spans."""
     text, entities = "", []
     for piece in message.split("{"):
         kind, closed, rest = piece.partition("}")

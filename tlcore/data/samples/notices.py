@@ -11,7 +11,7 @@ import numpy as np
 from tlcore.core.i18n import sentence
 from tlcore.data.samples.contract import write_csv
 
-EACH = 60  # notices of a grammar
+EACH = 60  # notices per grammar
 ENGLISH = {
     "what": (
         ("the lift", "Lift"),
@@ -55,7 +55,7 @@ PORTUGUESE = {
 
 
 def notices() -> list[tuple[str, str]]:
-    """All of them, (notice, subject), the same each time."""
+    """All (notice, subject) pairs, the same each time."""
     rng = np.random.default_rng(0)
     found = []
     for grammar in (_broken_en(), _course_en(), _broken_pt(), _course_pt()):
@@ -116,7 +116,7 @@ class Notices:
     }
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns document and summary."""
+        """Write a CSV with the columns document and summary."""
         return write_csv(folder / "notices.csv", ("document", "summary"), notices())
 
 

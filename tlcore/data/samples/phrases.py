@@ -1,4 +1,4 @@
-"""Short sentences in English and Portuguese, written for this studio: 300 from small grammars, and 40 by hand."""
+"""Short sentences in English and Portuguese, written for this studio: 300 from small grammars, 40 by hand."""
 
 from __future__ import annotations
 
@@ -144,11 +144,11 @@ BY_HAND = (
     ("The letter arrived without a stamp.", "A carta chegou sem selo."),
     ("We need more time to decide.", "Precisamos de mais tempo para decidir."),
 )
-EACH = 60  # sentences of each grammar
+EACH = 60  # sentences per grammar
 
 
 def pairs() -> list[Pair]:
-    """All of them, the same each time."""
+    """All pairs, the same each time."""
     rng = np.random.default_rng(0)
     found = list(BY_HAND)
     for grammar in (_doings(), _qualities(), _places(), _wishes(), _counts()):
@@ -217,7 +217,7 @@ class Phrases:
     }
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns source and target."""
+        """Write a CSV with the columns source and target."""
         return write_csv(folder / "phrases.csv", ("source", "target"), pairs())
 
 

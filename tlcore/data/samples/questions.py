@@ -1,4 +1,4 @@
-"""Short texts with questions, in English and Portuguese, written for this studio: nothing in them is real."""
+"""Short invented texts with questions, in English and Portuguese, written for this studio."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ class Questions:
     spec = {"source": "bundled/minilm-l6", "strategy": "fine-tuning", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """A CSV with the columns context, question, answer and language."""
+        """Write a CSV with the columns context, question, answer and language."""
         rows = [
             (text, question, answer, language)
             for language, texts in (("en", ENGLISH), ("pt", PORTUGUESE))

@@ -1,4 +1,4 @@
-"""Facts about things in a shop and descriptions made of them, in two languages, by this code: nobody sells them."""
+"""Facts about invented shop items and descriptions generated from them, in two languages."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ class ShopWindow:
     spec = {"source": "bundled/studio-writer", "budget": {"epochs": 10}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """JSON lines of prompt, completion and language."""
+        """Write JSON lines of prompt, completion and language."""
         path = folder / "shop-window.jsonl"
         atomic_files.write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows()))
         return path
 
 
 def _rows() -> list[dict[str, str]]:
-    """Different prompts, the languages in turn."""
+    """Rows with unique prompts, alternating between the languages."""
     rng = np.random.default_rng(SEED)
     found: dict[str, dict[str, str]] = {}
     while len(found) < 2 * EACH:

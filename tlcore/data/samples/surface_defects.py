@@ -1,4 +1,4 @@
-"""Photos of a manufactured surface with and without defects. They are generated: no camera ever took them."""
+"""Generated (synthetic) photos of a manufactured surface with and without defects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tlcore.data.samples.contract import write_zip
 SIDE = 64  # pixels
 EACH = 68
 SEED = 2026
-_FINE = 2 * SIDE  # drawn at twice the size, then halved, so that thin lines look photographed
+_FINE = 2 * SIDE  # drawn at twice the size, then downsampled, so that thin lines look photographed
 
 
 class SurfaceDefects:
@@ -28,7 +28,7 @@ class SurfaceDefects:
     spec = {"source": "bundled/studio-small", "options": {"image_size": 64}, "budget": {"epochs": 20}}  # noqa: RUF012
 
     def write(self, folder: Path) -> Path:
-        """A zip of five folders of 68 pictures."""
+        """Write a zip of five folders of 68 images."""
         return write_zip(folder / "surface-defects.zip", _pictures())
 
 
@@ -40,7 +40,7 @@ def _pictures() -> Iterator[tuple[str, Image.Image]]:
 
 
 def picture(rng: np.random.Generator, damage: Callable[[np.ndarray, np.random.Generator], np.ndarray]) -> Image.Image:
-    """One photo, RGB, SIDE × SIDE: a surface (grey values around 0.5), its damage, then light and camera."""
+    """One synthetic photo, RGB, SIDE × SIDE: a surface (grey values around 0.5), its damage, light and camera noise."""
     surface = damage(_surface(rng), rng)
     lit = surface * _light(rng)
     tint = 1 + rng.normal(0, 0.03, 3)
@@ -52,10 +52,8 @@ def picture(rng: np.random.Generator, damage: Callable[[np.ndarray, np.random.Ge
 
 
 def _surface(rng: np.random.Generator) -> np.ndarray:
-    """Brushed (streaks along one direction) or cast (grains) metal, sometimes with harmless marks of
-    handling.
-    """
-    n = 3 * _FINE // 2  # larger, so that turning it leaves no empty corners
+    """Brushed (streaks in one direction) or cast (grainy) metal, sometimes with harmless handling marks."""
+    n = 3 * _FINE // 2  # larger, so that rotation leaves no empty corners
     grain = rng.normal(0, 1, (n, n))
     if rng.random() < 0.65:
         streaks = _blurred(grain, 0.4, rng.uniform(6, 25))
@@ -73,7 +71,7 @@ def _surface(rng: np.random.Generator) -> np.ndarray:
 
 
 def _light(rng: np.random.Generator) -> np.ndarray:
-    """A lamp from one side, and darker corners."""
+    """Light from one side, and darker corners."""
     y, x = np.mgrid[-1 : 1 : _FINE * 1j, -1 : 1 : _FINE * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     slope = rng.uniform(0.0, 0.25) * (x * np.cos(angle) + y * np.sin(angle))
@@ -87,7 +85,7 @@ def _good(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _scratch(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One to three nearly straight lines, bright where they shine and dark where they do not."""
+    """One to three nearly straight lines, all bright or all dark."""
     sign = rng.choice([-1, 1])
     for _ in range(rng.integers(1, 4)):
         line = _stroke(rng, rng.uniform(60, 130), rng.uniform(1.5, 4.0), 0.03)
@@ -116,7 +114,7 @@ def _crack(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _dent(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A round hollow: one flank in the light, the other in shadow."""
+    """A round dent: one side bright, the other dark."""
     shape, height = _bump(rng, rng.uniform(12, 26), 0.3)
     angle = rng.uniform(0, 2 * np.pi)
     slope_y, slope_x = np.gradient(shape)
@@ -125,7 +123,7 @@ def _dent(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _stain(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """An irregular patch that takes light away, with a darker rim now and then."""
+    """An irregular dark patch, sometimes with a darker rim."""
     shape, depth = _bump(rng, rng.uniform(12, 28), 0.5)
     wobble = _blurred(rng.normal(0, 1, shape.shape), 6, 6)
     patch = 1 / (1 + np.exp(-(shape - 0.45 + 0.12 * wobble) * rng.uniform(12, 30)))
@@ -134,7 +132,7 @@ def _stain(surface: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _bump(rng: np.random.Generator, size: float, flat: float) -> tuple[np.ndarray, float]:
-    """A soft oval hill of height 1 somewhere on the picture, and how strong the defect is."""
+    """A soft oval bump of height 1 at a random place, and the strength of the defect."""
     y, x = np.mgrid[0:_FINE, 0:_FINE]
     cy, cx = rng.uniform(0.22, 0.78, 2) * _FINE
     angle, stretch = rng.uniform(0, np.pi), rng.uniform(1 - flat, 1)
@@ -144,7 +142,7 @@ def _bump(rng: np.random.Generator, size: float, flat: float) -> tuple[np.ndarra
 
 
 def _stroke(rng: np.random.Generator, length: float, width: float, bend: float) -> np.ndarray:
-    """A line of about ``length`` pixels with a slight bend, values 0-1."""
+    """A line of about ``length`` pixels with a slight bend; values from 0 to 1."""
     canvas = Image.new("L", (_FINE, _FINE))
     x, y = rng.uniform(0.2, 0.8, 2) * _FINE
     angle, points = rng.uniform(0, 2 * np.pi), []

@@ -1,4 +1,4 @@
-"""Tables of any usual format, read row by row: CSV, TSV, JSON lines, Excel and Parquet.
+"""Tables in common formats, read row by row: CSV, TSV, JSON lines, Excel and Parquet.
 
-Values only, never formulas, links or macros; what a column means is the readers' matter.
+Reads values only, never formulas, links or macros. The readers interpret the columns.
 """

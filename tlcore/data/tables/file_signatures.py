@@ -1,4 +1,4 @@
-"""Files that are not what their name says, by their first bytes."""
+"""Detection of files whose content does not match their name, by their first bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.core.i18n import Sentence, sentence
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry
 
-LARGEST = 300_000_000  # bytes of a file inside of a zip
+LARGEST = 300_000_000  # bytes of a file inside a zip
 ZIP = b"PK\x03\x04"
 PICTURE, WEB, PACKED = sentence("a picture"), sentence("a web page"), sentence("a compressed file")
 STARTS: tuple[tuple[bytes, Sentence], ...] = (
@@ -35,7 +35,7 @@ PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 
 
 def refuse(entry: Entry, name: str, advice: Sentence) -> None:
-    """Raises UnusableInput, with ``advice``, where the file is of a kind that no table of text begins like."""
+    """Raise UnusableInput, with ``advice``, where the first bytes show that the file is not a text table."""
     start = first(entry, 512)
     kind = next((said for mark, said in STARTS if start.startswith(mark)), None)
     if kind is None and start.lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith(PAGES):

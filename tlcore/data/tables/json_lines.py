@@ -1,4 +1,4 @@
-"""Tables of one JSON object a line, or one JSON list of objects."""
+"""Tables with one JSON object per line, or one JSON list of objects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any, TextIO
 from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 
-LOOKED_AT = 200  # rows whose keys are the columns
-LARGEST_LIST = 50_000_000  # characters of a file that is one list
+LOOKED_AT = 200  # rows whose keys give the columns
+LARGEST_LIST = 50_000_000  # characters of a file with one list
 NOT_AN_OBJECT = sentence("The line is not a JSON object.")
 Records = Iterator[tuple[int, dict[str, Any], Sentence | None]]
 
 
 def records(open_text: Callable[[], TextIO], name: str) -> Records:
-    """(line, cells, problem or None) of each line that is not empty. Raises UnusableInput for a list too long."""
+    """Yield (line, cells, problem or None) for each non-empty line; for a list, for each entry by its number from 1.
+
+    Raises UnusableInput for a list that is too long or damaged.
+    """
     with open_text() as file:
         start = file.read(1)
         while start and start.isspace():
@@ -39,7 +42,7 @@ def records(open_text: Callable[[], TextIO], name: str) -> Records:
 
 
 def columns(open_text: Callable[[], TextIO], name: str) -> list[str]:
-    """The keys of the first rows, in the order of their appearance. Raises UnusableInput where no line is an object."""
+    """The keys of the first rows, in order of appearance. Raises UnusableInput where no line is an object."""
     found: dict[str, None] = {}
     for place, (_, cells, _) in enumerate(records(open_text, name)):
         found |= dict.fromkeys(cells)

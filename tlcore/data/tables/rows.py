@@ -1,4 +1,4 @@
-"""Tables from anywhere: CSV or TSV in any usual encoding and separator, JSON lines, Excel, and Parquet; row by row."""
+"""Read tables row by row: CSV or TSV in common encodings and separators, JSON lines, Excel, and Parquet."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ MAX_TEXT = 300_000_000
 SEPARATORS = (",", ";", "\t", "|")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
 MOST_COLUMNS = 10_000
-SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)  # as Excel writes it above the header
-SAMPLE = 65_536  # characters that separator and quoting are found by
-# The reader's own limit is 128 KB, and would give up the whole table for one long cell.
+SEPARATOR_LINE = re.compile(r"\ufeff?sep=([,;\t|])(?:\r\n|\r|\n)", re.IGNORECASE)  # as Excel writes it
+SAMPLE = 65_536  # characters used to detect separator and quoting
+# The default limit of csv is 128 KB; one longer cell would fail the table.
 csv.field_size_limit(64_000_000)
 
 
@@ -38,15 +38,13 @@ Rows = Iterator[tuple[int, dict[str, Any], Sentence | None]]
 
 @dataclass
 class Table:
-    """A table's name and columns; ``rows()`` yields (row number as a spreadsheet counts, cells, problem or
-    None).
-    """
+    """A table's name and columns. ``rows()`` yields (row number as in a spreadsheet, cells, problem or None)."""
 
     name: str
     columns: list[str]
     read: Callable[[], Rows]
-    classes: dict[str, list[str]] = field(default_factory=dict)  # names of a coded column, as the hub keeps them
-    sheets: list[str] = field(default_factory=list)  # of a workbook: the one that is read, then the others
+    classes: dict[str, list[str]] = field(default_factory=dict)  # class names of a column of class codes, as on the hub
+    sheets: list[str] = field(default_factory=list)  # of a workbook: the one read, then the others
 
     def rows(self) -> Rows:
         with memory.named(self.name):
@@ -58,17 +56,17 @@ class Table:
 
 
 def _named(code: Any, names: Sequence[str]) -> Any:
-    """The class that a code stands for; -1 is how the hub writes that none is given."""
+    """The class name of a class code. None for a negative code: the hub writes -1 where no class is given."""
     if not isinstance(code, int):
         return code
     return names[code] if 0 <= code < len(names) else None if code < 0 else code
 
 
 def open_table(entry: Entry, name: str, sheet: str | None = None, *, least: int = 2) -> Table:
-    """The table's header read; ``sheet`` names that of a workbook, else it is the first.
+    """Open a table and read its header. ``sheet`` names the sheet of a workbook (default: the first).
 
-    Raises UnusableInput with code ``table`` where it is none, or has under ``least`` columns, and with code
-    ``out-of-memory`` where it needs more memory than there is; so do its ``rows``.
+    Raises UnusableInput with code ``table`` where it is not a table or has fewer than ``least`` columns, and with code
+    ``out-of-memory`` where memory does not suffice. Its ``rows`` raise the same errors.
     """
     with memory.named(name):
         return _opened_table(entry, name, sheet, least)
@@ -104,14 +102,14 @@ def _opened_table(entry: Entry, name: str, sheet: str | None, least: int) -> Tab
 
 
 def _after_first_line(open_text: Callable[[], TextIO]) -> TextIO:
-    """The text from its second line on: a spreadsheet does not show the line that names the separator."""
+    """The text from its second line on. Spreadsheets hide the first line that names the separator."""
     file = open_text()
     file.readline()
     return file
 
 
 def header(name: str, cells: Sequence[str], least: int = 2) -> list[str]:
-    """The columns that a header row names. Raises UnusableInput where they cannot be told apart or are too few."""
+    """The column names of a header row. Raises UnusableInput where names repeat, or columns are too few or too many."""
     columns = [cell.strip() for cell in cells]
     while columns and not columns[-1]:
         columns.pop()
@@ -187,7 +185,7 @@ def _open_parquet(entry: Entry, name: str) -> Table:
 
 
 def _mapped(opened: Callable[[], BinaryIO]) -> Any:
-    """A file as a buffer of the system's pages: of a large one only what is read comes into memory."""
+    """A memory-mapped file as a buffer, so that only the parts read of a large file are in memory."""
     import pyarrow as pa
 
     with opened() as file:
@@ -208,7 +206,7 @@ def _parquet_rows(file: Any, name: str) -> Rows:
 
 
 def _classes(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
-    """The class names that ``datasets`` writes into a Parquet file's schema, of single values and of lists of them."""
+    """Class names that ``datasets`` writes into a Parquet schema, by column; also for lists of labels."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         single = {c: f.get("feature", f) for c, f in features.items() if isinstance(f, dict)}
@@ -225,10 +223,10 @@ def _damaged(name: str) -> UnusableInput:
 
 
 def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
-    """Separator and quoting of a table, for ``csv.reader``.
+    """Separator and quoting of a table, as options of ``csv.reader``.
 
-    Where cells are parted by tabs, quotation marks may be plain text: that is taken where it leaves no more ragged rows
-    and most cells that begin with one do not end with one.
+    In tab-separated files quotation marks may be plain text. Quoting is off where that gives no more ragged rows and
+    most cells that begin with a quotation mark do not end with one.
     """
     separator = "\t" if tabs else _separator(sample)
     options: dict[str, Any] = {"delimiter": separator}
@@ -241,7 +239,7 @@ def _dialect(sample: str, tabs: bool) -> dict[str, Any]:
 
 
 def _separator(sample: str) -> str:
-    """The separator that gives the first rows the most columns with the fewest ragged ones."""
+    """The separator that gives the first rows the most columns with the fewest ragged rows."""
 
     def score(separator: str) -> tuple[bool, bool, int]:
         even, width = _even(sample, {"delimiter": separator})
@@ -251,7 +249,7 @@ def _separator(sample: str) -> str:
 
 
 def _even(sample: str, dialect: dict[str, Any]) -> tuple[float, int]:
-    """The share of the first rows that are as wide as the header, and its width; 0 where it has one cell."""
+    """Share of the first rows (up to 50) that are as wide as the header, and its width; share 0 for one column."""
     reader = csv.reader(io.StringIO(sample, newline=""), **dialect)
     try:
         rows = [row for _, row in zip(range(50), reader, strict=False) if row]

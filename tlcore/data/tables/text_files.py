@@ -1,4 +1,4 @@
-"""Text files in any usual encoding, read line by line: UTF-8 and UTF-16 with or without mark, else Windows' Western."""
+"""Text files in common encodings, read line by line: UTF-8, UTF-16 or UTF-32, else Windows-1252 or Latin-1."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ MARKS = (
 
 
 def opener(entry: Entry, limit: int) -> Callable[[], TextIO]:
-    """A function that opens the entry's text from the start, each time anew.
+    """A function that opens the entry's text from the start at each call.
 
-    A file of its own is streamed; one inside a zip is held in memory, at most ``limit`` bytes (else UnusableInput).
+    A separate file is streamed. A file inside a zip is held in memory, at most ``limit`` bytes (else UnusableInput).
     """
     if (opened := entry.open) is not None:
         encoding = encoding_of(_pieces(opened))
@@ -34,7 +34,7 @@ def opener(entry: Entry, limit: int) -> Callable[[], TextIO]:
 
 
 def encoding_of(pieces: Iterator[bytes]) -> str:
-    """The encoding that bytes seem to be in, looked at to their end."""
+    """The likely encoding of the bytes. Reads all of them, unless the start decides."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     first, utf8, windows = True, True, True
     for piece in pieces:
@@ -59,7 +59,7 @@ def encoding_of(pieces: Iterator[bytes]) -> str:
 
 
 def _unmarked(piece: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of most Western text is zero."""
+    """Detect UTF-16 without a byte order mark: in Western text most bytes at odd or even positions are zero."""
     even, odd = piece[0:4000:2], piece[1:4000:2]
     if len(odd) < 4:
         return None

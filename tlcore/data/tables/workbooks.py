@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xlsm), one sheet of them, read row by row: values only, never formulas, macros or links."""
+"""Excel workbooks (.xlsx, .xlsm): one sheet, read row by row; values only, never formulas, macros or links."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Entry
 
 SUFFIXES = (".xlsx", ".xlsm")
-MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # of a sheet, as Excel has it
-# The words of a workbook are held in memory. A sheet is packed better than pictures are, so that the ratio is higher.
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384  # limits of an Excel sheet
+# The strings of a workbook are held in memory. Sheets compress better than images, so the ratio is higher.
 LIMITS = Limits(entries=10_000, total=800_000_000, file=400_000_000, ratio=150.0, ratio_from=20_000_000)
-IN_A_ZIP = 300_000_000  # bytes of a workbook that lies in a zip itself
-ERRORS = frozenset({"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NULL!"})  # of a formula that failed
+IN_A_ZIP = 300_000_000  # bytes of a workbook inside a zip
+ERRORS = frozenset({"#N/A", "#NAME?", "#VALUE!", "#REF!", "#DIV/0!", "#NUM!", "#NULL!"})  # values of failed formulas
 SAVE = sentence("Open it where it can be opened, and save it as an Excel workbook (.xlsx) or as CSV.")
 
 
 class Sheet:
-    """One sheet: its ``header``, and its ``rows`` below; ``sheets`` are the names of all, the one that is read first.
+    """One sheet: ``header`` and ``rows``. ``sheets`` lists all sheet names, the one read first.
 
-    Formulas are read as the value they had when the workbook was saved; one that failed counts as empty. Raises
+    Formulas are read as the value stored when the workbook was saved; a failed formula counts as empty. Raises
     UnusableInput.
     """
 
@@ -40,7 +40,7 @@ class Sheet:
             file_signatures.refuse(entry, name, SAVE)
             raise _damaged(name)
         self._open = entry.open or self._copied(entry)
-        Archive(Path(name), LIMITS, opened=self._open()).close()  # refuses a bomb before anything of it is unpacked
+        Archive(Path(name), LIMITS, opened=self._open()).close()  # rejects a zip bomb before unpacking
         with self._opened() as book:
             names = [one.title for one in book.worksheets]
             if sheet is not None and sheet not in names:
@@ -61,8 +61,8 @@ class Sheet:
             self.header = self._header(book)
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any], Sentence | None]]:
-        """(row as Excel counts, cells by column, problem or None) of each row that is not empty."""
-        number, width = 1, len(columns) + 2  # a row that is longer than the header shows
+        """Yield (row number as in Excel, cells by column, problem or None) of non-empty rows. Raises UnusableInput."""
+        number, width = 1, len(columns) + 2  # wide enough to detect a row longer than the header
         with self._opened() as book:
             try:
                 for read in self._cells(book, 2, MOST_ROWS, width):
@@ -88,12 +88,12 @@ class Sheet:
         return _told(first[: _filled(first)])
 
     def _cells(self, book: Any, first: int, last: int, width: int) -> Iterator[tuple[Any, ...]]:
-        """Rows of values; the sheet's own word on its size is not trusted. Raises _Unreadable."""
+        """Rows of values. The size stated in the sheet is not trusted. Raises _Unreadable."""
         try:
             yield from book[self._sheet].iter_rows(first, last, 1, width, values_only=True)
         except MemoryError:
             raise memory.not_enough(self.name) from None
-        except Exception as error:  # whatever openpyxl and its parser make of bytes from anywhere
+        except Exception as error:  # openpyxl and its parser may raise anything on untrusted bytes
             raise _Unreadable from error
 
     @contextlib.contextmanager
@@ -111,7 +111,7 @@ class Sheet:
                 yield book
 
     def _copied(self, entry: Entry) -> Callable[[], BinaryIO]:
-        """A workbook from inside a zip as a file of its own, which goes with this object."""
+        """Copy a workbook from inside a zip to a temporary file, which is deleted with this object."""
         self._copy = tempfile.TemporaryDirectory(prefix="tlcore-sheet-")
         path = Path(self._copy.name) / "workbook"
         path.write_bytes(entry.read(IN_A_ZIP))
@@ -119,7 +119,7 @@ class Sheet:
 
 
 class _Unreadable(Exception):
-    """A sheet that cannot be read on."""
+    """A sheet that cannot be read further."""
 
 
 def _told(cells: Any) -> list[str]:
@@ -127,7 +127,7 @@ def _told(cells: Any) -> list[str]:
 
 
 def _filled(cells: Any) -> int:
-    """How many cells there are up to the last one that holds something."""
+    """The number of cells up to the last non-empty one."""
     return next((i for i in range(len(cells), 0, -1) if cells[i - 1] is not None), 0)
 
 

@@ -1,4 +1,4 @@
-"""Examples without labels, as the strategies that learn from them take them. One line a kind of example."""
+"""Readers of unlabelled examples, for strategies that learn from them. One line per modality."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 
 class Bare(Protocol):
-    """How one kind of example is read where nobody labelled it. One file in this folder, one line below."""
+    """A reader of unlabelled examples of one modality. One file in this folder, one line below."""
 
-    id: str  # of a modality: tlcore/modalities
+    id: str  # of a modality in tlcore/modalities
     what: Sentence
-    suffixes: tuple[str, ...]  # of files that hold everything themselves
+    suffixes: tuple[str, ...]  # of single files that are a complete upload
 
     def read(self, tree: Tree, columns: Mapping[str, str]) -> Iterator[Any]:
-        """Rows with '' for a label, as the modality takes them in, with what was set aside. Labels that are there are
-        not looked at. Raises UnusableInput where the upload holds none.
+        """Yield rows with the label '', in the form the modality ingests, and rejected rows.
+
+        Existing labels are ignored. Raises UnusableInput where the upload has no such examples.
         """
 
 

@@ -1,4 +1,4 @@
-"""Every picture of a zip or folder, whatever folder it lies in."""
+"""Unlabelled images: every image of a zip or folder, whatever its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every text of a table's column, or every line of a text file."""
+"""Unlabelled texts: one column of a table, or every line of a text file."""
 
 from __future__ import annotations
 

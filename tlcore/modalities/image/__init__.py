@@ -1,4 +1,4 @@
-"""Pictures as examples: decoded once, judged, kept as files under their content's name.
+"""The image modality: images are decoded once, checked, and stored as files named by content hash.
 
-Never trains and never splits; a picture that cannot be used is a rejected row, not a failure.
+No training and no splitting here. An image that cannot be used is a rejected row, not a failure.
 """

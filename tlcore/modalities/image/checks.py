@@ -1,4 +1,4 @@
-"""What is to be known about staged pictures: sizes, greys, and what was converted."""
+"""Checks of staged images: size, greyscale, rotation and conversion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SMALL_SIDE = 32
 
 
 def check_pictures(rows: pd.DataFrame) -> Iterator[Finding]:
-    """Notes, each with the first pictures that it is about."""
+    """Notes on the images, each with its first examples."""
     if rows.empty:
         return
     small = rows[rows[["width", "height"]].min(axis=1) < SMALL_SIDE]["id"]

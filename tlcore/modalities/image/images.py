@@ -1,4 +1,4 @@
-"""Pictures: each is read once, judged, and kept as a file under its content's name."""
+"""The image modality: each image is read once, checked, and stored as a file named by its content hash."""
 
 from __future__ import annotations
 

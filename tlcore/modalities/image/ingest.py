@@ -1,7 +1,6 @@
-"""Taking pictures in: every one is read once, judged, and kept under its content's name. Memory stays
-bounded.
+"""Image ingest: each image is read once, checked, and stored under its content hash, in bounded memory.
 
-A picture that browsers and predict.py read as it is stays byte for byte; any other is converted once.
+An image that browsers and predict.py can read as it is stays byte for byte the same. Any other is converted once.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is known of one picture after it was read. Sizes are the original's, in pixels and bytes."""
+    """Metadata of one stored image. Sizes are those of the original, in pixels and bytes."""
 
     raw: RawRow
     file: str  # below files/
@@ -55,9 +54,9 @@ class Kept:
 def ingest_pictures(
     rows: Iterable[RawRow | RejectedRow | Finding], files: Path
 ) -> Iterator[Kept | RejectedRow | Finding]:
-    """Keep each row's picture below ``files``, in order; pictures that cannot be used become SetAside.
+    """Store each row's image below ``files``, in order. An image that cannot be used becomes a RejectedRow.
 
-    A few threads decode (Pillow releases the GIL) and at most four pictures a thread are in memory.
+    Two to four threads decode (Pillow releases the GIL); at most about four images per thread are in memory.
     """
     workers = max(2, min(4, os.cpu_count() or 2))
     waiting: deque[Future[Kept | RejectedRow] | RejectedRow | Finding] = deque()
@@ -86,7 +85,7 @@ def _keep(row: RawRow, files: Path) -> Kept | RejectedRow:
 
 
 def keep(row: RawRow, files: Path) -> Kept:
-    """Read, judge and store one picture. Raises UnusableInput with the reason where it cannot be used."""
+    """Read, check and store one image. Raises UnusableInput with the reason where it cannot be used."""
     data = row.picture if isinstance(row.picture, bytes) else row.picture.read()
     image = open_header(data)
     width, height = image.size
@@ -103,11 +102,11 @@ def keep(row: RawRow, files: Path) -> Kept:
         )
     kind = image.format or ""
     try:
-        # Of a PNG the EXIF data may lie behind the pixels: asking for it decodes the picture.
+        # In a PNG the EXIF data may follow the pixels; reading it decodes the image.
         rotated = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
         as_is = kind in _PLAIN and not rotated and max(width, height) <= MAX_SIDE_AS_IS and _plain(image)
         if as_is and kind == "JPEG":
-            # A thumbnail is all that is needed; libjpeg still reads the file to its end, so cuts are noticed.
+            # A thumbnail is enough. libjpeg still reads to the end of the file, so truncation is detected.
             image.draft(image.mode, (4 * THUMB, 4 * THUMB))
         image.load()
         plain = image if as_is else to_rgb(image)
@@ -139,14 +138,15 @@ def keep(row: RawRow, files: Path) -> Kept:
 
 
 def _plain(image: Image.Image) -> bool:
-    """Whether it is opaque 8-bit RGB or grey, in one frame."""
+    """Whether the image is opaque 8-bit RGB or greyscale, with one frame."""
     moves = getattr(image, "is_animated", False)
     return image.mode in ("RGB", "L") and "transparency" not in image.info and not moves
 
 
 def _encode(image: Image.Image, *, lossy: bool) -> tuple[str, bytes]:
-    """The converted picture's ending and bytes: PNG where small and not lossy before, else JPEG at quality
-    95.
+    """File extension and bytes of the converted image.
+
+    PNG where the longer side is at most ``LOSSLESS_SIDE`` and the source was lossless, else JPEG at quality 95.
     """
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     image.info.clear()
@@ -159,7 +159,7 @@ def _encode(image: Image.Image, *, lossy: bool) -> tuple[str, bytes]:
 
 
 def _store(files: Path, digest: str, ending: str, data: bytes) -> str:
-    """Write once, atomically: two rows with the same content share the file."""
+    """Write the file once, atomically, and return its path below ``files``. Rows with equal content share the file."""
     name = f"{digest[:2]}/{digest}.{ending}"
     path = files / name
     if not path.exists():
@@ -168,7 +168,7 @@ def _store(files: Path, digest: str, ending: str, data: bytes) -> str:
 
 
 def _is_grey(image: Image.Image) -> bool:
-    """Whether all colours are greys, judged on a small copy (JPEG colours wobble by a few steps)."""
+    """Whether all colours are grey, tested on a small copy with a tolerance of 3 levels for JPEG noise."""
     if image.mode == "L":
         return True
     small = np.asarray(image.resize((THUMB, THUMB), Image.Resampling.NEAREST), dtype=np.int16)

@@ -1,4 +1,4 @@
-"""Texts as examples: they stay in the table of rows; copies, languages and personal data are found here.
+"""The text modality: texts stay in the table of rows. Finds duplicates, languages and personal data.
 
-Never cuts a text into tokens: that depends on the source model (tlcore/models/tokenization.py).
+No tokenization here: it depends on the source model (tlcore/models/tokenization.py).
 """

@@ -1,4 +1,4 @@
-"""Which languages texts are in, by letters and what follows them (py3langid, no network); some are left open."""
+"""Language identification of texts (py3langid, offline). Uncertain texts get no language."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tlcore.core.i18n import Sentence, sentence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALL, SAMPLE = 30_000, 20_000  # texts: so many are all looked at, of more ones a sample drawn at random
-SURE = 0.8  # probability under which a text's language is left open
-LETTERS = 15  # that a text must have
-READ = 600  # characters of a text that are looked at
-SHOWN, SMALL = 4, 0.03  # languages that are named, and the share below which none is: kin languages get mixed up
-# Those that are told apart, ISO 639-1. Small languages that are much like a large one would take texts from it.
+ALL, SAMPLE = 30_000, 20_000  # up to ALL texts are all classified; of more, a random sample of SAMPLE
+SURE = 0.8  # least probability; below it the language is None
+LETTERS = 15  # least number of letters in a text
+READ = 600  # characters of a text that are classified
+SHOWN, SMALL = 4, 0.03  # most languages named, and least share: related languages get confused
+# The languages to choose from, ISO 639-1. Small languages close to a large one would take texts from it.
 NAMES: dict[str, Sentence] = {
     "ar": sentence("Arabic"),
     "bg": sentence("Bulgarian"),
@@ -61,7 +61,10 @@ NAMES: dict[str, Sentence] = {
 
 
 def column(texts: pd.Series) -> pd.Series:
-    """The language of each text; None where it is too short, unclear, or (of many texts) was not looked at."""
+    """The language of each text, (n,); None where it is too short, uncertain, or not in the sample.
+
+    Of more than ``ALL`` texts only a random sample of ``SAMPLE`` is classified.
+    """
     places = np.arange(len(texts))
     if len(texts) > ALL:
         places = np.sort(np.random.default_rng(0).permutation(len(texts))[:SAMPLE])
@@ -72,16 +75,16 @@ def column(texts: pd.Series) -> pd.Series:
 
 
 def of(text: str) -> str | None:
-    """The language of one text, or None."""
+    """The language of one text (ISO 639-1), or None where it is too short or uncertain."""
     text = text[:READ]
-    if sum(map(str.isalpha, text)) < (LETTERS if text.isascii() else LETTERS // 3):  # one sign may be a word
+    if sum(map(str.isalpha, text)) < (LETTERS if text.isascii() else LETTERS // 3):  # one character may be a word
         return None
     language, probability = _identifier().classify(text)
     return str(language) if probability >= SURE else None
 
 
 def shares(rows: pd.DataFrame) -> dict[str, float]:
-    """The share of each language among the texts whose language is known, the commonest first; {} where none is."""
+    """The share of each language among texts with a known language, most common first; {} where there is none."""
     if "language" not in rows:
         return {}
     counts = rows["language"].value_counts(normalize=True)
@@ -89,7 +92,7 @@ def shares(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def findings(rows: pd.DataFrame) -> list[Finding]:
-    """Which languages the texts are in."""
+    """A note with the languages of the texts."""
     found = shares(rows)
     if not found:
         return []
@@ -107,7 +110,7 @@ def findings(rows: pd.DataFrame) -> list[Finding]:
 
 
 def in_words(found: Mapping[str, float]) -> list[Sentence]:
-    """The languages by name with their shares, those that are next to none taken together."""
+    """Languages by name with their shares; rare ones are summed up as “others”."""
     named = [(code, share) for code, share in found.items() if share >= SMALL][:SHOWN]
     parts = [
         sentence("{language} {percent} %", language=NAMES[code], percent=round(100 * share)) for code, share in named

@@ -1,4 +1,4 @@
-"""Personal data in texts, pointed out before anything is trained on them: e-mail, phone, CPF."""
+"""Detection of personal data in texts before training: e-mail address, phone number, CPF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 10
-# What a person has written in an example, by column; an answer stands in its context.
+# Columns with free text. Answers are not listed: they are part of the context.
 COLUMNS: dict[str, Sentence] = {
     "text": sentence("text"),
     "target": sentence("target"),
@@ -21,7 +21,7 @@ COLUMNS: dict[str, Sentence] = {
     "question": sentence("question"),
 }
 EMAIL = re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+\b")
-# With a country code, or a two-digit area code and eight or nine digits in two groups, as in Brazil, or as in the US.
+# With a country code; or Brazilian (2-digit area code, then 8 or 9 digits in two groups); or US format.
 PHONE = re.compile(
     r"(?<![\w.,/-])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){1,3}\d{3,4}[ .-]?\d{3,4}"
     r"|\(?\d{2}\)? ?9?\d{4}[ -]\d{4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?![\w/-])"
@@ -31,14 +31,14 @@ CPF = re.compile(r"(?<![\w.-])\d{3}\.?\d{3}\.?\d{3}-?\d{2}(?![\w-])")
 
 
 def of_rows(rows: pd.DataFrame) -> list[Finding]:
-    """`findings` of all that a person has written; where that is more than a text, with the column."""
+    """`findings` for every text column of the rows. The column is named where there are several."""
     columns = [name for name in COLUMNS if name in rows]
     several = len(columns) > 1
     return [one for name in columns for one in findings(rows[name], rows["id"], COLUMNS[name] if several else None)]
 
 
 def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None = None) -> list[Finding]:
-    """One finding a kind, with the rows it is in, and the column; never with the data themselves."""
+    """One finding per kind of personal data, with row ids and the column, never with the data itself."""
     found: dict[str, list[str]] = {"e-mail": [], "phone": [], "cpf": []}
     for text, name in zip(texts, ids, strict=True):
         for kind in kinds(text):
@@ -70,7 +70,7 @@ def findings(texts: Iterable[str], ids: Iterable[str], column: Sentence | None =
 
 
 def kinds(text: str) -> list[str]:
-    """Which kinds of personal data a text seems to hold."""
+    """Which kinds of personal data a text seems to contain: e-mail, cpf, phone."""
     found = []
     if "@" in text and EMAIL.search(text):
         found.append("e-mail")
@@ -83,7 +83,7 @@ def kinds(text: str) -> list[str]:
 
 
 def is_cpf(number: str) -> bool:
-    """Whether eleven digits carry the two check digits of a CPF."""
+    """Whether a number has eleven digits with the two valid check digits of a CPF."""
     digits = [int(c) for c in number if c.isdigit()]
     if len(digits) != 11 or len(set(digits)) == 1:
         return False

@@ -1,4 +1,4 @@
-"""Texts: they stay in the table of rows itself; nothing is written beside it. A million of them fit in memory."""
+"""The text modality: texts are stored in the table of rows, not in files. A million of them fit in memory."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tlcore.modalities.text import languages, near_duplicates, personal_data
 if TYPE_CHECKING:
     from tlcore.core.uploads.file_tree import Tree
 
-CHUNK = 20_000  # rows that are Python objects at once
+CHUNK = 20_000  # rows held as Python objects at a time
 MOST = 5_000_000
-OVERLAP = 13  # words
-SAID = ("text", "target", "completion")  # columns of what an example says
+OVERLAP = 13  # words in an n-gram for contamination
+SAID = ("text", "target", "completion")  # text columns compared for contamination
 LONG = 2_000  # characters: about 500 words, more than most models read
 SCHEMA = pa.schema(
     [
@@ -44,7 +44,7 @@ SCHEMA = pa.schema(
     ]
 )
 NOT_WORDS = re.compile(r"[\W_]+")
-GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 read as something else
+GARBLED = "\ufffd|\u00c3[\u00a0-\u00bf\u0152-\u2122]|\u00e2\u20ac"  # UTF-8 decoded with a wrong encoding
 WORDS = duplicates.Words(
     several=lambda **params: sentence("The same text has several labels: {labels}.", **params),
     copy=lambda **params: sentence("Its text is the same as that of {file}.", **params),
@@ -136,7 +136,7 @@ class Texts:
         stay, copies, copy_findings = duplicates.exact(rows.assign(label=agreed), "same", WORDS)
         rows = rows[stay].drop(columns=["same", "truth"]).reset_index(drop=True)
         if group and rows["group"].isna().all() and len(rows):
-            # A pattern on file names has none to look at here: a column was meant, and it is not there.
+            # Texts have no file names to match, so a missing column was probably meant.
             found = by_pattern(group, rows["id"])
             if not any(found):
                 raise UnusableInput(
@@ -144,7 +144,7 @@ class Texts:
                 )
             rows["group"] = found
         whole = _whole(rows)
-        once = ~whole.duplicated()  # a context of several questions is no copy of itself
+        once = ~whole.duplicated()  # a context with several questions is not its own near duplicate
         near, near_said = duplicates.alike(rows[once], near_duplicates.clusters(whole[once]), WORDS)
         rows["near"] = whole.map(dict(zip(whole[once], near, strict=True)))
         rows["language"] = languages.column(rows["text"])
@@ -161,8 +161,10 @@ class Texts:
         return rows, rejected + copies, findings
 
     def contaminated(self, rows: pd.DataFrame, known: pd.DataFrame) -> pd.Series:
-        """By the words of the texts. Where the known ones are pieces of documents, which end where no text of another
-        set need end, also by a run of `OVERLAP` words, or all of a shorter text, that stands in one of them.
+        """Which rows (bool, (n,)) have the same words as a known text.
+
+        Where ``known`` holds blocks of documents, whose borders differ from those of other texts, a row also matches
+        where a run of `OVERLAP` of its words, or all words of a shorter text, occurs in a known text.
         """
         texts = rows["text"].map(normalised)
         own = {normalised(text) for name in SAID if name in known for text in known[name].dropna()}
@@ -171,13 +173,17 @@ class Texts:
 
 
 def normalised(text: str) -> str:
-    """The words of a text in a row: case, blanks and punctuation play no part. A text without words stays itself."""
+    """The words of a text, case-folded, with one space for spaces and punctuation.
+
+    A text without words is returned unchanged.
+    """
     return NOT_WORDS.sub(" ", text.casefold()).strip() or text
 
 
 def _inside(texts: pd.Series, own: set[str]) -> pd.Series:
-    """Whether each text shares a run of words with one of ``own`` (as Brown et al. 2020, arXiv 2005.14165, appendix C,
-    look for test texts in training texts).
+    """Which texts (bool, (n,)) share a run of up to `OVERLAP` words with one of ``own``.
+
+    Source: Brown et al. 2020, arXiv 2005.14165, appendix C, which finds test texts in training texts this way.
     """
     words, wholes = texts.str.split(), [text.split() for text in own]
     length = words.map(len).clip(upper=OVERLAP)
@@ -189,12 +195,12 @@ def _inside(texts: pd.Series, own: set[str]) -> pd.Series:
 
 
 def _runs(words: list[str], n: int) -> Iterator[int]:
-    """A number for each n words in a row."""
+    """A hash of each n-gram of words."""
     return (hash(tuple(words[i : i + n])) for i in range(len(words) - n + 1))
 
 
 def _whole(rows: pd.DataFrame) -> pd.Series:
-    """What an example says: a prompt with its completion, where there is one."""
+    """The full text of each example: the prompt and its completion, where there is one."""
     return rows["text"] + "\n" + rows["completion"] if "completion" in rows else rows["text"]
 
 

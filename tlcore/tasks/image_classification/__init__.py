@@ -1,1 +1,1 @@
-"""Image classification: one label a picture."""
+"""Image classification: one label for each image."""

@@ -1,4 +1,4 @@
-"""What a picture classifier must beat: the commonest class, colours alone, and the source model as it is."""
+"""Baselines of image classification: the most common class, colour histograms, and the source model as it is."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.tasks.shared.image_examples import PictureExamples
 
-LEVELS = 4  # of each colour channel: 64 cells
-MOST_TRAIN = 4000  # training pictures whose colours are looked at
+LEVELS = 4  # levels of each colour channel: 64 histogram bins
+MOST_TRAIN = 4000  # most training images used for colour histograms
 CHUNK = 256
 MAJORITY, COLOURS, AS_IT_IS = sentence("commonest class"), sentence("colours alone"), sentence("source model as it is")
-IMAGENET = re.compile(r"in(?:\d+k_ft_in)?1k")  # timm's tag of weights that end in ImageNet-1k's classes
+IMAGENET = re.compile(r"in(?:\d+k_ft_in)?1k")  # timm's tag of weights with an ImageNet-1k head
 
 
 def naive(
     task: Task, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
-    """The three, on the test pictures; one that cannot answer says why."""
+    """The three baselines on the test images; one that cannot answer has a reason instead of records."""
     test, classes = examples["test"], len(target["labels"])
 
     def scored(outputs: np.ndarray) -> Records:
@@ -46,7 +46,10 @@ def naive(
 
 
 def _by_colours(examples: Mapping[str, PictureExamples], classes: int) -> np.ndarray:
-    """Logits (n, classes) of a logistic regression on colour histograms, its strength chosen on validation data."""
+    """Logits (n, classes) of a logistic regression on colour histograms.
+
+    Its regularisation is chosen on validation data.
+    """
     from tlcore.models.logistic_head import logistic_head
 
     train = examples["train"]
@@ -59,7 +62,7 @@ def _by_colours(examples: Mapping[str, PictureExamples], classes: int) -> np.nda
 
 
 def histograms(examples: PictureExamples, rows: np.ndarray | None = None) -> np.ndarray:
-    """How often each of 64 colours occurs in each picture, (n, 64) float32: square roots of shares (Hellinger)."""
+    """Colour histograms of the images, (n, 64) float32: square roots of shares (Hellinger)."""
     rows = np.arange(len(examples)) if rows is None else rows
     out = np.zeros((len(rows), LEVELS**3), dtype=np.float32)
     for start in range(0, len(rows), CHUNK):
@@ -72,7 +75,7 @@ def histograms(examples: PictureExamples, rows: np.ndarray | None = None) -> np.
 
 
 def class_names(source: OpenSource) -> list[str]:
-    """The names of the source's own classes, in the order of its outputs; empty where none are known."""
+    """The class names of the source's own head, in output order; empty where unknown."""
     config = source.config
     known = config.get("label_names") or config.get("id2label") or config.get("pretrained_cfg", {}).get("label_names")
     if not known and (source.folder / "labels.json").exists():
@@ -91,10 +94,10 @@ def class_names(source: OpenSource) -> list[str]:
 
 
 def matching(names: Sequence[str], labels: Sequence[str]) -> tuple[list[list[int]], Sentence | None]:
-    """For each label the source classes of its name, and None; or the reason why there is no answer.
+    """For each label the matching source classes, and None; or an empty list and the reason why there is no match.
 
-    A class such as "ant, emmet, pismire" goes by each of its names. A label is the class of that very name; where there
-    is none, every class that is a kind of it by its last words ("tabby cat" of "cat").
+    A class such as "ant, emmet, pismire" has several names. A label matches the classes with exactly its name; if there
+    are none, every class whose name ends with it ("tabby cat" for "cat").
     """
     if not names:
         return [], sentence("The source model has no classes with names of its own.")
@@ -120,7 +123,7 @@ def _plain(name: str) -> str:
 
 
 def _as_it_is(source: OpenSource, test: PictureExamples, rows: list[list[int]]) -> np.ndarray:
-    """Log shares (n, labels) that the source's own head gives to the classes of each label."""
+    """Log-probabilities (n, labels): the source's own head, summed over the classes of each label."""
     import torch
 
     device = machine.detect().device

@@ -1,6 +1,6 @@
-"""Grad-CAM: which places of a picture spoke for a class (Selvaraju et al., ICCV 2017, arXiv 1610.02391).
+"""Grad-CAM: which regions of an image support a class (Selvaraju et al., ICCV 2017, arXiv 1610.02391).
 
-For token networks the patches' tokens take the part of the map's places (as in Gildenblat's pytorch-grad-cam).
+For transformers the patch tokens replace the positions of the feature map (as in Gildenblat's pytorch-grad-cam).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.models.source_model import SourceModel
 
-SHOWN = 192  # pixels a side of the pictures in a report
+SHOWN = 192  # side of the report's images in pixels
 
 
 def heat(model: Any, picture: np.ndarray, label: int) -> np.ndarray | None:
-    """The class activation map of one input (3, S, S) for a label: (H, W) of numbers 0-1; None without a map of places.
+    """Class activation map (H, W) in 0-1 of one input (3, S, S) for a label; None without a spatial feature map.
 
-    Gradients of the label's logit, averaged over places, weigh the channels of the last map; what is below 0 speaks
-    against the class and is cut.
+    The channels of the last feature map are weighted by the position-averaged gradients of the label's logit. Negative
+    values, evidence against the class, are cut to 0.
     """
     import torch
 
@@ -36,7 +36,7 @@ def heat(model: Any, picture: np.ndarray, label: int) -> np.ndarray | None:
     seen: dict[str, torch.Tensor] = {}
 
     def keep(_module: Any, _inputs: Any, output: torch.Tensor) -> None:
-        seen["value"] = output.detach().clone()  # what follows may work in place
+        seen["value"] = output.detach().clone()  # later layers may modify it in place
         output.register_hook(lambda gradient: seen.__setitem__("gradient", gradient))
 
     hook = target.module.register_forward_hook(keep)
@@ -56,7 +56,7 @@ def heat(model: Any, picture: np.ndarray, label: int) -> np.ndarray | None:
 
 
 def overlay(view: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """The picture (S, S, 3) uint8 with the heat over it: the brighter, the more a place spoke for the class."""
+    """The image (S, S, 3) uint8 with the heat map over it; brighter means stronger support for the class."""
     image = Image.fromarray(view).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     warm = Image.fromarray((255 * heat).astype(np.uint8)).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
     strength = np.asarray(warm, dtype=np.float32)[..., None] / 255
@@ -68,7 +68,7 @@ def overlay(view: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def view_of(path: Path, processor: dict[str, Any]) -> np.ndarray:
-    """What the model sees of a picture, (S, S, 3) uint8."""
+    """The image as the model sees it, (S, S, 3) uint8."""
     from tlcore.runtime.images import open_picture
 
     whole = canvas(open_picture(path), processor["canvas"], processor["interpolation"])
@@ -84,9 +84,10 @@ def explain(
     label: int | None = None,
     temperature: float = 1.0,
 ) -> tuple[Image.Image, Image.Image | None, dict[str, Any]]:
-    """The picture as the model sees it, the overlay for ``label`` (else for the predicted one), and what was said.
+    """The image as the model sees it, the overlay for ``label`` (else for the predicted one), and the prediction.
 
-    ``temperature`` is the packed model's own: its confidences are those of the report.
+    ``temperature`` is the packed model's calibration temperature, so that confidences equal those of the report. The
+    overlay is None without a spatial feature map.
     """
     import torch
 
@@ -114,7 +115,7 @@ def illustrate(
     processor: dict[str, Any],
     labels: Sequence[str],
 ) -> None:
-    """Write each error's picture and overlay (for the label it was taken for) and note their names in ``worst``."""
+    """Write each error's image and overlay (for the predicted label) to ``folder``; add their names to ``worst``."""
     from tlcore.models.loading import load
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +138,7 @@ def jpeg(image: Image.Image) -> bytes:
 
 
 def _colour(strength: np.ndarray) -> np.ndarray:
-    """Heat 0-1 (..., 1) as dark red, orange, yellow: brightness rises with it, so that it reads without colour."""
+    """Heat 0-1 (..., 1) as dark red, orange, yellow; brightness rises with it, so it is readable without colour."""
     stops = np.array([[90, 0, 60], [200, 40, 40], [250, 150, 20], [255, 255, 170]], dtype=np.float32)
     place = np.clip(strength[..., 0], 0, 1) * (len(stops) - 1)
     low = np.minimum(place.astype(int), len(stops) - 2)

@@ -1,4 +1,4 @@
-"""Pictures that no source model was trained on, made by code: the far end of the similarity scale."""
+"""Synthetic images unlike any training data: the out-of-distribution reference of the similarity scale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-# Which of the seven segments of a pocket calculator are lit for 0 … 9, from top to bottom, left before right.
+# Lit segments of a seven-segment display for the digits 0 … 9, from top to bottom, left before right.
 SEGMENTS = (
     "1110111",
     "0010010",
@@ -22,15 +22,17 @@ SEGMENTS = (
 
 
 def far_pictures(size: int, each: int = 24) -> dict[str, np.ndarray]:
-    """``noise`` (every pixel and colour drawn evenly) and ``drawn`` (seven-segment digits, white on black), each
-    (each, size, size, 3) float32 in 0-1; always the same ones."""
+    """Out-of-distribution images by kind, each (each, size, size, 3) float32 in 0-1; deterministic.
+
+    ``noise``: uniform random pixels and colours. ``drawn``: seven-segment digits, white on black.
+    """
     rng = np.random.default_rng(0)
     noise = rng.random((each, size, size, 3), dtype=np.float32)
     return {"noise": noise, "drawn": np.stack([_digit(size, i % 10, rng) for i in range(each)])}
 
 
 def _digit(size: int, digit: int, rng: np.random.Generator) -> np.ndarray:
-    """One digit as on a pocket calculator, somewhere on the picture."""
+    """One seven-segment digit, (size, size, 3) float32, at a random position."""
     picture = np.zeros((size, size, 3), np.float32)
     high = int(size * rng.uniform(0.5, 0.85))
     wide, thick = int(high * rng.uniform(0.4, 0.6)), max(1, int(size * rng.uniform(0.05, 0.1)))
@@ -52,7 +54,7 @@ def _digit(size: int, digit: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def batches(processor: dict[str, Any], device: str) -> dict[str, dict[str, Any]]:
-    """The same as batches for the network: ``pixels`` (k, 3, S, S), normalised."""
+    """The images of `far_pictures` as batches for the network: ``pixels`` (k, 3, S, S), normalised."""
     import torch
 
     from tlcore.tasks.shared.augmentation import normalise

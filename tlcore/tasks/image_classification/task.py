@@ -1,4 +1,4 @@
-"""Image classification: one label a picture."""
+"""Image classification: one label for each image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class ImageClassification:
-    """One of several labels for each picture; the network is any image classifier of timm or transformers."""
+    """One of several labels for each image; the network is any image classifier of timm or transformers."""
 
     id = "image-classification"
     title = sentence("Image classification")
@@ -67,7 +67,7 @@ class ImageClassification:
         return nested(rows, seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The labels seen in training, in alphabetical order: the order of the outputs."""
+        """The labels of the training data in alphabetical order, which is the order of the outputs."""
         return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
 
     # --- the model -----------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class ImageClassification:
     ) -> dict[str, Any]:
         """Size, canvas, interpolation, mean, std and augmentation, with every ``auto`` resolved.
 
-        ``told`` is the source's own preprocessing (`OpenSource.preprocess`).
+        ``preprocess`` is the source's own preprocessing (`OpenSource.preprocess`).
         """
         source_families.fits(preprocess, self)
         size = options.image_size
@@ -172,7 +172,7 @@ class ImageClassification:
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, PictureExamples], target: dict[str, Any]
     ) -> dict[str, Any]:
-        """A multinomial logistic head on train features, its strength chosen on validation data."""
+        """A multinomial logistic head on training features; its regularisation is chosen on validation data."""
         return class_scores.solve(features, examples, len(target["labels"]))
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -192,7 +192,7 @@ class ImageClassification:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Truth, prediction and probabilities of each picture; a group (a patient, a product) is one unit."""
+        """Truth, prediction and probabilities of each image; a group (a patient, a product) is one resampling unit."""
         return class_scores.evaluate(outputs, examples)
 
     def answers(self, records: Records, dataset: Dataset) -> None:
@@ -217,7 +217,7 @@ class ImageClassification:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """The commonest class, a logistic regression on colour histograms, and the source model as it is."""
+        """The most common class, a logistic regression on colour histograms, and the source model as it is."""
         from tlcore.tasks.image_classification.baselines import naive
 
         return naive(self, examples, target, source)
@@ -232,19 +232,22 @@ class ImageClassification:
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """Grad-CAM beside the worst errors; a network without a map of places gets none."""
+        """Add Grad-CAM overlays to the worst errors; a network without a spatial feature map gets none."""
         from tlcore.tasks.image_classification import gradcam
 
         gradcam.illustrate(folder, worst, dataset, source, weights, processor, labels)
 
 
 def _picture_size(dataset: Dataset, preprocess: Mapping[str, Any], device: str) -> int:
-    """The side that suits the data and the machine: never far above the pictures' own size, and on a CPU small
-    enough that one epoch of training stays around a thousand pictures of 224 px."""
+    """The image side in pixels that suits the data and the machine.
+
+    Never far above the images' own size. On a CPU small enough that an epoch costs about as much as a thousand images
+    of 224 px.
+    """
     rows, native, step = dataset.rows, preprocess["input_size"], max(32, preprocess.get("multiple", 1))
     own = int(np.median(np.minimum(rows["width"], rows["height"]))) if "width" in rows else native
     size = min(native, max(64, -(-own // step) * step))
     if device == "cpu":
         affordable = 224 * np.sqrt(1000 / max(1, dataset.info.n.get("train", 1)))
         size = min(size, max(64, int(affordable) // step * step))
-    return size - size % preprocess.get("multiple", 1)  # patches of 14 pixels do not divide the steps above
+    return size - size % preprocess.get("multiple", 1)  # steps of 32 are no multiple of 14-pixel patches

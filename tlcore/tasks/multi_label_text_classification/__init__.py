@@ -1,1 +1,1 @@
-"""Text classification with any number of labels a text: one network, one yes or no for each label."""
+"""Multi-label text classification: one network with a binary decision for each label."""

@@ -1,4 +1,4 @@
-"""Text classification with any number of labels a text: one network, one yes or no for each label."""
+"""Multi-label text classification: one network with a binary decision for each label."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class MultiLabelTextClassification:
-    """`TextClassification` with a decision for each label; whatever is not here is that task's."""
+    """`TextClassification` with a binary decision for each label; everything not defined here is delegated to it."""
 
     id = "multi-label-text-classification"
     title = sentence("Text classification, several labels a text")
@@ -68,8 +68,10 @@ class MultiLabelTextClassification:
         return nested_sets(rows, _sets(rows), seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The labels seen in training, in alphabetical order, and the probability from which one is given where
-        validation data have not chosen others (`decided`)."""
+        """The labels of the training data in alphabetical order, and the default threshold.
+
+        The default applies where `with_thresholds` chose no thresholds on validation data.
+        """
         labels = {label for labels in _sets(dataset.split("train")) for label in labels}
         return {"labels": sorted(labels), "threshold": label_sets.THRESHOLD}
 
@@ -82,7 +84,10 @@ class MultiLabelTextClassification:
         cache: Path | None,
         source: OpenSource | None = None,
     ) -> dict[str, TextExamples]:
-        """Those of texts, with ``labels`` (n, labels) of booleans and ``unknown`` (n,), labels not seen in training."""
+        """`TextClassification.examples` with multi-label targets.
+
+        ``labels`` (n, labels) bool; ``unknown`` (n,), the number of labels that no training text has.
+        """
         made = self._text.examples(dataset, processor, target, cache, source)
         index = {label: place for place, label in enumerate(target["labels"])}
         for these in made.values():
@@ -99,7 +104,7 @@ class MultiLabelTextClassification:
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples], target: dict[str, Any]
     ) -> dict[str, Any]:
-        """One logistic regression for each label; all share one strength, chosen on validation data."""
+        """One logistic regression for each label; all share one regularisation, chosen on validation data."""
         from tlcore.models.logistic_head import logistic_heads
 
         return logistic_heads(
@@ -117,7 +122,7 @@ class MultiLabelTextClassification:
         return label_sets.evaluate(outputs, examples, target)
 
     def with_thresholds(self, outputs: np.ndarray, validation: TextExamples, target: dict[str, Any]) -> dict[str, Any]:
-        """``thresholds``: from which probability each label is given."""
+        """Adds ``thresholds``: the probability from which each label is predicted."""
         return label_sets.with_thresholds(outputs, validation, target)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
@@ -149,7 +154,7 @@ class MultiLabelTextClassification:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """The commonest set of labels, and a logistic regression on words for each label."""
+        """The most common label set, and a logistic regression on words for each label."""
         from tlcore.tasks.text_classification.baselines import naive_sets
 
         return naive_sets(self, examples, target)
@@ -164,7 +169,7 @@ class MultiLabelTextClassification:
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """Nothing: several labels were given at once, each moved by words of its own."""
+        """No attributions: several labels are predicted at once, each from different words."""
         for error in worst:
             error["picture"] = error["gradcam"] = None
 

@@ -1,1 +1,1 @@
-"""Question answering: where in a context the answer to a question stands."""
+"""Extractive question answering: the answer to a question is a span of its context."""

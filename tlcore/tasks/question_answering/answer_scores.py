@@ -1,5 +1,7 @@
-"""How answers in a context are scored: exact match and F1 of words, as SQuAD's own program has them (Rajpurkar et al.
-2016, arXiv 1606.05250; 2018, arXiv 1806.03822), articles of Portuguese left out too where a question is Portuguese.
+"""Scores of extractive answers: exact match and word F1.
+
+As in SQuAD's official script (Rajpurkar et al. 2016, arXiv 1606.05250; 2018, arXiv 1806.03822). For Portuguese
+questions Portuguese articles are ignored too.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from tlcore.evaluation.records import Records
 
 ARTICLES = {"en": ("a", "an", "the"), "pt": ("a", "an", "the", "o", "os", "as", "um", "uma", "uns", "umas")}
 PUNCTUATION = str.maketrans("", "", string.punctuation)
-# Words that tell the two languages apart; those that both have ("a", "do", "as", "no") are in neither list.
+# Words that distinguish the two languages; words of both ("a", "do", "as", "no") are in neither list.
 TELLING = {
     "pt": frozenset(
         (
@@ -105,24 +107,27 @@ TELLING = {
 
 
 def language(text: str) -> str:
-    """``pt`` or ``en``, by the little words in a text; ``en`` where they do not tell."""
+    """``pt`` or ``en``, by the function words of a text; ``en`` on a tie."""
     words = re.findall(r"\w+", text.lower())
     portuguese, english = (sum(word in TELLING[name] for word in words) for name in ("pt", "en"))
     return "pt" if portuguese > english else "en"
 
 
 def normalised(text: str, answer: str = "en") -> str:
-    """An answer as it is compared: lower case, no punctuation, no articles, single blanks."""
+    """An answer prepared for comparison: lower case, no punctuation, no articles, single blanks.
+
+    ``answer`` is the language whose articles are dropped: a key of `ARTICLES`.
+    """
     return " ".join(_articles(answer).sub(" ", text.lower().translate(PUNCTUATION)).split())
 
 
 def exact(predicted: str, true: str, answer: str = "en") -> float:
-    """1 where both are the same once `normalised`."""
+    """1 where both are equal once `normalised`, else 0."""
     return float(normalised(predicted, answer) == normalised(true, answer))
 
 
 def f1(predicted: str, true: str, answer: str = "en") -> float:
-    """Harmonic mean of precision and recall of words; where one has none, 1 if neither has, else 0."""
+    """F1 of words; where one side has no words, 1 if neither has, else 0."""
     ours, theirs = normalised(predicted, answer).split(), normalised(true, answer).split()
     if not ours or not theirs:
         return float(ours == theirs)
@@ -131,13 +136,16 @@ def f1(predicted: str, true: str, answer: str = "en") -> float:
 
 
 def best(predicted: str, truths: Sequence[str], answer: str = "en") -> tuple[float, float]:
-    """(F1, exact match) against the true answer that is most like it; without a true answer none is the right one."""
+    """Maximum F1 and maximum exact match over the true answers; without a true answer the empty answer is right."""
     kept = [one for one in truths if normalised(one, answer)] or [""]
     return max(f1(predicted, one, answer) for one in kept), max(exact(predicted, one, answer) for one in kept)
 
 
 def records(predicted: Sequence[str], examples: Any) -> Records:
-    """Per question its scores, what was said, and whether the context gives an answer; a group is one unit."""
+    """For each question its scores, the prediction (``said``), and whether it is ``answerable``.
+
+    A group is one resampling unit.
+    """
     scores = [
         best(one, truths, scored)
         for one, truths, scored in zip(predicted, examples.truths, examples.languages, strict=True)

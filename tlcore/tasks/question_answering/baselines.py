@@ -1,6 +1,4 @@
-"""What a model that answers questions must beat: one answer for all, the words of the likeliest sentence, and the
-source model as it is.
-"""
+"""Baselines of question answering: a constant answer, words of the most similar sentence, the source as it is."""
 
 from __future__ import annotations
 
@@ -26,15 +24,15 @@ WORDS = sentence("words of the sentence most like the question")
 AS_IS = sentence("the source model as it is")
 SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+(?=\s|$)|\n|$|[.!?])")
 WORD = re.compile(r"\w+(?:[.,'’-]\w+)*")
-MOST = (1, 2, 3, 5, 8)  # words of an answer
-SHARES = (0.0, 0.1, 0.25, 0.5)  # of the questions, those whose sentence is least like them, that are left unanswered
+MOST = (1, 2, 3, 5, 8)  # candidates for the most words of an answer
+SHARES = (0.0, 0.1, 0.25, 0.5)  # candidates for the share of questions left unanswered (lowest similarity)
 BATCH = 16
 
 
 def naive(
     task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
-    """All three, on the test questions."""
+    """The three baselines on the test questions."""
     test = examples["test"]
     commonest = [constant(examples["train"])] * len(test)
     return [
@@ -45,13 +43,13 @@ def naive(
 
 
 def constant(train: QuestionExamples) -> str:
-    """The answer given most often in training, '' where most have none; of equals the first by the alphabet."""
+    """The most frequent normalised training answer, '' where most have none; ties: alphabetical."""
     counts = Counter(answer_scores.normalised(truths[0]) if truths else "" for truths in train.truths)
     return min(counts, key=lambda one: (-counts[one], one))
 
 
 def _by_sentence(examples: Mapping[str, QuestionExamples], target: dict[str, Any]) -> list[str]:
-    """What `pick` says of the test questions, its settings being those with the best F1 on validation data."""
+    """The answers of `pick` to the test questions, with the settings of the best F1 on validation data."""
     weight = weights(examples["train"])
     found = {
         split: [look(q, c, weight) for q, c in zip(examples[split].questions, examples[split].contexts, strict=True)]
@@ -73,7 +71,7 @@ def _by_sentence(examples: Mapping[str, QuestionExamples], target: dict[str, Any
 
 
 def weights(train: QuestionExamples) -> dict[str, float]:
-    """The inverse document frequency of each word over the contexts of training; '' holds that of unknown words."""
+    """Inverse document frequency of each word over the training contexts; '' holds that of unknown words."""
     contexts = set(train.contexts)
     counts = Counter(word for one in contexts for word in {found.lower() for found in WORD.findall(one)})
     n = len(contexts)
@@ -81,8 +79,10 @@ def weights(train: QuestionExamples) -> dict[str, float]:
 
 
 def look(question: str, context: str, weight: Mapping[str, float]) -> tuple[float, list[list[tuple[str, float]]], str]:
-    """The cosine of the TF-IDF vectors of a question and the sentence most like it, that sentence as runs of words that
-    are not the question's (places as text, weight), and the sentence itself.
+    """The sentence most similar to a question.
+
+    Returns the cosine similarity of their TF-IDF vectors; the sentence as runs of (word, weight) without the question's
+    words; and the sentence itself.
     """
     unknown = weight[""]
     asked = {word.lower() for word in WORD.findall(question)}
@@ -106,7 +106,7 @@ def look(question: str, context: str, weight: Mapping[str, float]) -> tuple[floa
 
 
 def pick(found: tuple[float, list[list[tuple[str, float]]], str], most: int, line: float) -> str:
-    """At most so many words in a row that weigh most; '' where the sentence is no more alike than ``line``."""
+    """The heaviest run of at most ``most`` words; '' where the similarity is not above ``line``."""
     similarity, runs, _ = found
     if similarity <= line or not runs:
         return ""
@@ -117,7 +117,7 @@ def pick(found: tuple[float, list[list[tuple[str, float]]], str], most: int, lin
 def _as_it_is(
     task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
 ) -> Baseline:
-    """The source's own head for question answering, its threshold for no answer chosen on validation data."""
+    """The source's own question-answering head, its no-answer threshold chosen on validation data."""
     from tlcore.models.adapters import transformers_spans
 
     if not transformers_spans.has_head(source):

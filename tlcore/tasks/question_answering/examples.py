@@ -1,4 +1,4 @@
-"""The questions of one split: each with its context cut into windows of tokens once, and kept on disk."""
+"""The questions of one split, each with its context split into windows of tokens once and cached on disk."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from tlcore.data.dataset import Dataset
 
-AT_ONCE = 2_000  # questions cut into tokens at once
+AT_ONCE = 2_000  # questions tokenized in one call
 Window = tuple[np.ndarray, np.ndarray, np.ndarray]  # ids, kinds, places: see `answer_spans.windows`
 
 
 class Windows:
-    """The windows of every question of a dataset: flat arrays of tokens, and where each window begins in them.
+    """The windows of every question of a dataset: flat arrays of tokens and the start of each window in them.
 
-    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and the answers alone are known.
+    ``model`` is the folder of the tokenizer; without it tokens are unavailable (ValueError) and only answers are known.
     """
 
     def __init__(self, dataset: Dataset, model: Path | None, processor: dict[str, Any], folder: Path | None):
@@ -61,15 +61,15 @@ class Windows:
         return [(kept["ids"][a:b], kept["kinds"][a:b], kept["places"][a:b]) for a, b in pairwise(pieces)]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Tokens of the first window of each question, which none of its others is longer than."""
+        """Tokens of the first window of each question, (k,); it is the longest."""
         kept = self._kept
         first = kept["first"][rows]
         return kept["starts"][first + 1] - kept["starts"][first]
 
 
 def cut(tokenizer_json: str, questions: Any, contexts: Any, how: dict[str, int]) -> dict[str, np.ndarray]:
-    """Questions and contexts (columns of a table) as `Windows` keeps them."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
+    """Questions and contexts (columns of a table) as the arrays of `Windows._kept`."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads are unsafe with a later fork
     tokenizer = tokenization.open_tokenizer(tokenizer_json, how["size"])
     parts: list[Window] = []
     counts: list[int] = []
@@ -92,7 +92,7 @@ def cut(tokenizer_json: str, questions: Any, contexts: Any, how: dict[str, int])
 
 
 class QuestionExamples:
-    """One split: ``ids``, ``questions``, ``contexts``, true answers as places (``spans``) and words (``truths``)."""
+    """One split: ``ids``, ``questions``, ``contexts``, and true answers as spans (``spans``) and text (``truths``)."""
 
     def __init__(self, dataset: Dataset, split: str, held: Windows):
         rows = dataset.rows
@@ -108,12 +108,12 @@ class QuestionExamples:
 
     @cached_property
     def truths(self) -> list[list[str]]:
-        """The true answers of each question in words; none where its context gives no answer."""
+        """The true answers of each question as text; empty where its context has no answer."""
         return [[context[a:b] for a, b in spans] for context, spans in zip(self.contexts, self.spans, strict=True)]
 
     @cached_property
     def languages(self) -> list[str]:
-        """``en`` or ``pt`` for each question, which decides what counts as an article in its answer."""
+        """``en`` or ``pt`` for each question: which articles are ignored in its answer."""
         return [answer_scores.language(one) for one in self.questions]
 
     @property
@@ -124,13 +124,16 @@ class QuestionExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, Any]]:
-        """One batch for each chunk of k indices: ``ids``, ``mask``, ``kinds`` (w, longest) int64 of its windows,
-        ``answer`` (w, 2) the first and last token of the answer (0 where a window holds none), ``inside`` (w, longest)
-        whether a token may be in an answer, ``owner`` (w,) to which of the k questions each window belongs, and
-        ``places``, a list of (tokens, 2) as in `answer_spans.windows`.
+        """One batch for each chunk of k indices, with w windows.
 
-        For evaluation there are all windows of each question. For training there is one, so that memory is bounded:
-        drawn by (seed, epoch, example), every other time from those that hold the answer.
+        * ``ids``, ``mask``, ``kinds`` (w, longest) int64
+        * ``answer`` (w, 2): first and last token of the answer, 0 where the window does not contain it
+        * ``inside`` (w, longest) bool: whether a token may be part of an answer
+        * ``owner`` (w,): which of the k questions the window belongs to
+        * ``places``: a list of (tokens, 2) as in `answer_spans.windows`
+
+        Evaluation (``key`` None) uses all windows of each question. Training uses one, to bound memory: drawn by (seed,
+        epoch, example), with probability 0.5 from those that contain the answer.
         """
         import torch
 
@@ -156,7 +159,7 @@ class QuestionExamples:
 
 
 def located(places: np.ndarray, span: Sequence[int]) -> tuple[int, int]:
-    """The first and last token of a span of characters in a window; (0, 0) where the window does not hold all of it."""
+    """First and last token of a character span in a window; (0, 0) where the window does not contain all of it."""
     inside = np.flatnonzero(places[:, 0] >= 0)
     if not len(inside) or span[0] < places[inside[0], 0] or span[1] > places[inside[-1], 1]:
         return 0, 0
@@ -165,7 +168,7 @@ def located(places: np.ndarray, span: Sequence[int]) -> tuple[int, int]:
 
 
 def _drawn(marked: list[tuple[int, int]], key: tuple[int, ...]) -> int:
-    """The place of the window that is trained on."""
+    """The index of the window to train on."""
     if len(marked) == 1:
         return 0
     rng = np.random.default_rng(key)

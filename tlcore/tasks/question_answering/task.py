@@ -1,4 +1,4 @@
-"""Question answering: where in a context the answer to a question stands."""
+"""Extractive question answering: the answer to a question is a span of its context."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from tlcore.models.source_model import SourceModel
     from tlcore.tasks.question_answering.examples import QuestionExamples
 
-LOOKED_AT = 1_000  # training questions whose lengths decide how much of a context is read at once
-MOST_TOKENS = {"cpu": 256, "cuda": 384}  # of a window, where the person leaves it open
+LOOKED_AT = 1_000  # training questions sampled to choose the window size
+MOST_TOKENS = {"cpu": 256, "cuda": 384}  # default limits of a window, by device
 LEAST_TOKENS = 24
-QUESTION_TOKENS, ANSWER_TOKENS = 64, 30  # at most, as BERT had them on SQuAD
+QUESTION_TOKENS, ANSWER_TOKENS = 64, 30  # limits, as for BERT on SQuAD
 OUTPUT = np.dtype(
     [
         ("start", "i4"),
@@ -44,7 +44,7 @@ OUTPUT = np.dtype(
 
 
 class QuestionAnswering:
-    """The answer as a span of its context, or none; the network is a text encoder with two logits for each token."""
+    """A span of the context as answer, or none; the network is a text encoder with two logits for each token."""
 
     id = "question-answering"
     title = sentence("Question answering")
@@ -73,7 +73,7 @@ class QuestionAnswering:
     )
     default_source = "bundled/minilm-l6"
     options = ("max_length",)
-    rate = 0.5  # twice that of other texts: its fresh head cannot be solved beforehand (docs/benchmarks.md)
+    rate = 0.5  # twice that of text classification: no head is fitted on features first (docs/benchmarks.md)
 
     # --- data ----------------------------------------------------------------------------------------------------
     def check(self, rows: pd.DataFrame) -> list[Finding]:
@@ -82,7 +82,7 @@ class QuestionAnswering:
         return check(rows)
 
     def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
-        """A context (or the article that it is from) stays in one split; unanswerable questions in the same shares."""
+        """A context (or its article) stays in one split; stratified by answerability."""
         from tlcore.data.splits import stratified
 
         return rows.assign(split=stratified(rows.assign(label=rows["answerable"]), split))
@@ -93,7 +93,7 @@ class QuestionAnswering:
         return nested(rows.assign(label=rows["answerable"]), seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """Whether there are questions without an answer to learn from: else the model always answers."""
+        """Whether training data have unanswerable questions; without them the model always answers."""
         return {"unanswerable": bool((dataset.split("train")["answerable"] == "no").any())}
 
     # --- the model -----------------------------------------------------------------------------------------------
@@ -104,9 +104,16 @@ class QuestionAnswering:
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """``size``: tokens of a window at most, question and context together; ``overlap``: tokens of the context that
-        two windows share; ``question`` and ``answer``: tokens of either at most; ``mean``: tokens of all windows of a
-        question, in the mean; ``several``: share of the questions with more than one; ``pad``: the padding's token.
+        """How questions and contexts become windows of tokens.
+
+        * ``size``: most tokens of a window, question and context together
+        * ``overlap``: context tokens shared by two windows
+        * ``question`` and ``answer``: most tokens of each
+        * ``mean``: mean tokens of all windows of a question
+        * ``several``: share of the questions with more than one window
+        * ``pad``: the padding token
+
+        Raises UnusableInput where ``max_length`` is out of range.
         """
         source_families.fits(preprocess, self)
         own = int(preprocess["input_size"])
@@ -172,7 +179,7 @@ class QuestionAnswering:
     def model(
         self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
     ) -> torch.nn.Module:
-        """With the source's own head for question answering, where it has one and is ``pretrained``."""
+        """The network, with the source's own question-answering head where it has one and ``pretrained``."""
         from tlcore.models.adapters import transformers_spans
 
         model = transformers_spans.build(source, pretrained, size or source.preprocess["input_size"], seed)
@@ -187,7 +194,7 @@ class QuestionAnswering:
         return transformers_spans.build(opened, True, size or opened.preprocess["input_size"], 0)
 
     def fit_threshold(self, model: Any, validation: QuestionExamples, outputs: Callable[[], np.ndarray]) -> None:
-        """How much better than the best answer no answer must look, for the best F1 on validation data."""
+        """Fit the no-answer threshold (lead over the best answer) by F1 on validation data."""
         if model.no_answer is not None:
             model.no_answer = threshold(outputs(), validation)
 
@@ -210,7 +217,7 @@ class QuestionAnswering:
         return {split: QuestionExamples(dataset, split, held) for split in ("train", "validation", "test")}
 
     def features(self, model: torch.nn.Module, batch: Mapping[str, Any]) -> None:
-        """None: the head sees every token, and those of a whole dataset are too many to keep."""
+        """None: the head reads every token, and the tokens of a dataset are too many to cache."""
         return None
 
     def source_model(
@@ -227,8 +234,9 @@ class QuestionAnswering:
         return None
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean of the cross-entropies of first and last token, among the context's tokens and the first of all,
-        which stands for no answer.
+        """The mean of the cross-entropies of first and last token, and logits (w, tokens, 2).
+
+        Candidates are the context's tokens and token 0, which means no answer.
         """
         from torch.nn import functional
 
@@ -240,7 +248,7 @@ class QuestionAnswering:
         return (first + last) / 2, logits
 
     def outputs(self, model: Any, batch: Mapping[str, Any], given: torch.Tensor) -> np.ndarray:
-        """The best answer of each question over its windows, (k,) of `OUTPUT`: characters of the context."""
+        """The best answer of each question over its windows, (k,) of `OUTPUT`; start and end in characters."""
         logits = given.float().cpu().numpy()
         owner = batch["owner"]
         out = np.zeros(owner[-1] + 1, OUTPUT)
@@ -256,7 +264,7 @@ class QuestionAnswering:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """F1 and exact match of each question; a context, or the article that it is from, is one unit."""
+        """F1 and exact match of each question; a context, or its article, is one resampling unit."""
         return answer_scores.records(words(outputs, examples), examples)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
@@ -299,7 +307,7 @@ class QuestionAnswering:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """The commonest answer, the words of the likeliest sentence, and the source as it is."""
+        """The most common answer, words of the most similar sentence, and the source model as it is."""
         from tlcore.tasks.question_answering.baselines import naive
 
         return naive(self, examples, target, source)
@@ -314,13 +322,13 @@ class QuestionAnswering:
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """A question needs no picture: its words stand in the report."""
+        """Questions have no image; the report shows their words."""
         for error in worst:
             error["picture"] = error["gradcam"] = None
 
 
 def words(outputs: np.ndarray, examples: Any) -> list[str]:
-    """What each output says, in words."""
+    """The predicted answer of each output, as text."""
     return [
         answer_spans.said(context, int(one["start"]), int(one["end"]), bool(one["none"]))[0]
         for context, one in zip(examples.contexts, outputs, strict=True)
@@ -328,9 +336,9 @@ def words(outputs: np.ndarray, examples: Any) -> list[str]:
 
 
 def threshold(outputs: np.ndarray, examples: Any) -> float:
-    """The lead that no answer needs over the best answer for the best mean F1 there; of equals the one nearest to 0.
+    """The lead that no answer needs over the best answer, for the best mean F1; ties: closest to 0.
 
-    0 where all of the questions have an answer, or none has: then there is nothing to choose it by.
+    0 where all questions have an answer, or none has, since there is nothing to fit.
     """
     answerable = np.array([bool(truths) for truths in examples.truths])
     if answerable.all() or not answerable.any():
@@ -341,19 +349,17 @@ def threshold(outputs: np.ndarray, examples: Any) -> float:
     lead = outputs["null"].astype(float) - outputs["best"].astype(float)
     order = np.argsort(lead)
     ends = lead[order]
-    # With the first i of that order answered and the rest not: their F1, and 1 for each that rightly has no answer.
+    # Total with the first i answered: their F1, plus 1 for each unanswered question that has no answer.
     total = np.concatenate([[0.0], np.cumsum(scores[order])])
     total += np.concatenate([np.cumsum((~answerable[order])[::-1])[::-1], [0]])
     between = np.concatenate([[ends[0] - 1], (ends[:-1] + ends[1:]) / 2, [ends[-1] + 1]])
-    total[1:-1][ends[:-1] == ends[1:]] = -1.0  # no line runs between equals
+    total[1:-1][ends[:-1] == ends[1:]] = -1.0  # no threshold separates ties
     best = np.flatnonzero(total >= total.max() - 1e-9)
     return float(between[best[np.argmin(np.abs(between[best]))]])
 
 
 def _lengths(dataset: Dataset, preprocess: Mapping[str, Any]) -> np.ndarray:
-    """Tokens of training questions with their contexts, of some drawn at random where there are many; guessed where no
-    tokenizer is there.
-    """
+    """Tokens of question plus context of (sampled) training questions; estimated where there is no tokenizer."""
     from tlcore.models import tokenization
     from tlcore.tasks.shared.text_examples import encode
 

@@ -1,6 +1,4 @@
-"""Sentiment analysis: what a text says, and whether it speaks well or badly of it. Text classification in order of
-polarity.
-"""
+"""Sentiment analysis: text classification with labels ordered by polarity."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from tlcore.core.findings import Finding
     from tlcore.data.dataset import Dataset
 
-# From the worst to the best; each in the words people use for it, in English and Portuguese.
+# From worst to best; each polarity with its usual words in English and Portuguese.
 POLARITY = (
     ("very negative", "muito negativo", "muito negativa", "terrible", "péssimo", "pessimo"),
     ("negative", "negativo", "negativa", "neg", "bad", "ruim", "unhappy", "-", "-1"),
@@ -27,7 +25,7 @@ RANK = {word: place for place, words in enumerate(POLARITY) for word in words}
 
 
 class SentimentAnalysis:
-    """`TextClassification` with labels in order of polarity; whatever is not here is that task's."""
+    """`TextClassification` with labels ordered by polarity; everything not defined here is delegated to it."""
 
     id = "sentiment-analysis"
     title = sentence("Sentiment analysis")
@@ -60,13 +58,13 @@ class SentimentAnalysis:
         return [*found, Finding(level="note", code="polarity", sentence=message)]
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The labels seen in training from worst to best; in alphabetical order where they are no polarities."""
+        """The training labels from worst to best; in alphabetical order where they are no polarities."""
         target = self._text.fit_target(dataset)
         return {"labels": ordered(target["labels"]) or target["labels"]}
 
 
 def ordered(labels: list[str]) -> list[str] | None:
-    """Labels from worst to best: words of polarity, or numbers; None where they are neither."""
+    """Labels from worst to best where all are polarity words or all are numbers; else None."""
     plain = {label: label.casefold().replace("_", " ").strip() for label in labels}
     try:
         return sorted(labels, key=lambda label: float(plain[label].replace(",", ".").removesuffix(" stars")))

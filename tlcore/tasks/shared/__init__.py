@@ -1,4 +1,4 @@
-"""What tasks have in common: batches and outputs, examples of each modality, scores, heads, attributions.
+"""Code shared by tasks: batches and outputs, examples of each modality, scores, heads, attributions.
 
-Holds no task of its own: a module here serves at least two of them.
+It defines no task; each module serves at least two tasks.
 """

@@ -1,7 +1,7 @@
-"""Random crops, flips and colours of a whole batch at once, on the device where the batch is.
+"""Random crops, flips and colour changes of a batch, on the batch's device.
 
-Every number is drawn from (seed, epoch, example) by a counter-based generator, never from a global one: a run that was
-killed and resumed sees the same pictures, whatever the batch size (Salmon et al. 2011 on counter-based generators).
+All random numbers come from (seed, epoch, example) through a counter-based generator, never a global one, so a killed
+and resumed run sees the same images, whatever the batch size (Salmon et al. 2011 on counter-based generators).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-DRAWS = 8
-VIEW_DRAWS = 11  # of one strongly augmented view
-LEAST_OF_A_VIEW = 0.2  # share of a picture's area: pictures are small here, and 8 % of one shows nothing
-# From red, green and blue to brightness and two axes of colour (YIQ, NTSC 1953): turning those two is a change of hue.
+DRAWS = 8  # random numbers for one example
+VIEW_DRAWS = 11  # random numbers for one contrastive view
+LEAST_OF_A_VIEW = 0.2  # smallest crop as a share of the area; SimCLR's 8 % of a small image shows too little
+# RGB to YIQ (NTSC 1953): brightness and two colour axes; rotating these two changes the hue.
 YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
@@ -36,7 +36,7 @@ def uniform(seed: int, epoch: int, examples: np.ndarray, draws: int = DRAWS) -> 
 
 
 def augment(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) -> torch.Tensor:
-    """Canvases (n, 3, S', S') float in 0-1 to (n, 3, size, size): a random resized crop, a flip, light and colour.
+    """Random resized crop, flip, brightness and colour: canvases (n, 3, S', S') float in 0-1 to (n, 3, size, size).
 
     ``numbers`` is (n, DRAWS) from `uniform`. Crops keep 35-100 % of the area at aspect ratios 3/4 to 4/3.
     """
@@ -58,8 +58,8 @@ def augment(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) 
 def contrast(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool) -> torch.Tensor:
     """One strongly augmented view (n, 3, size, size) of each canvas, for contrastive learning.
 
-    As SimCLR has it for small pictures (Chen et al. 2020, arXiv 2002.05709, appendix A and B.9, without blur): a crop,
-    a flip, with probability 0.8 light, contrast, colour and hue (strength 0.5), and grey with probability 0.2.
+    As in SimCLR for small images (Chen et al. 2020, arXiv 2002.05709, appendix A and B.9, without blur): crop, flip,
+    with probability 0.8 brightness, contrast, saturation and hue (strength 0.5), and grey with probability 0.2.
     ``numbers`` is (n, VIEW_DRAWS) from `uniform`.
     """
     import torch
@@ -81,8 +81,9 @@ def contrast(canvases: torch.Tensor, size: int, numbers: np.ndarray, flip: bool)
 
 
 def _crop(canvases: torch.Tensor, size: int, u: np.ndarray, *, least: float, flip: bool) -> torch.Tensor:
-    """Random resized crops of at least that share of the area, aspect ratios 3/4 to 4/3, half of them mirrored where
-    ``flip``: by the first five columns of ``u``.
+    """Random resized crops of at least ``least`` of the area, at aspect ratios 3/4 to 4/3.
+
+    Half of them are mirrored where ``flip``. Uses the first five columns of ``u``.
     """
     import torch
     from torch.nn import functional
@@ -103,7 +104,7 @@ def _crop(canvases: torch.Tensor, size: int, u: np.ndarray, *, least: float, fli
 
 
 def _turned(pictures: torch.Tensor, angles: np.ndarray) -> torch.Tensor:
-    """Each picture's hue turned by its angle (radians), its brightness as it was."""
+    """Images with their hue rotated by ``angles`` (n,) in radians; brightness is unchanged."""
     import torch
 
     there = np.array(YIQ)
@@ -116,13 +117,13 @@ def _turned(pictures: torch.Tensor, angles: np.ndarray) -> torch.Tensor:
 
 
 def evaluation_view(canvases: torch.Tensor, size: int) -> torch.Tensor:
-    """The centre crop (n, 3, size, size) of canvases (n, 3, S', S')."""
+    """Centre crops (n, 3, size, size) of canvases (n, 3, S', S')."""
     edge = (canvases.shape[-1] - size) // 2
     return canvases[:, :, edge : edge + size, edge : edge + size]
 
 
 def normalise(batch: torch.Tensor, processor: dict[str, Any]) -> torch.Tensor:
-    """Pixels in 0-1 made what the source model was trained on: minus mean, over standard deviation."""
+    """Pixels in 0-1 normalised with the source model's mean and standard deviation."""
     mean = batch.new_tensor(processor["mean"]).view(1, 3, 1, 1)
     std = batch.new_tensor(processor["std"]).view(1, 3, 1, 1)
     return (batch - mean) / std

@@ -1,4 +1,4 @@
-"""Scores of a classifier with one label an example, whatever the examples are."""
+"""Scores of single-label classifiers, independent of the modality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlcore.evaluation.records import Records
 
 
 def evaluate(outputs: np.ndarray, examples: Any) -> Records:
-    """Truth, prediction and probabilities of each example from logits (n, classes); a group is one unit."""
+    """Truth, prediction and probabilities of each example from logits (n, classes); a group is one resampling unit."""
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     probability = np.exp(shifted)
     probability /= probability.sum(axis=1, keepdims=True)
@@ -20,7 +20,7 @@ def evaluate(outputs: np.ndarray, examples: Any) -> Records:
 
 
 def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Accuracy and macro-F1 (over the classes that occur in the test set) for each row of weights (draws, n)."""
+    """Accuracy and macro-F1 (over the classes in the test set) for each row of weights (draws, n)."""
     truth, prediction = records.columns["truth"], records.columns["prediction"]
     weights = np.atleast_2d(weights).astype(np.float64)
     total = weights.sum(axis=1)
@@ -34,7 +34,7 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def solve(features: Mapping[str, np.ndarray], examples: Mapping[str, Any], classes: int) -> dict[str, Any]:
-    """A multinomial logistic head on train features, its strength chosen on validation data."""
+    """A multinomial logistic head on training features; its regularisation is chosen on validation data."""
     from tlcore.models.logistic_head import logistic_head
 
     return logistic_head(
@@ -47,7 +47,7 @@ def solve(features: Mapping[str, np.ndarray], examples: Mapping[str, Any], class
 
 
 def commonest(examples: Mapping[str, Any], classes: int) -> np.ndarray:
-    """Logits (n, classes) of the test examples that know nothing but how common each class is in training."""
+    """Logits (n, classes) for the test examples from the training class frequencies alone."""
     counts = np.bincount(examples["train"].labels, minlength=classes)
     shares = np.log((counts + 1) / (counts.sum() + classes))
     return np.tile(shares, (len(examples["test"]), 1))

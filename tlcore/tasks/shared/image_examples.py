@@ -1,4 +1,4 @@
-"""The pictures of one split: decoded once, kept as small squares on disk, served in batches."""
+"""The images of one split: decoded once, cached on disk as small squares, served in batches."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
 
 CACHE_BYTES = 20 * 2**30
-DECODE_VERSION = 1  # raised with any change of what examples are decoded to: what was kept before is not read then
-PAIRS = "pairs"  # the augmentation that gives two strong views of each picture; "pairs-no-flip" mirrors none
+DECODE_VERSION = 1  # raise with any change of the decoded pixels; older cache files are then ignored
+PAIRS = "pairs"  # augmentation with two strong views of each image; "pairs-no-flip" never mirrors
 
 
 class Canvases:
-    """Decoded pictures of a whole dataset as one memory-mapped array (n, S', S', 3), filled as they are asked for.
+    """Decoded images of a dataset as one memory-mapped array (n, S', S', 3), filled on request.
 
-    Beside it lies an array (n,) of digests. A picture is taken from the file only where it has the digest that stands
-    there, which is checked once by each process: on a shared folder the digest may be seen before the pixels are. The
-    file's room is taken when it is made, so that a full disk is an OSError then and no signal later.
-    Above ``CACHE_BYTES`` (or without a folder) nothing is kept and every epoch decodes again.
+    A second file holds a digest (n,) of each image. A cached image is used only if its digest matches; each process
+    checks this once, because on a shared folder the digest may become visible before the pixels. Disk space is reserved
+    when the file is created, so that a full disk raises OSError then and no signal later. Datasets above
+    ``CACHE_BYTES``, or without a folder, are not cached and are decoded anew in every epoch.
     """
 
     def __init__(self, dataset: Dataset, side: int, interpolation: str, folder: Path | None):
@@ -65,7 +65,7 @@ class Canvases:
         return self.kept[rows]
 
     def _intact(self, row: int) -> bool:
-        """Whether the file holds this picture whole."""
+        """Whether the cache file holds the complete image of this row."""
         assert self.kept is not None
         self.checked[row] = self.digests[row] != 0 and self.digests[row] == _digest(self.kept[row])
         return bool(self.checked[row])
@@ -96,12 +96,13 @@ class PictureExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``pixels`` (k, 3, S, S) float32 channels-last, ``labels`` (k,), and
-        ``places``, the indices themselves.
+        """One batch for each chunk of indices.
 
-        ``key`` is None for evaluation, else (seed, epoch) for augmentation; where that makes pairs, the first views
-        of all k pictures come before their second ones, (2k, 3, S, S). The pictures of the next batch are read while
-        the present one is worked on; tensors are made here, where torch has its threads.
+        ``pixels`` (k, 3, S, S) float32 channels-last, ``labels`` (k,), and ``places``, the indices.
+
+        ``key`` is None for evaluation, else (seed, epoch) for augmentation. With pair augmentation ``pixels`` is (2k,
+        3, S, S): the first views of all k images, then the second views. A thread loads the next batch ahead; tensors
+        are created in the calling thread, which owns torch's threads.
         """
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-batch") as ahead:
             waiting = [ahead.submit(self.canvases.get, self.rows[chunk]) for chunk in chunks[:1]]
@@ -132,15 +133,15 @@ class PictureExamples:
 
 
 def _digest(picture: np.ndarray) -> np.uint64:
-    """A digest of the pixels, never 0, which stands where there is no picture yet."""
+    """A digest of the pixels; never 0, which marks a missing image."""
     found = hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=8).digest()
     return np.uint64(int.from_bytes(found, "little") | 1)
 
 
 def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A zero-filled array on disk, opened or created; two processes may ask for it at once.
+    """A zero-filled array on disk, opened or created; safe for concurrent processes.
 
-    Raises OSError (ENOSPC) where the disk has no room for all of it.
+    Raises OSError (ENOSPC) where the disk has no room for it.
     """
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
@@ -155,7 +156,7 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
-    """Add ``size`` bytes of zeros to a file, on the disk and not only in name. Raises OSError where it is full."""
+    """Append ``size`` bytes of zeros to a file, allocated on disk. Raises OSError where it is full."""
     if size == 0:
         return
     if hasattr(os, "posix_fallocate"):

@@ -1,4 +1,4 @@
-"""What a model gives on the examples of a split, and what it is worth: batches, outputs, metrics."""
+"""Batching, outputs of a model on a split, and their metrics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 
-STRETCH = 50  # batches among which examples change places
+STRETCH = 50  # batches within which examples are sorted by length
 
 
 class First:
@@ -25,33 +25,35 @@ class First:
         return self._n
 
     def __getattr__(self, name: str) -> Any:
-        """What holds of each example, cut; the rest as it is."""
+        """Per-example sequences cut to the first ``n``; other attributes unchanged."""
         value = getattr(object.__getattribute__(self, "_examples"), name)
         whole = isinstance(value, np.ndarray | list) and len(value) == len(self._examples)
         return value[: self._n] if whole else value
 
 
 def evaluation_subset(task: Task, examples: Any, split: str) -> Any:
-    """As much of a split as the task scores while it trains; all of the test set."""
+    """The part of a split that is scored during training; the test split is never reduced."""
     return examples if split == "test" else First(examples, task.evaluation_subset)
 
 
 def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """The order cut into pieces of ``size``; the last one may be smaller."""
+    """The order cut into batches of ``size``; the last one may be smaller."""
     return [order[i : i + size] for i in range(0, len(order), size)]
 
 
 def longest_first(examples: Any, order: np.ndarray) -> np.ndarray:
-    """The same places in the order in which looking at them is fastest: where examples have ``lengths``, the longest
-    first, so that batches of like lengths waste nothing on padding.
+    """The indices of ``order`` sorted longest first where examples have ``lengths``, else unchanged.
+
+    Batches of similar lengths waste little on padding.
     """
     return order[np.argsort(-examples.lengths[order], kind="stable")] if hasattr(examples, "lengths") else order
 
 
 def length_buckets(examples: Any, order: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """The order in batches of ``size`` to train on. Where examples have ``lengths``, those within a stretch of it, at
-    most `STRETCH` batches and a quarter of all, are put beside others of their length, and the batches are shuffled (as
-    transformers' ``group_by_length`` does it).
+    """Training batches of ``size``, bucketed by length where examples have ``lengths``.
+
+    Each stretch of the order, at most `STRETCH` batches and a quarter of all examples, is sorted by length; then the
+    batches are shuffled (as in transformers' ``group_by_length``).
     """
     if not hasattr(examples, "lengths"):
         return in_batches(order, size)
@@ -61,7 +63,7 @@ def length_buckets(examples: Any, order: np.ndarray, size: int, rng: np.random.G
 
 
 def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
-    """Batches of rows that were taken in ``order``, each row at its own place again."""
+    """Batches of rows processed in ``order``, joined and restored to the original order."""
     taken = np.concatenate(rows)
     out = np.empty_like(taken)
     out[order] = taken
@@ -69,7 +71,7 @@ def in_place(rows: list[np.ndarray], order: np.ndarray) -> np.ndarray:
 
 
 def outputs(task: Task, model: Any, examples: Any, batch_size: int, device: str) -> np.ndarray:
-    """The model's outputs on a split, (n, …) as the task keeps them, in the split's order."""
+    """The model's outputs on a split, (n, …) as returned by ``task.outputs``, in the split's order."""
     import torch
 
     model.eval()
@@ -97,11 +99,11 @@ def score(
 
 
 def metrics(task: Task, out: np.ndarray, examples: Any, target: dict[str, Any]) -> dict[str, float]:
-    """The task's metrics of outputs on a split, each example counted once."""
+    """The task's metrics from outputs on a split, with weight 1 for each example."""
     records = task.evaluate(out, examples, target)
     return {k: float(v[0]) for k, v in task.aggregate(records, np.ones((1, len(records))), target).items()}
 
 
 def order(metric: Metric, seen: Mapping[str, float]) -> tuple[float, float]:
-    """By what states are compared, higher is better: the headline metric, then minus the loss."""
+    """Sort key of model states, higher is better: the headline metric, then minus the loss."""
     return seen[metric.id] * (1 if metric.higher_is_better else -1), -seen["loss"]

@@ -1,4 +1,4 @@
-"""Scores where a text may have any number of labels."""
+"""Scores of multi-label classification."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ THRESHOLD = 0.5
 
 
 def evaluate(outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-    """Truth and prediction (n, labels) of each text from logits; ``unknown`` counts its labels that no training text
-    has. A group is one unit. Each label is given from its threshold of the ``target`` up, or from one half.
+    """Truth and prediction (n, labels) of each text from logits.
+
+    ``unknown`` (n,) counts its labels that no training text has. A group is one resampling unit. A label is predicted
+    at or above its threshold in ``target``, or at 0.5 where there are no thresholds.
     """
     from_ = np.array([one["threshold"] for one in target.get("thresholds", ())] or [THRESHOLD])
     columns = {
@@ -26,10 +28,10 @@ def evaluate(outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Reco
 
 
 def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Macro-F1 over the labels that occur in the truth, micro-F1 over all decisions, and the share of texts whose
-    labels are exactly right, for each row of weights (draws, n).
+    """Macro-F1 (over the labels that occur in the truth), micro-F1 (over all decisions) and exact match (share of texts
+    with exactly the right labels), for each row of weights (draws, n).
 
-    A label that no training text has is never said: it counts as missed in micro-F1, and its text as wrong.
+    A label that no training text has is never predicted: it counts as missed in micro-F1, and its text as wrong.
     """
     truth, predicted = records.columns["truth"], records.columns["prediction"]
     unknown = records.columns["unknown"]
@@ -47,8 +49,9 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def with_thresholds(outputs: np.ndarray, validation: Any, target: dict[str, Any]) -> dict[str, Any]:
-    """The target with a threshold for each label, from a model's logits on validation data; none of them changes where
-    there are no such data.
+    """The target with a threshold for each label, fitted on a model's logits on validation data.
+
+    Unchanged where there are no validation data.
     """
     if not len(outputs):
         return target
@@ -57,7 +60,7 @@ def with_thresholds(outputs: np.ndarray, validation: Any, target: dict[str, Any]
 
 
 def by_label(records: Records, target: dict[str, Any]) -> dict[str, Any]:
-    """A row for each label, and how many texts have one that no training text has."""
+    """Scores for each label, and the number of texts with a label that no training text has."""
     truth, predicted = records.columns["truth"], records.columns["prediction"]
     rows = counted(target["labels"], (truth & predicted).sum(axis=0), predicted.sum(axis=0), truth.sum(axis=0))
     for row, one in zip(rows, target.get("thresholds", ()), strict=False):
@@ -69,7 +72,7 @@ def by_label(records: Records, target: dict[str, Any]) -> dict[str, Any]:
 
 
 def counted(labels: list[str], hits: np.ndarray, marked: np.ndarray, there: np.ndarray) -> list[dict[str, Any]]:
-    """Rows (label, n, precision, recall, f1) from counts (labels,); None where there is nothing to divide by."""
+    """Rows (label, n, precision, recall, f1) from counts (labels,); None where the denominator is 0."""
 
     def share(part: float, whole: float) -> float | None:
         return float(part / whole) if whole else None
@@ -87,7 +90,7 @@ def counted(labels: list[str], hits: np.ndarray, marked: np.ndarray, there: np.n
 
 
 def overlap(records: Records) -> np.ndarray:
-    """How right each text's labels are (n,): F1 of the set that was said, 1 where both are empty."""
+    """F1 of the predicted label set of each text (n,); 1 where both sets are empty."""
     truth, predicted = records.columns["truth"], records.columns["prediction"]
     there = truth.sum(axis=1) + records.columns["unknown"]
     total = predicted.sum(axis=1) + there

@@ -1,7 +1,7 @@
-"""Texts with some of their tokens hidden, to be guessed: what masked language modelling learns from.
+"""Texts with masked tokens, for masked language modelling.
 
-Which tokens are hidden, and behind what, follows from (seed, epoch, example, place) alone, so that a training that was
-killed goes on to the same weights.
+The masking depends on (seed, epoch, example, position) only, so that a killed and resumed training gives the same
+weights.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.tasks.shared.text_examples import Tokens
 
-ASKED = 0.15  # share of the tokens that are to be guessed (Devlin et al. 2019, arXiv 1810.04805, section 3.1)
-HIDDEN, OTHER = 0.8, 0.1  # of those: behind the token that hides, behind another one; the rest stay as they are
-DRAWS = 3  # numbers for each place: whether it is asked, what stands there, and which other token
+ASKED = 0.15  # share of the tokens to predict (Devlin et al. 2019, arXiv 1810.04805, section 3.1)
+HIDDEN, OTHER = 0.8, 0.1  # of these: replaced by the mask token, by a random token; the rest stay unchanged
+DRAWS = 3  # random numbers for each position: whether to predict it, what replaces it, which random token
 
 
 class MaskedTexts:
-    """The training texts of a dataset; labels play no part. Raises UnusableInput where no token hides another."""
+    """The training texts of a dataset; labels are not used. Raises UnusableInput without a mask token."""
 
     def __init__(self, dataset: Dataset, held: Tokens, pad: int):
         self.rows = np.flatnonzero((dataset.rows["split"] == "train").to_numpy())
@@ -59,8 +59,10 @@ class MaskedTexts:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``ids``, ``mask`` and ``truth`` (k, longest) int64, ``asked`` of
-        booleans. ``key`` is (seed, epoch); None is as (0, 0).
+        """One batch for each chunk of indices.
+
+        ``ids``, ``mask`` and ``truth`` (k, longest) int64, and ``asked`` (k, longest) bool, the positions to predict.
+        ``key`` is (seed, epoch); None means (0, 0).
         """
         import torch
 
@@ -72,9 +74,9 @@ class MaskedTexts:
             yield {name: torch.from_numpy(values).to(device) for name, values in made.items()}
 
     def hide(self, truth: np.ndarray, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The ids (k, T) as the network sees them, and which of them are asked for; special tokens never are.
+        """The masked ids (k, T) and the positions to predict (k, T) bool; special tokens are never masked.
 
-        ``numbers`` (k, 3 T) are in [0, 1), three for each place, so that padding changes nothing.
+        ``numbers`` (k, 3 T) are in [0, 1), three for each position, so that padding does not change the result.
         """
         which, how, other = (numbers[:, draw::DRAWS] for draw in range(DRAWS))
         asked = (which < ASKED) & ~np.isin(truth, self.special)
@@ -84,7 +86,10 @@ class MaskedTexts:
 
 
 def of(context: Any, dataset: Dataset) -> MaskedTexts:
-    """Those of a dataset, cut as the run's own texts are (``told``: `training.Fitting`)."""
+    """The masked training texts of a dataset, tokenized like the run's own texts.
+
+    ``context`` is the `training.Fitting` context of the run.
+    """
     from tlcore.tasks.shared.text_examples import Tokens
 
     held = Tokens(dataset, context.source.folder, context.processor["size"], context.cache / "tokens")

@@ -1,4 +1,4 @@
-"""What a model that writes texts must beat: copying, first sentences, the nearest training answer, its own source."""
+"""Baselines of text-to-text tasks: copying, leading sentences, nearest training answer, source model as it is."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
 
 def copying(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
-    """The source, left as it is."""
+    """The source text, unchanged."""
     return [("copy", sentence("copying the source"), examples["test"].texts)]
 
 
 def leading(examples: Mapping[str, PairExamples]) -> list[tuple[str, Sentence, list[str]]]:
-    """The first sentence, and the first three (Nenkova 2005): hard to beat on news."""
+    """The first sentence, and the first three (Nenkova 2005): strong baselines on news."""
     texts = examples["test"].texts
     return [
         ("lead-1", sentence("the first sentence"), [lead(text, 1) for text in texts]),
@@ -43,7 +43,7 @@ def lead(text: str, n: int) -> str:
 
 
 def nearest(examples: Mapping[str, PairExamples]) -> list[str]:
-    """For each test text the target of the training text with the most telling words in common (TF-IDF, cosine)."""
+    """For each test text the target of the most similar training text (cosine of TF-IDF vectors)."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from threadpoolctl import threadpool_limits
 
@@ -52,7 +52,7 @@ def nearest(examples: Mapping[str, PairExamples]) -> list[str]:
     words = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     try:
         x = words.fit_transform([train.texts[i] for i in kept])
-    except ValueError:  # not one word in all of the training texts
+    except ValueError:  # the training texts contain no word
         return [train.references[0]] * len(test)
     found: list[str] = []
     with threadpool_limits(1):
@@ -63,7 +63,7 @@ def nearest(examples: Mapping[str, PairExamples]) -> list[str]:
 
 
 def as_it_is(task: Task, source: OpenSource, test: PairExamples, target: dict[str, Any]) -> Baseline:
-    """What the source writes before it has seen one of the person's examples."""
+    """The source model's texts without any training on the dataset."""
     if source.modality != "seq2seq":
         return Baseline("source", AS_IT_IS, None, sentence("It reads texts but writes none."))
 

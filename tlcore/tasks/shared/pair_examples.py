@@ -1,4 +1,4 @@
-"""Pairs of texts of one split: both sides cut into tokens once, served in batches padded to their longest."""
+"""Text pairs of one split: both sides tokenized once, served in batches padded to their longest text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PairTokens:
-    """Both sides of a whole dataset as tokens; ``pair`` are the two tokenizers, None where none is at hand."""
+    """Tokens of both sides of a dataset; ``pair`` is (source, target) tokenizer JSON, or None if unavailable."""
 
     def __init__(self, dataset: Dataset, pair: tuple[str, str] | None, processor: dict[str, Any], folder: Path | None):
         source, target = pair or (None, None)
@@ -48,16 +48,18 @@ class PairExamples:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each source (n,)."""
+        """Tokens of each source text (n,)."""
         return self.held.source.lengths(self.rows)
 
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor | int | None]]:
-        """One batch for each chunk of indices: ``ids`` and ``mask`` (k, longest source), ``labels`` (k, longest target)
-        with `IGNORED` for padding; ``most`` tokens are to be written by ``beams``, ``first`` the first of them.
+        """One batch for each chunk of indices.
 
-        There is no augmentation: ``key`` changes nothing.
+        ``ids`` and ``mask`` (k, longest source), ``labels`` (k, longest target) with `IGNORED` for padding; ``most``,
+        the largest number of tokens to generate; ``beams``; ``first``, the first token to generate.
+
+        There is no augmentation: ``key`` is ignored.
         """
         import torch
 
@@ -73,7 +75,7 @@ class PairExamples:
             }
 
     def read(self, tokens: np.ndarray) -> list[str]:
-        """What rows of token ids (n, T), `IGNORED` behind their end, say."""
+        """Texts decoded from rows of token ids (n, T), padded with `IGNORED`. Raises ValueError without a tokenizer."""
         from tlcore.models.tokenization import open_tokenizer
 
         if self.held.written is None:

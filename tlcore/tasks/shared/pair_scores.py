@@ -1,4 +1,4 @@
-"""Scores of written texts against references, from counts that add up over examples: a bootstrap is exact and fast."""
+"""Scores of generated texts from additive per-example counts, so that the bootstrap is exact and fast."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CHARACTERS, WORDS = 6, 4  # orders of chrF's and of BLEU's n-grams
-CHRF = 3 * CHARACTERS  # columns: written, reference, common, for each order
+CHARACTERS, WORDS = 6, 4  # n-gram orders of chrF and BLEU
+CHRF = 3 * CHARACTERS  # columns: hypothesis, reference and matching n-grams for each order
 BETA = 2  # recall counts twice as much as precision
 WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """``counts`` gives (n, S) of texts and references; ``metrics`` each metric of sums (draws, S), headline first."""
+    """``counts`` maps (texts, references) to per-example counts (n, S); ``metrics`` maps sums (draws, S) to metrics,
+    headline first.
+    """
 
     counts: Callable[[Sequence[str], Sequence[str]], np.ndarray]
     metrics: Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 def translation_counts(written: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """What sacrebleu counts for chrF (Popović 2015) and, with its tokenizer 13a, for BLEU (Papineni et al. 2002)."""
+    """sacrebleu's statistics for chrF (Popović 2015) and BLEU with tokenizer 13a (Papineni et al. 2002), (n, 28)."""
     from sacrebleu.metrics import BLEU, CHRF
 
     columns = [
@@ -36,13 +38,13 @@ def translation_counts(written: Sequence[str], references: Sequence[str]) -> np.
 
 
 def translation_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """chrF and BLEU, as shares, of sums (draws, 28): sacrebleu's own formulas on many corpora at once."""
+    """chrF and BLEU in 0-1 from sums (draws, 28): sacrebleu's formulas, vectorised over draws."""
     return {"chrf": _chrf(sums[:, :CHRF]), "bleu": _bleu(sums[:, CHRF:])}
 
 
 def _chrf(sums: np.ndarray) -> np.ndarray:
     written, reference, common = (sums[:, place::3] for place in range(3))
-    counted = (written > 0) & (reference > 0)  # orders that both sides are long enough for
+    counted = (written > 0) & (reference > 0)  # orders for which both sides are long enough
     orders = np.maximum(counted.sum(axis=1), 1)
     precision = np.where(counted, common / np.maximum(written, 1), 0).sum(axis=1) / orders
     recall = np.where(counted, common / np.maximum(reference, 1), 0).sum(axis=1) / orders
@@ -55,7 +57,7 @@ def _bleu(sums: np.ndarray) -> np.ndarray:
     correct, total = sums[:, 2 : 2 + WORDS], sums[:, 2 + WORDS :]
     with np.errstate(divide="ignore", invalid="ignore"):
         brevity = np.where(length < reference, np.exp(1 - reference / length), 1.0)
-        # An order without a match counts as half a match, the next one as a quarter … (NIST's smoothing).
+        # NIST smoothing: an order without a match counts as half a match, the next one as a quarter …
         halved = np.cumprod(np.where(correct == 0, 2.0, 1.0), axis=1)
         precision = np.where(correct > 0, correct / total, 1 / (halved * total))
         logs = np.where(total > 0, np.log(precision), -np.inf)
@@ -66,7 +68,7 @@ def _bleu(sums: np.ndarray) -> np.ndarray:
 def summary_counts(written: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """ROUGE-L, ROUGE-1 and ROUGE-2 (F1; Lin 2004) of each text, and 1: (n, 4).
 
-    Words are runs of letters and digits of any language, case plays no part, nothing is stemmed.
+    Words are runs of letters and digits of any language, case-folded and not stemmed.
     """
     pairs = zip(written, references, strict=True)
     rows = [[*_rouge(words(ours), words(theirs)), 1.0] for ours, theirs in pairs]
@@ -74,7 +76,7 @@ def summary_counts(written: Sequence[str], references: Sequence[str]) -> np.ndar
 
 
 def summary_metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Means over texts: ROUGE is a mean of scores, not a score of sums."""
+    """ROUGE means over texts, from sums (draws, 4): ROUGE is a mean of scores, not a score of sums."""
     with np.errstate(divide="ignore", invalid="ignore"):
         means = sums[:, :3] / sums[:, 3:]
     return dict(zip(("rouge-l", "rouge-1", "rouge-2"), means.T, strict=True))
@@ -97,7 +99,7 @@ def _f1(common: int, ours: int, theirs: int) -> float:
 
 
 def longest_common(ours: Sequence[str], theirs: Sequence[str]) -> int:
-    """The length of the longest common subsequence, in one row of the usual table."""
+    """Length of the longest common subsequence, by dynamic programming with one row."""
     row = [0] * (len(theirs) + 1)
     for word in ours:
         before = 0

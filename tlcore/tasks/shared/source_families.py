@@ -1,4 +1,4 @@
-"""A source model must read what the task's examples are."""
+"""Checks that a source model accepts the task's examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ TITLES: dict[str, Sentence] = {
 
 
 def fits(preprocess: Mapping[str, Any], task: Any) -> None:
-    """``told`` is a source's own preprocessing. Raises UnusableInput where it reads something else."""
+    """Raise UnusableInput unless the task accepts the source model's modality.
+
+    ``preprocess`` is the source's own preprocessing (`OpenSource.preprocess`).
+    """
     reads = str(preprocess.get("modality", "image"))
     if reads not in task.source_families:
         raise UnusableInput(

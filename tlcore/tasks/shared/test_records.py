@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 def on_test(
     task: Task, outputs: Callable[[str], np.ndarray], examples: Mapping[str, Any], target: dict[str, Any]
 ) -> Records:
-    """``outputs(split)`` are the model's; what its validation data decide about its answers holds on the test set."""
+    """Test-set records with thresholds fitted on validation data.
+
+    ``outputs(split)`` returns the model's outputs on a split.
+    """
     target_with_thresholds = task.with_thresholds(outputs("validation"), examples["validation"], target)
     return task.evaluate(outputs("test"), examples["test"], target_with_thresholds)

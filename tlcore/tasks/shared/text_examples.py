@@ -1,4 +1,4 @@
-"""The texts of one split: cut into tokens once, kept on disk, served in batches padded to their longest text."""
+"""The texts of one split: tokenized once, cached on disk, served in batches padded to their longest text."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from tlcore.data.dataset import Dataset
 
-AT_ONCE = 10_000  # texts cut into tokens at once
+AT_ONCE = 10_000  # texts tokenized in one call
 
 
 class Tokens:
-    """The token ids of a whole dataset, cut after ``length`` tokens: one flat array and where each text begins in it.
+    """Token ids of a dataset, truncated to ``length`` tokens: one flat array and the start of each text in it.
 
-    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and labels alone are known. ``told``
-    is the tokenizer itself, where it is not the folder's. Each text of ``column`` is read with ``prefix`` before it.
+    ``model`` is the folder of the tokenizer; ``tokenizer_json`` replaces it where given. Without either, tokens are
+    unavailable (ValueError) and only labels are known. ``prefix`` is prepended to each text of ``column``.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Tokens:
         return kept["ids"], kept["starts"]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Tokens of each row."""
+        """Tokens of each row, (k,)."""
         starts = self._kept[1]
         return starts[rows + 1] - starts[rows]
 
@@ -74,7 +74,7 @@ class Tokens:
 
 
 def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Arrays by name from a file of the cache, or made now and kept there, whole or not at all."""
+    """Named arrays from a cache file, else computed with ``make`` and written there atomically."""
     if path:
         with contextlib.suppress(FileNotFoundError), np.load(path) as kept:
             cache.touch(path)
@@ -87,7 +87,7 @@ def arrays(path: Path | None, make: Callable[[], dict[str, np.ndarray]]) -> dict
 
 
 def padded(values: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> tuple[np.ndarray, np.ndarray]:
-    """The values of these rows side by side, and a mask of 1 where there is one: each (k, longest) int64."""
+    """Values of these rows, padded with ``pad``, and their mask (1 where valid): each (k, longest) int64."""
     lengths = starts[rows + 1] - starts[rows]
     longest = max(1, int(lengths.max()))
     out = np.full((len(rows), longest), pad, np.int64)
@@ -98,8 +98,8 @@ def padded(values: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -
 
 
 def encode(tokenizer_json: str, texts: Any, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Texts as one flat array of token ids and the places where each begins (n + 1,)."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
+    """Texts as one flat array of token ids and the start of each text in it (n + 1,)."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads are unsafe with a later fork
     tokenizer = tokenization.open_tokenizer(tokenizer_json, length)
     pieces: list[np.ndarray] = []
     counts: list[int] = []
@@ -136,9 +136,11 @@ class TextExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``ids`` and ``mask`` (k, longest) int64, ``labels`` (k,).
+        """One batch for each chunk of indices.
 
-        There is no augmentation: ``key`` changes nothing.
+        ``ids`` and ``mask`` (k, longest) int64, ``labels`` (k,), and ``places``, the indices.
+
+        There is no augmentation: ``key`` is ignored.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""What tasks that answer a text with a text have in common: translation, summarization."""
+"""Shared implementation of text-to-text tasks: translation, summarization."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.tasks.shared.pair_examples import PairExamples
 
-LOOKED_AT = 2_000  # training pairs whose lengths decide how much of a text is read and written
-LEARNED_FROM = 100_000  # training targets that a vocabulary is learned from
-SMOOTHING = 0.1  # of the truth's share in the training loss: Szegedy et al. 2016, arXiv 1512.00567
-BEAMS = {"cpu": 1, "cuda": 4}  # by which the test set is written
+LOOKED_AT = 2_000  # training pairs sampled to choose the lengths
+LEARNED_FROM = 100_000  # training targets from which a vocabulary is learned
+SMOOTHING = 0.1  # label smoothing of the training loss: Szegedy et al. 2016, arXiv 1512.00567
+BEAMS = {"cpu": 1, "cuda": 4}  # beam width on the test set, by device
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Methods of a `Task`; ``duty`` is what sources of many duties call it, ``longest`` and ``most`` the tokens that
-    are read and written at most by device, ``naive_answers`` its own baselines: (id, title, texts of the test set).
+    """Implementation of the methods of a `Task`.
+
+    ``duty`` is the task's name in multi-task source models; ``longest`` and ``most`` are the most tokens read and
+    generated, by device; ``naive_answers`` gives the task's own baselines: (id, title, texts of the test set).
     """
 
     task: Task
@@ -64,8 +66,9 @@ class Sequences:
         return nested(rows, seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """``vocabulary``: the tokenizer in which a fresh decoder writes, learned from the training targets. A source
-        that has a decoder keeps its own.
+        """``vocabulary``: the tokenizer of a new decoder, learned from the training targets.
+
+        A source model that has a decoder keeps its own.
         """
         from tlcore.models.pair_tokenization import vocabulary
 
@@ -79,10 +82,17 @@ class Sequences:
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """``size`` and ``target``: tokens that are read and written at most; ``mean``: of both in the mean; ``cut`` and
-        ``cut_target``: shares of the training texts that are longer; ``pad``: the source's padding; ``prefix``: what is
-        put before each source; ``languages``; ``beams`` by which the test set is written. ``auto`` takes the 95th
-        percentile.
+        """How text pairs become tokens. ``auto`` takes the 95th percentile of the lengths.
+
+        * ``size`` and ``target``: most tokens read and generated
+        * ``mean``: mean tokens of both sides together
+        * ``cut`` and ``cut_target``: shares of the training texts that are longer
+        * ``pad``: the source's padding token
+        * ``prefix``: text prepended to each source
+        * ``languages``: source and target language
+        * ``beams``: beam width on the test set
+
+        Raises UnusableInput where ``max_length`` exceeds the source model's input size.
         """
         source_families.fits(preprocess, self.task)
         kind = "cpu" if device == "cpu" else "cuda"
@@ -118,7 +128,7 @@ class Sequences:
     def _lengths(
         self, dataset: Dataset, preprocess: Mapping[str, Any], languages: list[str | None]
     ) -> tuple[str, np.ndarray, np.ndarray]:
-        """The prefix, and tokens of some training texts on both sides; guessed where no tokenizer is there."""
+        """The prefix, and token counts of sampled training texts on both sides; estimated without a tokenizer."""
         from tlcore.models import pair_tokenization, tokenization, weight_files
         from tlcore.tasks.shared.text_examples import encode
 
@@ -185,7 +195,7 @@ class Sequences:
     def model(
         self, source: OpenSource, target: dict[str, Any], pretrained: bool, *, size: int | None = None, seed: int = 0
     ) -> Seq2SeqModel:
-        """A source that writes texts as it is; a text encoder with a fresh decoder in the tokens of ``target``."""
+        """A source model that generates text, unchanged; else a text encoder with a new decoder for ``target``."""
         from tlcore.models.adapters import transformers_seq2seq
 
         length = size or int(source.preprocess["input_size"])
@@ -235,8 +245,9 @@ class Sequences:
         return None
 
     def loss(self, model: Seq2SeqModel, batch: Mapping[str, Any]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        """Cross entropy a target token by teacher forcing, smoothed while the model trains; and each text's sum (k,)
-        and number of tokens (k,), not smoothed.
+        """Cross-entropy per target token with teacher forcing; label smoothing during training only.
+
+        In evaluation also the summed loss (k,) and the number of tokens (k,) of each text.
         """
         from torch.nn import functional
 
@@ -250,7 +261,7 @@ class Sequences:
         return each.sum() / count.sum(), (each, count)
 
     def outputs(self, model: Seq2SeqModel, batch: Mapping[str, Any], given: tuple[torch.Tensor, ...]) -> np.ndarray:
-        """``loss`` (the sum over the reference's tokens), ``tokens`` (their number) and ``ids`` (what was written)."""
+        """``loss`` (sum over the reference's tokens), ``tokens`` (their number) and ``ids`` (generated tokens)."""
         loss, count = given
         ids = model.write(batch["ids"], batch["mask"], batch["most"], batch["beams"], batch["first"])
         out = np.empty(len(ids), [("loss", "f4"), ("tokens", "i4"), ("ids", "i4", (batch["most"],))])
@@ -265,7 +276,7 @@ class Sequences:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Counts of each written text against its reference; a group (a document) is one unit."""
+        """Counts of each generated text against its reference; a group (a document) is one resampling unit."""
         return self.judge(examples.read(outputs["ids"]), examples)
 
     def judge(self, written: list[str], examples: Any) -> Records:
@@ -274,7 +285,7 @@ class Sequences:
         return Records(ids=examples.ids, unit=np.asarray(examples.groups), columns=columns)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
-        """Source, reference, what was written, and the headline score of that text alone."""
+        """Source, reference, generated text, and the headline metric of that text alone."""
         rows = dataset.split("test")
         scores = self.scoring.metrics(records.columns["counts"])[self.task.metrics[0].id]
         return [
@@ -288,13 +299,13 @@ class Sequences:
         return {}
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Each metric of the corpus that each row of weights (draws, n) describes."""
+        """Each corpus-level metric for each row of weights (draws, n)."""
         return self.scoring.metrics(np.atleast_2d(weights).astype(np.float64) @ records.columns["counts"])
 
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, PairExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """The task's own one-liners, the answer of the most similar training source, and the source as it is."""
+        """The task's own baselines, the target of the most similar training source, and the source model as it is."""
         from tlcore.tasks.shared import pair_baselines
 
         test = examples["test"]
@@ -322,6 +333,6 @@ class Sequences:
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """A text needs no picture: its words stand in the report."""
+        """Texts have no image; the report shows their words."""
         for error in worst:
             error["picture"] = error["gradcam"] = None

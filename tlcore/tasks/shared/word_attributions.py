@@ -1,5 +1,6 @@
-"""Which words moved an answer: integrated gradients on the word embeddings (Sundararajan, Taly and Yan 2017, arXiv
-1703.01365), by captum, summed over the tokens of each word.
+"""Word attributions by integrated gradients on the word embeddings (Sundararajan, Taly and Yan 2017, arXiv 1703.01365).
+
+Computed with captum and summed over the tokens of each word.
 """
 
 from __future__ import annotations
@@ -15,21 +16,20 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
     from tlcore.models.source_model import SourceModel
 
-STEPS = 48  # of the path from a text of padding to the text, by Gauss and Legendre
+STEPS = 48  # Gauss-Legendre steps of the path from the baseline to the text
 AT_ONCE = 16  # steps in one batch
-MOST_WORK = 2e13  # multiplications for all texts of a report: about two minutes on two cores
-FAINT = 0.08  # of the strongest word's weight: below it a word is not marked
-FOR, AGAINST = "0, 114, 178", "213, 94, 0"  # blue and orange of Okabe and Ito, which colour-blind people tell apart
+MOST_WORK = 2e13  # most multiplications for all texts of a report: about two minutes on two cores
+FAINT = 0.08  # words below this share of the strongest weight are not marked
+FOR, AGAINST = "0, 114, 178", "213, 94, 0"  # blue and orange of Okabe and Ito, safe for colour blindness
 Weights = list[tuple[str, float]]
 
 
 def weigh(model: Any, ids: Sequence[int], label: int, kept: Sequence[bool]) -> tuple[np.ndarray, float]:
-    """What each token adds to the label's logit, minus the mean of all logits where there are several: (tokens,), and
-    by how much their sum misses the difference to the baseline.
+    """Attribution of each token (tokens,) to the label's logit, and the convergence error of their sum.
 
-    In the baseline every token that is not ``kept`` (a mark of beginning or end) is the mean of all tokens' vectors.
-    Padding would be no baseline: its vector is zero, and a network that begins by normalising jumps there.
-    ``model`` is in evaluation mode.
+    With several labels the mean of all logits is subtracted. In the baseline input every token not in ``kept`` (special
+    tokens) is the mean embedding. Padding would not work as baseline: its vector is zero, and a network that starts
+    with normalisation jumps there. ``model`` is in evaluation mode.
     """
     import torch
     from captum.attr import IntegratedGradients
@@ -38,7 +38,7 @@ def weigh(model: Any, ids: Sequence[int], label: int, kept: Sequence[bool]) -> t
     given = torch.tensor([list(ids)])
 
     def logit(vectors: Any, given: Any) -> Any:
-        # The tokens go in as well: some networks take the places of words from them.
+        # Pass the ids too: some networks derive positions from them.
         hook = embeddings.register_forward_hook(lambda *_: vectors)
         try:
             logits = model(given, torch.ones_like(given)).float()
@@ -72,7 +72,7 @@ def weigh(model: Any, ids: Sequence[int], label: int, kept: Sequence[bool]) -> t
 
 
 def words(model: Any, tokenizer: Any, text: str, label: int) -> Weights:
-    """The part of a text that the model read, in pieces of one word and what follows it, each with its weight."""
+    """The part of the text that the model read, as pieces (one word and what follows it) with their weights."""
     from tlcore.runtime.text_spans import words_of
 
     cut = tokenizer.encode(text)
@@ -89,7 +89,7 @@ def words(model: Any, tokenizer: Any, text: str, label: int) -> Weights:
 
 
 def opened(folder: Path, source: SourceModel, processor: dict[str, Any]) -> tuple[Any, Any]:
-    """A packed text model in evaluation mode, and its tokenizer that cuts as in training. Raises UnusableInput."""
+    """A packed text model in evaluation mode, and its tokenizer truncating as in training. Raises UnusableInput."""
     from tlcore.models import tokenization
     from tlcore.models.loading import load
 
@@ -99,7 +99,7 @@ def opened(folder: Path, source: SourceModel, processor: dict[str, Any]) -> tupl
 
 
 def explain(model: Any, tokenizer: Any, text: str, labels: Sequence[str], label: int | None = None) -> dict[str, Any]:
-    """The words for ``label``, else for the predicted one, and what was said."""
+    """The prediction, and the word weights for ``label`` (else for the predicted label)."""
     import torch
 
     ids = torch.tensor([tokenizer.encode(text).ids])
@@ -122,8 +122,9 @@ def illustrate(
     processor: dict[str, Any],
     labels: Sequence[str],
 ) -> None:
-    """Note in each error ``words``, [[piece, weight], …] for the label it was taken for; the first ones only where the
-    model is large, the others on demand.
+    """Add ``words`` to each error: [[piece, weight], …] for the predicted label.
+
+    Stops once `MOST_WORK` is exceeded; further errors are explained on demand.
     """
     explainable = [error for error in worst if error["prediction"] in labels]
     if not explainable:
@@ -142,8 +143,9 @@ def illustrate(
 
 
 def marked(weighted_words: Sequence[Sequence[Any]]) -> Markup:
-    """The words as HTML: the stronger the ground, the more a word counted; + on a solid line spoke for the answer, −
-    on a dashed one against it.
+    """The words as HTML with a background as strong as the weight.
+
+    + with a solid line marks words for the answer, − with a dashed line words against it.
     """
     top = max((abs(weight) for _, weight in weighted_words), default=0.0)
     out = []

@@ -1,1 +1,1 @@
-"""Summarization: a long text becomes a short one."""
+"""Summarization: from a long text to a short one."""

@@ -1,4 +1,4 @@
-"""Summarization: a long text becomes a short one."""
+"""Summarization: from a long text to a short one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlcore.tasks.shared.text_to_text import Sequences
 
 
 class Summarization:
-    """ROUGE-L first; what is not here is `Sequences`."""
+    """Summarization, with ROUGE-L as headline metric; the rest is in `Sequences`."""
 
     id = "summarization"
     title = sentence("Summarization")
@@ -26,7 +26,7 @@ class Summarization:
     roles = (("source", sentence("Column of the text")), ("target", sentence("Column of the summary")))
     labelled = has_convex_head = False
     corrects = None
-    has_new_head = True  # a decoder, where the source has none; else its own goes on learning
+    has_new_head = True  # a decoder where the source has none; else its own is fine-tuned
     against = "best"
     evaluation_subset = 64
     metrics = (

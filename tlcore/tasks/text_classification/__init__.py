@@ -1,1 +1,1 @@
-"""Text classification: one label a text."""
+"""Text classification: one label for each text."""

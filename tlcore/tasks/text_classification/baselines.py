@@ -1,4 +1,4 @@
-"""What a text classifier must beat: the commonest class, and the words alone."""
+"""Baselines of text classification: the most common class, and a linear model on words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 
 
 def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
-    """Both, on the test texts."""
+    """Both baselines on the test texts."""
     test, classes = examples["test"], len(target["labels"])
     return [
         Baseline("majority", MAJORITY, task.evaluate(class_scores.commonest(examples, classes), test, target)),
@@ -31,7 +31,7 @@ def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, An
 
 
 def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
-    """The same where a text may have several labels: the commonest set of them, and each label by itself."""
+    """The multi-label baselines: the most common label set, and a linear model on words for each label."""
     train, test = examples["train"], examples["test"]
     sets, counts = np.unique(train.labels, axis=0, return_counts=True)
     commonest = np.where(sets[counts.argmax()], 30.0, -30.0)
@@ -44,10 +44,10 @@ def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[st
 
 
 def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n, labels) of validation and test texts, by one logistic regression a label on words and pairs of words
-    weighed by TF-IDF.
+    """Logits (n, labels) of validation and test texts, from one logistic regression per label on TF-IDF.
 
-    Its strength, the same for all labels, is chosen on validation data by log-loss.
+    Features are words and word pairs. All labels share one regularisation, chosen on validation data by log-loss.
+    ``otherwise`` (labels,) are the logits used where the training texts contain no word.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -82,8 +82,9 @@ def _sets_by_words(examples: Mapping[str, TextExamples], otherwise: np.ndarray) 
 
 
 def _weighed(examples: Mapping[str, TextExamples]) -> tuple[np.ndarray, Any, Any]:
-    """The training texts that are used (their places), their words and pairs of words weighed by TF-IDF, and what
-    weighs others; None where there is not one word in all of them.
+    """Indices of the training texts used, their TF-IDF matrix of words and word pairs, and the fitted vectorizer.
+
+    The last two are None where the training texts contain no word.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -99,9 +100,9 @@ def _weighed(examples: Mapping[str, TextExamples]) -> tuple[np.ndarray, Any, Any
 
 
 def _by_words(examples: Mapping[str, TextExamples], classes: int) -> np.ndarray:
-    """Logits (n, classes) of a logistic regression on words and pairs of words weighed by TF-IDF.
+    """Logits (n, classes) of a logistic regression on words and word pairs weighted by TF-IDF.
 
-    Its strength is chosen on validation data by accuracy, then log-loss.
+    Its regularisation is chosen on validation data by accuracy, then log-loss.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -129,7 +130,7 @@ def _by_words(examples: Mapping[str, TextExamples], classes: int) -> np.ndarray:
 
 
 def _every_class(model: Any, x: Any, classes: int) -> np.ndarray:
-    """Log-probabilities (n, classes); a class without training examples gets next to none."""
+    """Log-probabilities (n, classes); -30 for a class without training examples."""
     out = np.full((x.shape[0], classes), -30.0)
     out[:, model.classes_] = np.maximum(model.predict_log_proba(x), -30.0)
     return out

@@ -1,4 +1,4 @@
-"""Text classification: one label a text."""
+"""Text classification: one label for each text."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tlcore.models.source_model import SourceModel
     from tlcore.tasks.shared.text_examples import TextExamples
 
-LOOKED_AT = 2_000  # training texts whose lengths decide how much of a text is read
-MOST_TOKENS = {"cpu": 128, "cuda": 256}  # where the person leaves it open
+LOOKED_AT = 2_000  # training texts sampled to choose the input length
+MOST_TOKENS = {"cpu": 128, "cuda": 256}  # default limits, by device
 
 
 class TextClassification:
@@ -70,7 +70,7 @@ class TextClassification:
         return nested(rows, seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The labels seen in training, in alphabetical order: the order of the outputs."""
+        """The labels of the training data in alphabetical order, which is the order of the outputs."""
         return {"labels": sorted(dataset.split("train")["label"].unique().tolist())}
 
     # --- the model -----------------------------------------------------------------------------------------------
@@ -81,8 +81,14 @@ class TextClassification:
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """``size``: tokens that are read of a text at most; ``mean``: tokens of a text in the mean; ``cut``: share of
-        the training texts that are longer; ``pad``: the padding's token. ``auto`` takes the 95th percentile.
+        """How texts become tokens. ``auto`` takes the 95th percentile of the lengths.
+
+        * ``size``: most tokens read of a text
+        * ``mean``: mean tokens of a text
+        * ``cut``: share of the training texts that are longer
+        * ``pad``: the padding token
+
+        Raises UnusableInput where ``max_length`` exceeds the source model's input size.
         """
         source_families.fits(preprocess, self)
         own = int(preprocess["input_size"])
@@ -169,7 +175,7 @@ class TextClassification:
         return self.model(source, target, True, size=size), False
 
     def out_of_distribution(self, processor: dict[str, Any], device: str) -> None:
-        """None: there is no measured near end for text encoders, so no similarity is told."""
+        """None: there is no measured in-distribution reference for text encoders, so no similarity is shown."""
         return None
 
     def classes(self, examples: TextExamples) -> np.ndarray:
@@ -178,7 +184,7 @@ class TextClassification:
     def solve(
         self, features: Mapping[str, np.ndarray], examples: Mapping[str, TextExamples], target: dict[str, Any]
     ) -> dict[str, Any]:
-        """A multinomial logistic head on train features, its strength chosen on validation data."""
+        """A multinomial logistic head on training features; its regularisation is chosen on validation data."""
         return class_scores.solve(features, examples, len(target["labels"]))
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -198,7 +204,7 @@ class TextClassification:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Truth, prediction and probabilities of each text; a group (an author, a thread) is one unit."""
+        """Truth, prediction and probabilities of each text; a group (an author, a thread) is one resampling unit."""
         return class_scores.evaluate(outputs, examples)
 
     def answers(self, records: Records, dataset: Dataset) -> None:
@@ -223,7 +229,7 @@ class TextClassification:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """The commonest class, and a logistic regression on words."""
+        """The most common class, and a logistic regression on words."""
         from tlcore.tasks.text_classification.baselines import naive
 
         return naive(self, examples, target)
@@ -238,7 +244,7 @@ class TextClassification:
         processor: dict[str, Any],
         labels: list[str],
     ) -> None:
-        """Which words moved the answer; a text needs no picture."""
+        """Add word attributions to the worst errors; texts have no image."""
         from tlcore.tasks.shared import word_attributions
 
         for error in worst:
@@ -247,7 +253,7 @@ class TextClassification:
 
 
 def _lengths(dataset: Dataset, preprocess: Mapping[str, Any]) -> np.ndarray:
-    """Tokens of training texts, of some drawn at random where there are many; guessed where no tokenizer is there."""
+    """Token counts of (sampled) training texts; estimated where there is no tokenizer."""
     from tlcore.models import tokenization
     from tlcore.tasks.shared.text_examples import encode
 

@@ -1,1 +1,1 @@
-"""Text generation: a network learns to go on writing as the person's texts do."""
+"""Text generation: a causal language model is fine-tuned to continue texts like the user's."""

@@ -1,4 +1,4 @@
-"""What a network that writes must beat: counting, on the same tokens, and the source model as it is."""
+"""Baselines of text generation: an n-gram model on the same tokens, and the source model as it is."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.tasks.text_generation.examples import CausalExamples
 
-MOST = 2_000_000  # training tokens that are counted, from the beginning
+MOST = 2_000_000  # most training tokens counted, from the start
 BATCH = 8
 
 
 def naive(
     task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
-    """N-grams whose length of context is chosen on validation data, and the source before any training."""
+    """An n-gram model with its context length chosen on validation data, and the source before any training."""
     model = task.source_model(source, target)[0]
     words = int(model.net.get_input_embeddings().num_embeddings)
     out, length = counted(examples, words)
@@ -48,7 +48,7 @@ def naive(
 
 
 def counted(examples: Mapping[str, CausalExamples], words: int) -> tuple[np.ndarray, int]:
-    """Outputs of counting on the test set, as the task keeps them, and the tokens of context that were looked at."""
+    """Test-set outputs (n,) of `OUTPUT` of the n-gram model, and its context length in tokens."""
     model = Counted(*_tokens(examples["train"], MOST)[:2], words)
     losses, _, scored = _weighed(model, examples["validation"])
     length = int(np.argmin(losses[:, scored].mean(axis=1))) if scored.any() else 0
@@ -69,8 +69,9 @@ def _weighed(model: Counted, examples: CausalExamples) -> tuple[np.ndarray, np.n
 
 
 def _tokens(examples: CausalExamples, most: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The tokens of a split as one row (those of its first examples, up to ``most``): ids, starts, whether each is
-    scored, and its example.
+    """All tokens of a split in sequence: ids, starts, whether each is scored, and its example.
+
+    With ``most`` only the first examples with at most that many tokens, but at least one example.
     """
     kept, rows = examples.held.kept, examples.rows
     if most is not None:

@@ -1,4 +1,4 @@
-"""How a chat becomes one text: by the template that came with the tokenizer, in a sandbox, else by a plain one."""
+"""Converts chats to text: by the tokenizer's own chat template in a sandbox, else by a plain template."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 Turns = Sequence[dict[str, str]]
-Text = tuple[str, list[tuple[int, int]]]  # a text, and the stretches of it that are scored: begin, end in characters
-LARGEST = 200_000  # characters of a template
+Text = tuple[str, list[tuple[int, int]]]  # a text and its scored spans: (begin, end) in characters
+LARGEST = 200_000  # most characters of a template
 TITLES = {"system": "System", "user": "User", "assistant": "Assistant"}
-TODAY = "01 Jan 2026"  # for templates that ask for the day: a run that goes on tomorrow must be the same run
+TODAY = "01 Jan 2026"  # fixed date for templates that use it, so that resumed runs are identical
 MARK = "\x02here\x03"
 
 
 def plain(turns: Turns, end: str, opened: bool = False) -> str:
-    """The plain template: ``User: …`` and ``Assistant: …``, a line each, ``end`` behind what the assistant says.
+    """The plain template: ``User: …`` and ``Assistant: …``, one line each, ``end`` after each assistant message.
 
-    ``opened``: ends where the assistant is to speak.
+    With ``opened`` the text ends with an open assistant turn.
     """
     lines = [
         f"{TITLES[turn['role']]}: {turn['content']}{end if turn['role'] == 'assistant' else ''}\n" for turn in turns
@@ -28,10 +28,10 @@ def plain(turns: Turns, end: str, opened: bool = False) -> str:
 
 
 def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | None:
-    """The template of a tokenizer's folder as a function of (turns, opened); None where there is none that works.
+    """The tokenizer's own chat template as a function of (turns, opened); None where there is no valid one.
 
-    It runs in jinja's sandbox, which lets it read what it is given and nothing else, as transformers does it.
-    ``tokens``: bos_token and eos_token.
+    It runs in jinja's sandbox without access to anything but its arguments, as in transformers. ``tokens`` are
+    bos_token and eos_token.
     """
     from jinja2 import TemplateError
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -44,7 +44,7 @@ def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | 
     )
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: TODAY}
-    # Marks of what the assistant wrote, which transformers adds to the language.
+    # {% generation %} marks assistant text; it is transformers' extension of jinja.
     program = re.sub(r"(\{%-?\s*)generation(\s*-?%\})", r"\1if true\2", program)
     program = re.sub(r"(\{%-?\s*)endgeneration(\s*-?%\})", r"\1endif\2", program)
     try:
@@ -59,9 +59,9 @@ def own(folder: Path, tokens: dict[str, str]) -> Callable[[Turns, bool], str] | 
 
 
 def spans(turns: Turns, render: Callable[[Turns, bool], str]) -> Text | None:
-    """A chat as text, and what the assistant says in it; None where the template does not let that be told.
+    """A chat as text, with the spans of the assistant's messages; None where they cannot be located.
 
-    What a turn adds to the text before it is that turn's, and its words must be in it.
+    The span of a message is the text that its turn adds; it must contain the message.
     """
     try:
         whole, found = render(turns, False), []
@@ -73,18 +73,18 @@ def spans(turns: Turns, render: Callable[[Turns, bool], str]) -> Text | None:
                     return None
                 found.append((len(before), len(after)))
         return whole, found
-    except Exception:  # a stranger's program: whatever it does wrong
+    except Exception:  # untrusted template: it may raise anything
         return None
 
 
 def around(render: Callable[[Turns, bool], str]) -> tuple[str, str]:
-    """What stands before and behind a person's words in a chat that begins with them."""
+    """The text before and after the first user message of a chat."""
     before, _, after = render([{"role": "user", "content": MARK}], True).partition(MARK)
     return before, after
 
 
 def read_template(folder: Path) -> str | None:
-    """The template's text: a file of its own, or a field of ``tokenizer_config.json``."""
+    """The template's text: from ``chat_template.jinja``, else from ``tokenizer_config.json``; None without one."""
     alone = folder / "chat_template.jinja"
     if alone.is_file():
         return alone.read_text(encoding="utf-8", errors="replace")[:LARGEST]

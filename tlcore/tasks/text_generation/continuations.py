@@ -1,4 +1,4 @@
-"""What a model writes, beside what the texts truly say: prompts of the test set, before and after training."""
+"""Generated continuations of test prompts, before and after training, beside the true texts."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from tlcore.models.loading import OpenSource
     from tlcore.tasks.contract import Task
 
-PROMPT = 200  # characters of a plain text that are given, at most; never more than half of it
-SHOWN, PREDICTED = 4, 24  # prompts that are gone on from by both models, and by the trained one alone
-WORST = 12  # of the latter, those that went worst
+PROMPT = 200  # most characters of a plain text used as prompt; never more than half of it
+SHOWN, PREDICTED = 4, 24  # prompts continued by both models, and by the trained one alone
+WORST = 12  # of the latter, those with the lowest scores
 GREEDY = {"length": 48, "temperature": 0.0, "top_p": 1.0, "seed": 0}
 DRAWN = {"length": 48, "temperature": 0.8, "top_p": 0.95, "seed": 0}
 WAYS = ((sentence("the likeliest words"), GREEDY), (sentence("drawn: temperature 0.8, top-p 0.95, seed 0"), DRAWN))
 
 
 def halves(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """How each text begins and how it goes on: prompt and completion, or what was said to the assistant and its last
-    answer; a plain text is parted at a blank.
+    """Each text as (prompt, true continuation).
+
+    Prompt and completion; or a chat up to its last assistant message, and that message; or a plain text split at a
+    blank.
     """
     if "turns" in rows:
         return [_chat(json.loads(turns)) for turns in rows["turns"]]
@@ -47,9 +49,10 @@ def samples(
     source: OpenSource,
     weights: Path,
 ) -> list[dict[str, Any]]:
-    """What the source as it is and the trained model write from the same prompts with the same seeds: {id, prompt,
-    truth, written: [{how, before, after}]}. Fills in ``prediction`` of some of the answers: those that went worst, and
-    others spread over the test set.
+    """Texts that the source model and the trained model generate from the same prompts with the same seeds: {id,
+    prompt, truth, written: [{how, before, after}]}.
+
+    Fills in ``prediction`` of some answers: those with the lowest scores, and others spread over the test set.
     """
     from tlcore.models import tokenization
 
@@ -89,7 +92,7 @@ def samples(
 
 
 def _prompts(rows: pd.DataFrame, processor: dict[str, Any], folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Each prompt as it was written in training, with what stands around it."""
+    """Each prompt as in training, with the special tokens and text around it."""
     around = {name: processor[name] for name in ("before", "after", "bos", "end", "context")}
     if processor["form"] != "chat":
         return [(begin, around) for begin, _ in halves(rows)]
@@ -103,7 +106,7 @@ def _prompts(rows: pd.DataFrame, processor: dict[str, Any], folder: Path) -> lis
         before = turns[: _last(turns)]
         try:
             text = own(before, True) if own else plainly(end)(before, True)
-        except Exception:  # a stranger's template, which took the whole chat but not its beginning
+        except Exception:  # untrusted template: it may fail on a partial chat
             text = plainly(end)(before, True)
         found.append((text, {**bare, "after": text[len(text.rstrip()) :]}))
     return found
@@ -119,7 +122,7 @@ def _last(turns: list[dict[str, str]]) -> int:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """A text at the last blank within its first half, or within as much as is given."""
+    """A text split at the last blank within its first half and within `PROMPT` characters."""
     room = min(PROMPT, len(text) // 2)
     at = max(text.rfind(" ", 1, room + 1), text.rfind("\n", 1, room + 1))
     at = at if at > 0 else max(1, room)

@@ -1,4 +1,4 @@
-"""What a network learns to write: texts with the stretches that are scored, cut into tokens once, served in batches."""
+"""Training texts with their scored spans: tokenized once, served in batches."""
 
 from __future__ import annotations
 
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from tlcore.data.dataset import Dataset
 
 UNSCORED = -100
-AT_ONCE = 5_000  # texts cut into tokens at once
-OUTPUT = np.dtype([("loss", "f8"), ("tokens", "i4"), ("hits", "i4"), ("characters", "i4")])  # kept of each example
+AT_ONCE = 5_000  # texts tokenized in one call
+OUTPUT = np.dtype(
+    [("loss", "f8"), ("tokens", "i4"), ("hits", "i4"), ("characters", "i4")]
+)  # outputs stored for each example
 
 
 def form_of(rows: pd.DataFrame) -> str:
-    """What the examples are: ``chat``, ``completion`` (of a prompt), or ``plain`` texts."""
+    """The form of the examples: ``chat``, ``completion`` (of a prompt), or ``plain`` texts."""
     return "chat" if "turns" in rows else "completion" if "completion" in rows else "plain"
 
 
 def asked(prompt: str) -> str:
-    """A prompt as it stands before its completion: one line break between them, whatever blanks there were."""
+    """A prompt as it precedes its completion: trailing whitespace replaced by one line break."""
     return prompt.rstrip() + "\n"
 
 
 def writer(processor: Mapping[str, Any], folder: Path) -> Callable[[Mapping[str, Any]], Text]:
-    """How a row becomes a text with its scored stretches, by the form that the processor names.
+    """A function from a row to its text and scored spans, for the processor's ``form``.
 
-    All of a plain text is scored; else the completion, or what the assistant says, each with the token that ends it.
+    A plain text is scored in full; otherwise only the completion, or the assistant's messages, each with its end token.
     """
     end = str(processor["end_token"] or "")
     if processor["form"] == "completion":
@@ -60,19 +62,19 @@ def writer(processor: Mapping[str, Any], folder: Path) -> Callable[[Mapping[str,
 
 
 def plainly(end: str) -> Callable[[chat_template.Turns, bool], str]:
-    """The plain template as a function of turns and whether the assistant is to speak."""
+    """The plain template as a function of (turns, opened)."""
     return lambda turns, opened: chat_template.plain(turns, end, opened)
 
 
 def names(processor: Mapping[str, Any]) -> dict[str, str]:
-    """The special tokens that a template may name."""
+    """The special tokens that a template may use."""
     return {"bos_token": str(processor["bos_token"] or ""), "eos_token": str(processor["end_token"] or "")}
 
 
 class Written:
-    """All texts of a dataset as tokens: flat arrays, and where each text begins in them.
+    """All texts of a dataset as tokens: flat arrays and the start of each text in them.
 
-    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and ids alone are known.
+    ``model`` is the folder of the tokenizer; without it tokens are unavailable (ValueError) and only ids are known.
     """
 
     def __init__(self, dataset: Dataset, model: Path | None, processor: dict[str, Any], folder: Path | None):
@@ -80,11 +82,11 @@ class Written:
 
     @cached_property
     def kept(self) -> dict[str, np.ndarray]:
-        """``ids`` and ``scored`` (all tokens,), ``starts`` (n + 1,), ``characters`` (n,) that the scored ones are."""
+        """``ids`` and ``scored`` (all tokens,), ``starts`` (n + 1,), ``characters`` (n,): scored characters."""
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
         tokenizer_json, model = tokenization.read(self.model), self.model
-        # A template of the tokenizer's own is part of what makes a chat's tokens.
+        # The tokenizer's own template changes the tokens of a chat, so it is part of the key.
         more = json.dumps([self.processor, chat_template.read_template(model)], sort_keys=True)
         how = hashlib.sha256(f"{tokenization.digest(tokenizer_json)}{more}".encode()).hexdigest()[:16]
         name = f"{self.dataset.cached_as}-{how}-written.npz"
@@ -94,12 +96,12 @@ class Written:
         )
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Tokens of each row."""
+        """Tokens of each row, (k,)."""
         starts = self.kept["starts"]
         return starts[rows + 1] - starts[rows]
 
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Token ids, mask and labels (-100 where nothing is scored) of these rows, each (k, longest) int64."""
+        """Token ids, mask and labels (-100 where not scored) of these rows, each (k, longest) int64."""
         kept, lengths = self.kept, self.lengths(rows)
         longest = max(2, int(lengths.max()))
         ids = np.full((len(rows), longest), self.processor["pad"], np.int64)
@@ -115,8 +117,8 @@ class Written:
 def encode(
     tokenizer_json: str, rows: pd.DataFrame, processor: Mapping[str, Any], write: Callable[[Mapping[str, Any]], Text]
 ) -> dict[str, np.ndarray]:
-    """The rows as tokens (see `Written.kept`), each cut to ``processor["size"]`` so that what is scored stays in."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
+    """The rows as tokens (see `Written.kept`), cut to ``processor["size"]`` such that scored tokens are kept."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads are unsafe with a later fork
     tokenizer = tokenization.open_tokenizer(tokenizer_json, 1_000_000)
     columns = [name for name in ("text", "completion", "turns", "ends") if name in rows]
     made: dict[str, list[np.ndarray]] = {"ids": [], "scored": []}
@@ -143,18 +145,18 @@ def encode(
 def _tokens(
     ids: np.ndarray, offsets: np.ndarray, stretches: Sequence[tuple[int, int]], processor: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Ids behind the token that begins a text, cut; what of them is scored; and the characters that these are."""
+    """The ids of a text with a leading BOS token, cut to size; which are scored; the characters of these."""
     scored = np.zeros(len(ids), bool)
     for begin, end in stretches:
         scored |= (offsets[:, 1] > begin) & (offsets[:, 0] < end)
-    # Several tokens may share one character, and the token that ends a text is none of its characters.
+    # Several tokens may share one character; the end token counts no characters.
     new = np.diff(np.maximum.accumulate(offsets[:, 1]), prepend=0) if len(ids) else np.zeros(0, np.int64)
     new = np.where(ids == (-1 if processor["end"] is None else processor["end"]), 0, new)
     bos, size = processor["bos"], processor["size"]
     if bos is not None and (not len(ids) or ids[0] != bos):
         ids, scored, new = np.append(np.int32(bos), ids), np.append(False, scored), np.append(0, new)
     elif len(ids):
-        scored[0] = False  # nothing stands before it that it could be told from
+        scored[0] = False  # no context to predict the first token from
     if len(ids) > size:
         first = int(np.argmax(scored)) if scored.any() else 0
         start = min(len(ids) - size, max(0, first - 1))
@@ -174,7 +176,7 @@ def _completed(prompt: str, completion: str) -> Text:
 
 
 class CausalExamples:
-    """One split: ``ids`` and ``units`` of each example, and batches of tensors."""
+    """One split: ``ids`` and resampling ``units`` of each example, and batches of tensors."""
 
     def __init__(self, dataset: Dataset, split: str, processor: dict[str, Any], held: Written):
         rows = dataset.rows
@@ -201,8 +203,10 @@ class CausalExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``ids``, ``mask`` and ``labels`` (k, longest) int64, ``characters`` (k,)
-        that the scored tokens are; no augmentation.
+        """One batch for each chunk of indices.
+
+        ``ids``, ``mask`` and ``labels`` (k, longest) int64; ``characters`` (k,), the characters of the scored tokens.
+        There is no augmentation: ``key`` is ignored.
         """
         import torch
 

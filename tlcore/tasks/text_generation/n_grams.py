@@ -1,8 +1,8 @@
-"""A model that counts: how often each token followed the tokens before it, backing off to shorter contexts.
+"""An n-gram model with backoff: counts of each token after the tokens before it.
 
-Witten and Bell's interpolation (1991, IEEE Transactions on Information Theory 37): with N places where a context was
-seen and T different tokens behind it, P(w | context) = (count + T · P(w | shorter context)) / (N + T), down to every
-token being as likely. It is a distribution, and has no setting but the length of the context.
+Witten and Bell's interpolation (1991, IEEE Transactions on Information Theory 37): for a context seen N times and
+followed by T different tokens, P(w | context) = (count + T · P(w | shorter context)) / (N + T), down to the uniform
+distribution. It is a proper distribution, and its only setting is the context length.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LONGEST = 5  # tokens of context, at most
+LONGEST = 5  # longest context in tokens
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of contexts of one length, sorted by their hash: places, different tokens behind them, the commonest of these;
-    and how often each context was seen with each token.
+    """Counts of contexts of one length.
+
+    Per context, sorted by hash: ``contexts`` (hashes), ``places`` (occurrences), ``different`` (distinct next tokens)
+    and ``commonest`` (most frequent next token). Per (context, token) pair, sorted by hash: ``pairs`` (hashes) and
+    ``times`` (occurrences).
     """
 
     contexts: np.ndarray
@@ -30,7 +33,7 @@ class Counts:
 
 
 class Counted:
-    """Counts of texts, for every length of context up to ``longest``; ``words`` is the number of tokens there are."""
+    """Counts of texts for every context length up to ``longest``; ``words`` is the vocabulary size."""
 
     def __init__(self, ids: np.ndarray, starts: np.ndarray, words: int, longest: int = LONGEST):
         self.words, self.counts = words, []
@@ -40,8 +43,9 @@ class Counted:
             self.counts.append(_count(hashed[here], ids[here]))
 
     def weigh(self, ids: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of each token of other texts: its loss in nats with contexts up to each length (lengths, n), and whether the
-        commonest token of the longest context that is known was right.
+        """Losses in nats (lengths, n) and hits (lengths, n) of the tokens of other texts, by maximal context length.
+
+        A hit: the token is the most frequent one after the longest known context.
         """
         chance = np.full(len(ids), 1 / self.words)
         guess = np.full(len(ids), -1, np.int64)
@@ -60,7 +64,7 @@ class Counted:
 
 
 def contexts(ids: np.ndarray, starts: np.ndarray, longest: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each length from 0: whether a token has so many before it in its text, and a 64-bit hash of them."""
+    """For each length from 0: whether a token has that many before it in its text, and their 64-bit hash."""
     begins = np.repeat(starts[:-1], np.diff(starts))
     place = np.arange(len(ids)) - begins
     hashed = np.zeros(len(ids), np.uint64)
@@ -74,7 +78,7 @@ def contexts(ids: np.ndarray, starts: np.ndarray, longest: int) -> list[tuple[np
 
 
 def mixed(hashed: np.ndarray, ids: np.ndarray) -> np.ndarray:
-    """A hash with one more token in it (the finaliser of splitmix64)."""
+    """The hash extended by one more token (finaliser of splitmix64)."""
     with np.errstate(over="ignore"):
         z = hashed * np.uint64(31) + (ids.astype(np.uint64) + np.uint64(1)) * MIX
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -83,7 +87,7 @@ def mixed(hashed: np.ndarray, ids: np.ndarray) -> np.ndarray:
 
 
 def _inside(ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """All tokens but the first of each text: that one is given."""
+    """Mask of all tokens but the first of each text, which is not predicted."""
     inside = np.ones(len(ids), bool)
     inside[starts[:-1][starts[:-1] < len(ids)]] = False
     return inside
@@ -92,7 +96,7 @@ def _inside(ids: np.ndarray, starts: np.ndarray) -> np.ndarray:
 def _count(hashed: np.ndarray, ids: np.ndarray) -> Counts:
     pairs, first, times = np.unique(mixed(hashed, ids), return_index=True, return_counts=True)
     of, token = hashed[first], ids[first]
-    order = np.lexsort((token, -times, of))  # in each context the commonest first, of equals the lower id
+    order = np.lexsort((token, -times, of))  # most frequent first in each context; ties by lower id
     of, token, sorted_times = of[order], token[order], times[order]
     known, begin, different = np.unique(of, return_index=True, return_counts=True)
     places = np.add.reduceat(sorted_times, begin) if len(begin) else np.zeros(0, np.int64)
@@ -100,6 +104,6 @@ def _count(hashed: np.ndarray, ids: np.ndarray) -> Counts:
 
 
 def _find(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The place of each wanted one in a sorted array, and whether it is there."""
+    """The index of each wanted value in a sorted array, and whether it is present."""
     at = np.minimum(np.searchsorted(known, wanted), max(0, len(known) - 1))
     return at, known[at] == wanted

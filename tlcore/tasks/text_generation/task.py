@@ -1,4 +1,4 @@
-"""Text generation: a network learns to go on writing as the person's texts do."""
+"""Text generation: a causal language model is fine-tuned to continue texts like the user's."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from tlcore.models.source_model import SourceModel
     from tlcore.tasks.text_generation.examples import CausalExamples
 
-LOOKED_AT = 2_000  # training examples whose lengths decide how much of a text is read
-CHARACTERS_A_TOKEN = 3.5  # a guess, for what is told before the source model is open
-MOST_TOKENS = {"cpu": 256, "cuda": 512}  # where the person leaves it open
-LEAST = 12  # examples without which nothing can be told
-MOULD = 0.2  # share of the examples in one cluster of near duplicates from which they are taken for one mould
-MOST_NATS = 50.0  # of a mean loss: a perplexity beyond 5 · 10²¹ says nothing more
+LOOKED_AT = 2_000  # training examples sampled to choose the input length
+CHARACTERS_A_TOKEN = 3.5  # an estimate, used before the source model is opened
+MOST_TOKENS = {"cpu": 256, "cuda": 512}  # default limits, by device
+LEAST = 12  # fewest examples to accept
+MOULD = 0.2  # with a larger share of examples in one near-duplicate cluster, clusters are split up
+MOST_NATS = 50.0  # mean loss is clipped here: a perplexity of 5 · 10²¹
 
 
 class TextGeneration:
-    """The next token, one after the other; the network is a causal one of transformers, with nothing new put on it."""
+    """Next-token prediction with a causal network of transformers; no new head is added."""
 
     id = "text-generation"
     title = sentence("Text generation")
@@ -80,7 +80,7 @@ class TextGeneration:
 
     # --- data ----------------------------------------------------------------------------------------------------
     def check(self, rows: pd.DataFrame) -> list[Finding]:
-        """Whether there is enough, and on what the model will be trained."""
+        """Whether there are enough examples, and which tokens are trained on."""
         from tlcore.core.findings import Finding
         from tlcore.tasks.text_generation.examples import form_of
 
@@ -115,8 +115,9 @@ class TextGeneration:
         return found
 
     def split(self, rows: pd.DataFrame, split: Split) -> pd.DataFrame:
-        """Documents stay whole; where there are few, each is cut into contiguous pieces. Near duplicates stay together,
-        unless nearly all examples are alike.
+        """Documents stay in one split; where there are few, each is cut into contiguous pieces instead.
+
+        Near duplicates stay together, unless one cluster holds a large share of the examples.
         """
         from tlcore.data.splits import documents, stratified
 
@@ -129,7 +130,7 @@ class TextGeneration:
         return nested(rows, seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """What the examples are; there are no labels."""
+        """The form of the examples; there are no labels."""
         from tlcore.tasks.text_generation.examples import form_of
 
         return {"form": form_of(dataset.rows)}
@@ -143,10 +144,18 @@ class TextGeneration:
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """``size``: tokens of an example at most; ``mean``: in the mean; ``cut``: share of the training examples that
-        are longer; ``form`` of the examples; ``template`` of chats, own or plain; ``before`` and ``after`` stand
-        around what a person asks; the tokens ``pad``, ``bos`` and ``end``; ``context``: tokens that the network reads.
-        ``auto`` takes the 95th percentile.
+        """How examples become tokens. ``auto`` takes the 95th percentile of the lengths.
+
+        * ``size``: most tokens of an example
+        * ``mean``: mean tokens of an example
+        * ``cut``: share of the training examples that are longer
+        * ``form`` of the examples
+        * ``template`` of chats, own or plain
+        * ``before`` and ``after``: text around a user's prompt
+        * ``pad``, ``bos`` and ``end``: special tokens
+        * ``context``: most tokens that the network reads
+
+        Raises UnusableInput where ``max_length`` exceeds the source model's input size.
         """
         source_families.fits(preprocess, self)
         own, size = int(preprocess["input_size"]), options.max_length
@@ -241,12 +250,15 @@ class TextGeneration:
         return None
 
     def loss(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
-        """The mean over the scored tokens of the batch, in nats; of each its loss, whether it was guessed, its row."""
+        """The mean loss over the batch's scored tokens in nats.
+
+        Also, for each scored token, its loss, whether the most likely token is correct, and its row in the batch.
+        """
         losses, hits, rows = model.weighed(batch["ids"], batch["mask"], batch["labels"])
         return losses.sum() / max(1, len(losses)), (losses.detach(), hits, rows)
 
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: Any) -> np.ndarray:
-        """Of each example: its loss in nats, the tokens that were scored, and those of them that were guessed."""
+        """Sums per example, (k,) of `OUTPUT`: loss in nats, scored tokens, correct tokens, scored characters."""
         losses, hits, rows = (one.double().cpu().numpy() for one in given)
         rows, n = rows.astype(np.int64), len(batch["ids"])
         out = np.zeros(n, OUTPUT)
@@ -262,13 +274,15 @@ class TextGeneration:
         return target
 
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Sums of each example: loss, tokens, hits, and the characters that its scored tokens are."""
+        """Sums per example: loss, tokens, hits, and characters of its scored tokens."""
         columns = {name: outputs[name].astype(np.float64) for name in OUTPUT.names or ()}
         return Records(ids=examples.ids, unit=np.asarray(examples.units), columns=columns)
 
     def answers(self, records: Records, dataset: Dataset) -> list[dict[str, Any]]:
-        """Each test example: how it begins, how it truly goes on, and as a score the mean chance of its tokens
-        (the inverse of its own perplexity). What the model writes instead is filled in by `samples`, for some.
+        """Each test example: its beginning, its true continuation, and as score the geometric mean probability of its
+        tokens (the inverse of its perplexity).
+
+        `samples` fills in the model's own continuation for some of them.
         """
         from tlcore.tasks.text_generation.continuations import halves
 
@@ -296,7 +310,7 @@ class TextGeneration:
         return samples(self, answers, dataset, processor, source, weights)
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
-        """From the sums of the examples, each as often as the weights say: a long one counts for more than a short."""
+        """Metrics of the weighted sums over examples, so that longer examples count more."""
         weights = np.atleast_2d(weights).astype(np.float64)
         total = {name: weights @ values for name, values in records.columns.items()}
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -309,7 +323,7 @@ class TextGeneration:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """A model that counts, on the same tokens, and the source model as it is."""
+        """An n-gram model on the same tokens, and the source model as it is."""
         from tlcore.tasks.text_generation.baselines import naive
 
         return naive(self, examples, target, source)
@@ -338,12 +352,12 @@ SCORED: dict[str, Sentence] = {
 
 
 def _of_one_mould(rows: pd.DataFrame) -> bool:
-    """Whether so many examples are near duplicates of one that keeping them together leaves nothing to deal out."""
+    """Whether one near-duplicate cluster is so large that keeping it together leaves too little to split."""
     return "near" in rows and rows["near"].value_counts().max() > MOULD * len(rows)
 
 
 def _described(preprocess: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
-    """What of the processor does not depend on how long the examples are."""
+    """The part of the processor that does not depend on the lengths of the examples."""
     from tlcore.models import tokenization as tokens
     from tlcore.tasks.text_generation import chat_template
     from tlcore.tasks.text_generation.examples import form_of, names, plainly
@@ -374,7 +388,7 @@ def _described(preprocess: Mapping[str, Any], dataset: Dataset) -> dict[str, Any
 
 
 def _lengths(dataset: Dataset, preprocess: Mapping[str, Any], made: dict[str, Any]) -> np.ndarray:
-    """Tokens of training examples, of some drawn at random where there are many; guessed without a tokenizer."""
+    """Token counts of (sampled) training examples; estimated where there is no tokenizer."""
     from tlcore.models import tokenization as tokens
     from tlcore.tasks.text_generation.examples import encode, writer
 

@@ -1,1 +1,1 @@
-"""Named entities: the words of a text that name a person, a place, a product, each with its label."""
+"""Named entity recognition: the words of a text that name a person, a place, a product, with labels."""

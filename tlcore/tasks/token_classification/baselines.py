@@ -1,4 +1,4 @@
-"""What must be beaten where entities are found: none at all, and a dictionary of the training texts' own."""
+"""Baselines of named entity recognition: no entity, and a dictionary of the training entities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Words = tuple[str, ...]
 
 
 def naive(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Baseline]:
-    """Both, on the test texts."""
+    """Both baselines on the test texts."""
     test, known = examples["test"], _dictionary(examples["train"])
     found = [_matched(text, known) for text in test.texts]
     return [
@@ -30,7 +30,7 @@ def naive(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Base
 
 
 def _dictionary(train: TokenExamples) -> dict[Words, str]:
-    """The words of each training entity, whatever their case, and the label that it has most often."""
+    """The case-folded words of each training entity, with its most frequent label (ties: alphabetical)."""
     seen: dict[Words, Counter[str]] = defaultdict(Counter)
     for text, gold in zip(train.texts, train.gold, strict=True):
         for start, end, label in gold:
@@ -39,7 +39,7 @@ def _dictionary(train: TokenExamples) -> dict[Words, str]:
 
 
 def _matched(text: str, known: Mapping[Words, str]) -> list[Span]:
-    """The entities of a text that stand in the dictionary: from the left, the longest first."""
+    """Dictionary entities in a text: scanned from the left, longest match first."""
     places = pieces(text)
     words = [text[start:end].casefold() for start, end in places]
     longest, found, at = max(map(len, known), default=0), [], 0

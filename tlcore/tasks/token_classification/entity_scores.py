@@ -1,5 +1,6 @@
-"""Scores of entities found in texts: an entity is right where its first and last character and its label are (as
-conlleval and seqeval count, Tjong Kim Sang and De Meulder 2003, arXiv cs/0306050).
+"""Entity scores: an entity is right if its first and last character and its label are.
+
+As in conlleval and seqeval (Tjong Kim Sang and De Meulder 2003, arXiv cs/0306050).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from tlcore.tasks.shared.label_sets import counted
 
 
 def records(examples: Any, found: Sequence[Sequence[Span]], labels: Sequence[str]) -> Records:
-    """Counts (n, labels) of each text: ``hits``, ``said`` and ``there``; ``unknown`` (n,), its entities of a kind that
-    no training text has; ``spans``, what was found. A group (a document) is one unit.
+    """Entity counts of each text.
+
+    ``hits``, ``said`` (predicted) and ``there`` (true) are (n, labels). ``unknown`` (n,) counts entities of a label
+    that no training text has; ``spans`` are the predicted entities. A group (a document) is one resampling unit.
     """
     index = {label: place for place, label in enumerate(labels)}
     shape = (len(examples), len(labels))
@@ -38,8 +41,9 @@ def records(examples: Any, found: Sequence[Sequence[Span]], labels: Sequence[str
 
 
 def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Micro-averaged F1, precision and recall over all entities for each row of weights (draws, n); 0 where there is
-    nothing to divide by.
+    """Micro-averaged F1, precision and recall over all entities for each row of weights (draws, n).
+
+    0 where the denominator is 0.
     """
     weights = np.atleast_2d(weights).astype(np.float64)
     columns = records.columns
@@ -55,14 +59,14 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def of_each(records: Records) -> np.ndarray:
-    """The F1 of each text (n,); 1 where there is no entity and none was found."""
+    """The F1 of each text (n,); 1 where there is no true and no predicted entity."""
     hits, predicted, there = (records.columns[name].sum(axis=1) for name in ("hits", "said", "there"))
     total = predicted + there + records.columns["unknown"]
     return np.where(total > 0, 2 * hits / np.maximum(total, 1), 1.0)
 
 
 def by_label(records: Records, labels: list[str]) -> dict[str, Any]:
-    """A row for each kind of entity; n counts entities."""
+    """Scores for each entity label (n counts entities), and the number of texts with an unknown label."""
     columns = records.columns
     return {
         "per_class": counted(labels, *(columns[name].sum(axis=0) for name in ("hits", "said", "there"))),

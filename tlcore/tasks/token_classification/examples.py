@@ -1,4 +1,4 @@
-"""The texts of one split with their entities: cut into tokens once, each word at the place of its first token."""
+"""The texts of one split with their entities: tokenized once; each word is represented by its first token."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
     from tlcore.data.dataset import Dataset
 
-IGNORED = -100  # the tag of a token that begins no word: it plays no part in the loss
+IGNORED = -100  # tag of tokens that are not the first of a word: excluded from the loss
 OUTSIDE = "O"
 
 
 class Words:
-    """The tokens of a whole dataset, cut after ``length``, and its words: flat arrays and where each text begins.
+    """Tokens of a dataset, truncated to ``length``, and its words: flat arrays and the start of each text.
 
-    ``model`` is the folder that has the tokenizer; without it nothing can be cut, and entities alone are known.
+    ``model`` is the folder of the tokenizer; without it tokens are unavailable (ValueError) and only entities are
+    known.
     """
 
     def __init__(self, dataset: Dataset, model: Path | None, length: int, folder: Path | None):
@@ -36,8 +37,12 @@ class Words:
 
     @cached_property
     def kept(self) -> dict[str, np.ndarray]:
-        """``ids`` (all tokens,), ``starts`` (n + 1,); ``places``, ``begins``, ``ends`` (all words,): the place of a
-        word's first token in its text and the word's characters; ``firsts`` (n + 1,): where a text's words begin.
+        """The cached arrays.
+
+        * ``ids`` (all tokens,) and ``starts`` (n + 1,), the start of each text's tokens
+        * ``places``, ``begins``, ``ends`` (all words,): position of a word's first token in its text, and its
+          characters
+        * ``firsts`` (n + 1,): the start of each text's words
         """
         if self.model is None:
             raise ValueError("these examples were asked for without a source model: they have no tokens")
@@ -50,11 +55,11 @@ class Words:
 
     @property
     def most(self) -> int:
-        """Words of the text that has the most."""
+        """The largest number of words of a text."""
         return max(1, int(np.diff(self.kept["firsts"]).max(initial=1)))
 
     def of(self, row: int) -> list[tuple[int, int, int]]:
-        """The words of a row as (place of the first token, start, end)."""
+        """The words of a row as (position of the first token, start, end)."""
         kept = self.kept
         here = slice(kept["firsts"][row], kept["firsts"][row + 1])
         return list(zip(*(kept[name][here].tolist() for name in ("places", "begins", "ends")), strict=True))
@@ -62,7 +67,7 @@ class Words:
 
 def encode(tokenizer_json: str, texts: Any, length: int) -> dict[str, np.ndarray]:
     """Texts as the arrays of `Words.kept`."""
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads and a later fork do not go together
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads are unsafe with a later fork
     tokenizer = tokenization.open_tokenizer(tokenizer_json, length)
     ids: list[int] = []
     starts, firsts = [0], [0]
@@ -108,7 +113,7 @@ class TokenExamples:
         return np.diff(self.held.kept["starts"])[self.rows]
 
     def tags(self, place: int) -> list[int]:
-        """The tag of each word of a text; IGNORED where no training text has an entity of that kind."""
+        """The tag index of each word of a text; IGNORED where no training text has an entity of that label."""
         gold = sorted(self.gold[place])
         found, at, before = [], 0, -1
         for _, start, _ in self.held.of(int(self.rows[place])):
@@ -123,10 +128,12 @@ class TokenExamples:
     def batches(
         self, chunks: Sequence[np.ndarray], key: tuple[int, int] | None, device: str
     ) -> Iterator[dict[str, torch.Tensor]]:
-        """One batch for each chunk of indices: ``ids``, ``mask`` and ``tags`` (k, longest) int64, the tags at first
-        tokens of words; ``places`` (k, words of the longest text of all), -1 behind the last.
+        """One batch for each chunk of indices.
 
-        There is no augmentation: ``key`` changes nothing.
+        ``ids``, ``mask`` and ``tags`` (k, longest) int64, tags at the first tokens of words; ``places`` (k, most words
+        of any text), the positions of these tokens, padded with -1.
+
+        There is no augmentation: ``key`` is ignored.
         """
         import torch
 
@@ -145,7 +152,7 @@ class TokenExamples:
             }
 
     def found(self, outputs: np.ndarray, place: int) -> list[Span]:
-        """The entities of a text that the tags of its words (a row of the outputs) mean."""
+        """The entities of a text decoded from its predicted word tags (row ``place`` of the outputs)."""
         names = list(self.index)
         words = self.held.of(int(self.rows[place]))
         return entities([names[tag] for tag in outputs["tags"][place][: len(words)]], words)

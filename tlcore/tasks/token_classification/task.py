@@ -1,4 +1,4 @@
-"""Named entities: the words of a text that name a person, a place, a product, each with its label."""
+"""Named entity recognition: the words of a text that name a person, a place, a product, with labels."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 
 class TokenClassification:
-    """A tag for each word of a text, B-… and I-… of each label and O, by a linear head on the vector of the word's
-    first token; how texts are read and cut is `TextClassification`'s, and whatever is not here.
+    """A BIO tag for each word of a text, from a linear head on the vector of the word's first token.
+
+    Everything not defined here, such as tokenization, is delegated to `TextClassification`.
     """
 
     id = "token-classification"
@@ -75,7 +76,7 @@ class TokenClassification:
         return nested_sets(rows, _labels(rows), seed)
 
     def fit_target(self, dataset: Dataset) -> dict[str, Any]:
-        """The kinds of entity seen in training, in alphabetical order, and the tags in the order of the outputs."""
+        """``labels``: the tags in the order of the outputs; ``entities``: the training labels in alphabetical order."""
         kinds = sorted({label for own in _labels(dataset.split("train")) for label in own})
         return {"labels": ["O", *(f"{mark}-{kind}" for kind in kinds for mark in "BI")], "entities": kinds}
 
@@ -83,7 +84,7 @@ class TokenClassification:
     def processor(
         self, preprocess: Mapping[str, Any], options: Options, dataset: Dataset, device: str
     ) -> dict[str, Any]:
-        """As for whole texts, but ``auto`` reads all that it may: an entity behind the cut cannot be found."""
+        """As `TextClassification.processor`, but ``auto`` takes the longest input: entities cut off cannot be found."""
         if options.max_length == "auto":
             most = min(int(preprocess["input_size"]), MOST_TOKENS["cpu" if device == "cpu" else "cuda"])
             options = options.model_copy(update={"max_length": most})
@@ -126,7 +127,7 @@ class TokenClassification:
         return total / (tags >= 0).sum().clamp(min=1), logits
 
     def outputs(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
-        """``tags`` (k, words) of each word and ``sure`` (k, words), the tag's probability; -1 and 0 behind the last."""
+        """``tags`` (k, words) of each word and ``sure`` (k, words), their probabilities; padded with -1 and 0."""
         share, tag = given.float().softmax(dim=-1).max(dim=-1)
         places = batch["places"]
         at, there = places.clamp(min=0), places >= 0
@@ -137,7 +138,7 @@ class TokenClassification:
 
     # --- scores --------------------------------------------------------------------------------------------------
     def evaluate(self, outputs: np.ndarray, examples: Any, target: dict[str, Any]) -> Records:
-        """Counts of right, found and true entities of each text; a group (a document) is one unit."""
+        """Counts of correct, predicted and true entities of each text; a group (a document) is one resampling unit."""
         found = [examples.found(outputs, place) for place in range(len(examples))]
         return entity_scores.records(examples, found, target["entities"])
 
@@ -156,7 +157,7 @@ class TokenClassification:
         ]
 
     def by_label(self, records: Records, target: dict[str, Any]) -> dict[str, Any]:
-        """With the kinds of entity as the report's ``labels``, which people read; tags are the network's own."""
+        """Scores by entity label; these, not the network's tags, are the report's ``labels``."""
         return {"labels": target["entities"], **entity_scores.by_label(records, target["entities"])}
 
     def aggregate(self, records: Records, weights: np.ndarray, target: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -165,7 +166,7 @@ class TokenClassification:
     def baselines(
         self, dataset: Dataset, examples: Mapping[str, TokenExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
-        """No entity, and a dictionary of those in the training texts."""
+        """No entity, and a dictionary of the training entities."""
         from tlcore.tasks.token_classification.baselines import naive
 
         return naive(examples, target["entities"])

@@ -1,1 +1,1 @@
-"""Translation: a text in one language becomes the same text in another."""
+"""Translation: from a text in one language to the same text in another."""

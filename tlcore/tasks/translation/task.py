@@ -1,4 +1,4 @@
-"""Translation: a text in one language becomes the same text in another."""
+"""Translation: from a text in one language to the same text in another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlcore.tasks.shared.text_to_text import Sequences
 
 
 class Translation:
-    """chrF first, as it serves every language; what is not here is `Sequences`."""
+    """Translation, with chrF as headline metric because it suits every language; the rest is in `Sequences`."""
 
     id = "translation"
     title = sentence("Translation")
@@ -26,13 +26,13 @@ class Translation:
     roles = (("source", sentence("Column of the source text")), ("target", sentence("Column of the target text")))
     labelled = has_convex_head = False
     corrects = None
-    has_new_head = True  # a decoder, where the source has none; else its own goes on learning
+    has_new_head = True  # a decoder where the source has none; else its own is fine-tuned
     against = "best"
     evaluation_subset = 128
     metrics = (Metric("chrf", sentence("chrF")), Metric("bleu", sentence("BLEU")))
     default_source = "bundled/minilm-l6"
     options = ("max_length", "source_language", "target_language")
-    rate = 0.5  # a fresh decoder learns at 5e-5 to 8e-4, a trained one is tuned at the lower end
+    rate = 0.5  # a new decoder learns at 5e-5 to 8e-4, a pretrained one at the lower end
 
     def __init__(self) -> None:
         self._shared = Sequences(

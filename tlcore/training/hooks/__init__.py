@@ -1,4 +1,4 @@
-"""What strategies add to the one loop. A new hook is one file here and one line in HOOKS."""
+"""Hooks that strategies add to the training loop. A new hook is one file here and one line in HOOKS."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _BY_ID = by_id(HOOKS)
 
 
 def find(hook_id: str) -> type[Hook]:
-    """The hook with that id. Raises UnusableInput naming those there are."""
+    """The hook class with that id. Raises UnusableInput with the known ids."""
     return pick(_BY_ID, hook_id, what="hook")
 
 
 def running(phase_hooks: Sequence[Mapping[str, Any]]) -> HookRunner:
-    """The hooks that a phase names, made for one training. Raises UnusableInput for one that is not known."""
+    """The hooks named by a phase, instantiated for one training. Raises UnusableInput for an unknown one."""
     made = []
     for one in phase_hooks:
         settings = {name: value for name, value in one.items() if name != "id"}

@@ -1,4 +1,4 @@
-"""AdaBN: batch norm takes the statistics of the target domain."""
+"""AdaBN: batch-norm statistics of the target domain."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from tlcore.training.hooks.second_stream import needed
 if TYPE_CHECKING:
     from tlcore.training.phase import Training
 
-MOST = (256, 2_000)  # target examples that the statistics are of, as many as are trained on between these
+MOST = (256, 2_000)  # bounds of the number of target examples used; between them, the number of training examples
 
 
 class AdaBn:
-    """After each epoch, and so in the state that is kept, the running statistics of batch norm are those of the target
-    domain (Li et al. 2016, arXiv 1603.04779). A network without batch norm is refused where it is ``needed``.
+    """Sets the running statistics of batch norm to those of the target domain after each epoch.
+
+    The saved state therefore has them, too (Li et al. 2016, arXiv 1603.04779). With ``needed``, raises UnusableInput
+    for a network without batch norm.
     """
 
     id = "adabn"
@@ -43,19 +45,19 @@ class AdaBn:
 
     def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> None:
         found = layers(model)
-        if found and at.epoch:  # before the first epoch the network is seen as it came
+        if found and at.epoch:  # the first evaluation (epoch 0) uses the unmodified network
             adapt(self.training, model, found, self.examples, self.device)
 
 
 def layers(model: Any) -> list[Any]:
-    """The batch-norm layers that keep running statistics."""
+    """The batch-norm layers with running statistics."""
     from torch.nn.modules.batchnorm import _BatchNorm
 
     return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.running_mean is not None]
 
 
 def adapt(training: Training, model: Any, found: list[Any], examples: Any, device: str) -> None:
-    """Replace the running statistics of these layers by the mean of those of target batches of equal size."""
+    """Replace the running statistics of the layers ``found`` by their mean over target batches of equal size."""
     size = max(2, training.batch_size // training.accumulation)
     most = int(np.clip(len(training.examples["train"]), *MOST))
     order = np.random.default_rng(0).permutation(len(examples))[:most]
@@ -63,7 +65,7 @@ def adapt(training: Training, model: Any, found: list[Any], examples: Any, devic
     momenta = [layer.momentum for layer in found]
     for layer in found:
         layer.reset_running_stats()
-        layer.momentum = None  # the mean of all batches
+        layer.momentum = None  # cumulative mean of all batches
         layer.train()
     for batch in examples.batches(chunks, None, device):
         training.task.features(model, batch)

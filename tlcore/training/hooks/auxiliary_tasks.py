@@ -1,4 +1,4 @@
-"""Further tasks learned beside the target task, on the same layers."""
+"""Auxiliary tasks trained beside the target task on shared layers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class SideTasks:
-    """A linear head a side task on the features of the target task's head, and a weighting that joins the losses.
+    """A linear head per auxiliary task on the input of the target task's head; a weighting combines the losses.
 
-    The best state is that of the highest mean of all tasks' validation scores. At the end the heads answer for their
-    test examples; the outputs (n, classes) lie beside the checkpoint as ``side-<k>-test.npy``.
+    The best state has the highest mean validation score over all tasks. At the end, the test outputs (n, classes) of
+    the auxiliary heads are saved beside the checkpoint as ``side-<k>-test.npy``.
     """
 
     id = "side-tasks"
@@ -60,8 +60,10 @@ class SideTasks:
         return [*self.heads.parameters(), *self.weighting.parameters()]
 
     def loss(self, model: Any, batch: Any, given: Any, loss: torch.Tensor, at: At) -> torch.Tensor:
-        """The joined loss. Further labels of the same examples cost no second forward pass; examples of a second set
-        do. An example without a label counts for nothing.
+        """The combined loss.
+
+        More labels of the same examples need no second forward pass; examples of an auxiliary dataset do. Examples
+        without a label are ignored.
         """
         import torch
         from torch.nn.functional import cross_entropy
@@ -126,8 +128,9 @@ class SideTasks:
 
 
 def _beside(examples: Any, side: AuxiliaryTask) -> np.ndarray | None:
-    """A side task's label (n,) of each training example of the target task, -1 where it has none; None where the side
-    task has examples of its own.
+    """An auxiliary task's label (n,) for each training example of the target task, -1 if it has none.
+
+    None if the auxiliary task has its own examples.
     """
     if not side.same_examples:
         return None

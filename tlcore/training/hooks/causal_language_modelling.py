@@ -1,4 +1,4 @@
-"""Causal language modelling: each token of a text is to be told from those before it."""
+"""Causal language modelling: predict each token of a text from the tokens before it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class Causal:
-    """The loss that a network which writes has anyway, on texts without prompts: domain-adaptive pre-training where the
-    network already writes (Gururangan et al. 2020, arXiv 2004.10964; Radford et al. 2018 on the objective).
+    """The causal model's usual loss on texts without prompts: domain-adaptive pre-training.
+
+    Gururangan et al. 2020, arXiv 2004.10964; Radford et al. 2018 for the objective.
     """
 
     id = "causal"
@@ -28,7 +29,7 @@ class Causal:
 
     @staticmethod
     def stream(context: TrainingContext, dataset: Dataset) -> Any:
-        """Its texts as they are, all of each scored, whatever the form of the target task's examples."""
+        """The plain texts of the dataset with every token scored, whatever the format of the target task's examples."""
         processor = {**context.processor, "form": "plain"}
         return context.task.examples(dataset, processor, context.target, context.cache / "pictures", context.source)[
             "train"

@@ -1,4 +1,4 @@
-"""CDAN: as DANN, but the second network sees the features together with the answers."""
+"""CDAN: like DANN, but the discriminator sees the features together with the predictions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from tlcore.training.phase import Training
 
-MOST = 4096  # numbers of a whole product; above it a random part is taken
+MOST = 4096  # largest size of the full product; above it a random projection is used
 PART = 1024
 
 
 class Cdan:
-    """Adds the loss of a discriminator of the products of features and probabilities, behind a reversed gradient whose
-    strength rises to ``weight``; sure examples count more (Long et al. 2018, arXiv 1705.10667, CDAN+E).
+    """Adds the loss of a discriminator on products of features and probabilities, behind a gradient reversal.
+
+    The reversal strength rises to ``weight``; confident examples have more weight (Long et al. 2018, arXiv 1705.10667,
+    CDAN+E).
     """
 
     id = "cdan"
@@ -35,7 +37,7 @@ class Cdan:
         self.domains = Domains(training, device)
         width, classes = self.domains.width, self.domains.classes
         self.parts: tuple[Any, Any] | None = None
-        if width * classes > MOST:  # the seed is set before a hook begins: a resumed training draws the same
+        if width * classes > MOST:  # the seed is set before begin(): a resumed training draws the same projection
             self.parts = torch.randn(width, PART).to(device), torch.randn(classes, PART).to(device)
         self.net = discriminator(PART if self.parts else width * classes).to(device)
 
@@ -63,14 +65,14 @@ class Cdan:
 
 
 def product(features: torch.Tensor, shares: torch.Tensor, parts: tuple[Any, Any] | None) -> torch.Tensor:
-    """Every feature times every probability, (n, d · classes), or the paper's random map of it, (n, `PART`)."""
+    """The outer product of features and probabilities, (n, d · classes), or its random projection, (n, `PART`)."""
     if parts is None:
         return (features.unsqueeze(2) * shares.unsqueeze(1)).flatten(1)
     return (features @ parts[0]) * (shares @ parts[1]) / PART**0.5
 
 
 def weighted(wrong: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
-    """The mean of softplus(``wrong``) with weights 1 + exp(-entropy of the answer), which add up to the batch."""
+    """The mean of softplus(``wrong``), weighted by 1 + exp(-entropy of the prediction); a scalar."""
     from torch.nn.functional import softplus
 
     entropy = -(shares * (shares + 1e-7).log()).sum(dim=1)

@@ -1,4 +1,4 @@
-"""Examples of one class drawn together, those of different classes driven apart: what few labels teach best."""
+"""Contrastive pairs: pull examples of one class together, push different classes apart; for few labels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
     from tlcore.training.phase import Training
 
-CENTRES_OF = 1_000  # training examples, drawn at random, that the centres of the classes are taken from
-SHARPNESS = 10.0  # what a cosine is multiplied by, as a logit
+CENTRES_OF = 1_000  # training examples, drawn at random, for the class centres
+SHARPNESS = 10.0  # factor from cosine to logit
 
 
 class Contrastive:
-    """Takes the place of the task's loss: the cosine of the features of each pair of a batch is to be 1 within a class
-    and 0 across, squared error, as much weight for the pairs of either kind (Tunstall et al. 2022, SetFit, arXiv
-    2209.11055; all pairs of a batch instead of drawn ones). The head plays no part.
+    """Replaces the task's loss by a squared error on the cosines of all pairs of a batch.
 
-    States are judged on validation data by the nearest class centre, the mean direction of training examples.
+    The target cosine is 1 within a class and 0 across classes; both kinds of pairs have equal weight (Tunstall et al.
+    2022, SetFit, arXiv 2209.11055; all pairs of a batch instead of sampled ones). The head is not used.
+
+    Validation scores use the nearest class centre, the mean direction of training examples.
     """
 
     id = "contrastive"
@@ -54,7 +55,7 @@ class Contrastive:
         return torch.stack(kinds).mean() if kinds else 0.0 * cosine.sum() + 0.0 * direction.sum()
 
     def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
-        """The head has learned nothing: in the place of its scores stand those of the nearest centre."""
+        """Replace the scores of the untrained head by those of the nearest class centre."""
         task, examples, target = self.training.task, self.training.examples, self.training.target
         labels = task.classes(examples["train"])[self.some]
         rows = self._directions(model, examples["train"], self.some)
@@ -76,7 +77,7 @@ class Contrastive:
         return Ended()
 
     def _directions(self, model: Any, examples: Any, order: np.ndarray) -> np.ndarray:
-        """The features of some examples, of length one each; ``order`` rises."""
+        """Features (k, d) of unit length of the examples in ``order``, which is ascending."""
         places = longest_first(examples, order)
         chunks = in_batches(places, self.training.batch_size)
         rows = np.concatenate(list(forward(self.training.task, model, examples, chunks, self.device)))

@@ -1,4 +1,4 @@
-"""Deep CORAL: the answers on both domains get the same covariances."""
+"""Deep CORAL: align the covariances of the outputs on both domains."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 
 class Coral:
-    """Adds ``weight`` times the distance of the covariances of the logits on both domains, as the paper has it for its
-    last layer (Sun & Saenko 2016, Deep CORAL, arXiv 1607.01719). On wide features its 4 d² would leave nothing of it.
+    """Adds ``weight`` times the distance of the logits' covariances on both domains.
+
+    The paper uses its last layer, too (Sun & Saenko 2016, Deep CORAL, arXiv 1607.01719). On wide features, its divisor
+    4 d² would make the loss negligible.
     """
 
     id = "coral"
@@ -37,7 +39,7 @@ class Coral:
 
 
 def distance(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """‖C_s - C_t‖² / (4 d²) of rows (n, d) and (m, d), with Frobenius' norm: equation 1 of the paper."""
+    """‖C_s - C_t‖² / (4 d²) of rows (n, d) and (m, d), with the Frobenius norm: equation 1 of the paper."""
 
     def covariance(rows: torch.Tensor) -> torch.Tensor:
         centred = rows - rows.mean(dim=0)

@@ -1,4 +1,4 @@
-"""DAN: the features of both domains get the same distribution, as kernels see it."""
+"""DAN: align the feature distributions of both domains by kernels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
     from tlcore.training.phase import Training
 
-WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the kernels, times the mean squared distance of all pairs
+WIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)  # kernel widths, relative to the mean squared distance of all pairs
 
 
 class Dan:
-    """Adds ``weight`` times the squared maximum mean discrepancy of source and target features under a mean of Gaussian
-    kernels (Long et al. 2015, arXiv 1502.02791; the kernels weighted alike, one layer: the head's input).
+    """Adds ``weight`` times the squared maximum mean discrepancy of source and target features.
+
+    The kernel is a mean of Gaussians (Long et al. 2015, arXiv 1502.02791; equally weighted kernels, one layer: the
+    head's input).
     """
 
     id = "dan"
@@ -53,7 +55,7 @@ def discrepancy(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def kernel(squared_distances: torch.Tensor) -> torch.Tensor:
-    """How alike each two examples are (k, k), 0 to 1, from their squared distances."""
+    """Kernel values (k, k), 0 to 1, from squared distances (k, k)."""
     import torch
 
     k = len(squared_distances)

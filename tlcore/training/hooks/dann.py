@@ -1,4 +1,4 @@
-"""DANN: the features are trained so that a second network cannot tell the domains apart."""
+"""DANN: train features on which a discriminator cannot separate the domains."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 class Dann:
-    """Adds the loss of a discriminator of the domains behind a reversed gradient whose strength rises to ``weight``
-    (Ganin et al. 2016, arXiv 1505.07818).
+    """Adds the loss of a domain discriminator behind a gradient reversal whose strength rises to ``weight``.
+
+    Ganin et al. 2016, arXiv 1505.07818.
     """
 
     id = "dann"
@@ -50,7 +51,7 @@ class Dann:
 
 
 def told_apart(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """The mean binary cross-entropy of a discriminator's numbers, half for each domain."""
+    """The mean binary cross-entropy of a discriminator's logits (n, 1) and (m, 1), half for each domain."""
     from torch.nn.functional import softplus
 
     return 0.5 * (softplus(-source).mean() + softplus(target).mean())

@@ -1,6 +1,4 @@
-"""What the methods of domain adaptation share: the head's inputs and outputs on a batch of each domain, and how far
-apart two domains are.
-"""
+"""Shared parts of the domain adaptation methods: head inputs and outputs of both domains, and domain distance."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DomainBatch:
-    """Features (k, d) and logits (k, classes) of the labelled batch (the source domain) and of the one that goes with
-    it (the target domain), in float32.
-    """
+    """Features (k, d) and logits (k, classes), float32, of the labelled source batch and its target batch."""
 
     source: torch.Tensor
     source_logits: torch.Tensor
@@ -33,8 +29,9 @@ class DomainBatch:
 
 
 class Domains:
-    """Draws the target's batches and looks at what flows into the head. Batches of the two domains go through the
-    network one after the other, so that batch norm normalises each by itself.
+    """Draws target batches and records the head's input.
+
+    Batches of the two domains go through the network separately, so that batch norm normalises each by itself.
     """
 
     def __init__(self, training: Training, device: str):
@@ -49,7 +46,7 @@ class Domains:
         self._hook = training.model.head.register_forward_pre_hook(self._look)
 
     def see(self, model: Any, batch: Any, given: Any, at: At) -> DomainBatch:
-        """``given`` are the logits of the labelled batch, whose features were seen as they flowed by."""
+        """Features and logits of both domains; ``given``: logits (k, classes) of the labelled batch."""
         source = self._inputs[-1]
         batch = draw(self.examples, len(given), at, self.device)
         target = self.training.task.features(model, batch)
@@ -58,7 +55,7 @@ class Domains:
         return DomainBatch(source.float(), given.float(), target.float(), logits.float())
 
     def close(self) -> None:
-        """Look no longer."""
+        """Stop recording."""
         self._hook.remove()
 
     def _look(self, module: Any, inputs: tuple[Any, ...]) -> None:
@@ -67,27 +64,29 @@ class Domains:
 
 
 def reversed_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
-    """The same numbers, whose gradient is multiplied by minus ``strength`` (Ganin et al. 2016)."""
+    """Identity whose gradient is multiplied by minus ``strength`` (Ganin et al. 2016)."""
     return features.detach() * (1 + strength) - features * strength
 
 
 def ramp(share: float) -> float:
-    """From 0 to 1 as training goes on: 2 / (1 + exp(-10 p)) - 1 (Ganin et al. 2016, section 5.2.2)."""
+    """A schedule from 0 to 1 over the training: 2 / (1 + exp(-10 p)) - 1 (Ganin et al. 2016, section 5.2.2)."""
     from math import exp
 
     return 2 / (1 + exp(-10 * share)) - 1
 
 
 def discriminator(inputs: int, width: int = 256) -> torch.nn.Module:
-    """Tells the domains apart by one number: above 0 is the source."""
+    """A network from (n, inputs) to domain logits (n, 1); above 0 is the source."""
     from torch import nn
 
     return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
 
 def domain_accuracy(source: np.ndarray, target: np.ndarray) -> tuple[float, int]:
-    """How often a linear classifier of the domains is right on the half that it was not fitted on, and of how many
-    examples, as many of each. ``source`` (n, d) and ``target`` (m, d) are features; the first ones are taken.
+    """Accuracy (0-1) of a linear domain classifier on the held-out half, and the number of held-out examples.
+
+    ``source`` (n, d) and ``target`` (m, d) are features. The first min(n, m) of each are used. (0.5, 0) if none is held
+    out.
     """
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
@@ -106,10 +105,10 @@ def domain_accuracy(source: np.ndarray, target: np.ndarray) -> tuple[float, int]
 
 
 def proxy_a(source: np.ndarray, target: np.ndarray) -> float:
-    """2 (1 - 2 ε), with ε the error of `told_apart`, at most ½ (Ben-David et al. 2006, NIPS)."""
+    """The proxy-A-distance 2 (1 - 2 ε), ε the error of `domain_accuracy`, at most ½ (Ben-David et al. 2006, NIPS)."""
     return distance(domain_accuracy(source, target)[0])
 
 
 def distance(right: float) -> float:
-    """The proxy-A-distance, 0 to 2, where the domains are told apart so often (a share)."""
+    """The proxy-A-distance, 0 to 2, from the accuracy ``right`` (0-1) of a domain classifier."""
     return 2 * (1 - 2 * min(0.5, 1 - right))

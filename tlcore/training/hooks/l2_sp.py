@@ -1,4 +1,4 @@
-"""L2-SP: what is transferred is pulled back towards where it started, not towards zero."""
+"""L2-SP: regularise weights towards their pretrained values instead of zero."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class L2SP:
-    """Adds ``strength`` / 2 times the squared distance of the trained weights below the head from where the phase
-    found them (Li, Grandvalet & Davoine 2018, arXiv 1802.01483, equation 3 with beta left to weight decay: the head
-    starts from chance, so nothing pulls it back).
+    """Adds ``strength`` / 2 times the squared distance of the trained weights below the head from their initial values.
+
+    Li, Grandvalet & Davoine 2018, arXiv 1802.01483, equation 3, with beta left to weight decay: the head starts from
+    random weights, so it has no starting point to stay near.
     """
 
     id = "l2-sp"

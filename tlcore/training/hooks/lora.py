@@ -1,4 +1,4 @@
-"""LoRA: two thin matrices beside each linear layer of the attention are trained, and merged into it at the end."""
+"""LoRA: train two low-rank matrices beside each linear attention layer, and merge them at the end."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
     from tlcore.training.phase import Training
 
-COMPARED = 8  # validation examples whose outputs are compared before and after the merge
-ADAPTER = "adapter"  # the folder beside the checkpoint in which the adapters are kept by themselves
+COMPARED = 8  # validation examples for comparing outputs before and after the merge
+ADAPTER = "adapter"  # folder beside the checkpoint for the unmerged adapters
 HEAD = "head.safetensors"
 
 
 class Lora:
-    """Low-rank adapters of peft (Hu et al. 2021, arXiv 2106.09685) on every linear layer inside an attention: what the
-    layer gives becomes W x + (alpha / rank) B A x, with B zero at the start, so that training begins at the source
-    model itself.
+    """Low-rank adapters of peft (Hu et al. 2021, arXiv 2106.09685) on every linear layer of an attention.
+
+    The layer's output becomes W x + (alpha / rank) B A x. B starts at zero, so that training starts from the source
+    model.
     """
 
     id = "lora"
@@ -54,7 +55,7 @@ class Lora:
         inject_adapter_in_model(
             LoraConfig(r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=names), model
         )
-        for parameter in wanted.values():  # peft freezes all that is not its own
+        for parameter in wanted.values():  # peft freezes all other parameters
             parameter.requires_grad_(True)
         self.wanted = list(wanted)
         self.adapters = [parameter for name, parameter in model.named_parameters() if ".lora_" in name]
@@ -96,9 +97,7 @@ class Lora:
 
 
 def fitting(model: Any) -> list[str]:
-    """The linear layers inside an attention, by name; of transformers' one-dimensional convolutions too, which are
-    linear layers by another name (GPT-2).
-    """
+    """The names of the linear layers inside an attention, including transformers' Conv1D, a linear layer (GPT-2)."""
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
@@ -111,11 +110,11 @@ def fitting(model: Any) -> list[str]:
 
 
 def write(model: Any, others: list[str], folder: Path) -> None:
-    """Write the adapters as peft loads them on the source model's own network, and the ``others`` that were trained
-    with them (the head) under their names in ``model.safetensors``; what was in the folder goes.
+    """Write the adapters in peft's format for the source model's network, and the ``others`` trained with them.
 
-    peft's file of settings names the class of that network; which weights it has, whoever packs it says. Nothing is
-    written where adapters lie on layers that are new themselves (a fresh decoder): the source has no such layers.
+    The ``others`` (the head) go to `HEAD`, under their names in ``model.safetensors``. An existing folder is replaced.
+    peft's config records the network's class; the caller that packs the folder records which weights it has. Nothing is
+    written if adapters are on new layers (a new decoder), which the source does not have.
     """
     from peft.utils import get_peft_model_state_dict
     from safetensors.torch import save_file
@@ -129,7 +128,7 @@ def write(model: Any, others: list[str], folder: Path) -> None:
     below = next(f"{name}." for name, module in model.named_modules() if module is base)
     found = get_peft_model_state_dict(model, save_embedding_layers=False)
     inside = {f"base_model.model.{name.removeprefix(below)}": tensor for name, tensor in found.items()}
-    config.target_modules = sorted(name.removeprefix(below) for name in adapted)  # each: peft shortens long lists
+    config.target_modules = sorted(name.removeprefix(below) for name in adapted)  # full names: peft shortens long lists
     config.inference_mode = True
     config.save_pretrained(
         str(folder),
@@ -146,7 +145,7 @@ def _plain(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def merge(model: Any) -> None:
-    """Add the adapters to the weights beside them, and take them out: the network is a plain one again."""
+    """Merge the adapters into their base weights and remove them; the network is a plain one again."""
     for name, layer in _layers(model).items():
         layer.merge(safe_merge=True)
         parent, _, own = name.rpartition(".")

@@ -1,4 +1,4 @@
-"""Masked language modelling: hidden tokens of a text are to be guessed from what stands around them."""
+"""Masked language modelling: predict masked tokens of a text from their context."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class Masked:
-    """BERT's objective (Devlin et al. 2019, arXiv 1810.04805, task 1); gone on with on texts of a person's own field it
-    is domain-adaptive pre-training (Gururangan et al. 2020, arXiv 2004.10964).
+    """BERT's objective (Devlin et al. 2019, arXiv 1810.04805, task 1).
 
-    The head that guesses is the source's own where ``own_head`` and its file has one, else a fresh one of its
-    architecture; either way its last layer is the table of the network's own tokens.
+    Continued on texts of the user's field it is domain-adaptive pre-training (Gururangan et al. 2020, arXiv
+    2004.10964). The prediction head is the source's native one
+    with ``own_head`` and if its file has one, else a new one of its architecture. Its last layer is always the
+    network's token embedding.
     """
 
     id = "masked"
@@ -36,7 +37,7 @@ class Masked:
 
     @staticmethod
     def stream(context: TrainingContext, dataset: Dataset) -> Any:
-        """Its texts, some of their tokens hidden."""
+        """The texts of the dataset with some tokens masked."""
         return masked_texts.of(context, dataset)
 
     def begin(self, training: Training, device: str) -> None:
@@ -52,7 +53,7 @@ class Masked:
 
         asked = batch["asked"]
         states = model.encoder(input_ids=batch["ids"], attention_mask=batch["mask"]).last_hidden_state
-        if not asked.any():  # a few short texts may have nothing hidden
+        if not asked.any():  # a batch of short texts may have no masked token
             return loss + 0.0 * states.sum()
         return loss + functional.cross_entropy(self.head(states[asked]).float(), batch["truth"][asked])
 

@@ -1,4 +1,4 @@
-"""MCC: on the target domain no two classes are to be taken for each other."""
+"""MCC: minimise class confusion on the target domain."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPERATURE = 2.5
 
 
 class Mcc:
-    """Adds ``weight`` times the minimum class confusion of the target's answers (Jin et al. 2020, arXiv 1912.03699)."""
+    """Adds ``weight`` times the minimum class confusion on the target domain (Jin et al. 2020, arXiv 1912.03699)."""
 
     id = "mcc"
     what = sentence("no classes taken for each other in the target domain (MCC)")
@@ -36,8 +36,9 @@ class Mcc:
 
 
 def confusion(logits: torch.Tensor) -> torch.Tensor:
-    """The confusion between classes of logits (n, classes): equations 2 to 6 of the paper, answers softened by
-    `TEMPERATURE` and weighted by how sure they are.
+    """The class confusion of logits (n, classes), a scalar: equations 2 to 6 of the paper.
+
+    Probabilities are softened by `TEMPERATURE` and weighted by their certainty.
     """
     n, classes = logits.shape
     shares = (logits / TEMPERATURE).softmax(dim=1)

@@ -1,4 +1,4 @@
-"""Self-training with a mean teacher: on the target domain the network learns what its own running average answers."""
+"""Self-training with a mean teacher: on the target domain, predict the outputs of the network's own moving average."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from tlcore.training.phase import Training
 
 DECAY = 0.99
-SURE = 0.9  # an answer of the teacher counts from this probability on
+SURE = 0.9  # least confidence of the teacher for an example to count
 OTHER_VIEW = 7_777
 
 
 class MeanTeacher:
-    """Adds ``weight`` times the squared difference of the student's probabilities from the teacher's, which sees the
-    same target examples augmented differently, where the teacher is sure (French et al. 2018, arXiv 1706.05208, after
-    Tarvainen & Valpola 2017, arXiv 1703.01780).
+    """Adds ``weight`` times the squared difference of the student's and the teacher's probabilities on target examples.
+
+    The teacher sees another augmentation of the same examples; only its confident predictions count (French et al.
+    2018, arXiv 1706.05208, after Tarvainen & Valpola 2017, arXiv 1703.01780).
     """
 
     id = "mean-teacher"
@@ -43,7 +44,7 @@ class MeanTeacher:
         task = self.training.task
         mine = draw(self.examples, len(given), at, self.device)
         logits = model.classify(task.features(model, mine)).float()
-        self.teacher.train()  # its batch norm sees the target domain
+        self.teacher.train()  # its batch norm adapts to the target domain
         with torch.no_grad():
             other = draw(self.examples, len(given), at, self.device, view=OTHER_VIEW)
             shares = self.teacher.classify(task.features(self.teacher, other)).float().softmax(dim=1)
@@ -62,15 +63,16 @@ class MeanTeacher:
 
 
 def disagreement(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    """The squared difference of probabilities (n, classes), mean over classes and over all examples, where the teacher
-    is sure.
+    """The squared difference of probabilities (n, classes), 0 where the teacher is not confident.
+
+    Mean over classes and over all examples.
     """
     sure = (teacher.max(dim=1).values >= SURE).float()
     return ((student - teacher).square().mean(dim=1) * sure).mean()
 
 
 def follow(teacher: Any, student: Any, decay: float) -> None:
-    """One step of the running average of the weights; buffers are the teacher's own."""
+    """Update the moving average of the weights; the teacher's buffers do not change."""
     import torch
 
     with torch.no_grad():

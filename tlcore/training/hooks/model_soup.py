@@ -1,4 +1,4 @@
-"""Model soup: the average of the best epochs' weights, kept only where it is better on validation data."""
+"""Model soup: the averaged weights of the best epochs, used only if better on validation data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Soup:
-    """Averages the ``most`` best states of one training (Wortsman et al. 2022, arXiv 2203.05482, the uniform soup, of
-    epochs instead of runs as in Izmailov et al. 2018, arXiv 1803.05407). Whole numbers, such as batch norm's counters,
-    are those of the best state.
+    """Averages the ``most`` best states of one training.
+
+    Wortsman et al. 2022, arXiv 2203.05482, the uniform soup, of epochs instead of runs as in Izmailov et al. 2018,
+    arXiv 1803.05407. Integer tensors, such as batch norm's counters, come from the best state.
     """
 
     id = "soup"
@@ -52,7 +53,8 @@ class Soup:
         before = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items()}
         model.load_state_dict(mixed)
         with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=half(model, self.training.machine)):
-            now = order(self.training.metric, self.training.validated(model, self.device))  # as the epochs were scored
+            # same precision as in training
+            now = order(self.training.metric, self.training.validated(model, self.device))
         kept = list(now) > list(best)
         if not kept:
             model.load_state_dict(before)
@@ -73,7 +75,7 @@ class Soup:
 
 
 def average(tensors: list[Any]) -> Any:
-    """Their mean, each value on its own; the first one where they are no floating-point numbers."""
+    """The elementwise mean of the tensors; the first one if they are not floating-point."""
     import torch
 
     return torch.stack(tensors).mean(dim=0) if tensors[0].is_floating_point() else tensors[0]

@@ -1,4 +1,4 @@
-"""The hooks of one training, as the loop calls them: each in turn, and only what it has."""
+"""Runs the hooks of one training; each in order, and only the methods it has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class HookRunner:
-    """Several hooks behind one face."""
+    """Several hooks as one."""
 
     def __init__(self, hooks: Sequence[Hook]):
         self.hooks = hooks
@@ -37,7 +37,7 @@ class HookRunner:
             do(model, at)
 
     def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float] | None:
-        """The order of the first hook that has one; every hook looks."""
+        """The result of the first hook that returns one; every hook is called."""
         import torch
 
         with torch.no_grad():
@@ -53,7 +53,7 @@ class HookRunner:
                 hook.load_state_dict(state)
 
     def end(self, model: Any) -> Ended:
-        """What all of them leave behind."""
+        """The combined results of all hooks."""
         whole = Ended()
         for hook in self.hooks:
             left = hook.end(model) if hasattr(hook, "end") else None

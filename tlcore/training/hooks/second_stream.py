@@ -1,4 +1,4 @@
-"""Batches from a second set of examples, beside those that the loop goes through."""
+"""Batches from a second set of examples, drawn beside the training batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def needed(training: Training, name: str) -> Any:
-    """The examples of a stream. Raises RunFailed where the run has none of that name."""
+    """The examples of a stream. Raises RunFailed if the run has no such stream or it is empty."""
     if name not in training.streams or not len(training.streams[name]):
         raise RunFailed(
             sentence("This strategy needs a second set of examples ({name}), which is not there.", name=name),
@@ -25,9 +25,10 @@ def needed(training: Training, name: str) -> Any:
 
 
 def draw(examples: Any, count: int, at: At, device: str, view: int = 0) -> Any:
-    """The ``count`` examples that go with a batch of the loop: a function of the seed and of where it stands alone,
-    without repeats until all were seen in the epoch. They are augmented as training examples are; another ``view``
-    augments the same ones differently.
+    """``count`` examples to go with a training batch; a function of ``at`` only.
+
+    No example repeats until all were drawn in the epoch. They are augmented like training examples; another ``view``
+    gives another augmentation of the same ones.
     """
     n = len(examples)
     order = np.random.default_rng((at.seed, at.epoch, n)).permutation(n)

@@ -1,4 +1,4 @@
-"""SimCLR, contrastive pre-training: two views of one picture are to be found again among the views of all others."""
+"""SimCLR, contrastive pre-training: match the two views of one picture among the views of all others."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ if TYPE_CHECKING:
     from tlcore.training.context import TrainingContext
     from tlcore.training.phase import Training
 
-WIDTH = 128  # of what the projection head gives
+WIDTH = 128  # output size of the projection head
 
 
 class SimClr:
-    """SimCLR (Chen et al. 2020, arXiv 2002.05709): the features of two strong augmentations of a picture go through a
-    projection head (one hidden layer), which is thrown away afterwards, and the NT-Xent loss compares them.
+    """SimCLR (Chen et al. 2020, arXiv 2002.05709) with the NT-Xent loss.
+
+    The features of two strong augmentations of a picture go through a projection head (one hidden layer), which is
+    discarded afterwards.
     """
 
     id = "simclr"
     what = sentence("finding two views of one picture again")
     source_families = ("image",)
     views = 2
-    most = 100  # epochs, where the person leaves it open
+    most = 100  # default limit of epochs
 
     def __init__(self, temperature: float):
         self.temperature = temperature
 
     @staticmethod
     def stream(context: TrainingContext, dataset: Dataset) -> Any:
-        """Its pictures, in batches of pairs of views."""
+        """The pictures of the dataset, in batches of pairs of views."""
         flips = context.processor["augmentation"] == "standard"
         processor = {**context.processor, "augmentation": PAIRS if flips else f"{PAIRS}-no-flip"}
         canvases = Canvases(dataset, processor["canvas"], processor["interpolation"], context.cache / "pictures")
@@ -70,9 +72,10 @@ class SimClr:
 
 
 def nt_xent(projected: torch.Tensor, temperature: float) -> torch.Tensor:
-    """The normalised, temperature-scaled cross-entropy of (2k, d), row i and row k + i being views of one picture: the
-    mean over all 2k of -log of the share that its other view has among the exponentiated similarities to all others
-    (Chen et al. 2020, equation 1).
+    """The normalised, temperature-scaled cross-entropy of ``projected`` (2k, d), a scalar.
+
+    Rows i and k + i are views of one picture. The mean over all 2k rows of -log softmax of the similarity to the other
+    view among all other rows (Chen et al. 2020, equation 1).
     """
     import torch
     from torch.nn import functional

@@ -1,4 +1,4 @@
-"""Supervised pre-training: the labels of a second set are learned first, with a head that is thrown away."""
+"""Supervised pre-training on the labels of an auxiliary dataset, with a head that is discarded."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 class Supervised:
-    """Cross-entropy over the labels of the phase's stream, with a linear head of its own on the features (Sharif
-    Razavian et al. 2014, arXiv 1403.6382, and Kolesnikov et al. 2020, arXiv 1912.11370, on what such features bring).
+    """Cross-entropy over the labels of the phase's stream, with a new linear head on the features.
+
+    Sharif Razavian et al. 2014, arXiv 1403.6382, and Kolesnikov et al. 2020, arXiv 1912.11370, on the value of such
+    features.
     """
 
     id = "supervised"
@@ -29,7 +31,7 @@ class Supervised:
 
     @staticmethod
     def stream(context: TrainingContext, dataset: Dataset) -> Any:
-        """Its examples with its own labels, which need not be those of the target task."""
+        """The examples of the dataset with its own labels, which may differ from the target task's."""
         target = context.task.fit_target(dataset)
         return context.task.examples(dataset, context.processor, target, context.cache / "pictures", context.source)[
             "train"

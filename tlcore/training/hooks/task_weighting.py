@@ -1,4 +1,4 @@
-"""How much each of several tasks counts while all are learned at once. One class each, one line in WEIGHTINGS."""
+"""Weights of several tasks in joint training. One class each, one line in WEIGHTINGS."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import torch
 
-ALPHA, RATE = 1.5, 0.025  # of GradNorm: how strongly tasks are kept in step, and the step of their weights
+ALPHA, RATE = 1.5, 0.025  # GradNorm: asymmetry, i.e. how strongly training rates are balanced; step size of the weights
 
 
 class Weighting(Protocol):
-    """Joins the losses of the tasks, the target task's first."""
+    """Combines the losses of the tasks, the target task's first."""
 
     def __init__(self, tasks: int, device: str): ...
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """What is trained beside the network."""
+        """Parameters trained beside the network."""
 
     def join(self, losses: Sequence[torch.Tensor], shared: Sequence[torch.nn.Parameter]) -> torch.Tensor:
-        """One loss out of those of the tasks (scalars); ``shared`` are the weights of the last part they share."""
+        """The combined loss (a scalar) of the tasks' losses; ``shared``: the weights of the last shared layer group."""
 
     def weights(self) -> list[float]:
-        """How much each task counts now."""
+        """The present weight of each task."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -53,8 +53,9 @@ class Uniform:
 
 
 class Uncertainty:
-    """Each loss divided by a variance that is learned, and half the variance's logarithm for its price: the sum of
-    exp(-s) L + s / 2 over tasks (Kendall, Gal & Cipolla 2018, arXiv 1705.07115, equation 10, classification).
+    """Each loss scaled by a learned variance: the sum over tasks of exp(-s) L + s / 2, with s the log variance.
+
+    Kendall, Gal & Cipolla 2018, arXiv 1705.07115, equation 10, classification.
     """
 
     def __init__(self, tasks: int, device: str):
@@ -81,10 +82,11 @@ class Uncertainty:
 
 
 class GradNorm:
-    """Weights move so that the gradients of all tasks on the last shared layer have like norms, larger ones where a
-    loss fell less since the first step (Chen et al. 2018, arXiv 1711.02257, algorithm 1): G = w |∇L|, wanted is their
-    mean times (relative inverse rate) ^ alpha. The gradient of |G - wanted| by w is the sign times |∇L|. The weights
-    sum to the number of tasks.
+    """Adapts the weights so that the tasks' gradients on the last shared layer have similar norms.
+
+    Norms are larger for tasks whose loss fell less since the first step (Chen et al. 2018, arXiv 1711.02257, algorithm
+    1): G = w |∇L|; its target is the mean of all G times (relative inverse rate) ^ alpha. The gradient of |G - target|
+    by w is the sign times |∇L|. The weights sum to the number of tasks.
     """
 
     def __init__(self, tasks: int, device: str):
@@ -107,7 +109,7 @@ class GradNorm:
         if self.first is None:
             self.first = torch.full_like(now, torch.nan)
         self.first = torch.where(here & self.first.isnan(), now.clamp(min=1e-6), self.first)
-        if here.sum() > 1:  # a task without a label in this batch has no gradient, and stays where it is
+        if here.sum() > 1:  # a task without a label in this batch has no gradient and keeps its weight
             norms = torch.stack([self._norm(loss, shared) for loss in losses if loss.requires_grad])
             moved = step(self.weight[here], norms, (now / self.first)[here])
             share = 1.0 if bool(here.all()) else self.weight[here].mean()
@@ -133,8 +135,9 @@ class GradNorm:
 
 
 def step(weight: torch.Tensor, norms: torch.Tensor, fallen: torch.Tensor) -> torch.Tensor:
-    """GradNorm's weights (tasks,) after one step, from the norms of the tasks' unweighted gradients and from their
-    losses as shares of the first ones.
+    """GradNorm's weights (tasks,) after one step.
+
+    ``norms`` (tasks,): norms of the unweighted gradients; ``fallen`` (tasks,): losses relative to the first ones.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The state is chosen without one target label, and how far apart the domains are is measured before and after."""
+"""Model selection without target labels, and the domain distance before and after training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from tlcore.training.hooks.second_stream import needed
 if TYPE_CHECKING:
     from tlcore.training.phase import Training
 
-LOOKED_AT = (200, 1_000)  # target examples that are looked at after each epoch, as many as are trained on between
-TOLD_APART = 500  # examples of each domain by which they are told apart
+# bounds of the number of target examples evaluated per epoch; between them, the number of training examples
+LOOKED_AT = (200, 1_000)
+TOLD_APART = 500  # examples of each domain for the domain classifier
 NEIGHBOURS = 0.05  # the temperature of soft neighbourhood density
 
 
 class UnsupervisedSelection:
-    """The best state is that with the highest sum of the score on the source domain's validation data (0-1) and the
-    information that the answers hold on the target domain (0-1: `information`). Such a sum ranks states about as well
-    as any validator without target labels (Musgrave et al. 2022, arXiv 2208.07360). Soft neighbourhood density (Saito
-    et al. 2021, arXiv 2108.10860) is shown beside it and chooses nothing.
+    """Selects the state with the highest sum of source validation score (0-1) and target `information` (0-1).
+
+    This sum ranks states about as well as any validator without target labels (Musgrave et al. 2022, arXiv 2208.07360).
+    Soft neighbourhood density (Saito et al. 2021, arXiv 2108.10860) is reported only.
     """
 
     id = "target-choice"
@@ -70,7 +71,7 @@ class UnsupervisedSelection:
         return proxy_a(source, target[:TOLD_APART])
 
     def _look(self, model: Any, examples: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
-        """Features (n, d) and logits (n, classes) of at most so many examples, the same ones each time."""
+        """Features (n, d) and logits (n, classes) of at most ``most`` examples, the same ones on each call."""
         import torch
 
         model.eval()
@@ -86,8 +87,9 @@ class UnsupervisedSelection:
 
 
 def information(logits: np.ndarray) -> float:
-    """What the answers tell, as a share of what they could: the entropy of the mean answer minus the mean entropy of
-    the answers, over log classes. 1 where all are sure and every class is equally common (InfoMax: Shi & Sha 2012).
+    """Entropy of the mean prediction minus mean entropy of the predictions, over log classes; logits (n, classes).
+
+    1 if all predictions are certain and every class is equally common (InfoMax: Shi & Sha 2012).
     """
     shares = _softmax(logits)
     mean = shares.mean(axis=0)
@@ -95,7 +97,7 @@ def information(logits: np.ndarray) -> float:
 
 
 def density(logits: np.ndarray) -> float:
-    """Soft neighbourhood density: the mean entropy of how alike each answer is to the others. Higher is better."""
+    """Soft neighbourhood density: mean entropy of the predictions' similarities to each other. Higher is better."""
     shares = _softmax(logits)
     unit = shares / np.linalg.norm(shares, axis=1, keepdims=True)
     similarities = unit @ unit.T / NEIGHBOURS
