@@ -24,7 +24,7 @@ run: install ## Open the studio with its worker at localhost:8501 (PORT=… for 
 worker: install ## Start one more worker on the same workspace
 	$(BIN)/tlcore worker
 
-test: $(VENV)/.installed-dev ## Run the tests (PYTEST_ARGS="tests/test_words.py -x" for some of them)
+test: $(VENV)/.installed-dev ## Run the tests (PYTEST_ARGS="tests/test_i18n.py -x" for some of them)
 	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## Check the code: ruff, its formatter, and the types (the count of errors may only fall)

@@ -75,7 +75,7 @@ def apart(store: Store, found: dict, twinned: dict) -> str:
     task, runs = tasks.find(TASK), [store.runs.get(one["run"]) for one in (found, twinned)]
     ours, theirs = (several_runs.scored(store, run) for run in runs)
     assert ours.dataset == theirs.dataset
-    result = statistics.difference(task, ours.transfer, theirs.twin, ours.target)
+    result = statistics.difference(task, ours.transfer, theirs.scratch, ours.target)
     one = result.estimates[result.headline]
     low, high = one.interval
     return f"{100 * one.value:+.1f} points [{100 * low:.1f}, {100 * high:.1f}] | {result.verdict}"

@@ -7,7 +7,7 @@ import pytest
 
 from tlcore.core import i18n
 from tlcore.guidance import advice_rule, advise
-from tlcore.guidance.advice_rule import BASE, Expected, Raced, Situation
+from tlcore.guidance.advice_rule import BASE, Expected, PilotScores, Situation
 from tlcore.guidance.evidence import Evidence
 
 RULE = {
@@ -87,7 +87,7 @@ def test_scratch_is_never_advised_and_its_chance_is_told(known):
 def raced(scores, n, error=None, dropped=()):
     """Scores and, of every two, the error of a discordance of 0.2, which is what is taken for granted anyway."""
     one = np.sqrt(0.2 / n) if error is None else error
-    return Raced(scores, {a: {b: 0.0 if a == b else one for b in scores} for a in scores}, n, dropped)
+    return PilotScores(scores, {a: {b: 0.0 if a == b else one for b in scores} for a in scores}, n, dropped)
 
 
 def test_a_race_moves_the_expectation_by_its_precision():

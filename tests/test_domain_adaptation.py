@@ -101,7 +101,7 @@ def test_dann_turns_the_gradient_round_and_is_the_cross_entropy_of_the_domains(r
         np.mean([-math.log(1 / (1 + math.exp(-v))) for v in source])
         + np.mean([-math.log(1 - 1 / (1 + math.exp(-v))) for v in target])
     )
-    assert float(dann.told_apart(*tensors([source, target]))) == pytest.approx(expected, rel=1e-5)
+    assert float(dann.domain_loss(*tensors([source, target]))) == pytest.approx(expected, rel=1e-5)
     assert domain_batches.ramp(0) == 0
     assert domain_batches.ramp(0.5) == pytest.approx((1 - math.exp(-5)) / (1 + math.exp(-5)))
 
@@ -298,7 +298,7 @@ def test_a_run_is_scored_on_the_target_domain_and_says_so(given, store, photos, 
     assert (report["domains"]["source"], report["domains"]["target"]) == ("patterns", "lit")
     shutil.rmtree(target[0])  # a run that goes on has its sets by fingerprint
     plan = store.runs.folder(run.id) / "plan.json"
-    kept = flow.further_sets(
+    kept = flow.auxiliary_datasets(
         Spec.model_validate(run.spec),
         tasks.find("image-classification"),
         plan,

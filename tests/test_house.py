@@ -129,6 +129,15 @@ def test_files_that_the_docs_name_are_there():
             assert any(list(folder.glob(named)) for folder in folders), f"{page.name}: there is no {named}"
 
 
+def test_each_room_says_what_it_is_for_and_what_it_never_does():
+    for place in ROOMS:
+        folder = ROOT / "tlcore" / place
+        if folder.is_dir():
+            said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+            assert said.count("\n") >= 2, f"{place} says too little of itself"
+            assert re.search(r"\b(never|Never|No|no|Knows|alone)\b", said), f"{place} does not say what it never does"
+
+
 def test_there_is_something_to_count():
     assert len(PAGES) >= 9
     assert len(MODULES) > 60

@@ -16,7 +16,7 @@ from tlcore.bundle import layout
 from tlcore.bundle.open import Bundle
 from tlcore.models.loading import open_folder
 from tlcore.training.hooks import lora
-from tlcore.training.pack import apart
+from tlcore.training.pack import largest_difference
 
 
 def text_network(folder, kind, **sizes):
@@ -56,8 +56,8 @@ def test_adapters_begin_at_the_source_and_merge_to_the_same_outputs(make, kind, 
         adapted = model(*inputs)
         lora.merge(model)
         merged = model(*inputs)
-    assert apart(source.numpy(), adapted.numpy()) > 1e-3, "the adapters change nothing"
-    assert apart(adapted.numpy(), merged.numpy()) < 1e-4
+    assert largest_difference(source.numpy(), adapted.numpy()) > 1e-3, "the adapters change nothing"
+    assert largest_difference(adapted.numpy(), merged.numpy()) < 1e-4
     assert [name for name, _ in model.named_parameters()] == names
     assert not hasattr(model, "peft_config")
 
@@ -92,7 +92,7 @@ def test_the_adapters_on_the_source_through_peft_are_the_merged_network(make, ki
             ours, theirs = model.eval().features(*inputs), network(*inputs)
         else:
             ours, theirs = model.eval().vectors(*inputs), network(inputs[0], **others).last_hidden_state
-    assert apart(ours.numpy(), theirs.numpy()) < 1e-4
+    assert largest_difference(ours.numpy(), theirs.numpy()) < 1e-4
     state = model.state_dict()
     assert all(torch.equal(tensor, state[f"net.{name}"]) for name, tensor in head.items())
     assert {name.rsplit(".", 1)[1] for name in head} == {"weight", "bias"}
@@ -148,8 +148,8 @@ def test_a_bundle_holds_the_adapters_and_says_how_large_they_are(tmp_path):
         before = base(ids).last_hidden_state.mean(dim=1)
         theirs = PeftModel.from_pretrained(base, str(folder / "adapter")).eval()(ids).last_hidden_state.mean(dim=1)
         ours = AutoModel.from_pretrained(folder).eval()(ids).last_hidden_state.mean(dim=1)
-    assert apart(before.numpy(), ours.numpy()) > 1e-3, "nothing was learned"
-    assert apart(ours.numpy(), theirs.numpy()) < 1e-4
+    assert largest_difference(before.numpy(), ours.numpy()) > 1e-3, "nothing was learned"
+    assert largest_difference(ours.numpy(), theirs.numpy()) < 1e-4
     for name in ("head.weight", "head.bias"):
         assert torch.equal(whole[name], head[name])
 

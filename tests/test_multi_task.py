@@ -48,8 +48,8 @@ def table(tmp_path_factory):
 def test_further_columns_of_labels_are_kept(table, store):
     found = data.read(Data(path=str(table), columns={"also": "shade"}), task=PICTURES, store=store, owner="local")
     plain = data.read(Data(path=str(table)), task=PICTURES, store=store, owner="local")
-    assert found.sides == ["shade"]
-    assert plain.sides == []
+    assert found.auxiliary == ["shade"]
+    assert plain.auxiliary == []
     assert found.fingerprint != plain.fingerprint
     view = found.with_labels("shade")
     assert view.info.labels == ["dark", "light"]
@@ -231,7 +231,7 @@ def test_the_side_task_is_really_learned(table, store, tiny_source):
     )
     run = fitting(found, store)
     result = fit.fit(run)["transfer"][0]
-    side = run.sides["shade"]
+    side = run.auxiliary["shade"]
     out = np.load(result.folder / "side-0-test.npy")
     assert len(out) == side.dataset.info.n["test"]
     assert (out.argmax(1) == side.examples["test"].labels).mean() >= 0.8

@@ -29,7 +29,7 @@ def plan(strategy, **changes):
         epochs=None,
         batch_size=None,
         learning_rate=None,
-        sides=("size",),
+        auxiliary=("size",),
     )
     return make_plan(spec, strategy, context, {"size": 64}, METRIC)
 

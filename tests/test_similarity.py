@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tlcore.guidance import similarity as s
-from tlcore.tasks.image_classification.out_of_distribution import far_pictures
+from tlcore.tasks.image_classification.out_of_distribution import reference_pictures
 from tlcore.training.features import Moments
 
 
@@ -92,7 +92,7 @@ def test_more_examples_narrow_the_interval():
 
 
 def test_pictures_made_by_code_are_the_same_every_time():
-    one, two = far_pictures(48), far_pictures(48)
+    one, two = reference_pictures(48), reference_pictures(48)
     for kind in ("noise", "drawn"):
         assert one[kind].shape == (24, 48, 48, 3)
         assert 0 <= one[kind].min() < one[kind].max() <= 1

@@ -50,16 +50,16 @@ def work(store: Store, job: Job, progress: Progress) -> dict[str, Any]:
     cache.evict(store)
 
     progress(0.0, sentence("Reading the data"))
-    sets = further_sets(spec, task, folder / "plan.json", store, run.owner, _aside(progress))
+    sets = auxiliary_datasets(spec, task, folder / "plan.json", store, run.owner, _without_share(progress))
     if run.dataset:  # a resumed run keeps its dataset, even if the path has changed
         dataset = Dataset.open(store, run.dataset, run.owner)
     else:
-        dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_aside(progress))
+        dataset = read(spec.data, task=task, store=store, owner=run.owner, progress=_without_share(progress))
     if not (folder / "plan.json").exists():
         dataset = tested_on(spec, dataset, sets, store, run.owner)
         store.runs.set(run.id, fence=fence, dataset=dataset.fingerprint)
     progress(0.0, sentence("Opening the source model"))
-    source = models.open_source(spec.source, store, progress=_aside(progress))
+    source = models.open_source(spec.source, store, progress=_without_share(progress))
     target = task.fit_target(dataset)
     plan = _kept(
         folder / "plan.json",
@@ -124,8 +124,8 @@ def advise(
     Lists the reachable sources. With ``rank`` each of them is measured; otherwise only those measured before have a
     score.
     """
-    dataset = read(spec.data, task=task, store=store, owner=owner, progress=_aside(progress))
-    source = models.open_source(spec.source, store, progress=_aside(progress))
+    dataset = read(spec.data, task=task, store=store, owner=owner, progress=_without_share(progress))
+    source = models.open_source(spec.source, store, progress=_without_share(progress))
     advice = advised(spec, task, dataset, source, store, progress, owner)
     refs = [one.id for one in guidance.reachable(task, store, owner)]
     if rank:
@@ -136,7 +136,7 @@ def advise(
         for ref in dict.fromkeys([*refs, source.source.id])
     ]
     listed.sort(key=lambda one: (one["score"] is None, -(one["score"] or 0.0)))
-    race = guidance.kept_race(store, dataset.fingerprint, spec.source)
+    race = guidance.kept_pilot(store, dataset.fingerprint, spec.source)
     return guidance.advise(advice.evidence, listed, race, advice.shift)
 
 
@@ -147,7 +147,7 @@ def advised(
 
     It includes the shift of the Spec's unlabelled dataset and the newest pilot, if any. The run reuses the features.
     """
-    cache, quiet_progress = store.home / "cache", _aside(progress)
+    cache, quiet_progress = store.home / "cache", _without_share(progress)
     processor = task.processor(source.preprocess, spec.options, dataset, machine.detect().device)
     evidence = guidance.about(
         guidance.measure_with(dataset, task, source, processor, cache, quiet_progress), task, source.source
@@ -157,11 +157,11 @@ def advised(
         guidance.domain_shift.measure(dataset, one, task, source, processor, cache, quiet_progress)
         for one in bare.values()
     ]
-    race = guidance.kept_race(store, dataset.fingerprint, spec.source)
+    race = guidance.kept_pilot(store, dataset.fingerprint, spec.source)
     return guidance.advise(evidence, race=race, shift=next(iter(shifts), None))
 
 
-def further_sets(
+def auxiliary_datasets(
     spec: Spec, task: Task, plan: Path, store: Store, owner: str, progress: Progress
 ) -> dict[str, Dataset]:
     """The auxiliary datasets of the strategy, by name; those named in a stored ``plan``, if it exists."""
@@ -257,9 +257,9 @@ def _plan(
         rate=task.rate,
         has_convex_head=task.has_convex_head,
         has_new_head=task.has_new_head,
-        native_families=preprocess.get("modality") in task.native_families,
+        has_native_head=preprocess.get("modality") in task.native_families,
         sets={name: one.info.n["train"] for name, one in (sets or {}).items()},
-        sides=tuple(dataset.sides),
+        auxiliary=tuple(dataset.auxiliary),
         modality=str(preprocess.get("modality", "image")),
         labelled=task.labelled,
     )
@@ -288,7 +288,7 @@ def unused(data: Data, strategy: Strategy) -> list[Sentence]:
     ]
 
 
-def _aside(progress: Progress) -> Progress:
+def _without_share(progress: Progress) -> Progress:
     """Progress messages without a share of the run."""
     return lambda share, message, **more: progress(None, message, **more)
 

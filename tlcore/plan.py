@@ -28,9 +28,9 @@ def make_plan(
     compared = spec.baseline == "scratch" and strategy.id != "scratch"
     arms = {"transfer": _arm(strategy, replace(context, options=options), spec.budget.minutes)}
     if compared:
-        arms |= _plainer(strategy, context, options, spec.budget.minutes)
-        arms |= _alone(strategy, context, arms["transfer"], spec.budget.minutes)
-        arms["twin"] = _twin(scratch, context, spec.budget.minutes, spec.budget.baseline)
+        arms |= _ablation(strategy, context, options, spec.budget.minutes)
+        arms |= _single_task_baselines(strategy, context, arms["transfer"], spec.budget.minutes)
+        arms["twin"] = _scratch_baseline(scratch, context, spec.budget.minutes, spec.budget.baseline)
     return {
         "version": VERSION,
         "strategy": strategy.id,
@@ -66,7 +66,7 @@ def _arm(strategy: Strategy, context: PlanContext, minutes: float | None) -> dic
     }
 
 
-def _plainer(
+def _ablation(
     strategy: Strategy, context: PlanContext, options: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
     """The ablation arm of a strategy; empty if it has no ablation or already equals it."""
@@ -81,7 +81,7 @@ def _plainer(
     return {"plainer": {**arm, "title": strategy.ablation.title.model_dump()}}
 
 
-def _alone(
+def _single_task_baselines(
     strategy: Strategy, context: PlanContext, transfer: dict[str, Any], minutes: float | None
 ) -> dict[str, dict[str, Any]]:
     """One single-task baseline arm for each auxiliary task, trained with the strategy of the ablation."""
@@ -95,7 +95,7 @@ def _alone(
     return {f"alone-{number}": {**arm, "side": name} for number, name in enumerate(auxiliary)}
 
 
-def _twin(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:
+def _scratch_baseline(scratch: Strategy, context: PlanContext, minutes: float | None, times: float) -> dict[str, Any]:
     """The arm of the scratch baseline.
 
     ``times`` > 1 multiplies its epochs, patience and minutes; the learning-rate search does not change.

@@ -26,7 +26,7 @@ from tlcore.guidance import similarity as s
 from tlcore.models.loading import open_folder
 from tlcore.models.source_model import SourceModel
 from tlcore.runtime.image_canvas import canvas, pixels
-from tlcore.tasks.image_classification.out_of_distribution import batches, far_pictures
+from tlcore.tasks.image_classification.out_of_distribution import batches, reference_pictures
 from tlcore.training.features import Watch
 
 NETWORKS = ("mobilenetv2_100_in1k", "mobilenetv1_100_in1k", "mobilenet_v1_0.25_128_in1k")
@@ -45,7 +45,7 @@ def photographs(assets: Path) -> list[Image.Image]:
 
 def drawn_later(size: int) -> np.ndarray:
     """Digits as in `far_pictures`, dark on bright: code-drawn, but not the far end itself."""
-    return (255 * (1 - 0.8 * far_pictures(size, 64)["drawn"])).astype(np.uint8)
+    return (255 * (1 - 0.8 * reference_pictures(size, 64)["drawn"])).astype(np.uint8)
 
 
 def measured(model, inputs: torch.Tensor) -> tuple[object, np.ndarray, np.ndarray]:
@@ -71,7 +71,10 @@ def main() -> None:
         for size in SIZES:
             model = opened.build(None, True, image_size=size).eval()
             how = {"size": size, "mean": opened.preprocess["mean"], "std": opened.preprocess["std"]}
-            far = {kind: s.far_end(*measured(model, batch["pixels"])) for kind, batch in batches(how, "cpu").items()}
+            far = {
+                kind: s.out_of_distribution_reference(*measured(model, batch["pixels"]))
+                for kind, batch in batches(how, "cpu").items()
+            }
 
             def inputs(canvases: np.ndarray, how: dict = how) -> torch.Tensor:
                 return torch.from_numpy(pixels(canvases, how["size"], how["mean"], how["std"]))
@@ -79,7 +82,7 @@ def main() -> None:
             near = measured(model, inputs(np.stack([canvas(p, size) for p in photos])))
             other = measured(model, inputs(drawn_later(size)))
             ends = {part: s._level(far, part) for part in ("statistics", *ratios)}
-            here = s.far_end(*near)
+            here = s.out_of_distribution_reference(*near)
             for part, values in ratios.items():
                 values.append(here[part] / ends[part])
             seen.append((name, size, near, other, far))

@@ -56,14 +56,14 @@ class Cell:
         self.right = {name: _hits(one["right"]) for name, one in results.items()}
         self.turns: dict[int, dict[str, np.ndarray]] = {}  # further validation sets: what each strategy got right
 
-    def raced(self, apart: dict[str, dict[str, float]], turns: bool) -> advice_rule.Raced:
+    def raced(self, apart: dict[str, dict[str, float]], turns: bool) -> advice_rule.PilotScores:
         """What a race measured; the paired variances are those of ``apart`` where its own examples are not known."""
         scores, n = {name: self.validation[name] * self.n_validation for name in TRANSFER}, self.n_validation
         if turns and self.turns:
             hits = {name: np.concatenate([one[name] for one in self.turns.values()]) for name in TRANSFER}
             scores = {name: scores[name] + hits[name].sum() for name in TRANSFER}
             n, apart = n + len(hits[advice_rule.BASE]), variances(hits)
-        return advice_rule.Raced({name: result / n for name, result in scores.items()}, errors(apart, n), n)
+        return advice_rule.PilotScores({name: result / n for name, result in scores.items()}, errors(apart, n), n)
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -203,11 +203,12 @@ def _ideal(cell: Cell, n: int, expected: dict, result: dict, rng: np.random.Gene
     """
     columns = rng.integers(len(cell.right[advice_rule.BASE]), size=n)
     hits = {name: cell.right[name][columns] for name in TRANSFER}
-    raced = advice_rule.Raced({name: float(one.mean()) for name, one in hits.items()}, errors(variances(hits), n), n)
+    means = {name: float(one.mean()) for name, one in hits.items()}
+    raced = advice_rule.PilotScores(means, errors(variances(hits), n), n)
     return advice_rule.best(advice_rule.join(expected, raced, result)[0])
 
 
-def first(raced: advice_rule.Raced) -> str:
+def first(raced: advice_rule.PilotScores) -> str:
     """Who has the highest score, whatever the rule says; the later one of equals."""
     return max(TRANSFER, key=lambda name: (raced.scores[name], TRANSFER.index(name)))
 

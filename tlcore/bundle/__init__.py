@@ -1,4 +1,7 @@
-"""What is downloaded: a zip that runs without the studio. Packing, opening, predicting."""
+"""What is downloaded: a zip that runs without the studio. Packing, opening, predicting.
+
+Opening needs no torch and never runs code of a bundle, which may come from anywhere.
+"""
 
 from tlcore.bundle.open import Bundle, predictions_csv, set_aside_csv
 from tlcore.bundle.pack import pack

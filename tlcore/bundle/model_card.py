@@ -50,7 +50,7 @@ def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str], n
         "## Scores on the test set\n",
         _scores(report, kind),
         "## Against the naive\n",
-        _naive(report),
+        _baselines(report),
         *(["## Calibration\n", _calibration(report["calibration"])] if report.get("calibration") else []),
         "## Data\n",
         _data(report),
@@ -170,7 +170,7 @@ def _scores(report: dict[str, Any], kind: Kind) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _naive(report: dict[str, Any]) -> str:
+def _baselines(report: dict[str, Any]) -> str:
     rows = ["| baseline | score (95 %) | recipe minus baseline (95 %) |", "|---|---|---|"]
     for one in report["naive"]:
         title = english(one["title"])

@@ -169,7 +169,7 @@ def _advise(args: argparse.Namespace) -> None:
         found = flow.advise(spec, tasks.find(args.task), _store(), _owner(), _progress(args), rank=args.rank)
     advice = found.to_json()
     if args.pilot:
-        advice["race"] = _race(args, spec)
+        advice["race"] = _pilot(args, spec)
     if args.json:
         _print(advice)
     else:
@@ -180,7 +180,7 @@ def _advise(args: argparse.Namespace) -> None:
             print(*(Sentence.model_validate(one) for one in advice["race"]["sentences"].values()), sep="\n")
 
 
-def _race(args: argparse.Namespace, spec: Any) -> dict[str, Any]:
+def _pilot(args: argparse.Namespace, spec: Any) -> dict[str, Any]:
     """The pilot race on the data of a Spec; that of an equal one before is taken as it is."""
     from tlcore import data, tasks
     from tlcore.guidance import pilot

@@ -201,7 +201,7 @@ class Dataset:
         return view
 
     @functools.cached_property
-    def sides(self) -> list[str]:
+    def auxiliary(self) -> list[str]:
         """The names of the columns with auxiliary labels: further tasks on the same examples."""
         return [str(name).removeprefix(SIDE) for name in self.rows if str(name).startswith(SIDE)]
 

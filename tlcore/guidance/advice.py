@@ -18,7 +18,7 @@ from tlcore.guidance import domain_shift as shifts
 from tlcore.guidance.evidence import Evidence
 from tlcore.guidance.evidence_cache import kept
 from tlcore.guidance.measurement import LORA, about, measure, with_own_counts
-from tlcore.guidance.pilot import kept_race
+from tlcore.guidance.pilot import kept_pilot
 from tlcore.guidance.ranking import kept_ranking
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def kept_advice(
         evidence = about(evidence, tasks.find(dataset.info.task), sources.known(source_id, store))
     shift = shifts.kept(store, dataset.fingerprint, unlabelled, source_id, owner) if unlabelled else None
     ranking = kept_ranking(store, dataset.fingerprint, owner)
-    return advise(evidence, ranking, kept_race(store, dataset.fingerprint, source_id), shift)
+    return advise(evidence, ranking, kept_pilot(store, dataset.fingerprint, source_id), shift)
 
 
 def title(strategy: str) -> Sentence:
@@ -222,7 +222,7 @@ def _by_rule(here: advice_rule.Situation, evidence: Evidence, race: Mapping[str,
     )
 
 
-def _raced(race: Mapping[str, Any] | None) -> advice_rule.Raced | None:
+def _raced(race: Mapping[str, Any] | None) -> advice_rule.PilotScores | None:
     """The pilot's scores of the strategies that reached its last round.
 
     None without a pilot, or if it cannot be combined with the rule: its metric is not accuracy, it has no standard
@@ -234,7 +234,7 @@ def _raced(race: Mapping[str, Any] | None) -> advice_rule.Raced | None:
         return None
     last = {one["strategy"]: one["rungs"][-1]["score"] for one in race["candidates"] if one["rungs"]}
     scores = {name: score for name, score in last.items() if name in race["errors"]}
-    return advice_rule.Raced(scores, race["errors"], int(race["n_validation"]), tuple(set(last) - set(scores)))
+    return advice_rule.PilotScores(scores, race["errors"], int(race["n_validation"]), tuple(set(last) - set(scores)))
 
 
 def _alike(similarity: float, usual: float) -> Sentence:

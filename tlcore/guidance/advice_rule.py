@@ -150,7 +150,7 @@ def regions(here: Situation, per_class: list[float], similarity: list[float]) ->
 
 
 @dataclass(frozen=True)
-class Raced:
+class PilotScores:
     """Pilot scores of the strategies that reached the last round, on the same ``n`` validation examples."""
 
     scores: dict[str, float]  # accuracy, 0-1
@@ -168,7 +168,7 @@ class Raced:
         return (seen + SUPPOSED * DISCORDANCE) / (self.n + SUPPOSED) / self.n if one != other else 0.0
 
 
-def join(expected: dict[str, Expected], raced: Raced, rule: dict[str, Any]) -> tuple[dict[str, Expected], str]:
+def join(expected: dict[str, Expected], raced: PilotScores, rule: dict[str, Any]) -> tuple[dict[str, Expected], str]:
     """The expectation combined with pilot scores, and the strategy to advise.
 
     The rule is the joint prior of all gains (with their correlation in the grid), the paired differences of validation

@@ -40,11 +40,11 @@ def folds(task: Task, dataset: Dataset) -> list[Dataset]:
     ends = np.cumsum([len(unit) for unit in units])
     piece = np.minimum((ends - 1) * pieces // ends[-1], pieces - 1)
     names = train["id"].to_numpy()
-    parts = [[unit for unit, at in zip(units, piece, strict=True) if at == turn] for turn in range(further)]
+    parts = [[unit for unit, at in zip(units, piece, strict=True) if at == fold] for fold in range(further)]
     return [dataset, *(dataset.with_validation(names[np.concatenate(part)]) for part in parts if part)]
 
 
-def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Dataset) -> dict[str, np.ndarray]:
+def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, fold: Dataset) -> dict[str, np.ndarray]:
     """Frozen features (n, d) of train and validation of ``dataset``, rearranged for the fold ``turn``.
 
     Empty if features are missing for some examples: a task may evaluate only a subset of the validation data.
@@ -56,7 +56,7 @@ def rearranged(features: Mapping[str, np.ndarray], dataset: Dataset, turn: Datas
         for split, split_features in features.items()
         for name, rows in zip(dataset.split(split)["id"], split_features, strict=True)
     }
-    return {split: np.stack([of[name] for name in turn.split(split)["id"]]) for split in features}
+    return {split: np.stack([of[name] for name in fold.split(split)["id"]]) for split in features}
 
 
 def together(records: list[Records]) -> Records:

@@ -78,7 +78,7 @@ def run_feature_pass(
         bias=None if head is None or head.bias is None else head.bias.detach().float().cpu().numpy(),
         out_of_distribution={},
     )
-    seen.out_of_distribution = _far(task, model, source, processor, cache, device, seen)
+    seen.out_of_distribution = _reference(task, model, source, processor, cache, device, seen)
     return seen
 
 
@@ -129,7 +129,7 @@ def passed(
         batch, done = batch // 2, 0
 
 
-def _far(
+def _reference(
     task: Task, model: Any, source: OpenSource, processor: dict[str, Any], cache: Path, device: str, seen: FeaturePass
 ) -> dict[str, dict[str, float]]:
     """The out-of-distribution reference, computed once per network and preprocessing; independent of the dataset."""
@@ -140,7 +140,7 @@ def _far(
         return json.loads(path.read_text())
     import torch
 
-    from tlcore.guidance.similarity import far_end
+    from tlcore.guidance.similarity import out_of_distribution_reference
 
     found = {}
     for kind, batch in (task.out_of_distribution(processor, device) or {}).items():
@@ -150,6 +150,6 @@ def _far(
         watch.stop()
         if rows is not None:
             taken = rows.float().cpu().numpy()
-            found[kind] = far_end(watch.moments(len(taken)), taken, seen.logits(taken))
+            found[kind] = out_of_distribution_reference(watch.moments(len(taken)), taken, seen.logits(taken))
     atomic_files.write(path, json.dumps(found))
     return found

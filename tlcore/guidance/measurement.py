@@ -74,7 +74,7 @@ def advised_strategies(task: Task, source: SourceModel | None = None) -> list[st
 
     LoRA then replaces every strategy trained by gradient descent, including a head on the frozen network.
     """
-    found = [one.id for one in strategies.serving(task) if one.races or not one.pretrained]
+    found = [one.id for one in strategies.serving(task) if one.in_pilot or not one.pretrained]
     if source is None:
         return found
     lora = strategies.find(LORA)

@@ -43,7 +43,7 @@ def candidates(
 
     For a large language model, LoRA replaces all strategies that train the full network, as in the advice.
     """
-    serving = [one for one in strategies.serving(task, data) if one.races or (scratch and not one.pretrained)]
+    serving = [one for one in strategies.serving(task, data) if one.in_pilot or (scratch and not one.pretrained)]
     among = measurement.advised_strategies(task, source)
     if measurement.LORA not in among:
         return [one.id for one in serving]
@@ -77,7 +77,7 @@ def kept(store: Store, asked: Mapping[str, Any]) -> dict[str, Any] | None:
     return _cached(found) if found.exists() else None
 
 
-def kept_race(store: Store, fingerprint: str, source_id: str) -> dict[str, Any] | None:
+def kept_pilot(store: Store, fingerprint: str, source_id: str) -> dict[str, Any] | None:
     """The newest pilot of a dataset and a source, with any options; None if there is none. Does not import torch."""
     found = (store.home / "cache" / "races").glob(f"{fingerprint}-{_short(source_id)}-*.json")
     newest = max(found, key=lambda one: one.stat().st_mtime, default=None)

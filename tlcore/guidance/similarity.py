@@ -118,7 +118,9 @@ def mean_of(parts: list[Part]) -> Similarity:
     return Similarity(value=float(np.mean([part.value for part in parts])), interval=mean, parts=parts)
 
 
-def far_end(moments: Moments | None, features: np.ndarray, logits: np.ndarray | None) -> dict[str, float]:
+def out_of_distribution_reference(
+    moments: Moments | None, features: np.ndarray, logits: np.ndarray | None
+) -> dict[str, float]:
     """The out-of-distribution reference of one kind of generated picture: up to three raw measures.
 
     Measures that the network does not support are left out.
@@ -193,8 +195,8 @@ def _level(reference: dict[str, dict[str, float]], part: str) -> float | None:
     return float(np.exp(np.mean(np.log(levels)))) if levels else None
 
 
-def between(value: Any, far_level: float, near: float) -> Any:
-    return (value - far_level) / (near - far_level)
+def between(value: Any, reference_level: float, near: float) -> Any:
+    return (value - reference_level) / (near - reference_level)
 
 
 def part(id: str, value: float, drawn: np.ndarray, **raw: float) -> Part:

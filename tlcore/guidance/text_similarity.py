@@ -79,9 +79,9 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
     None if the texts have no words, or if the source does not read ordinary text better than random letters.
     """
     known = {language: _ratio(measure(some)) for language, some in ordinary().items()}
-    near, far_level = min(known.values()), _ratio(measure(made_by_code()))
+    near, reference_level = min(known.values()), _ratio(measure(made_by_code()))
     amounts = measure(texts)
-    if not near < far_level or not amounts[:, 1].sum():
+    if not near < reference_level or not amounts[:, 1].sum():
         return None
     weights = rng.multinomial(len(texts), np.full(len(texts), 1 / len(texts)), size=DRAWS)
     drawn = weights @ amounts[:, :2]
@@ -90,10 +90,10 @@ def _on_scale(id: str, measure: Any, texts: list[str], rng: np.random.Generator)
     more = {} if amounts.shape[1] == 2 else {"perplexity": exp(min(_ratio(amounts[:, 2:]), 100.0))}
     return part(
         id,
-        between(log(here), log(far_level), log(near)),
-        between(np.log(ratios), log(far_level), log(near)),
+        between(log(here), log(reference_level), log(near)),
+        between(np.log(ratios), log(reference_level), log(near)),
         here=here,
-        far=far_level,
+        far=reference_level,
         near=near,
         texts=len(texts),
         **known,

@@ -1,4 +1,7 @@
-"""How each modality (image, text) is ingested and checked. One line per modality."""
+"""What an example is made of, one package a modality: taken in, checked, near duplicates, contamination.
+
+A modality never splits data, never trains, and knows no task: it reads rows and files, and says what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -19,4 +22,4 @@ def of(task: object) -> Modality:
     return pick(_BY_ID, getattr(task, "modality", "image"), what="modality")
 
 
-__all__ = ["MATERIALS", "Material", "of"]
+__all__ = ["MODALITIES", "Modality", "of"]

@@ -89,7 +89,7 @@ def exact(
             several = words.several(labels=shown)
             stay[same.index] = False
             conflicts += list(same["id"])
-            rejected += [_aside(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
+            rejected += [_rejected(file, row, several) for file, row in zip(same["id"], same["row"], strict=True)]
             continue
         stay[same.index.drop(kept)] = False
         copy = words.copy(file=first["id"])
@@ -98,7 +98,7 @@ def exact(
             if at != kept:
                 crossed = pd.notna(first["split"]) and split != first["split"]
                 (leaks if crossed else copies).append(file)
-                rejected.append(_aside(file, row, crossing if crossed else copy))
+                rejected.append(_rejected(file, row, crossing if crossed else copy))
     findings = [
         Finding(
             level=level,
@@ -201,5 +201,5 @@ def clusters(hashes: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
     return leader
 
 
-def _aside(file: str, row: int | None, reason: Sentence) -> RejectedRow:
+def _rejected(file: str, row: int | None, reason: Sentence) -> RejectedRow:
     return RejectedRow(file=file, row=None if row is None or pd.isna(row) else int(row), reason=reason)

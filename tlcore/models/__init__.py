@@ -9,6 +9,8 @@
     ./bundle.zip              a bundle that the studio made, or a zipped model folder
     library/<id>              published on this server
     uploaded/<id>             uploaded to this server
+
+Weights are safetensors only, and code of a model repository never runs. Knows no task and no dataset.
 """
 
 from tlcore.models.lookup import find, sources_for

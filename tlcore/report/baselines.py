@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.evaluation import score_text, statistics
 
-TWIN = sentence("training from scratch")
+SCRATCH = sentence("training from scratch")
 
 if TYPE_CHECKING:
     from tlcore.evaluation.records import Baseline, Metric, Records
@@ -60,7 +60,7 @@ def reference(
     best, whichever of twin and baselines scores best. Taking the best on the test set is hard on transfer, never kind.
     A baseline has no seed: it is the same with every seed of the twin.
     """
-    chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": TWIN.model_dump()}, scratch
+    chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": SCRATCH.model_dump()}, scratch
     if task.against == "twin":
         return chosen
     headline = task.metrics[0]

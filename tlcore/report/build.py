@@ -24,7 +24,7 @@ from tlcore.report import baselines as naive
 from tlcore.report.narrative import sentences
 from tlcore.report.pre_training_text import in_words as once_in_words
 from tlcore.report.predictions import worst_answers, write_answers, write_predictions
-from tlcore.report.scratch_baseline import stood_at, twin_budget
+from tlcore.report.scratch_baseline import longer_budget, stood_at
 from tlcore.tasks.shared.test_records import on_test
 from tlcore.training.workload import arm_in_words
 
@@ -99,7 +99,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "labels": target.get("labels"),
         "processor": context.processor,
         "stood_at": stood_at(points, transfer, scratch, headline),
-        "twin_budget": twin_budget(points, context.plan.get("arms", {}).get("twin") or {}, scratch, headline),
+        "twin_budget": longer_budget(points, context.plan.get("arms", {}).get("twin") or {}, scratch, headline),
         "cost": {arm: _cost(results) for arm, results in context.arms.items() if arm in SCORED},
         "gap": {arm: _gap(results, headline) for arm, results in context.arms.items() if arm in SCORED},
         "notes": [note.model_dump() for note in _notes(context)],

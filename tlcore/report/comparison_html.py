@@ -16,7 +16,7 @@ PARTS = 10  # parts of the test set that are listed
 def section(report: dict[str, Any]) -> Markup:
     """What of it the report has; a report of before has none."""
     return Markup("\n").join(
-        [*_explanation(report), *_tasks(report), *_naive(report), *_calibration(report), *_slices(report)]
+        [*_explanation(report), *_tasks(report), *_baselines(report), *_calibration(report), *_slices(report)]
     )
 
 
@@ -45,7 +45,7 @@ def _tasks(report: dict[str, Any]) -> list[Markup]:
             one["title"] if isinstance(one["title"], str) else translate(one["title"]),
             _score(**one["together"]),
             _score(**one["alone"]),
-            _apart(one["difference"], True),
+            _signed_difference(one["difference"], True),
             words[one["change"]],
             number(one["n"], 0),
         ]
@@ -56,7 +56,7 @@ def _tasks(report: dict[str, Any]) -> list[Markup]:
     return [_heading(t("Task by task")), paragraph, _table(head, rows)]
 
 
-def _naive(report: dict[str, Any]) -> list[Markup]:
+def _baselines(report: dict[str, Any]) -> list[Markup]:
     entries = report.get("naive")
     if not entries:
         return []
@@ -69,7 +69,7 @@ def _naive(report: dict[str, Any]) -> list[Markup]:
                 [
                     translate(one["title"]),
                     _score(one["value"], one["interval"], share),
-                    _apart(one["difference"], share),
+                    _signed_difference(one["difference"], share),
                     t("yes") if one["beaten"] else t("not clearly"),
                 ]
             )
@@ -124,7 +124,7 @@ def _slices(report: dict[str, Any]) -> list[Markup]:
             translate(one["name"]),
             number(one["n"]),
             _score(one["score"], one["interval"], share),
-            _apart(one["difference"], share),
+            _signed_difference(one["difference"], share),
             number(one["adjusted"], 3),
             t("yes") if one["weak"] else "–",
         ]
@@ -157,6 +157,6 @@ def _score(value: float, interval: list[float], share: bool = True) -> str:
     return f"{score_text.value(value, share)} ({score_text.span(interval, share)})"
 
 
-def _apart(difference: dict[str, Any], share: bool) -> str:
+def _signed_difference(difference: dict[str, Any], share: bool) -> str:
     value, interval = difference["value"], difference["interval"]
     return f"{score_text.signed_difference(value, share)} ({score_text.difference_span(interval, share)})"

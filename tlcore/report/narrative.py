@@ -45,7 +45,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
     if domain_distance := report.get("measured", {}).get("target-choice"):
         found["domains"] = domains.summary(domain_distance)
     if "plainer" in report:
-        found["plainer"] = plainer_sentence(report, metric)
+        found["plainer"] = ablation_sentence(report, metric)
     if against := baselines.summary(report["naive"], metric):
         found["naive"] = against
     if "calibration" in report:
@@ -101,7 +101,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
     return found
 
 
-def plainer_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
+def ablation_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
     """What the strategy's own addition brought, against the same training without it."""
     from tlcore.strategies import find
 
@@ -166,7 +166,7 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
         "high": high,
         "n": report["n_test"],
         "seeds": report["seeds"],
-        "reference": (report.get("reference") or {}).get("title") or baselines.TWIN,
+        "reference": (report.get("reference") or {}).get("title") or baselines.SCRATCH,
     }
     match report["verdict"]:
         case None:
@@ -240,7 +240,7 @@ def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
         "high": high,
         "n": report["n_test"],
         "seeds": report["seeds"],
-        "reference": (report.get("reference") or {}).get("title") or baselines.TWIN,
+        "reference": (report.get("reference") or {}).get("title") or baselines.SCRATCH,
     }
     match report["verdict"]:
         case None:

@@ -38,7 +38,7 @@ def stood_at(
     }
 
 
-def twin_budget(
+def longer_budget(
     points: pd.DataFrame, arm: dict[str, Any], scratch: Sequence[ArmResult] | None, metric: Metric
 ) -> dict[str, Any] | None:
     """Where a twin with a longer budget stood at the ordinary one; None where its budget was the ordinary one.

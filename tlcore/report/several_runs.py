@@ -35,7 +35,7 @@ class Scored:
     run: str
     dataset: str
     transfer: list[Records]
-    twin: list[Records]
+    scratch: list[Records]
     target: dict[str, Any]
 
 
@@ -86,11 +86,11 @@ def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS
         _entry(
             one.run,
             None,
-            statistics.difference(task, one.transfer, one.twin, one.target, draws=draws),
-            min(len(one.transfer), len(one.twin)),
+            statistics.difference(task, one.transfer, one.scratch, one.target, draws=draws),
+            min(len(one.transfer), len(one.scratch)),
         )
         for one in runs
-        if one.twin
+        if one.scratch
     ]
     same_dataset = [one for one in runs if one.dataset == runs[0].dataset]
     pairs = [

@@ -36,7 +36,7 @@ def sweep(store: Workspace) -> None:
     remove_orphans(store)
     clear_staging(store)
     clear_attempts(store)
-    clear_races(store)
+    clear_pilots(store)
     clear_unfinished(store)
     cache.evict(store)
 
@@ -99,7 +99,7 @@ def clear_attempts(store: Workspace) -> None:
             seen.add(own)
 
 
-def clear_races(store: Workspace) -> None:
+def clear_pilots(store: Workspace) -> None:
     """Remove what pilot races that never came to their end have trained, where none is under way or waits."""
     before = time.time() - KEPT
     with store.transaction() as session:

@@ -1,4 +1,7 @@
-"""The transfer strategies. A new strategy is one file here and one line in STRATEGIES."""
+"""How it is transferred: one file a strategy, each a plan of phases and hooks, and training from scratch.
+
+A strategy only plans: it never loads a model, never trains, and never looks at an example.
+"""
 
 from __future__ import annotations
 

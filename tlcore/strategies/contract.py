@@ -30,10 +30,10 @@ class PlanContext:
     rate: float = 1.0  # the task's factor for the learning rates of pretrained networks
     has_convex_head: bool = True  # whether the task has a convex head to fit on features
     has_new_head: bool = True  # whether the task adds a new head to the source model
-    native_families: bool = False  # whether the source model has a native head for the task
+    has_native_head: bool = False  # whether the source model has a native head for the task
     options: Mapping[str, Any] = field(default_factory=dict)  # of the strategy, all resolved
     sets: Mapping[str, int] = field(default_factory=dict)  # number of examples of each auxiliary dataset
-    sides: tuple[str, ...] = ()  # additional label columns of the dataset (auxiliary tasks)
+    auxiliary: tuple[str, ...] = ()  # additional label columns of the dataset (auxiliary tasks)
     labelled: bool = True  # whether each example has one class
     modality: str = "image"  # the source model's input (`SourceModel.modality`)
 
@@ -79,7 +79,7 @@ class Strategy(Protocol):
     needs: Mapping[str, Sentence]  # required auxiliary datasets (fields of a Spec's data): contents of each
     takes: Mapping[str, Sentence]  # optional auxiliary datasets
     tests_on: str | None  # auxiliary dataset used as the test set if given, for scoring only
-    races: bool  # whether it is a candidate of a pilot
+    in_pilot: bool  # whether it is a candidate of a pilot
     ablation: Ablation | None  # an additional arm, if the scratch baseline is trained
     unfit: tuple[str, ...]  # prefixes of unsupported architecture names
 

@@ -28,7 +28,7 @@ class ContrastiveThenHead:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = False
+    in_pilot = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:

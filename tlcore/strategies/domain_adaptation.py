@@ -56,7 +56,7 @@ class DomainAdaptation:
     takes = MappingProxyType({"extra": sentence("Labelled examples of the target domain, for the final score alone")})
     tests_on = "extra"
     ablation = Ablation(sentence("source only"), "domain-adaptation", {"method": "source-only"})
-    races = False
+    in_pilot = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:

@@ -30,7 +30,7 @@ class FeatureExtraction:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = True
+    in_pilot = True
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:

@@ -49,17 +49,17 @@ class FineTuning:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = True
+    in_pilot = True
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        return [train_phase(context, layer_decay=0.75, hooks=keeping(context))]
+        return [train_phase(context, layer_decay=0.75, hooks=optional_hooks(context))]
 
 
-def keeping(context: PlanContext) -> list[dict[str, Any]]:
+def optional_hooks(context: PlanContext) -> list[dict[str, Any]]:
     """The hooks requested by the options."""
     hooks: list[dict[str, Any]] = []
     if strength := context.options.get("pull_to_source"):

@@ -38,7 +38,7 @@ class GradualUnfreezing:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = False
+    in_pilot = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:

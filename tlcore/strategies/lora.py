@@ -54,7 +54,7 @@ class LoRA:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = False
+    in_pilot = False
     unfit = (
         "resnet",
         "resnext",
@@ -72,5 +72,5 @@ class LoRA:
         return None
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
-        trainable = "head" if context.has_new_head and not context.native_families else "nothing"
+        trainable = "head" if context.has_new_head and not context.has_native_head else "nothing"
         return [train_phase(context, trainable=trainable, hooks=[{"id": "lora", **context.options}])]

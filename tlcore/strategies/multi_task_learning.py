@@ -48,7 +48,7 @@ class MultiTaskLearning:
     needs = NO_SETS
     takes = MappingProxyType({"extra": sentence("A second labelled set of the same kind, learned at the same time")})
     tests_on = None
-    races = False
+    in_pilot = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:
@@ -58,7 +58,7 @@ class MultiTaskLearning:
 
     def phases(self, context: PlanContext) -> list[dict[str, Any]]:
         """One training phase with auxiliary tasks. Raises UnusableInput if there is no second task."""
-        auxiliary = [*context.sides, *(["extra"] if "extra" in context.sets else [])]
+        auxiliary = [*context.auxiliary, *(["extra"] if "extra" in context.sets else [])]
         if not auxiliary:
             raise UnusableInput(
                 sentence(

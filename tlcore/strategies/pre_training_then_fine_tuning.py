@@ -90,7 +90,7 @@ class PreTrainingThenFineTuning:
         "pre-training-then-fine-tuning",
         {"objective": "none"},
     )
-    races = False
+    in_pilot = False
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> Sentence | None:

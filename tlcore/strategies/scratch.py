@@ -25,7 +25,7 @@ class Scratch:
     needs = takes = NO_SETS
     tests_on = None
     ablation = None
-    races = False  # unless a pilot asks for it
+    in_pilot = False  # unless a pilot asks for it
     unfit = ()
 
     def refuse(self, task: Task, data: Data | None) -> None:

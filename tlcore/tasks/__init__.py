@@ -1,4 +1,7 @@
-"""The registry of tasks. A new task is one package here and one line in TASKS."""
+"""What is learned: one package a task, each a Task (contract.py), and what they have in common (shared/).
+
+A task has data checks, a model, a loss, scores and baselines. It never chooses a strategy and never writes a report.
+"""
 
 from tlcore.core.registry import by_id, pick
 from tlcore.models.source_model import SourceModel

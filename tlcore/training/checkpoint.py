@@ -19,10 +19,10 @@ class Checkpoint:
     def __init__(self, path: Path, every: float | None = None):
         self.path = path
         self.every = float(os.environ.get("TLCORE_CHECKPOINT_SECONDS", 5)) if every is None else every
-        self.saved_preprocessing, self.took = time.monotonic(), 0.0
+        self.saved_at, self.took = time.monotonic(), 0.0
 
     def due(self) -> bool:
-        return time.monotonic() - self.saved_preprocessing >= max(self.every, 10 * self.took if self.every else 0.0)
+        return time.monotonic() - self.saved_at >= max(self.every, 10 * self.took if self.every else 0.0)
 
     def save(self, state: dict[str, Any]) -> None:
         """Save a state: tensors, numbers, strings and containers of them."""
@@ -33,8 +33,8 @@ class Checkpoint:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        self.saved_preprocessing = time.monotonic()
-        self.took = self.saved_preprocessing - begun
+        self.saved_at = time.monotonic()
+        self.took = self.saved_at - begun
 
     def load(self) -> dict[str, Any] | None:
         """The state, or None if there is none or it cannot be read."""

@@ -57,7 +57,7 @@ class TrainingContext:
         }
 
     @functools.cached_property
-    def sides(self) -> dict[str, AuxiliaryTask]:
+    def auxiliary(self) -> dict[str, AuxiliaryTask]:
         """The auxiliary tasks, by name."""
         return auxiliary_tasks.opened(
             self.plan, self.task, self.dataset, self.sets, self.cache / "pictures", self.source
@@ -67,7 +67,7 @@ class TrainingContext:
         """The context of the single-task baseline of auxiliary task ``side``; ``self`` if it is None."""
         if side is None:
             return self
-        one = self.sides[side]
+        one = self.auxiliary[side]
         return replace(self, dataset=one.dataset, target=one.target, sets={})
 
     def model(self, pretrained: bool, seed: int) -> Any:

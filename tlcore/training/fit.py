@@ -283,7 +283,7 @@ class _Arm:
                 minutes=self.plan["minutes"],
                 streams=context.streams if phase.get("hooks") or phase.get("stream") else {},
                 sets=context.sets,
-                sides=context.sides,
+                auxiliary=context.auxiliary,
                 keep=number + 1 < len(self.plan["phases"]),
                 on_step=context.watch.step,
                 on_epoch=on_epoch,

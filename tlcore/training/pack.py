@@ -59,7 +59,7 @@ def pack_and_score(
     else:
         out = {split: on_features(reloaded, rows, device) for split, rows in kept.items()}
         reference, compared = inference.outputs(task, reloaded, few, batch_size, device), out["validation"][: len(few)]
-    return out, apart(reference, compared)
+    return out, largest_difference(reference, compared)
 
 
 def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
@@ -71,13 +71,13 @@ def on_features(model: Any, features: np.ndarray, device: str) -> np.ndarray:
         return model.classify(torch.from_numpy(features).to(device)).float().cpu().numpy()
 
 
-def apart(ours: np.ndarray, theirs: np.ndarray) -> float:
+def largest_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
     """The largest difference of two output arrays, relative to the largest output.
 
     For a structured array, the largest over its floating-point fields.
     """
     if ours.dtype.names:
         floats = [name for name in ours.dtype.names if ours.dtype[name].base.kind == "f"]
-        return max((apart(ours[name], theirs[name]) for name in floats), default=0.0)
+        return max((largest_difference(ours[name], theirs[name]) for name in floats), default=0.0)
     scale = max(1.0, float(np.abs(ours).max(initial=0.0)))
     return float(np.abs(ours - theirs).max(initial=0.0)) / scale

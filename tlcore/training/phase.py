@@ -34,7 +34,7 @@ class Training:
     streams: Mapping[str, Any] = field(default_factory=dict)  # auxiliary examples for the phase or its hooks, by name
     sets: Mapping[str, Any] = field(default_factory=dict)  # the datasets of the streams
     # auxiliary tasks for hooks (`training.auxiliary_tasks.AuxiliaryTask`)
-    sides: Mapping[str, Any] = field(default_factory=dict)
+    auxiliary: Mapping[str, Any] = field(default_factory=dict)
     keep: bool = False  # keep the final state in the checkpoint, for later phases
     on_step: Callable[[int], None] = lambda n: None
     on_epoch: Callable[..., None] = lambda **values: None

@@ -1,6 +1,6 @@
-"""The browser part, the only one that imports streamlit: guard, state, forms, live view, charts.
+"""The browser part, the only one that imports streamlit: guard, state, one view for each part of a page.
 
-Pages are short scripts; what they call stands here. Nothing in here trains: it reads the store, submits jobs.
+Reads the store and submits jobs; never trains, and never imports torch.
 """
 
 from tlcore.ui.guard import guard

@@ -41,7 +41,7 @@ def show(report: dict[str, Any]) -> None:
         if one["value"] is not None:
             row |= {
                 t("Score"): f"**{score_text.value(one['value'], share)}** ({score_text.span(one['interval'], share)})",
-                t("Trained model minus baseline"): _apart(one["difference"], share),
+                t("Trained model minus baseline"): _signed_difference(one["difference"], share),
                 t("Beaten"): t("yes") if one["beaten"] else ":red[" + t("not clearly") + "]",
             }
         rows.append(row)
@@ -60,6 +60,6 @@ def show(report: dict[str, Any]) -> None:
     st.caption(how)
 
 
-def _apart(difference: dict[str, Any], share: bool) -> str:
+def _signed_difference(difference: dict[str, Any], share: bool) -> str:
     value, interval = difference["value"], difference["interval"]
     return f"**{score_text.signed_difference(value, share)}** ({score_text.difference_span(interval, share)})"

@@ -77,7 +77,7 @@ def _reliability(calibration: dict[str, Any], title: str) -> Any:
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name=t("as stated"), line={"color": "#888", "dash": "dot"})
     for side, name, colour, symbol in (
-        ("before", t("before"), charts.TWIN, "diamond-open"),
+        ("before", t("before"), charts.SCRATCH, "diamond-open"),
         ("after", t("calibrated"), charts.TRANSFER, "circle"),
     ):
         bins = calibration[side]["reliability"]
@@ -137,7 +137,7 @@ def operating_figure(curves: dict[str, Any], title: str) -> Any:
 
     figure = go.Figure()
     splits = {"validation": (t("validation"), "dot", 1.5), "test": (t("test"), "solid", 2.5)}
-    names = {"precision": (t("precision"), charts.TRANSFER), "recall": (t("recall"), charts.TWIN)}
+    names = {"precision": (t("precision"), charts.TRANSFER), "recall": (t("recall"), charts.SCRATCH)}
     for split, (said, dash, width) in splits.items():
         points = curves[split]
         for key, (name, colour) in names.items():

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 # Shares of a confusion matrix's row, stated from end to end so that both themes show the same cells.
 SHARES = ((0.0, "#eaf2fb"), (0.45, "#7fb2dc"), (1.0, "#08468b"))
 WHITE_FROM = 0.74  # the share where black and white letters can be read equally well (4.5 : 1)
-TRANSFER, TWIN = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
+TRANSFER, SCRATCH = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (sentence("transfer"), TRANSFER, "solid"),
     "plainer": (sentence("ablation"), "#009e73", "dot"),
-    "twin": (sentence("from scratch"), TWIN, "dash"),
+    "twin": (sentence("from scratch"), SCRATCH, "dash"),
 }
 CONFIG = {
     "displaylogo": False,

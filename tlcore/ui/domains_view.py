@@ -35,7 +35,7 @@ def figure(groups: dict[str, list[list[float]]], names: tuple[str, str], title: 
     import plotly.graph_objects as go
 
     drawn = go.Figure()
-    looks = (("source", charts.TRANSFER, "circle"), ("target", charts.TWIN, "diamond-open"))
+    looks = (("source", charts.TRANSFER, "circle"), ("target", charts.SCRATCH, "diamond-open"))
     for (domain, colour, symbol), name in zip(looks, names, strict=True):
         drawn.add_scatter(
             x=[x for x, _ in groups[domain]],

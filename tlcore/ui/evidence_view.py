@@ -226,7 +226,7 @@ def _curve(curve: LearningCurve, title: str) -> Any:
         y=[curve.doubled.value],
         mode="markers",
         name=t("twice the labels, expected"),
-        marker={"color": charts.TWIN, "size": 12, "symbol": "diamond-open"},
+        marker={"color": charts.SCRATCH, "size": 12, "symbol": "diamond-open"},
         error_y=bars([curve.doubled]),
     )
     ticks = sorted({*(round(p.n) for p in curve.points), round(curve.doubled.n)})

@@ -12,17 +12,17 @@ from tlcore.store import upload_tokens
 from tlcore.ui.formatting import plain, size
 from tlcore.ui.state import owner, store
 
-DOOR = "upload-door"  # where a session keeps the secret of its address for examples
-SOURCE_DOOR = "source-door"  # and that for a source model
+TOKEN = "upload-door"  # where a session keeps the secret of its address for examples
+SOURCE_TOKEN = "source-door"  # and that for a source model
 
 
-def receive(limit: Any, door: str = DOOR, example: str = "photos.zip") -> dict[str, Any]:
+def receive(limit: Any, token_key: str = TOKEN, example: str = "photos.zip") -> dict[str, Any]:
     """An address, the command that sends a file to it, what has arrived; gives back what the check reads.
 
     ``door`` is the key under which the session keeps the secret, ``example`` the file that the command names.
     """
     home = store().home
-    secret = st.session_state.get(door)
+    secret = st.session_state.get(token_key)
     if not secret or not upload_tokens.is_open(home, secret):
         st.caption(
             t(
@@ -32,7 +32,7 @@ def receive(limit: Any, door: str = DOOR, example: str = "photos.zip") -> dict[s
             )
         )
         if st.button(t("Make an address"), icon=":material/link:", key="door-open"):
-            st.session_state[door] = upload_tokens.open_token(home, owner())
+            st.session_state[token_key] = upload_tokens.open_token(home, owner())
             st.rerun()
         return {}
     st.caption(t("Run this where the file is. The address is secret, and lasts one day."))
@@ -68,8 +68,8 @@ def _arrived(secret: str) -> dict[str, Any]:
     return {"path": str(known[0] if len(known) == 1 else known[0].parent), "sent": True}
 
 
-def close(door: str = DOOR) -> None:
+def close(token_key: str = TOKEN) -> None:
     """Nothing more is taken under this session's address."""
-    secret = st.session_state.pop(door, None)
+    secret = st.session_state.pop(token_key, None)
     if secret:
         upload_tokens.close_token(store().home, secret)

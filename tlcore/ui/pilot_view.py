@@ -61,8 +61,8 @@ def _offer(project: Project, spec: Spec, dataset: Dataset, asked: dict[str, Any]
         )
     )
     try:
-        in_turn = cross_validation.count(dataset.info.n["train"], dataset.info.n["validation"])
-        seconds = pilot.guess(_plans(spec, dataset, racing), os.cpu_count() or 1, in_turn)
+        in_fold = cross_validation.count(dataset.info.n["train"], dataset.info.n["validation"])
+        seconds = pilot.guess(_plans(spec, dataset, racing), os.cpu_count() or 1, in_fold)
         st.caption(t("At most about {time} on this machine.", time=duration(seconds)))
     except StudioError as error:
         st.caption(message(error.sentence))
@@ -112,16 +112,16 @@ def _use(project: Project, strategy: str) -> None:
 def _row(one: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
     name = _title(one["strategy"])
     row = {t("Strategy"): f"**{name}**" if one["strategy"] == found["winner"] else name}
-    for rung in range(len(pilot.SHARES)):
-        row[t("Round {n}", n=rung + 1)] = _cell(one, rung, found["share"])
+    for round_number in range(len(pilot.SHARES)):
+        row[t("Round {n}", n=round_number + 1)] = _cell(one, round_number, found["share"])
     return row
 
 
-def _cell(one: dict[str, Any], rung: int, share: bool) -> str:
+def _cell(one: dict[str, Any], round_number: int, share: bool) -> str:
     """Score, interval, epochs and seconds of a rung; a dash where it was not run."""
-    if rung >= len(one["rungs"]):
-        return t("dropped") if one["dropped_at"] == rung else "–"
-    scored = one["rungs"][rung]
+    if round_number >= len(one["rungs"]):
+        return t("dropped") if one["dropped_at"] == round_number else "–"
+    scored = one["rungs"][round_number]
     text = f"{score(scored['score'], share)} ({interval(scored['interval'], share)})"
     if scored["epochs"] is None:
         return text

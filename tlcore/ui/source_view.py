@@ -324,7 +324,7 @@ def own_model(project: Project) -> None:
         )
         if larger.open:
             with larger:
-                sent = _sent(large_uploads.receive(limit, large_uploads.SOURCE_DOOR, "model.zip"))
+                sent = _sent(large_uploads.receive(limit, large_uploads.SOURCE_TOKEN, "model.zip"))
         title = st.text_input(t("Name"), key="source-upload-name", max_chars=120)
         if st.button(
             t("Add this model"), icon=":material/upload:", disabled=not (files or sent), key="source-upload-go"
@@ -360,7 +360,7 @@ def _take(sent: list[Path], title: str) -> str:
 
     name = title.strip() or (sent[0].stem if len(sent) == 1 else "")
     added = add_upload({path.name: path for path in sent}, store(), name, owner()).id
-    large_uploads.close(large_uploads.SOURCE_DOOR)
+    large_uploads.close(large_uploads.SOURCE_TOKEN)
     return added
 
 

@@ -86,7 +86,7 @@ def form(project: Project) -> None:
         key="upload-check",
     ):
         try:
-            path, name = _settle(given)
+            path, name = _path_and_name(given)
         except UnusableInput as error:
             st.error(message(error.sentence), icon=":material/error:")
             return
@@ -215,7 +215,7 @@ def _header(upload: str, name: str, sheet: str | None, _file: Any) -> Header | N
     return Header(list(table.columns), list(table.sheets))
 
 
-def _settle(given: dict[str, Any]) -> tuple[str, str]:
+def _path_and_name(given: dict[str, Any]) -> tuple[str, str]:
     """The path that the check reads, and a name for it. Raises UnusableInput."""
     files = given.get("files") or []
     if files:

@@ -66,7 +66,7 @@ def chosen(
     return mapped
 
 
-def further_labels(table: Table, columns: Mapping[str, str]) -> list[str]:
+def auxiliary_columns(table: Table, columns: Mapping[str, str]) -> list[str]:
     """The columns with auxiliary labels that the user named. Raises UnusableInput for an unknown column."""
     names = [name.strip() for name in columns.get(ALSO, "").split(",") if name.strip()]
     for name in names:
@@ -75,7 +75,7 @@ def further_labels(table: Table, columns: Mapping[str, str]) -> list[str]:
     return names
 
 
-def side_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+def auxiliary_labels(cells: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """A row's auxiliary labels by column, '' where there is no valid single label."""
     found = {}
     for name in names:

@@ -15,11 +15,11 @@ from tlcore.core.uploads.archives import clean, outside
 from tlcore.core.uploads.file_tree import Tree, is_picture_name
 from tlcore.data.readers.columns import (
     SHEET,
+    auxiliary_columns,
+    auxiliary_labels,
     chosen,
-    further_labels,
     mapping_finding,
     short,
-    side_labels,
     split_of_file,
 )
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
@@ -86,7 +86,7 @@ class ImageTable:
         for name in names:
             table = open_table(tree.entries[name], name, columns.get(SHEET))
             mapped = _map(table, columns, group)
-            also = further_labels(table, columns)
+            also = auxiliary_columns(table, columns)
             yield mapping_finding(name, mapped)
             for number, cells, problem in table.rows():
                 row = problem or _row(name, cells, number, mapped, pictures, stems[name] if by_split else None)
@@ -94,7 +94,7 @@ class ImageTable:
                     file = short(str(cells.get(mapped["image"], "")))
                     yield RejectedRow(file=file or name, row=number, reason=row)
                 else:
-                    yield replace(row, more=side_labels(cells, also)) if also else row
+                    yield replace(row, more=auxiliary_labels(cells, also)) if also else row
         for name in tree.entries:
             if name not in names and name not in pictures.asked and tree.table is None:
                 yield RejectedRow(file=name, reason=sentence("No row of the table names it."))

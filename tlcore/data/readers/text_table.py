@@ -15,11 +15,11 @@ from tlcore.core.uploads.file_tree import Tree, suffix
 from tlcore.data import hub_datasets
 from tlcore.data.readers.columns import (
     SHEET,
+    auxiliary_columns,
+    auxiliary_labels,
     chosen,
-    further_labels,
     mapping_finding,
     short,
-    side_labels,
     split_of_file,
 )
 from tlcore.data.readers.contract import label_problem, split_name, tidy_label
@@ -116,14 +116,14 @@ def _rows(
     table: Table, split: str | None, columns: Mapping[str, str], group: str | None
 ) -> Iterator[RawText | RejectedRow | Finding]:
     mapped = chosen(table, {**_by_look(table), **columns}, group, NAMES, TITLES)
-    also = further_labels(table, columns)
+    also = auxiliary_columns(table, columns)
     yield mapping_finding(table.name, mapped)
     for number, cells, problem in table.rows():
         row = unclosed(problem, cells) or row_of(table.name, cells, number, mapped, split)
         if isinstance(row, Sentence):
             yield RejectedRow(file=table.name, row=number, reason=row)
         else:
-            yield replace(row, more=side_labels(cells, also)) if also else row
+            yield replace(row, more=auxiliary_labels(cells, also)) if also else row
 
 
 def every_row(

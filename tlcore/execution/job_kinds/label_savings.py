@@ -204,9 +204,9 @@ def recipe(spec: Spec, plan: dict[str, Any], n: int, rates: dict[str, float | No
         rate=task.rate,
         has_convex_head=task.has_convex_head,
         has_new_head=task.has_new_head,
-        native_families=plan.get("modality") in task.native_families,
+        has_native_head=plan.get("modality") in task.native_families,
         sets={name: one["n"] for name, one in plan.get("sets", {}).items()},
-        sides=tuple(name for name in auxiliary_tasks.named(plan) if name not in plan.get("sets", {})),
+        auxiliary=tuple(name for name in auxiliary_tasks.named(plan) if name not in plan.get("sets", {})),
         modality=plan.get("modality", "image"),
         labelled=task.labelled,
     )

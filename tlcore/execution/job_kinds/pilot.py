@@ -1,7 +1,7 @@
 """Running a pilot race, as a job. Each attempt has a folder of its own, and goes on with what the one before finished.
 
 Where the validation set is small, whoever is left after the last rung is trained once more for every further turn
-(`guidance.cross_validation`), and the scores are those of all turns' validation examples together.
+(`guidance.cross_validation`), and the scores are those of all folds' validation examples together.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ DRAWS = 1000
 
 
 def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
-    """``job.input`` as `race.request` makes it. Keeps the result in ``cache/races`` and returns who won."""
+    """``job.input`` as `pilot.request` makes it. Keeps the result in ``cache/races`` and returns who won."""
     asked = job.input
     base = Spec.model_validate({**asked["spec"], "baseline": "none", "seeds": 1})
     task = tasks.find(base.task)
@@ -56,18 +56,18 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     shared, name = result.with_suffix(""), f"{job.id}-{job.attempt}"
     before = sorted(shared.glob("[!.]*"), key=lambda one: one.stat().st_mtime_ns, reverse=True)
     folder = attempts.begin(shared / name, before, resume.finished)
-    runners, in_turn = [], cross_validation.folds(task, dataset)
+    runners, in_fold = [], cross_validation.folds(task, dataset)
     for strategy in pilot.candidates(task, base.data, asked["scratch"], source.source):
         plan = flow.plan_for(base.with_strategy(strategy), task, dataset, source)
         each = [
             TrainingContext(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
-            for one in in_turn
+            for one in in_fold
         ]  # type: ignore[arg-type]
         for context in each:  # and never the test set
             subset = inference.evaluation_subset(task, context.examples["validation"], "validation")
             context.examples = {"train": context.examples["train"], "validation": subset}
         runners.append(_Runner(strategy, each[0], each[1:]))
-    found = _race(runners, tally)
+    found = _pilot(runners, tally)
     metric = runners[0].context.metric
     found |= {
         "version": pilot.VERSION,
@@ -77,7 +77,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
         "metric_title": metric.title.model_dump(),
         "share": metric.share,
         "n_own": len(runners[0].context.examples["validation"]),
-        "turns": len(in_turn),
+        "turns": len(in_fold),
         "restarts": True,
         "asked": asked,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,7 +107,7 @@ class _Score:
 class _Runner:
     """A strategy in the race. Its learning rate is the one that did best in the first rung.
 
-    ``others`` are the same on the validation sets of the further turns.
+    ``others`` are the same on the validation sets of the other folds.
     """
 
     strategy: str
@@ -121,55 +121,55 @@ class _Runner:
         return self.context.plan["arms"]["transfer"]
 
     @property
-    def rungs(self) -> list[int]:
+    def rounds(self) -> list[int]:
         return pilot.rounds(epochs_of(self.arm))
 
-    def work(self, rung: int) -> float:
+    def work(self, round_number: int) -> float:
         """Examples that a rung takes at most."""
-        if self.again(rung):
+        if self.again(round_number):
             return 0.0
-        if self.rungs == [0]:
+        if self.rounds == [0]:
             return START
-        tries = len(self.arm["rates"]) if rung == 0 else 1
-        return tries * (self.rungs[rung] * self.context.plan["n_train"] + START)
+        tries = len(self.arm["rates"]) if round_number == 0 else 1
+        return tries * (self.rounds[round_number] * self.context.plan["n_train"] + START)
 
-    def run(self, rung: int) -> tuple[_Score, float]:
+    def run(self, round_number: int) -> tuple[_Score, float]:
         """The best training of this rung, and the seconds of all of them."""
-        rates = [self.rate] if rung else (self.arm["rates"] or [None])
-        tried = [self._one(rate, self.rungs[min(rung, len(self.rungs) - 1)]) for rate in rates]
+        rates = [self.rate] if round_number else (self.arm["rates"] or [None])
+        tried = [self._one(rate, self.rounds[min(round_number, len(self.rounds) - 1)]) for rate in rates]
         best = max(tried, key=lambda one: one.order)
         self.rate = best.rate
-        return best, 0.0 if self.again(rung) else sum(one.seconds for one in tried)
+        return best, 0.0 if self.again(round_number) else sum(one.seconds for one in tried)
 
-    def again(self, rung: int) -> bool:
+    def again(self, round_number: int) -> bool:
         """Whether this rung is the training of the one before: as many epochs, or a head that is solved once."""
-        return rung > 0 and (self.rungs == [0] or self.rungs[rung] == self.rungs[rung - 1])
+        return round_number > 0 and (self.rounds == [0] or self.rounds[round_number] == self.rounds[round_number - 1])
 
-    def work_in_turns(self) -> float:
-        """Examples that the trainings of the further turns take at most."""
-        each = self.rungs[-1] * self.context.plan["n_train"] + START
-        return len(self.others) * (START if self.rungs == [0] else each)
+    def work_in_folds(self) -> float:
+        """Examples that the trainings of the other folds take at most."""
+        each = self.rounds[-1] * self.context.plan["n_train"] + START
+        return len(self.others) * (START if self.rounds == [0] else each)
 
-    def in_turns(self, own: _Score) -> tuple[_Score, float]:
-        """The score on the validation examples of all turns, and the seconds of the further trainings."""
-        rest = [self._one(self.rate, self.rungs[-1], turn + 1) for turn in range(len(self.others))]
+    def in_folds(self, own: _Score) -> tuple[_Score, float]:
+        """The score on the validation examples of all folds, and the seconds of the other trainings."""
+        rest = [self._one(self.rate, self.rounds[-1], fold + 1) for fold in range(len(self.others))]
         every = [own, *rest]
         sizes = [len(one.records) for one in every]
         loss = float(np.average([one.loss for one in every], weights=sizes))
         seconds = sum(one.seconds for one in rest)
         return self._score(self.rate, cross_validation.together([one.records for one in every]), loss, seconds), seconds
 
-    def _one(self, rate: float | None, epochs: int, turn: int = 0) -> _Score:
-        context = self.others[turn - 1] if turn else self.context
+    def _one(self, rate: float | None, epochs: int, fold: int = 0) -> _Score:
+        context = self.others[fold - 1] if fold else self.context
         name = f"{epochs}-epochs-{rate:g}" if epochs else "solved"
-        folder = context.folder / (f"turn-{turn}-{name}" if turn else name)
+        folder = context.folder / (f"fold-{fold}-{name}" if fold else name)
         done, outputs = folder / "done.json", folder / "outputs.npy"
         if not done.exists():
             if self.features is None:
                 self.features = fit.frozen(self.context, "transfer")
             rows = (
                 cross_validation.rearranged(self.features, self.context.dataset, context.dataset)
-                if turn
+                if fold
                 else self.features
             )
             own = _within(context, folder)
@@ -200,7 +200,7 @@ def _within(context: TrainingContext, folder: Path) -> TrainingContext:
     return own
 
 
-def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
+def _pilot(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
     """Rung after rung until one is left or the last rung is run."""
     rows: dict[str, dict[str, Any]] = {
         one.strategy: {"strategy": one.strategy, "rate": None, "rungs": [], "dropped_at": None} for one in runners
@@ -208,33 +208,33 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
     left, seconds = list(runners), 0.0
     scores: dict[str, _Score] = {}
     near: dict[str, bool] = {}
-    for rung in range(len(pilot.SHARES)):
-        if rung and len(left) == 1:
+    for round_number in range(len(pilot.SHARES)):
+        if round_number and len(left) == 1:
             break
         tally.total = tally.before + sum(
-            one.work_in_turns() + sum(one.work(later) for later in range(rung, len(pilot.SHARES))) for one in left
+            one.work_in_folds() + sum(map(one.work, range(round_number, len(pilot.SHARES)))) for one in left
         )
         scores = {}
         for one in left:
             tally.begin(
                 sentence(
                     "Round {rung} of {rungs}: {strategy}",
-                    rung=rung + 1,
+                    round_number=round_number + 1,
                     rungs=len(pilot.SHARES),
                     strategy=find(one.strategy).title,
                 )
             )
-            scores[one.strategy], took = one.run(rung)
-            tally.end(one.work(rung))
+            scores[one.strategy], took = one.run(round_number)
+            tally.end(one.work(round_number))
             seconds += took
             rows[one.strategy]["rate"] = one.rate
-            rows[one.strategy]["rungs"].append(_row(one, scores[one.strategy], rung, took))
+            rows[one.strategy]["rungs"].append(_row(one, scores[one.strategy], round_number, took))
         near = _near(left, scores)
         on = pilot.survivors({name: one.order for name, one in scores.items()}, near)
-        if rung < len(pilot.SHARES) - 1:
+        if round_number < len(pilot.SHARES) - 1:
             for one in left:
                 if one.strategy not in on:
-                    rows[one.strategy]["dropped_at"] = rung + 1
+                    rows[one.strategy]["dropped_at"] = round_number + 1
             left = [one for one in left if one.strategy in on]
     if len(left) > 1 and left[0].others:
         for one in left:
@@ -245,11 +245,11 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
                     strategy=find(one.strategy).title,
                 )
             )
-            scores[one.strategy], took = one.in_turns(scores[one.strategy])
-            tally.end(one.work_in_turns())
+            scores[one.strategy], took = one.in_folds(scores[one.strategy])
+            tally.end(one.work_in_folds())
             seconds += took
-            rungs = rows[one.strategy]["rungs"]
-            rungs[-1] = _row(one, scores[one.strategy], len(pilot.SHARES) - 1, rungs[-1]["seconds"] + took)
+            scored = rows[one.strategy]["rungs"]
+            scored[-1] = _row(one, scores[one.strategy], len(pilot.SHARES) - 1, scored[-1]["seconds"] + took)
         near = _near(left, scores)
     final = sorted(scores, key=lambda name: scores[name].order, reverse=True)
     close = [name for name in final[1:] if near[name]]
@@ -264,11 +264,11 @@ def _race(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
     }
 
 
-def _row(one: _Runner, score: _Score, rung: int, took: float) -> dict[str, Any]:
+def _row(one: _Runner, score: _Score, round_number: int, took: float) -> dict[str, Any]:
     context = one.context
     estimate = statistics.intervals(context.task, [score.records], context.target, draws=DRAWS)[context.metric.id]
     return {
-        "epochs": one.rungs[rung] if one.rungs != [0] else None,
+        "epochs": one.rounds[round_number] if one.rounds != [0] else None,
         "rate": score.rate,
         "score": score.score,
         "interval": list(estimate.interval),

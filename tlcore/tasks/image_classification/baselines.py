@@ -26,7 +26,7 @@ MAJORITY, COLOURS, AS_IT_IS = sentence("commonest class"), sentence("colours alo
 IMAGENET = re.compile(r"in(?:\d+k_ft_in)?1k")  # timm's tag of weights with an ImageNet-1k head
 
 
-def naive(
+def fit_baselines(
     task: Task, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
     """The three baselines on the test images; one that cannot answer has a reason instead of records."""

@@ -21,7 +21,7 @@ SEGMENTS = (
 )
 
 
-def far_pictures(size: int, each: int = 24) -> dict[str, np.ndarray]:
+def reference_pictures(size: int, each: int = 24) -> dict[str, np.ndarray]:
     """Out-of-distribution images by kind, each (each, size, size, 3) float32 in 0-1; deterministic.
 
     ``noise``: uniform random pixels and colours. ``drawn``: seven-segment digits, white on black.
@@ -63,4 +63,4 @@ def batches(processor: dict[str, Any], device: str) -> dict[str, dict[str, Any]]
         whole = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
         return normalise(whole, processor).contiguous(memory_format=torch.channels_last)
 
-    return {kind: {"pixels": tensor(pictures)} for kind, pictures in far_pictures(processor["size"]).items()}
+    return {kind: {"pixels": tensor(pictures)} for kind, pictures in reference_pictures(processor["size"]).items()}

@@ -218,9 +218,9 @@ class ImageClassification:
         self, dataset: Dataset, examples: Mapping[str, PictureExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """The most common class, a logistic regression on colour histograms, and the source model as it is."""
-        from tlcore.tasks.image_classification.baselines import naive
+        from tlcore.tasks.image_classification.baselines import fit_baselines
 
-        return naive(self, examples, target, source)
+        return fit_baselines(self, examples, target, source)
 
     def illustrate(
         self,

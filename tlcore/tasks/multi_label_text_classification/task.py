@@ -155,9 +155,9 @@ class MultiLabelTextClassification:
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """The most common label set, and a logistic regression on words for each label."""
-        from tlcore.tasks.text_classification.baselines import naive_sets
+        from tlcore.tasks.text_classification.baselines import baselines_of_sets
 
-        return naive_sets(self, examples, target)
+        return baselines_of_sets(self, examples, target)
 
     def illustrate(
         self,

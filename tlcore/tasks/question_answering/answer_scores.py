@@ -113,32 +113,32 @@ def language(text: str) -> str:
     return "pt" if portuguese > english else "en"
 
 
-def normalised(text: str, answer: str = "en") -> str:
+def normalised(text: str, lang: str = "en") -> str:
     """An answer prepared for comparison: lower case, no punctuation, no articles, single blanks.
 
-    ``answer`` is the language whose articles are dropped: a key of `ARTICLES`.
+    ``lang`` is the language whose articles are dropped: a key of `ARTICLES`.
     """
-    return " ".join(_articles(answer).sub(" ", text.lower().translate(PUNCTUATION)).split())
+    return " ".join(_articles(lang).sub(" ", text.lower().translate(PUNCTUATION)).split())
 
 
-def exact(predicted: str, true: str, answer: str = "en") -> float:
+def exact(predicted: str, true: str, lang: str = "en") -> float:
     """1 where both are equal once `normalised`, else 0."""
-    return float(normalised(predicted, answer) == normalised(true, answer))
+    return float(normalised(predicted, lang) == normalised(true, lang))
 
 
-def f1(predicted: str, true: str, answer: str = "en") -> float:
+def f1(predicted: str, true: str, lang: str = "en") -> float:
     """F1 of words; where one side has no words, 1 if neither has, else 0."""
-    ours, theirs = normalised(predicted, answer).split(), normalised(true, answer).split()
+    ours, theirs = normalised(predicted, lang).split(), normalised(true, lang).split()
     if not ours or not theirs:
         return float(ours == theirs)
     common = sum((Counter(ours) & Counter(theirs)).values())
     return 2 * common / (len(ours) + len(theirs))
 
 
-def best(predicted: str, truths: Sequence[str], answer: str = "en") -> tuple[float, float]:
+def best(predicted: str, truths: Sequence[str], lang: str = "en") -> tuple[float, float]:
     """Maximum F1 and maximum exact match over the true answers; without a true answer the empty answer is right."""
-    kept = [one for one in truths if normalised(one, answer)] or [""]
-    return max(f1(predicted, one, answer) for one in kept), max(exact(predicted, one, answer) for one in kept)
+    kept = [one for one in truths if normalised(one, lang)] or [""]
+    return max(f1(predicted, one, lang) for one in kept), max(exact(predicted, one, lang) for one in kept)
 
 
 def records(predicted: Sequence[str], examples: Any) -> Records:
@@ -170,5 +170,5 @@ def aggregate(records: Records, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @cache
-def _articles(text: str) -> re.Pattern[str]:
-    return re.compile(rf"\b({'|'.join(ARTICLES[text])})\b")
+def _articles(lang: str) -> re.Pattern[str]:
+    return re.compile(rf"\b({'|'.join(ARTICLES[lang])})\b")

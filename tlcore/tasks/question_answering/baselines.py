@@ -29,7 +29,7 @@ SHARES = (0.0, 0.1, 0.25, 0.5)  # candidates for the share of questions left una
 BATCH = 16
 
 
-def naive(
+def fit_baselines(
     task: Any, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
     """The three baselines on the test questions."""

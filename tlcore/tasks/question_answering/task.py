@@ -308,9 +308,9 @@ class QuestionAnswering:
         self, dataset: Dataset, examples: Mapping[str, QuestionExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """The most common answer, words of the most similar sentence, and the source model as it is."""
-        from tlcore.tasks.question_answering.baselines import naive
+        from tlcore.tasks.question_answering.baselines import fit_baselines
 
-        return naive(self, examples, target, source)
+        return fit_baselines(self, examples, target, source)
 
     def illustrate(
         self,

@@ -48,7 +48,7 @@ class Sequences:
     scoring: Scoring
     longest: Mapping[str, int]
     most: Mapping[str, int]
-    naive_answers: Callable[[Mapping[str, PairExamples]], list[tuple[str, Sentence, list[str]]]]
+    baseline_answers: Callable[[Mapping[str, PairExamples]], list[tuple[str, Sentence, list[str]]]]
     checks: Callable[[pd.DataFrame], list[Finding]]
 
     # --- data ----------------------------------------------------------------------------------------------------
@@ -309,7 +309,8 @@ class Sequences:
         from tlcore.tasks.shared import pair_baselines
 
         test = examples["test"]
-        answers = [*self.naive_answers(examples), ("nearest", pair_baselines.NEAREST, pair_baselines.nearest(examples))]
+        nearest = ("nearest", pair_baselines.NEAREST, pair_baselines.nearest(examples))
+        answers = [*self.baseline_answers(examples), nearest]
         found = [Baseline(name, title, self.judge(texts, test)) for name, title, texts in answers]
         return [*found, pair_baselines.as_it_is(self.task, source, test, target)]
 

@@ -45,7 +45,7 @@ class Summarization:
             scoring=pair_scores.SUMMARY,
             longest={"cpu": 256, "cuda": 512},
             most={"cpu": 64, "cuda": 128},
-            naive_answers=pair_baselines.leading,
+            baseline_answers=pair_baselines.leading,
             checks=pairs.summarization,
         )
 

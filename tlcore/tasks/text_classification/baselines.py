@@ -21,7 +21,7 @@ MOST_TRAIN, MOST_WORDS = 50_000, 100_000
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 
 
-def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
+def fit_baselines(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
     """Both baselines on the test texts."""
     test, classes = examples["test"], len(target["labels"])
     return [
@@ -30,7 +30,7 @@ def naive(task: Task, examples: Mapping[str, TextExamples], target: dict[str, An
     ]
 
 
-def naive_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
+def baselines_of_sets(task: Task, examples: Mapping[str, TextExamples], target: dict[str, Any]) -> list[Baseline]:
     """The multi-label baselines: the most common label set, and a linear model on words for each label."""
     train, test = examples["train"], examples["test"]
     sets, counts = np.unique(train.labels, axis=0, return_counts=True)

@@ -230,9 +230,9 @@ class TextClassification:
         self, dataset: Dataset, examples: Mapping[str, TextExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """The most common class, and a logistic regression on words."""
-        from tlcore.tasks.text_classification.baselines import naive
+        from tlcore.tasks.text_classification.baselines import fit_baselines
 
-        return naive(self, examples, target)
+        return fit_baselines(self, examples, target)
 
     def illustrate(
         self,

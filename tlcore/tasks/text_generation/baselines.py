@@ -23,7 +23,7 @@ MOST = 2_000_000  # most training tokens counted, from the start
 BATCH = 8
 
 
-def naive(
+def fit_baselines(
     task: Task, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
 ) -> list[Baseline]:
     """An n-gram model with its context length chosen on validation data, and the source before any training."""

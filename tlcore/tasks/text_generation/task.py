@@ -324,9 +324,9 @@ class TextGeneration:
         self, dataset: Dataset, examples: Mapping[str, CausalExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """An n-gram model on the same tokens, and the source model as it is."""
-        from tlcore.tasks.text_generation.baselines import naive
+        from tlcore.tasks.text_generation.baselines import fit_baselines
 
-        return naive(self, examples, target, source)
+        return fit_baselines(self, examples, target, source)
 
     def illustrate(
         self,

@@ -19,7 +19,7 @@ NONE, DICTIONARY = sentence("no entity"), sentence("dictionary of the training e
 Words = tuple[str, ...]
 
 
-def naive(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Baseline]:
+def fit_baselines(examples: Mapping[str, TokenExamples], labels: list[str]) -> list[Baseline]:
     """Both baselines on the test texts."""
     test, known = examples["test"], _dictionary(examples["train"])
     found = [_matched(text, known) for text in test.texts]

@@ -167,9 +167,9 @@ class TokenClassification:
         self, dataset: Dataset, examples: Mapping[str, TokenExamples], target: dict[str, Any], source: OpenSource
     ) -> list[Baseline]:
         """No entity, and a dictionary of the training entities."""
-        from tlcore.tasks.token_classification.baselines import naive
+        from tlcore.tasks.token_classification.baselines import fit_baselines
 
-        return naive(examples, target["entities"])
+        return fit_baselines(examples, target["entities"])
 
 
 def _labels(rows: pd.DataFrame) -> list[list[str]]:

@@ -41,7 +41,7 @@ class Translation:
             scoring=pair_scores.TRANSLATION,
             longest={"cpu": 128, "cuda": 256},
             most={"cpu": 128, "cuda": 256},
-            naive_answers=pair_baselines.copying,
+            baseline_answers=pair_baselines.copying,
             checks=pairs.translation,
         )
 

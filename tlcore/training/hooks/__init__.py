@@ -63,4 +63,4 @@ def running(phase_hooks: Sequence[Mapping[str, Any]]) -> HookRunner:
     return HookRunner(made)
 
 
-__all__ = ["HOOKS", "At", "Ended", "Hook", "Running", "find", "running"]
+__all__ = ["HOOKS", "At", "Ended", "Hook", "HookRunner", "find", "running"]

@@ -42,14 +42,14 @@ class SideTasks:
                 sentence("Multi-task learning needs a network that ends in a linear head."), code="strategy-refused"
             )
         self.training, self.device = training, device
-        self.sides: list[AuxiliaryTask] = [training.sides[name] for name in self.names]
+        self.auxiliary: list[AuxiliaryTask] = [training.auxiliary[name] for name in self.names]
         width = training.model.head.in_features
-        self.heads = nn.ModuleList(nn.Linear(width, len(side.target["labels"])) for side in self.sides).to(device)
-        self.weighting = WEIGHTINGS[self.kind](1 + len(self.sides), device)
+        self.heads = nn.ModuleList(nn.Linear(width, len(side.target["labels"])) for side in self.auxiliary).to(device)
+        self.weighting = WEIGHTINGS[self.kind](1 + len(self.auxiliary), device)
         named = dict(training.model.named_parameters())
         last = next(part for part in reversed(training.task.parts(training.model)[:-1]) if part.parameters)
         self.shared = [named[name] for name in last.parameters if name in named and named[name].requires_grad]
-        self.labels = [_beside(training.examples["train"], side) for side in self.sides]
+        self.labels = [_beside(training.examples["train"], side) for side in self.auxiliary]
         self.best: tuple[tuple[float, float], dict[str, Any]] | None = None
         self._inputs: list[torch.Tensor] = []
         self._look = training.model.head.register_forward_pre_hook(
@@ -69,7 +69,7 @@ class SideTasks:
         from torch.nn.functional import cross_entropy
 
         features, losses = self._inputs[-1], [loss.float()]
-        for side, head, labels in zip(self.sides, self.heads, self.labels, strict=True):
+        for side, head, labels in zip(self.auxiliary, self.heads, self.labels, strict=True):
             if labels is not None:
                 seen, truth = features, torch.from_numpy(labels[batch["places"]]).to(self.device)
             else:
@@ -83,7 +83,7 @@ class SideTasks:
     def after_evaluation(self, model: Any, seen: dict[str, float], at: At) -> tuple[float, float]:
         metric = self.training.metric
         scores = [seen[metric.id]]
-        for number, side in enumerate(self.sides):
+        for number, side in enumerate(self.auxiliary):
             examples = side.examples["validation"]
             scores.append(self._scored(model, number, "validation")[metric.id] if len(examples) else scores[0])
         now = (float(np.mean(scores)), -seen["loss"])
@@ -106,24 +106,24 @@ class SideTasks:
             self.heads.load_state_dict(self.best[1])
         folder = self.training.checkpoint.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(len(self.sides)):
+        for number in range(len(self.auxiliary)):
             np.save(folder / f"side-{number}-test.npy", self._outputs(model, number, "test"))
         return Ended(measured={"weights": [round(weight, 3) for weight in self.weighting.weights()]})
 
     def _scored(self, model: Any, number: int, split: str) -> dict[str, float]:
-        side = self.sides[number]
+        side = self.auxiliary[number]
         return metrics(self.training.task, self._outputs(model, number, split), side.examples[split], side.target)
 
     def _outputs(self, model: Any, number: int, split: str) -> np.ndarray:
         import torch
 
-        examples, rows = self.sides[number].examples[split], []
+        examples, rows = self.auxiliary[number].examples[split], []
         model.eval()
         chunks = in_batches(np.arange(len(examples)), max(1, self.training.batch_size // self.training.accumulation))
         with torch.no_grad():
             for batch in examples.batches(chunks, None, self.device):
                 rows.append(self.heads[number](self.training.task.features(model, batch)).float().cpu().numpy())
-        classes = len(self.sides[number].target["labels"])
+        classes = len(self.auxiliary[number].target["labels"])
         return np.concatenate(rows) if rows else np.zeros((0, classes), np.float32)
 
 

@@ -38,7 +38,7 @@ class Dann:
         seen = self.domains.see(model, batch, given, at)
         strength = self.weight * ramp(at.share)
         guesses = [self.net(reversed_gradient(rows, strength)).float() for rows in (seen.source, seen.target)]
-        return loss + told_apart(*guesses)
+        return loss + domain_loss(*guesses)
 
     def state_dict(self) -> dict[str, Any]:
         return {"net": self.net.state_dict()}
@@ -50,7 +50,7 @@ class Dann:
         self.domains.close()
 
 
-def told_apart(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def domain_loss(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The mean binary cross-entropy of a discriminator's logits (n, 1) and (m, 1), half for each domain."""
     from torch.nn.functional import softplus
 

@@ -11,7 +11,7 @@ from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import sentence
 from tlcore.tasks.shared import inference
 from tlcore.training.hooks.contract import Ended
-from tlcore.training.pack import apart
+from tlcore.training.pack import largest_difference
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ class Lora:
                 "trained": self.trained,
                 "total": self.total,
                 "share": share / 100,
-                "merge_difference": apart(before, self._outputs(model)),
+                "merge_difference": largest_difference(before, self._outputs(model)),
             },
         )
 

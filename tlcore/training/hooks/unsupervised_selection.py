@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # bounds of the number of target examples evaluated per epoch; between them, the number of training examples
 LOOKED_AT = (200, 1_000)
-TOLD_APART = 500  # examples of each domain for the domain classifier
+COMPARED = 500  # examples of each domain for the domain classifier
 NEIGHBOURS = 0.05  # the temperature of soft neighbourhood density
 
 
@@ -43,7 +43,7 @@ class UnsupervisedSelection:
         most = int(np.clip(len(self.training.examples["train"]), *LOOKED_AT))
         features, logits = self._look(model, self.target, most)
         if at.epoch == 0:
-            self.before = self._apart(model, features)
+            self.before = self._domain_distance(model, features)
         informed, dense = information(logits), density(logits)
         seen |= {"target_information": informed, "target_density": dense}
         metric = self.training.metric
@@ -58,17 +58,17 @@ class UnsupervisedSelection:
         self.before, self.best = state["before"], state["best"]
 
     def end(self, model: Any) -> Ended:
-        after = self._apart(model, self._look(model, self.target, TOLD_APART)[0])
-        n = min(TOLD_APART, len(self.target), len(self.training.examples["train"]))
+        after = self._domain_distance(model, self._look(model, self.target, COMPARED)[0])
+        n = min(COMPARED, len(self.target), len(self.training.examples["train"]))
         chosen = sentence(
             "The learning rate and the epoch were chosen without target labels: by the score on the source "
             "domain's validation data plus the information in the answers on the target domain."
         )
         return Ended([chosen], {"score": self.best, "proxy_a_before": self.before, "proxy_a_after": after, "n": n})
 
-    def _apart(self, model: Any, target: np.ndarray) -> float:
-        source, _ = self._look(model, self.training.examples["train"], TOLD_APART)
-        return proxy_a(source, target[:TOLD_APART])
+    def _domain_distance(self, model: Any, target: np.ndarray) -> float:
+        source, _ = self._look(model, self.training.examples["train"], COMPARED)
+        return proxy_a(source, target[:COMPARED])
 
     def _look(self, model: Any, examples: Any, most: int) -> tuple[np.ndarray, np.ndarray]:
         """Features (n, d) and logits (n, classes) of at most ``most`` examples, the same ones on each call."""

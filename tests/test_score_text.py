@@ -128,5 +128,6 @@ def test_what_cannot_be_is_in_no_interval_and_no_suggestion():
 
 def test_a_difference_says_from_what_where_it_is_not_from_the_twin_beside_it():
     assert score_units.difference(report(1, None)) == "Difference from the source model as it is"
-    assert score_units.difference({"reference": {"id": "twin", "title": baselines.TWIN.model_dump()}}) == "Difference"
+    scratch = {"id": "twin", "title": baselines.SCRATCH.model_dump()}
+    assert score_units.difference({"reference": scratch}) == "Difference"
     assert score_units.difference({}) == "Difference"

@@ -18,7 +18,7 @@ from tlcore.plan import make_plan
 from tlcore.report import baselines, build, explanation
 from tlcore.report.context import RunContext
 from tlcore.report.narrative import sentences
-from tlcore.report.scratch_baseline import twin_budget
+from tlcore.report.scratch_baseline import longer_budget
 from tlcore.spec import Spec
 from tlcore.strategies.contract import PlanContext
 from tlcore.tasks.image_classification import baselines as naive_pictures
@@ -271,10 +271,10 @@ def test_where_the_twin_stood_at_its_ordinary_budget(context, report):
             for epoch, score in enumerate(scores)
         ]
     )
-    found = twin_budget(points, {"budget": 2, "ordinary_epochs": 2}, context.arms["twin"], METRIC)
+    found = longer_budget(points, {"budget": 2, "ordinary_epochs": 2}, context.arms["twin"], METRIC)
     assert found["ordinary"] == pytest.approx((0.5 + 0.35) / 2)
     assert found["longer"] == pytest.approx((0.9 + 0.35) / 2)
-    assert twin_budget(points, {}, context.arms["twin"], METRIC) is None
+    assert longer_budget(points, {}, context.arms["twin"], METRIC) is None
     result = str(sentences({**report, "twin_budget": found}, context.task)["twin_budget"])
     assert "2 times" in result
     assert "42.5 %" in result

@@ -78,8 +78,8 @@ def test_a_large_model_comes_by_an_address_of_its_own(brought, tiny_source, monk
     at = own_model(brought.mine)
     at.button(key="door-open").click().run()
     assert "model.zip" in at.code[0].value
-    secret = at.session_state[large_uploads.SOURCE_DOOR]
-    assert large_uploads.DOOR not in at.session_state, "examples have an address of their own"
+    secret = at.session_state[large_uploads.SOURCE_TOKEN]
+    assert large_uploads.TOKEN not in at.session_state, "examples have an address of their own"
     for name in ("config.json", "model.safetensors"):
         file = upload_tokens.Arriving(brought.store.home, secret, name)
         file.write((tiny_source / name).read_bytes())

@@ -124,7 +124,7 @@ def test_what_is_missing_is_said_and_what_is_given_is_named_in_the_plan(heap, da
     with pytest.raises(UnusableInput, match=r"data\.unlabelled"):
         flow.plan_for(spec, PICTURES, dataset, source)
     spec = from_dict({**result, "data": {"dataset": dataset.fingerprint, "unlabelled": str(heap)}})
-    sets = flow.further_sets(spec, PICTURES, store.home / "no-plan", store, "local", lambda *args, **more: None)
+    sets = flow.auxiliary_datasets(spec, PICTURES, store.home / "no-plan", store, "local", lambda *args, **more: None)
     plan = flow.plan_for(spec, PICTURES, dataset, source, sets=sets)
     assert plan["sets"]["unlabelled"]["n"] == 5
     assert auxiliary.named(plan, store)["unlabelled"].fingerprint == sets["unlabelled"].fingerprint

@@ -115,7 +115,7 @@ def test_a_small_race_is_scored_on_all_turns(store, dataset, tiny_source):
     assert len(left) > 1, "with so few examples nobody is far ahead, or this test shows nothing"
     assert result["n_validation"] == sum(len(one.split("validation")) for one in in_turn)
     assert "turns" in result["sentences"]
-    assert any("more validation sets in turn" in one for one in said)
+    assert any("more cross-validation folds" in one for one in said)
     errors = result["errors"]
     assert all(errors[a][b] == errors[b][a] and errors[a][a] == 0 for a in errors for b in errors)
     for one in left:  # a share of all of them: no share of one turn's

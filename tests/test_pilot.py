@@ -186,8 +186,8 @@ def test_a_small_race_and_what_is_kept(store, dataset, tiny_source, monkeypatch)
     for one in result["candidates"]:
         for rung in one["rungs"]:
             assert rung["interval"][0] <= rung["score"] <= rung["interval"][1]
-    assert guidance.kept_race(store, dataset.fingerprint, str(tiny_source)) == result
-    assert guidance.kept_race(store, dataset.fingerprint, "bundled/other") is None
+    assert guidance.kept_pilot(store, dataset.fingerprint, str(tiny_source)) == result
+    assert guidance.kept_pilot(store, dataset.fingerprint, "bundled/other") is None
     other = {**asked, "spec": {**asked["spec"], "budget": {"epochs": 5}}}
     assert pilot.kept(store, other) is None, "other options are another race"
     assert [path.suffix for path in (store.home / "cache" / "races").iterdir()] == [".json"]
