@@ -1,4 +1,4 @@
-"""Compare: whether transfer helped, with intervals; errors to look at; all runs of the project."""
+"""Compare: whether transfer helped, with intervals; the worst errors; all runs of the project."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Data: upload, checks, corrections, split, confirm; afterwards what the dataset holds."""
+"""Data: upload, checks, corrections, split, confirm; then the content of the dataset."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Library: models that everybody on this server shares."""
+"""Library: models shared by all users of this server."""
 
 from tlcore.core.i18n import t
 from tlcore.ui import guard, library_view, walk

@@ -1,4 +1,4 @@
-"""Source: the task, and the source model that knowledge is transferred from."""
+"""Source: the choice of task and source model."""
 
 import streamlit as st
 

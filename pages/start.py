@@ -1,4 +1,4 @@
-"""Start: what this is, samples to try, and the person's projects."""
+"""Start: introduction, samples to try, and the user's projects."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Strategy: advice, choice, options, the Plan before it runs, and the Spec as text."""
+"""Strategy: advice, choice, options, preview of the Plan, and the Spec as text."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Train: the run as it goes, the queue, the log; cancel and resume."""
+"""Train: live progress of the run, queue, log; cancel and resume."""
 
 import streamlit as st
 

@@ -22,7 +22,7 @@ from browsing import (
     use_folder,
 )
 
-BUNDLED = ROOT / "tlcore" / "sources" / "bundled" / "studio-small" / "model.safetensors"
+BUNDLED = ROOT / "tlcore" / "models" / "bundled" / "studio-small" / "model.safetensors"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 

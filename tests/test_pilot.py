@@ -86,7 +86,7 @@ def test_a_race_with_a_known_course():
         runner("fine-tuning", 36, lambda rate, n: {4: 200, 12: 390, 36: 400}[n] if rate == 0.2 else 100, seen),
         runner("linear-probe-then-fine-tune", 36, lambda rate, n: {4: 310, 12: 330, 36: 380}[n], seen),
     ]
-    result = race_job._race(runners, Tally(lambda *a, **k: None))
+    result = race_job._pilot(runners, Tally(lambda *a, **k: None))
     by_id = {one["strategy"]: one for one in result["candidates"]}
     assert (result["winner"], result["clear"], result["runner_up"]) == ("linear-probe-then-fine-tune", True, None)
     assert by_id["fine-tuning"]["dropped_at"] == 1
@@ -109,7 +109,7 @@ def test_who_is_within_noise_is_not_dropped():
         runner("fine-tuning", 36, lambda rate, n: 299, seen),
         runner("linear-probe-then-fine-tune", 36, lambda rate, n: 298, seen),
     ]
-    result = race_job._race(runners, Tally(lambda *a, **k: None))
+    result = race_job._pilot(runners, Tally(lambda *a, **k: None))
     assert [one["dropped_at"] for one in result["candidates"]] == [None, None, None]
     assert result["winner"] == "feature-extraction"
     assert not result["clear"]

@@ -40,7 +40,7 @@ SETS = {
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 RATES = (3e-4, 1e-3, 3e-3)
-BUNDLED = Path(__file__).parents[2] / "tlcore" / "sources" / "bundled" / "studio-small"
+BUNDLED = Path(__file__).parents[2] / "tlcore" / "models" / "bundled" / "studio-small"
 
 
 def read(folder: Path, px: int) -> tuple[torch.Tensor, np.ndarray]:

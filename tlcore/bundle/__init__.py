@@ -1,6 +1,6 @@
-"""What is downloaded: a zip that runs without the studio. Packing, opening, predicting.
+"""Bundles: zips of a trained model that run without the studio. Packing, opening, predicting.
 
-Opening needs no torch and never runs code of a bundle, which may come from anywhere.
+Bundles are untrusted: opening one needs no torch and never runs its code.
 """
 
 from tlcore.bundle.open import Bundle, predictions_csv, set_aside_csv

@@ -1,6 +1,4 @@
-"""The bundle's ``calibration.json``: how sure the model says it is, its line between two classes, and from where on a
-text has a label.
-"""
+"""The bundle's ``calibration.json``: temperature, decision threshold of two classes, and thresholds of labels."""
 
 from __future__ import annotations
 
@@ -19,9 +17,9 @@ from tlcore.bundle import layout
 
 
 class Decision(BaseModel):
-    """From ``threshold`` up the answer is ``positive``, else the other of two classes.
+    """Binary decision: ``positive`` if its probability is at least ``threshold``, else the other class.
 
-    ``goal`` and ``value`` say what it was chosen for on validation data (see `evaluation.thresholds.choose`).
+    ``goal`` and ``value``: the criterion that selected it on validation data (see `evaluation.thresholds.choose`).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -33,10 +31,11 @@ class Decision(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Logits are divided by ``temperature`` before they become probabilities; without a decision the likeliest wins.
+    """Temperature scaling and thresholds. Logits are divided by ``temperature``.
 
-    With a ``threshold`` each label has a probability of its own, and those from it up are all given, or those from
-    their place's among ``thresholds``, which are in the order of the labels.
+    Single-label: the most probable class wins, unless there is a ``decision``. Multi-label: ``threshold`` is set, each
+    label has its own probability, and all labels at or above it are predicted. ``thresholds`` (one per label, in their
+    order) replace ``threshold`` if given.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,7 +46,7 @@ class Calibration(BaseModel):
     thresholds: list[Annotated[float, Field(gt=0, lt=1)]] | None = None
 
     def fits(self, labels: Sequence[str]) -> None:
-        """Raises ValueError where a decision is not between these labels, or thresholds are not theirs."""
+        """Raises ValueError if the decision or the number of thresholds does not match ``labels``."""
         if self.thresholds is not None and (self.threshold is None or len(self.thresholds) != len(labels)):
             raise ValueError("the thresholds are of other labels")
         if self.decision and (len(labels) != 2 or self.decision.positive not in labels or self.threshold):
@@ -55,22 +54,25 @@ class Calibration(BaseModel):
 
 
 def keep_decision(path: Path, decision: Decision | None) -> None:
-    """Write a decision (None: the likeliest class) into the bundle at ``path``. Raises ValueError where it is not
-    between the bundle's classes.
+    """Write a decision (None: the most probable class) into the bundle at ``path``.
+
+    Raises ValueError if it does not match the bundle's classes.
     """
     _keep(path, {"decision": decision})
 
 
 def keep_thresholds(path: Path, thresholds: Sequence[float] | None) -> None:
-    """Write a threshold for each label (None: one half for all) into the bundle at ``path``. Raises ValueError where
-    they are not as many as its labels.
+    """Write one threshold per label (None: the common ``threshold`` for all) into the bundle at ``path``.
+
+    Raises ValueError if there are not as many as labels.
     """
     _keep(path, {"thresholds": None if thresholds is None else list(thresholds)})
 
 
 def _keep(path: Path, change: dict[str, Any]) -> None:
-    """Replace the bundle at ``path`` by one with that change of its calibration: beside it, the example's expected
-    answer and the manifest's digests change; every other file stays.
+    """Update the calibration of the bundle at ``path`` (atomic replace). Raises ValueError if it does not fit.
+
+    The example's expected prediction and the manifest's digests are updated too; all other files stay.
     """
     from tlcore.runtime.predict_images import said
 

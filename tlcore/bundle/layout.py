@@ -1,4 +1,4 @@
-"""What a bundle holds: the names that packing writes and opening accepts."""
+"""The layout of a bundle: file names that packing writes and opening accepts, and size limits."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ PAIR_WEIGHTS = (
     "tokenizer_config.json",
 )
 NEEDED = ("manifest.json", "labels.json", "preprocessing.json")
-CALIBRATION = "calibration.json"  # without it the temperature is 1
-ANSWERING = "answering.json"  # how answers are chosen: the longest, and when there is none
+CALIBRATION = "calibration.json"  # optional; without it the temperature is 1
+ANSWERING = "answering.json"  # longest answer and no-answer threshold of question answering
 ADAPTER = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "adapter/head.safetensors")  # of LoRA
 PICTURES = (
     ".jpg",
@@ -76,7 +76,7 @@ LARGEST_OTHER = 256 * 2**20  # bytes of any other file
 
 
 def limit(name: str) -> int:
-    """The most bytes that a file of this name may have."""
+    """The maximum size in bytes of a file of this name."""
     return LARGEST if name in LARGE else LARGEST_OTHER
 
 

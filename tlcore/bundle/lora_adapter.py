@@ -1,4 +1,4 @@
-"""The adapters that LoRA trained, by themselves beside the merged weights: a small file for whoever has the source."""
+"""LoRA adapters as separate small files next to the merged weights, for users who have the source model."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any] | None:
-    """Copy the adapters of a result into a bundle's folder, naming the source model that they belong to where it is one
-    of the hub: anything else is a name, or a path, of this machine alone.
+    """Copy the LoRA adapters of a result into a bundle's folder; None if none were trained.
 
-    Returns what the card says of them: ``base`` (None where there is none on the hub), ``source`` (its title),
-    ``class`` and ``library`` of the network below them, ``bytes`` and those of the ``merged`` weights, which lie in the
-    folder already, and whether there is a ``head`` beside them; None where none were trained.
+    The adapter config names the source model only if it is on the hub: any other name or path is local to this machine.
+    Returns the facts for the model card: ``base`` (hub id or None), ``source`` (title), ``class`` and ``library`` of
+    the base network, ``bytes`` of the adapters, ``merged`` (bytes of the merged weights, already in ``folder``), and
+    ``head`` (whether a head was copied).
     """
     made = result.folder / ADAPTER
     if not made.is_dir():
@@ -51,7 +51,7 @@ def copy(context: RunContext, result: ArmResult, folder: Path) -> dict[str, Any]
 
 
 def section(adapter: dict[str, Any]) -> str:
-    """What the card says: their size beside that of the merged weights, and how they are loaded."""
+    """The model card's section on adapters: their size, that of the merged weights, and how to load them."""
     base = adapter["base"]
     head = f" The head, which the source model lacks, is `{ADAPTER}/{HEAD}`." if adapter["head"] else ""
     sizes = f"{_megabytes(adapter['bytes'])} beside {_megabytes(adapter['merged'])} of merged weights"

@@ -1,4 +1,4 @@
-"""The model card: what was measured, in the Hugging Face format (YAML front matter, then Markdown)."""
+"""The model card, in the Hugging Face format (YAML front matter, then Markdown)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tlcore.core.i18n import Sentence
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext
 
-# Identifiers that the hub knows; anything else is "other" with its own name beside it.
+# Licence identifiers of the hub; any other licence is "other" with its own name.
 LICENCES = (
     "apache-2.0",
     "mit",
@@ -31,14 +31,16 @@ LICENCES = (
     "agpl-3.0",
     "unlicense",
 )
-# The hub's name of each task that has another one here.
+# The hub's name of each task that has a different id here.
 PIPELINES = dict.fromkeys(("sentiment-analysis", "multi-label-text-classification"), "text-classification")
 TYPES = {"macro-f1": "f1", "exact-match": "exact_match"}
 
 
 def write(context: RunContext, report: dict[str, Any], hashes: dict[str, str], needed: str) -> str:
-    """The card of a packed model. ``hashes`` are the sha256 of the bundle's other files, ``needed`` the requirements of
-    its predict.py; every figure is measured."""
+    """The model card of a packed model; every figure is measured.
+
+    ``hashes``: sha256 of the bundle's other files by name. ``needed``: the requirements.txt of its predict.py.
+    """
     kind = predictors.find(context.task.bundle)
     head = yaml.safe_dump(_front(context, report), sort_keys=False, allow_unicode=True, width=1000)
     parts = [
@@ -120,12 +122,12 @@ def _front(context: RunContext, report: dict[str, Any]) -> dict[str, Any]:
 
 
 def pipeline(task: str) -> str:
-    """What the hub calls a task."""
+    """The hub's pipeline tag of a task."""
     return PIPELINES.get(task, task)
 
 
 def licence_lines(licence: str | None) -> dict[str, Any]:
-    """The licence as the hub has it: one that it knows, else "other" with its name."""
+    """The front-matter fields of a licence: a hub identifier, else "other" with its name."""
     licence = (licence or "").strip()
     known = licence.lower() if licence.lower() in LICENCES else None
     return {"license": known} if known else {"license": "other", "license_name": licence or "unknown"}
@@ -277,7 +279,7 @@ def _estimate(estimate: dict[str, Any] | None, metric: str) -> str:
 
 
 def _titles(report: dict[str, Any]) -> dict[str, str]:
-    """The task's metrics by id, in English."""
+    """English titles of the task's metrics, by id."""
     from tlcore import tasks
 
     return {metric.id: str(metric.title) for metric in tasks.find(report["task"]).metrics}
@@ -288,10 +290,10 @@ def _share(value: float | None) -> str:
 
 
 def english(sentence: dict[str, Any]) -> str:
-    """A kept sentence in English, on one line."""
+    """A stored sentence in English, on one line."""
     return line(str(Sentence.model_validate(sentence)))
 
 
 def line(text: str) -> str:
-    """A person's own text on one line, unable to open a table cell, a tag or a heading of Markdown."""
+    """User text on one line, escaped so that it cannot start a table cell, tag or heading in Markdown."""
     return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", " ".join(str(text).split()))

@@ -1,4 +1,4 @@
-"""The model as ONNX, proved equal to torch on real examples, and timed."""
+"""ONNX export: the exported model is compared with torch on real examples, and timed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def export(
 ) -> None:
     """Write the network as one ONNX file of a fixed opset, traced on ``example``.
 
-    ``free`` names the inputs in order, each with its axes that may be of any length; ``outputs`` likewise, which is
-    logits (n, classes) where it is not given.
+    ``free`` maps input names, in order, to their dynamic axes; ``outputs`` likewise (default: logits (n, classes)).
     """
     outputs = outputs or {OUTPUT: {0: "n"}}
     import torch
@@ -49,7 +48,7 @@ def export(
 
 
 def session(model: str | bytes) -> Any:
-    """An onnxruntime session on the CPU. Its threads sleep while they wait: other work shares the machine."""
+    """An onnxruntime session on the CPU. Its threads do not busy-wait, because other work shares the machine."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -59,13 +58,13 @@ def session(model: str | bytes) -> Any:
 
 
 def run(session: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The first output of the network, logits (n, …), of its inputs by name; those it does not have are left out."""
+    """The network's first output, logits (n, …). ``feed`` maps input names to arrays; unknown names are ignored."""
     known = [one.name for one in session.get_inputs()]
     return session.run(None, {name: np.ascontiguousarray(feed[name]) for name in known})[0]
 
 
 def by_torch(model: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The same of the network in torch."""
+    """The same as `run`, by the torch network."""
     import torch
 
     with torch.inference_mode():
@@ -75,11 +74,10 @@ def by_torch(model: Any, feed: Mapping[str, np.ndarray]) -> np.ndarray:
 def agreement(
     session: Any, model: Any, feeds: Sequence[Mapping[str, np.ndarray]], scored: np.ndarray
 ) -> dict[str, Any]:
-    """How far ONNX, torch and the outputs that the report was scored from are apart on real test examples.
+    """Agreement of ONNX, torch and the outputs behind the report's scores, on real test examples.
 
-    ``feeds`` are batches of inputs by name, ``scored`` (n, classes) logits of all of them. Differences are of logits;
-    those against ``scored`` carry the precision that training ran at (bf16 on some machines). ``same_class`` counts
-    examples.
+    ``feeds``: batches of inputs by name. ``scored``: logits (n, classes) of all of them. Differences are of logits;
+    those from ``scored`` include the precision of training (bf16 on some machines). ``same_class`` counts examples.
     """
     ours = np.concatenate([by_torch(model, feed) for feed in feeds])
     theirs = np.concatenate([run(session, feed) for feed in feeds])
@@ -99,7 +97,7 @@ def agreement(
 
 
 def skipped(folder: Path, error: Exception) -> dict[str, Any]:
-    """The figures where the network could not be written as ONNX, and why; what was begun is removed."""
+    """The facts of a failed ONNX export, with the reason; removes the incomplete file."""
     (folder / "model.onnx").unlink(missing_ok=True)
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     return {
@@ -113,7 +111,7 @@ def skipped(folder: Path, error: Exception) -> dict[str, Any]:
 
 
 def milliseconds(session: Any, one: Mapping[str, np.ndarray], seconds: float = 1.0) -> float:
-    """Median time of one example through the network, over at most ``seconds`` or 50 runs."""
+    """Median time of one example in milliseconds, over at most ``seconds`` or 50 runs."""
     run(session, one)
     times: list[float] = []
     while len(times) < 3 or (sum(times) < seconds and len(times) < 50):

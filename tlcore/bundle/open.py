@@ -1,4 +1,4 @@
-"""Open a bundle that may come from anywhere, and predict with it. Needs no torch and runs none of the bundle's code."""
+"""Open an untrusted bundle and predict with it. Needs no torch and runs none of the bundle's code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BATCH = 16
 
 
 class Manifest(BaseModel):
-    """What ``manifest.json`` says; ``files`` are names and their sha256."""
+    """The content of ``manifest.json``; ``files`` maps names to sha256."""
 
     format: int
     task: str
@@ -35,7 +35,7 @@ class Manifest(BaseModel):
     run: str = ""
     fingerprint: str = ""
     source: str = ""
-    column: str | None = None  # what the person called the column of the texts
+    column: str | None = None  # name of the text column in the training table
     target: dict[str, Any] = Field(default_factory=dict)
     processor: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str]
@@ -43,7 +43,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Answers:
-    """Every row of a prediction; iterating gives them all, in order."""
+    """All rows of a prediction, in order, including those that could not be read."""
 
     every: list[Row]
     labels: list[str]
@@ -53,7 +53,7 @@ class Answers:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """What was predicted, as JSON has it."""
+        """The predicted rows as JSON-ready dicts."""
         return [
             {
                 "input": row.input,
@@ -67,12 +67,12 @@ class Answers:
 
     @property
     def set_aside(self) -> list[dict[str, str]]:
-        """What could not be read, each with its reason in the current language."""
+        """Inputs that could not be read, each with its reason in the current language."""
         return [{"input": row.input, "reason": t(row.reason)} for row in self.every if row.reason is not None]
 
 
 class Bundle:
-    """A bundle whose files are known, whole and of the right size. Use ``Bundle.open``."""
+    """An opened bundle, with checked file names, digests and sizes. Use ``Bundle.open``."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Bundle:
         self.settings: dict[str, float] = {knob.id: knob.default for knob in kind.knobs}
 
     def choose(self, settings: Mapping[str, float]) -> None:
-        """Set knobs of the bundle's kind, within their bounds. Raises UnusableInput for what is none of them."""
+        """Set knobs of the bundle's kind. Raises UnusableInput for an unknown knob or a value out of bounds."""
         known = {knob.id: knob for knob in self.kind.knobs}
         for name, value in settings.items():
             knob = known.get(name)
@@ -112,8 +112,9 @@ class Bundle:
 
     @cached_property
     def folder(self) -> Path:
-        """The bundle's files, their sha256 checked, in a temporary folder that goes when this object goes: for networks
-        that torch runs.
+        """A temporary folder with the weight files, sha256 checked, for networks that torch runs.
+
+        It is removed together with this object.
         """
         self._unpacked = tempfile.TemporaryDirectory(prefix="bundle-")
         root = Path(self._unpacked.name)
@@ -124,7 +125,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: str | Path) -> Bundle:
-        """Open a zip or an unzipped folder. Raises UnusableInput with the reason it cannot be used."""
+        """Open a zip or an unzipped folder. Raises UnusableInput with the reason."""
         path = Path(path)
         if not path.exists():
             raise _unusable(sentence("There is no file {file}.", file=path.name), path)
@@ -163,14 +164,14 @@ class Bundle:
         return cls(manifest, labels, kind, prepared, calibration, lambda name: _checked(read, name, manifest, path))
 
     def read(self, name: str) -> bytes:
-        """One file of the bundle, its sha256 checked. Raises UnusableInput where it is missing or was changed."""
+        """One file of the bundle, sha256 checked. Raises UnusableInput if it is missing or was changed."""
         return self._read(name)
 
     def predict(self, inputs: Iterable[Any]) -> list[Row]:
-        """One row an input, in order. An input is what the bundle's kind predicts on, or (name, that): a path, bytes or
-        an RGB ``PIL.Image`` for pictures, a string for texts.
+        """One row per input, in order; an unreadable input becomes a row with its reason.
 
-        What cannot be read becomes a row with its reason.
+        An input is an example of the bundle's kind, or (name, example): a path, bytes or an RGB ``PIL.Image`` for
+        pictures, a string for texts.
         """
         return list(self.stream(self.kind.named(inputs)))
 
@@ -179,11 +180,11 @@ class Bundle:
         return Answers(list(self.stream(self.found_in(paths))), self.labels)
 
     def found_in(self, paths: Sequence[str | Path]) -> Iterator[Input]:
-        """The inputs of files and folders as ``stream`` takes them."""
+        """The inputs in files and folders, as ``stream`` accepts them."""
         return self.kind.found_in(paths, self.manifest.column)
 
     def stream(self, inputs: Iterable[tuple[str, Any, Sentence | None]]) -> Iterator[Row]:
-        """Rows of (name, input, reason it was set aside already) as they come, in batches: bounded memory."""
+        """Yield one row per (name, input, rejection reason or None), in batches, with bounded memory."""
         waiting: list[tuple[str, Any]] = []
         for name, source, reason in inputs:
             if reason is None:
@@ -200,7 +201,7 @@ class Bundle:
 
     @cached_property
     def session(self) -> Any:
-        """The model in onnxruntime. Raises UnusableInput."""
+        """The onnxruntime session. Raises UnusableInput if there is no usable ONNX model."""
         if "model.onnx" not in self.manifest.files:
             raise UnusableInput(
                 sentence("This bundle has no ONNX file to predict with here; its predict.py runs it with torch."),
@@ -225,12 +226,12 @@ class Bundle:
 
 
 def found_in(paths: Sequence[str | Path]) -> Iterator[Input]:
-    """Pictures, folders and zips of pictures as ``Bundle.stream`` takes them."""
+    """Pictures in files, folders and zips, as ``Bundle.stream`` accepts them."""
     return predictors.find("image").found_in(paths)
 
 
 def predictions_csv(rows: Iterable[Row], labels: Sequence[str]) -> str:
-    """``input, prediction, confidence``, then a column a class; inputs that were set aside are not in it."""
+    """CSV of ``input, prediction, confidence``, then one column per class; without rejected inputs."""
     return table(
         ["input", "prediction", "confidence", *labels],
         ([r.input, r.prediction, _sure(r), *map(share, r.probability)] for r in rows if r.reason is None),
@@ -242,12 +243,12 @@ def _sure(row: Row) -> str:
 
 
 def set_aside_csv(rows: Iterable[Row]) -> str:
-    """``input, reason`` of what could not be read, in the current language."""
+    """CSV of ``input, reason`` for the rejected inputs, in the current language."""
     return table(["input", "reason"], ([row.input, t(row.reason)] for row in rows if row.reason is not None))
 
 
 def _zip_reader(path: Path) -> tuple[Callable[[str], bytes], set[str]]:
-    """Reads members of a zip, and their names. Each one's name, kind and size is judged before any is unpacked."""
+    """A reader of zip members, and their names. Names, types and sizes are checked before anything is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
@@ -307,7 +308,7 @@ def _checked(read: Callable[[str], bytes], name: str, manifest: Manifest, path: 
 
 
 def _points_outside(model: bytes) -> bool:
-    """Whether an ONNX model asks for weights from other files, which a stranger could point anywhere."""
+    """Whether an ONNX model loads weights from external files: their paths in an untrusted model are a risk."""
     import onnx as library
     from onnx.external_data_helper import _get_all_tensors, uses_external_data
 

@@ -1,4 +1,4 @@
-"""Pack the trained model as one zip that runs without the studio."""
+"""Packs a trained model as one zip that runs without the studio."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tlcore.report.html import file_name
 if TYPE_CHECKING:
     from tlcore.report.context import RunContext
 
-TEXT = ("text", "source")  # the roles of a column of texts to predict on
+TEXT = ("text", "source")  # roles of the column of input texts
 
 
 def pack(context: RunContext, report: dict[str, Any]) -> Path:
-    """Write ``bundle.zip`` into the run's folder (replaced whole) and return its path.
+    """Write ``bundle.zip`` into the run's folder (atomically) and return its path.
 
-    The packed model is the seed that ``report["packed"]`` names. Its ONNX twin is compared with torch on real test
-    examples; the figures go into the card and, as ``export``, into the report, which is written again.
+    Packs the model of the seed in ``report["packed"]``. Its ONNX export is compared with torch on real test examples;
+    the results go into the model card and, as ``export``, into the report, which is rewritten.
     """
     kind = predictors.find(context.task.bundle)
     result = next(one for one in context.arms["transfer"] if one.seed == report["packed"]["seed"])
@@ -75,9 +75,9 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path:
 
 
 def write_zip(path: Path, folder: Path) -> None:
-    """Zip a folder so that the same content gives the same bytes: sorted names, one date, fixed rights.
+    """Zip a folder reproducibly (same content, same bytes): sorted names, one date, fixed permissions.
 
-    Weights are stored as they are: they hardly shrink, and reading them back costs nothing.
+    Weights are stored uncompressed: they hardly shrink, and reading them is faster.
     """
     with zipfile.ZipFile(path, "w") as archive:
         for name in _names(folder):

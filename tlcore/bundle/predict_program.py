@@ -1,4 +1,4 @@
-"""The bundle's predict.py: `standalone` (or one of its kin) with the studio's own functions written into it."""
+"""Builds the bundle's predict.py: a script `runtime/predict_*.py` with functions of the studio inlined."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from tlcore import runtime
 MARK = "# studio: "
 END = '\n"""\n'
 BY_ONNX = "onnxruntime>=1.17\nnumpy>=1.24\n"
-# Older versions of transformers pass over what a config.json of version 5 says, and older ones of timm read no folder.
+# Older versions of transformers ignore settings in a version-5 config.json; older versions of timm cannot read folders.
 BY_TORCH = {
     "transformers": "torch>=2.4\ntransformers>=5.0\nsafetensors>=0.4\nnumpy>=1.24\n",
     "timm": "torch>=2.4\ntimm>=1.0.16\nsafetensors>=0.4\nnumpy>=1.24\n",
 }
-PICTURES, TEXTS = "Pillow>=9.5\n", "tokenizers>=0.20\n"  # what reads the examples
+PICTURES, TEXTS = "Pillow>=9.5\n", "tokenizers>=0.20\n"  # libraries that read the examples
 
 
 def requirements(reads: str, library: str | None) -> str:
-    """What predict.py needs: onnxruntime, or torch and the ``library`` of the weights where there is no model.onnx;
-    and what reads the examples."""
+    """The requirements.txt of predict.py.
+
+    It has onnxruntime (or torch and the ``library`` of the weights, if there is no model.onnx) and ``reads``, the
+    library that reads the examples.
+    """
     return (BY_TORCH[library] if library else BY_ONNX) + reads
 
 
@@ -54,7 +57,7 @@ def predict_tokens_py() -> str:
 
 
 def predict_generation_py() -> str:
-    """The text of predict.py for models that write."""
+    """The text of predict.py for text generation."""
     from tlcore.runtime.generation import begun, continued, readable
     from tlcore.runtime.predict_images import cell, uncell, write_table
 
@@ -64,7 +67,7 @@ def predict_generation_py() -> str:
 
 
 def predict_sequences_py() -> str:
-    """The text of predict.py for texts that are answered by texts."""
+    """The text of predict.py for sequence-to-sequence models."""
     from tlcore.runtime.predict_images import cell, uncell, write_table
     from tlcore.runtime.predict_texts import padded
 
@@ -73,7 +76,7 @@ def predict_sequences_py() -> str:
 
 
 def predict_questions_py() -> str:
-    """The text of predict.py for questions on contexts."""
+    """The text of predict.py for question answering."""
     from tlcore.runtime.answer_spans import best_answer, padded, said, windows
     from tlcore.runtime.predict_images import cell, uncell, write_table
     from tlcore.runtime.predict_texts import encoding_of
@@ -82,7 +85,7 @@ def predict_questions_py() -> str:
 
 
 def _of_tables() -> tuple[tuple[Callable[..., Any], ...], dict[str, Any]]:
-    """The functions that read texts from tables and lists, and the constants that they use."""
+    """Functions that read texts from tables and lists, and the constants that they use."""
     from tlcore.runtime import predict_texts as text
 
     functions = (text.gather, text.first, text.trained_on, text._from_table, text._place, text.encoding_of)
@@ -90,8 +93,10 @@ def _of_tables() -> tuple[tuple[Callable[..., Any], ...], dict[str, Any]]:
 
 
 def _written(name: str, functions: tuple[Callable[..., Any], ...], constants: Mapping[str, Any] | None = None) -> str:
-    """A file of this folder with functions, and the constants that they use, written into it. They are taken from where
-    training takes them, so they cannot drift apart."""
+    """The script ``name`` of tlcore/runtime with ``functions`` and ``constants`` inlined.
+
+    Training uses the same functions, so training and predict.py cannot diverge.
+    """
     text = (Path(runtime.__file__).parent / name).read_text(encoding="utf-8")
     docstring, code = text[: text.index(END) + len(END)], text[text.index(END) + len(END) :]
     lines = [line for line in code.splitlines(keepends=True) if not line.startswith("from tlcore.")]

@@ -1,4 +1,4 @@
-"""The pre-trained network of a run as a source model of its own: its card, and one zip in hub layout."""
+"""Packs the pre-trained network of a run as a new source model: its model card, and one zip in hub layout."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ FILE = "pre-trained.zip"  # in the run's folder
 
 
 def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
-    """Write the zip (replaced whole) and return its path; None where the run has no pre-trained network to give.
+    """Write the zip (atomically) and return its path; None if the run has no pre-trained network to export.
 
-    The folder that it is made from, ``arms/transfer/pre-trained``, gets the same card: a source model by its path.
+    Its source folder, ``arms/transfer/pre-trained``, gets the same card and can be used as a source model by its path.
     """
     from tlcore.training.shared_phases import SOURCE
 
@@ -36,7 +36,7 @@ def pack(context: RunContext, report: dict[str, Any]) -> Path | None:
 
 
 def card(report: dict[str, Any]) -> str:
-    """What it was trained on and how, in the Hugging Face format; every figure was measured."""
+    """The model card of the pre-trained network, in the Hugging Face format; every figure is measured."""
     pre_training, source = report["pre_training"], report["source"]
     begun = "random weights" if pre_training["start"] == "random" else f"the weights of {line(source['title'])}"
     front: dict[str, Any] = licence_lines(source["licence"])

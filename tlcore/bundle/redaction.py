@@ -1,4 +1,4 @@
-"""A bundle without examples of its data: the model stays as it is."""
+"""Removes examples of the data from a bundle; the model stays unchanged."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ MANIFEST = "manifest.json"
 
 
 def redact(path: Path, changed: Mapping[str, bytes]) -> None:
-    """Replace the bundle at ``path`` by one without its example, in which report and pages are those of ``changed``, or
-    gone where they are not there. Card and manifest follow.
+    """Replace the bundle at ``path`` by one without its example (atomically).
+
+    Report files are replaced by those in ``changed`` (name to content), or removed if they are not in it. The model
+    card and the manifest are updated.
     """
     with zipfile.ZipFile(path) as old:
         names = [name for name in old.namelist() if _stays(name, changed)]
@@ -51,7 +53,7 @@ def _stays(name: str, changed: Mapping[str, bytes]) -> bool:
 
 
 def _card(text: str, before: Mapping[str, str], digests: Mapping[str, str]) -> str:
-    """The model card with the digests of the changed files, and without what it says of the example."""
+    """The model card with the new digests of the changed files, and without mentions of the example."""
     for name, digest in digests.items():
         if name in before:
             text = text.replace(before[name], digest)

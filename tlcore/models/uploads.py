@@ -40,6 +40,8 @@ ALONE = {
     "TOKENIZERS_PARALLELISM": "false",
     "RUST_BACKTRACE": "0",
 }
+# How a process ends where an allocation fails in native code that does not check it.
+NO_MEMORY_SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 
 
 def add_upload(brought: Mapping[str, Path] | Path, store: Store, name: str, owner: str) -> SourceModel:
@@ -179,7 +181,7 @@ def try_out(folder: Path, title: str, weights: int) -> int:
     of_tokenizer = answer.get("phase") == "tokenizer"
     if code is None or code == -signal.SIGALRM:
         raise _too_slow(title, of_tokenizer, limit.seconds or 0)
-    if exceeded or code == -signal.SIGKILL or limits.allocation_failed(log[-limits.TAIL :]):
+    if exceeded or -code in NO_MEMORY_SIGNALS or limits.allocation_failed(log[-limits.TAIL :]):
         raise _too_hungry(title, of_tokenizer, limit.memory)
     raise UnusableInput(
         sentence("{model} could not be built on this machine: its process ended without a reason.", model=title),

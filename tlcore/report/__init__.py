@@ -1,6 +1,6 @@
-"""What a run means: scores with intervals, the verdict in words, what it cost, and the errors to look at.
+"""The report of a run: scores with intervals, the verdict as text, the cost, and the worst errors.
 
-Reads stored outputs and packed weights; never trains, and never chooses anything on the test set.
+Reads stored outputs and packed weights. Never trains, and never selects anything on the test set.
 """
 
 from tlcore.report.build import build

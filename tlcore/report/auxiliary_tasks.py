@@ -1,4 +1,4 @@
-"""Multi-task learning, task by task: what learning them together brought each, and what it cost."""
+"""Multi-task learning in a report: each task trained jointly against its single-task baseline."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ TARGET = sentence("the target task")
 
 
 def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list[dict[str, Any]] | None:
-    """One row a task, the target first: title, n, ``together`` and ``alone`` {value, interval}, ``difference`` {value,
-    interval}, p, adjusted (Holm over the tasks), and ``change``: gains, loses or unclear. None where the run has no
-    side tasks, or none was learned alone.
+    """One row per task, the target task first; None without auxiliary tasks or without single-task baselines.
+
+    Keys of a row: title, n (test examples), ``together`` and ``alone`` (single-task baseline) {value, interval},
+    classes, ``difference`` {value, interval}, p, adjusted (Holm over the tasks), and ``change``: gains, loses or
+    unclear.
     """
     if "alone-0" not in context.arms or "plainer" not in records:
         return None
@@ -54,7 +56,7 @@ def build(context: RunContext, records: Mapping[str, Sequence[Records]]) -> list
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> Sentence:
-    """How many tasks gained and lost."""
+    """The number of tasks that gain and lose by joint training, as one sentence."""
     count = {change: sum(row["change"] == change for row in rows) for change in ("gains", "loses", "unclear")}
     if count["loses"]:
         return sentence(

@@ -1,4 +1,4 @@
-"""Against the naive: does the trained model beat what takes one line?"""
+"""The trained model compared with simple baselines."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def compare(
     task: Task, baselines: Sequence[Baseline], transfer: Sequence[Records], target: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """One entry a baseline: id, title, value, interval, metrics, intervals, difference, beaten, reason.
+    """One entry per baseline: id, title, value, interval, metrics, intervals, difference, beaten, reason.
 
-    The difference is transfer minus baseline, in the paired bootstrap nested in seeds that the verdict comes from.
-    ``beaten`` says whether its interval lies above 0; it is None where the baseline could not answer, and then
-    ``reason`` says why. That each of them is beaten needs no correction for their number: all must be.
+    ``difference`` is transfer minus baseline {value, interval}, by the same seed-nested paired bootstrap as the
+    verdict. ``beaten`` is True if its interval is above 0, and None if the baseline has no records; ``reason`` then
+    gives the cause. The intervals need no correction for multiple comparisons: all baselines must be beaten.
     """
     headline = task.metrics[0].id
     out = []
@@ -56,9 +56,11 @@ def compare(
 def reference(
     task: Task, report: dict[str, Any], baselines: Sequence[Baseline], scratch: Sequence[Records]
 ) -> tuple[dict[str, Any], Sequence[Records]]:
-    """What the verdict compares with, {id, title}, and its records: the twin, or for a task that is compared with the
-    best, whichever of twin and baselines scores best. Taking the best on the test set is hard on transfer, never kind.
-    A baseline has no seed: it is the same with every seed of the twin.
+    """The reference of the verdict, {id, title}, and its records (one per seed).
+
+    It is the scratch baseline, or, unless ``task.against`` is "twin", the best of scratch baseline and baselines.
+    Selecting the best on the test set is conservative: it can only make the reference harder to beat. Baselines have no
+    seed, so their records are repeated for each seed of the scratch baseline.
     """
     chosen: tuple[dict[str, Any], Sequence[Records]] = {"id": "twin", "title": SCRATCH.model_dump()}, scratch
     if task.against == "twin":
@@ -68,20 +70,20 @@ def reference(
     best = sign * report["baseline"]["value"]
     for one, entry in zip(baselines, report["naive"], strict=True):
         if one.records is not None and sign * entry["value"] > best:
-            # Nothing in it is random: every seed would give the same records.
+            # A baseline is deterministic: its records are the same for every seed.
             best = sign * entry["value"]
             chosen = {"id": one.id, "title": entry["title"]}, [one.records] * len(scratch)
     return chosen
 
 
 def hardest(entries: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The baseline that comes closest to the trained model, or passes it: that of the lowest end of its interval."""
+    """The baseline whose difference has the lowest lower bound; None if no baseline has records."""
     known = [one for one in entries if one["difference"]]
     return min(known, key=lambda one: one["difference"]["interval"][0]) if known else None
 
 
 def summary(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | None:
-    """In one plain sentence; None where no baseline could answer."""
+    """The comparison with the hardest baseline, as one sentence; None if no baseline has records."""
     closest = hardest(entries)
     if closest is None:
         return None
@@ -127,7 +129,7 @@ def summary(entries: Sequence[dict[str, Any]], metric: Metric) -> Sentence | Non
 
 
 def _in_its_units(closest: dict[str, Any], metric: Metric) -> Sentence:
-    """The same where the metric is no share, or where less of it is better."""
+    """The same as `summary`, for a metric that is not a share (0-1) or where lower is better."""
     difference = closest["difference"]
     low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
     params = {

@@ -1,4 +1,4 @@
-"""The report of a run: one JSON object that the pages, the command line, the HTML file and the model card all read."""
+"""Builds the report of a run: one JSON object, read by the pages, the CLI, the HTML file and the model card."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ SCORED = ("transfer", "plainer", "twin")  # the arms that learn the target task
 
 
 def build(context: RunContext) -> dict[str, Any]:
-    """Score the packed weights of every arm and seed on the test set and say what came of it.
+    """Score the packed weights of every arm and seed on the test set and build the report.
 
-    Writes ``report.json``, ``predictions.csv``, ``figures/`` and the HTML files into the run's folder (each replaced
-    whole) and returns the report. Scores are shares 0-1, times seconds, memory bytes; what could not be measured is
-    null. ``transfer`` and ``baseline`` are means over seeds, ``packed`` is the one model in the bundle: the transfer
-    seed with the best validation score, chosen without looking at the test set.
+    Writes ``report.json``, ``predictions.csv``, ``figures/`` and the HTML files into the run's folder (each file
+    atomically) and returns the report. Units: shares 0-1 (or the metric's own unit), seconds, bytes; unmeasured values
+    are null. ``transfer`` and ``baseline`` are means over seeds. ``packed`` is the model in the bundle: the transfer
+    seed with the best validation score, selected without the test set.
     """
     task, target, headline = context.task, context.target, context.task.metrics[0]
     cache = context.store.home / "cache" / "pictures"
@@ -79,7 +79,7 @@ def build(context: RunContext) -> dict[str, Any]:
         "verdict": None,
         "reference": None,
         "visible_difference": None,
-        "bundle": "bundle.zip",  # beside report.json; where that is, the store says (`Runs.get`)
+        "bundle": "bundle.zip",  # in the same folder as report.json, which `Runs.get` of the store gives
         "packed": _packed(task, transfer[best], records["transfer"][best], target, headline),
         "smallest_difference": headline.smallest,
         "dataset": {
@@ -156,13 +156,13 @@ def build(context: RunContext) -> dict[str, Any]:
 
 
 def best_seed(results: Sequence[ArmResult], metric: Metric) -> int:
-    """Position of the result with the best validation score; the first of equals."""
+    """Index of the result with the best validation score; the first one on ties."""
     sign = 1.0 if metric.higher_is_better else -1.0
     return max(range(len(results)), key=lambda i: sign * results[i].validation.get(metric.id, -math.inf * sign))
 
 
 def versions() -> dict[str, str]:
-    """What computed this, by package."""
+    """Versions of the studio, Python and the installed packages, by name."""
     found = {"studio": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -173,7 +173,7 @@ def versions() -> dict[str, str]:
 
 
 def _classes(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any]:
-    """What there is to say of the packed model class by class; its probabilities are the calibrated ones."""
+    """Per-class results of the packed model, by its calibrated probabilities; writes ``predictions.csv``."""
     task, target, labels = context.task, context.target, context.target["labels"]
     calibrated, records = calibration.build(task, packed.outputs, examples, target)
     of_validation = packed.outputs("validation").astype(np.float64) / calibrated["temperature"]
@@ -196,7 +196,7 @@ def _arm(
     found = statistics.intervals(task, records, target)
     each = statistics.scores(task, records, target)
     epochs = [result.epochs for result in results if result.epochs is not None]
-    before = results[0].shared.get("seconds", 0.0)  # without which none of the trainings could have begun
+    before = results[0].shared.get("seconds", 0.0)  # shared pre-training, needed by every seed
     return {
         "value": found[headline.id].value,
         "interval": list(found[headline.id].interval),
@@ -252,8 +252,9 @@ def _cost(results: Sequence[ArmResult]) -> dict[str, Any]:
 
 
 def _gap(results: Sequence[ArmResult], metric: Metric) -> dict[str, Any] | None:
-    """Over-fitting: by how much the headline metric is better on training data than on validation data, mean over
-    seeds.
+    """Over-fitting: the headline metric on training and validation data, and their gap (> 0: training is better).
+
+    Means over seeds; None if they were not measured.
     """
     pairs = [
         (r.train[metric.id], r.validation[metric.id])
@@ -307,11 +308,13 @@ def _notes(context: RunContext) -> list[Sentence]:
 
 
 def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> list[Sentence]:
-    """What the trainings of an arm noted, each once; with their seeds where not all of them did."""
+    """The distinct notes of an arm's trainings; with the seeds if not all seeds have the note."""
     found = []
     for note in {str(note): note for result in results for note in result.notes}.values():
         seeds = [result.seed + 1 for result in results if note in result.notes]
-        if len(seeds) < len(results) and results[0].epochs is not None:  # a solved head is the same for all
+        if (
+            len(seeds) < len(results) and results[0].epochs is not None
+        ):  # a linear head fitted on features is the same for all seeds
             note = sentence(
                 "Seed {seeds} of {n} ({arm}): {note}",
                 seeds=seeds,
@@ -324,7 +327,7 @@ def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> l
 
 
 def _illustrate(context: RunContext, report: dict[str, Any], packed: ArmResult) -> None:
-    """Pictures beside the worst errors, where the task has some."""
+    """Write figures for the worst errors, if the task has any."""
     if report.get("worst"):
         context.task.illustrate(
             context.folder / "figures",

@@ -1,4 +1,4 @@
-"""The deeper comparison in the HTML report: why transfer hurt, the naive baselines, calibration, and weak parts."""
+"""Details in the HTML report: why transfer hurt, multi-task results, baselines, calibration and slices."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tlcore.core.i18n import number, t, translate
 from tlcore.evaluation import score_text
 from tlcore.report import score_units
 
-PARTS = 10  # parts of the test set that are listed
+PARTS = 10  # slices of the test set that are listed
 
 
 def section(report: dict[str, Any]) -> Markup:
-    """What of it the report has; a report of before has none."""
+    """The sections that the report has data for; reports of earlier versions have none."""
     return Markup("\n").join(
         [*_explanation(report), *_tasks(report), *_baselines(report), *_calibration(report), *_slices(report)]
     )
@@ -35,7 +35,7 @@ def _explanation(report: dict[str, Any]) -> list[Markup]:
 
 
 def _tasks(report: dict[str, Any]) -> list[Markup]:
-    """Multi-task learning, task by task."""
+    """The table of multi-task results, one row per task."""
     entries = report.get("tasks")
     if not entries:
         return []

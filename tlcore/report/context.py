@@ -1,4 +1,4 @@
-"""Everything a report or a bundle is made from, gathered once by the flow."""
+"""The input of reports and bundles, built once by the flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class RunContext:
-    """One finished training, before its report."""
+    """The results of one finished training, before its report is built."""
 
     store: Store
     run_id: str
@@ -30,10 +30,10 @@ class RunContext:
     target: dict[str, Any]  # {"labels": [...]} for classification
     processor: dict[str, Any]
     plan: dict[str, Any]
-    arms: dict[str, list[ArmResult]]  # "transfer" and, unless the spec refuses it, "twin"
+    arms: dict[str, list[ArmResult]]  # one result per seed; "transfer" and, unless the spec turns it off, "twin"
 
     @property
     def owner(self) -> str | None:
-        """Whose run it is."""
+        """The owner of the run; None if the store has no such run."""
         run = self.store.runs.get(self.run_id)
         return run.owner if run else None

@@ -1,4 +1,4 @@
-"""The learning curves of a run as plain series, for the report's drawings."""
+"""The learning curves of a run as series, for the figures of the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.core.i18n import Sentence, sentence
 if TYPE_CHECKING:
     import pandas as pd
 
-# Okabe and Ito's colours, told apart by everybody; the twin is dashed as well, so that colour is never the only sign.
+# The colour-blind-safe palette of Okabe and Ito. The scratch baseline is also dashed: colour is never the only signal.
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (sentence("transfer"), "#0072b2", "solid"),
     "plainer": (sentence("ablation"), "#009e73", "dot"),
@@ -20,7 +20,7 @@ ARMS: dict[str, tuple[Sentence, str, str]] = {
 
 @dataclass(frozen=True)
 class Series:
-    """One seed's curve. ``x`` counts epochs through all phases, or seconds of training."""
+    """The curve of one seed. ``x``: epochs counted over all phases, or seconds of training."""
 
     arm: str
     seed: int
@@ -29,7 +29,7 @@ class Series:
 
 
 def series(points: pd.DataFrame, column: str, against: str = "epoch") -> list[Series]:
-    """The final trainings' curves of one column; learning-rate trials are left out. ``against`` is epoch or seconds."""
+    """Curves of one column, one per arm and seed, without learning-rate trials. ``against``: "epoch" or "seconds"."""
     if points.empty or column not in points:
         return []
     final = points[(points["trial"] == "final") & points[column].notna()]

@@ -1,4 +1,4 @@
-"""Where examples of two domains lie before and after they were brought together, as a map of two dimensions."""
+"""Two-dimensional maps of the features of two domains, before and after domain adaptation."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from tlcore.training.result import ArmResult
 
 MOST = 200  # examples of each domain
-AT_ONCE = 16
-DIMENSIONS = 30  # of the principal components that t-SNE is given
+AT_ONCE = 16  # examples per batch
+DIMENSIONS = 30  # principal components that go into t-SNE
 
 
 def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -> dict[str, Any] | None:
-    """Places (x, y) of training examples of both domains by the features of the source model and of the packed one:
-    t-SNE (van der Maaten & Hinton 2008) of both domains together. None where the strategy has no second domain.
+    """t-SNE maps of training examples of both domains, by features of the source model and of the packed model.
+
+    Keys: ``source`` and ``target`` (dataset names), ``before`` and ``after`` ({source, target}: lists of [x, y], each
+    0-1). Each map is one t-SNE (van der Maaten & Hinton 2008) of both domains together. None if the strategy has no
+    second domain.
     """
     sets = context.plan.get("sets", {})
     if "tested_on" not in context.plan or "unlabelled" not in sets:
@@ -49,7 +52,7 @@ def build(context: RunContext, examples: Mapping[str, Any], packed: ArmResult) -
 
 
 def summary(measured: Mapping[str, Any]) -> Sentence:
-    """How far apart the domains were and are, from what `hooks.target_choice` measured."""
+    """The proxy-A-distance of the domains before and after, measured by `hooks.target_choice`, as one sentence."""
     before, after = measured["proxy_a_before"] or 0.0, measured["proxy_a_after"]
     return sentence(
         "How well the two domains can be told apart by the features (proxy-A-distance: 0 not at all, 2 "
@@ -71,7 +74,7 @@ def _map(task: Any, model: Any, domains: Mapping[str, Any], device: str) -> dict
 
 
 def places(features: np.ndarray) -> np.ndarray:
-    """(n, 2), each between 0 and 1, of features (n, d); the same each time."""
+    """The t-SNE positions (n, 2), each 0-1, of features (n, d). Deterministic; all zeros if n < 5."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits

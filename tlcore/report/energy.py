@@ -1,4 +1,4 @@
-"""What computing costs: seconds, watts, kilowatt-hours and money. Watts are measured where the machine tells them."""
+"""The cost of training: seconds, watts, kilowatt-hours and money. Watts are measured if the hardware reports them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Assumptions, said as such and changed on the page: a desktop processor at work, a data-centre GPU with its server's
-# share, and a price for one kilowatt-hour in whatever money the person pays in.
+# Assumptions, shown as such and editable on the page: a desktop processor under load, a data-centre GPU with its share
+# of the server, and the price of one kilowatt-hour in the person's currency.
 WATTS = {"cpu": 65.0, "cuda": 350.0}
 PRICE = 0.20
 EVERY = 0.5  # seconds between two readings of a GPU
@@ -17,16 +17,16 @@ RAPL = "/sys/class/powercap/intel-rapl:?"
 
 
 def energy(seconds: float, watts: float, price: float) -> dict[str, float]:
-    """Kilowatt-hours, and what they cost at ``price`` for one."""
+    """Kilowatt-hours, and their cost at ``price`` per kWh."""
     kwh = watts * seconds / 3.6e6
     return {"kwh": kwh, "cost": kwh * price}
 
 
 class Meter:
-    """The mean power in watts while the block runs, if the machine tells: ``how`` is ``nvml``, ``rapl`` or None.
+    """Context manager that measures the mean power (``watts``) of its block; ``how`` is ``nvml``, ``rapl`` or None.
 
-    NVML gives the board power of the first GPU; RAPL (Linux, where it may be read) the energy of the processor's
-    packages, which is that of everything that runs on them.
+    NVML gives the board power of the first GPU. RAPL (Linux, if readable) gives the energy of the processor packages,
+    which includes all other processes on them. Both attributes are None if neither is available.
     """
 
     def __init__(self, device: str):
@@ -55,7 +55,7 @@ class Meter:
         elif self._energy and elapsed > 1:
             after = _rapl()
             joules = [after[name] - before for name, before in self._energy.items() if name in after]
-            if joules and min(joules) > 0:  # a counter that wrapped around tells nothing
+            if joules and min(joules) > 0:  # ignored if a counter wrapped around
                 self.watts, self.how = sum(joules) / elapsed, "rapl"
 
     def _sample(self) -> None:
@@ -66,12 +66,12 @@ class Meter:
             board = pynvml.nvmlDeviceGetHandleByIndex(0)
             while not self._stop.wait(EVERY):
                 self._seen.append(pynvml.nvmlDeviceGetPowerUsage(board) / 1000)
-        except Exception as error:  # a container without the driver's library: the assumption is said to be one
+        except Exception as error:  # e.g. a container without the driver's library: the assumed watts are used
             print(f"the power of the GPU cannot be read: {error}")
 
 
 def _rapl() -> dict[str, float]:
-    """Joules of each processor package so far; empty where they cannot be read (most machines ask for root)."""
+    """Joules used so far, by processor package; empty if they cannot be read (most machines require root)."""
     found = {}
     for folder in glob.glob(RAPL):
         try:

@@ -1,7 +1,7 @@
-"""Why transfer did not help: what pointed to it before training, what training showed, and what to try next.
+"""Why transfer did not help: signs before and during training, and suggestions of what to try next.
 
-Only for a negative verdict, or a difference whose interval leans clearly that way. Nothing here is proof: each sign is
-a number beside the one that it is judged against.
+Only for a negative verdict, or a difference whose interval leans clearly that way. Nothing here is proof: each sign
+compares a number with a reference value.
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ if TYPE_CHECKING:
     from tlcore.guidance import Evidence
     from tlcore.report.context import RunContext
 
-LOW = 0.5  # similarity (0-1) below which the source's data count as far away
-APART = 0.05  # share: scores further apart than this are called different
-# What goes deeper into the network, or less deep, than the strategy that did not help; the first comes first.
+LOW = 0.5  # similarity (0-1) below which the source's data count as dissimilar
+APART = 0.05  # scores (shares 0-1) that differ by more than this count as different
+# Strategies that train more or fewer layers than the one that did not help, in order of preference.
 INSTEAD = {
     "feature-extraction": ("linear-probe-then-fine-tune", "fine-tuning"),
     "linear-probe-then-fine-tune": ("fine-tuning",),
     "fine-tuning": ("linear-probe-then-fine-tune", "feature-extraction"),
 }
-NEEDS_MORE = ("domain-adaptation",)  # suggested where the studio has it
+NEEDS_MORE = ("domain-adaptation",)  # suggested if the task has them
 
 
 def leans(report: dict[str, Any]) -> str | None:
-    """``negative`` by the verdict; ``leaning`` where the difference is of interest and its interval mostly below 0."""
+    """``negative`` if the verdict is negative transfer; ``leaning`` if the difference is large and mostly below 0.
+
+    Large: at least the smallest difference of interest. Mostly: the interval's upper bound is under half the distance
+    of its lower bound from 0. Else None.
+    """
     difference = report["difference"]
     if difference is None:
         return None
@@ -45,10 +49,10 @@ def leans(report: dict[str, Any]) -> str | None:
 
 
 def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -> dict[str, Any] | None:
-    """``kind``, ``signs`` [{id, about, sentence}] and ``suggestions`` [{kind, id, sentence, draft}]; None unless the
-    result leans to negative transfer.
+    """Signs and suggestions; None unless the result leans to negative transfer.
 
-    ``about`` is ``evidence`` (known before training) or ``training``; ``draft`` are the fields of the Spec to change.
+    Keys: ``kind`` (see `leans`), ``signs`` [{id, about, sentence}] and ``suggestions`` [{kind, id, sentence, draft}].
+    ``about`` is ``evidence`` (known before training) or ``training``; ``draft`` has the fields of the Spec to change.
     """
     kind = leans(report)
     if kind is None:
@@ -65,7 +69,7 @@ def explain(context: RunContext, report: dict[str, Any], points: pd.DataFrame) -
 
 
 def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tuple[str, str, Sentence]]:
-    """What was measured before training and spoke against this source."""
+    """Signs (id, "evidence", sentence) from measurements before training that speak against this source."""
     if evidence is None:
         return [
             (
@@ -116,7 +120,7 @@ def evidence_signs(report: dict[str, Any], evidence: Evidence | None) -> list[tu
 def training_signs(
     report: dict[str, Any], points: pd.DataFrame, plan: dict[str, Any]
 ) -> list[tuple[str, str, Sentence]]:
-    """What the trainings showed: features that cannot fit, a loss that stood still, over-fitting, being overtaken."""
+    """Signs from training: under-fitting features, a stagnant loss, over-fitting, overtaken by the scratch baseline."""
     found: list[tuple[str, Sentence]] = []
     ours, its = report["gap"].get("transfer"), report["gap"].get("twin")
     metric = _metric(report)
@@ -179,9 +183,9 @@ def training_signs(
 
 
 def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bool = True) -> float | None:
-    """Seconds of training after which the twin's best validation score, mean over seeds, was better than ``final``.
+    """Seconds of training after which the scratch baseline's best validation score (mean over seeds) beats ``final``.
 
-    None where it never was.
+    None if it never does.
     """
     if final is None or points.empty or column not in points:
         return None
@@ -197,7 +201,7 @@ def overtaken(points: pd.DataFrame, column: str, final: float | None, higher: bo
 def suggestions(
     report: dict[str, Any], source: str, ranking: Sequence[dict[str, Any]], measured: bool
 ) -> list[dict[str, Any]]:
-    """What to try next, the most promising first."""
+    """What to try next, the most promising first: [{kind, id, sentence, draft}]."""
     from tlcore import strategies, tasks
 
     titles = {one.id: one.title for one in strategies.serving(tasks.find(report["task"]))}
@@ -277,7 +281,7 @@ def _frozen(plan: dict[str, Any]) -> bool:
 
 
 def _validation(report: dict[str, Any], arm: str) -> float | None:
-    """The arm's mean validation score over its seeds."""
+    """The arm's mean validation score over its seeds; None if there is none."""
     arm_report = report.get(arm)
     values = [seed["validation"].get(report["metric"]) for seed in arm_report["per_seed"]] if arm_report else []
     known = [value for value in values if value is not None]
@@ -285,7 +289,7 @@ def _validation(report: dict[str, Any], arm: str) -> float | None:
 
 
 def _stuck(points: pd.DataFrame) -> float | None:
-    """By which share the transfer arm's training loss fell, mean over seeds, where that is under a tenth."""
+    """The relative decrease (0-1, mean over seeds) of transfer's training loss, if it is under 0.1; else None."""
     if points.empty or "train_loss" not in points:
         return None
     rows = points[(points["arm"] == "transfer") & (points["trial"] == "final") & points["train_loss"].notna()]

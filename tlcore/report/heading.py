@@ -1,4 +1,4 @@
-"""The verdict of a report in a word or two."""
+"""The verdict of a report as a short heading."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def heading(report: dict[str, Any]) -> Sentence:
 
 
 def simpler(report: dict[str, Any]) -> bool:
-    """Whether what does clearly better than transfer is no training from scratch but a baseline: transfer has lost, but
-    has not been shown to hurt.
+    """Whether transfer clearly lost to a simple baseline instead of the scratch baseline.
+
+    In this case transfer is worse than the reference, but negative transfer has not been shown.
     """
     other = report.get("reference") or {"id": "twin"}
     return report.get("verdict") == "negative-transfer" and other["id"] != "twin"

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing beside it: drawings inline, pictures as data."""
+"""The report as one self-contained HTML file: figures as inline SVG, pictures as data URIs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tlcore.tasks.shared import word_attributions
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDEST_MATRIX = 40  # classes
+WIDEST_MATRIX = 40  # most classes of a confusion matrix that is drawn
 ARM_KEYS = (("transfer", "transfer"), ("twin", "baseline"))
 
 
@@ -38,7 +38,7 @@ def render(
     plan: dict[str, Any] | None = None,
     figures: Path | None = None,
 ) -> str:
-    """The page in that language. ``figures`` holds the pictures that ``report["worst"]`` names."""
+    """The HTML page in ``language``. ``figures`` is the folder of the pictures that ``report["worst"]`` names."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -89,7 +89,7 @@ def render(
 
 @contextmanager
 def _in_language(language: str) -> Iterator[None]:
-    """The whole process speaks that language meanwhile: for the worker and the command line, which serve one person."""
+    """Set the language of the whole process for the block. Only for the worker and the CLI, which serve one person."""
     before = i18n._language
     i18n.set_language_provider(lambda: language)
     try:
@@ -103,7 +103,7 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
     titles = _metrics(report)
     metric, shares = report["metric"], score_units.shares(report)
     drawings: list[dict[str, Any]] = []
-    # Shares stand on one axis; any other metric has its own.
+    # All shares are on one axis; every other metric has its own figure.
     for these in ([m for m in shares if shares[m]], *([m] for m in shares if not shares[m])):
         rows = [
             (f"{names[key]}, {titles[m]}", arm, report[key]["metrics"][m], report[key]["intervals"][m])
@@ -134,7 +134,7 @@ def _drawings(report: dict[str, Any], points: pd.DataFrame) -> list[dict[str, An
 
 
 def _matrices(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """Confusion matrices as table rows with shares of their row; left out where there are too many classes to read."""
+    """Confusion matrices as table rows with counts and row shares; empty if there are over `WIDEST_MATRIX` classes."""
     labels = report.get("labels") or []
     out = []
     for key, title in (("confusion", t("This model")), ("confusion_baseline", t("From scratch"))):
@@ -149,7 +149,7 @@ def _matrices(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _inline(folder: Path | None, name: str | None) -> str | None:
-    """A picture as a data URI; None where there is none."""
+    """A picture as a data URI; None if there is none."""
     if folder is None or not name or not (folder / name).is_file():
         return None
     return "data:image/jpeg;base64," + base64.b64encode((folder / name).read_bytes()).decode()
@@ -166,7 +166,7 @@ def _duration(seconds: float | None) -> str:
 
 
 def _metrics(report: dict[str, Any]) -> dict[str, str]:
-    """The metrics' names for people, by id."""
+    """The metrics' titles in the current language, by id."""
     from tlcore import tasks
 
     known = {metric.id: t(metric.title) for metric in tasks.find(report["task"]).metrics}
@@ -184,7 +184,7 @@ def _number(value: float | None, digits: int | None = None) -> str:
 
 
 def _strings(report: dict[str, Any]) -> dict[str, str]:
-    """Every sentence of the template."""
+    """All texts of the template, in the current language."""
     return {
         "title": t("Report: {name}", name=report["name"]),
         "verdict": t(heading(report)),

@@ -1,4 +1,4 @@
-"""Label savings in the HTML report: a drawing, its sentences and a table; nothing where they were not measured."""
+"""Label savings in the HTML report: a figure, sentences and a table; empty if they were not measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM, WIDE, HIGH = 58, 12, 28, 40, 620, 320
 
 
 def section(report: dict[str, Any], *, share: bool) -> Markup:
-    """The part of the page; empty where ``report`` has no ``label_savings``."""
+    """The HTML section; empty if ``report`` has no ``label_savings``."""
     savings = report.get("label_savings")
     if not savings:
         return Markup("")
@@ -29,7 +29,7 @@ def section(report: dict[str, Any], *, share: bool) -> Markup:
 
 
 def drawing(savings: dict[str, Any], *, share: bool) -> Markup:
-    """Score over labels (logarithmic) of both arms: points with intervals, power laws with bands, and the savings."""
+    """SVG of the score of both arms over labels (log axis): points with intervals, power laws with bands, savings."""
     arms, equal = savings["arms"], savings["equal"]
     lows = [p["interval"][0] for arm in arms.values() for p in arm["points"]]
     highs = [p["interval"][1] for arm in arms.values() for p in arm["points"]]
@@ -82,7 +82,7 @@ def drawing(savings: dict[str, Any], *, share: bool) -> Markup:
 
 
 def table(savings: dict[str, Any], *, share: bool) -> Markup:
-    """One row a size: both scores with intervals, and what training from scratch would need for transfer's."""
+    """One row per training size: both scores with intervals, and the labels from scratch for transfer's score."""
     heads = (t("Labels"), t("Transfer"), t("From scratch"), t("Labels from scratch needs for transfer's score"))
     rows = [Markup("<tr>{}</tr>").format(Markup("").join(Markup("<th>{}</th>").format(head) for head in heads))]
     for place, one in enumerate(savings["sizes"]):

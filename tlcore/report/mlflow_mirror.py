@@ -1,4 +1,4 @@
-"""An optional copy of each run in MLflow, where ``MLFLOW_TRACKING_URI`` is set. The store stays the truth."""
+"""An optional copy of each run in MLflow, if ``MLFLOW_TRACKING_URI`` is set. The store stays authoritative."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "transfer-learning-studio"
 TAG = "studio.run"
-AT_ONCE = 900  # metrics in one request; MLflow takes at most 1,000
-# A tracking server that does not answer must not keep a finished run waiting, and telemetry goes nowhere.
+AT_ONCE = 900  # metrics per request; MLflow accepts at most 1,000
+# Short timeouts: an unreachable tracking server must not delay a finished run. Telemetry is off.
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -25,10 +25,10 @@ SETTINGS = {
 
 
 def mirror(context: RunContext, report: dict[str, Any]) -> str | None:
-    """Log parameters, final scores, curves, report and bundle; returns MLflow's run id.
+    """Log parameters, final scores, curves, report and bundle to MLflow; returns MLflow's run id.
 
-    None, with a line in the log, where it is not asked for, not installed, or fails: a mirror never breaks a run.
-    The same run mirrored again goes into the same MLflow run.
+    Returns None, with a line in the log, if it is not configured, not installed, or fails: a mirror never breaks a run.
+    Mirroring a run again updates the same MLflow run.
     """
     address = os.environ.get("MLFLOW_TRACKING_URI")
     if not address:
@@ -95,7 +95,7 @@ def _scores(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _curves(points: pd.DataFrame, now: int) -> list[tuple[str, float, int, int]]:
-    """Each finite value of the final trainings as (key, value, time, step): the step counts through the phases."""
+    """Finite values of the final trainings as (key, value, time in ms, step); steps are counted over all phases."""
     out = []
     final = points[points["trial"] == "final"] if len(points) else points
     for (arm, seed), rows in final.groupby(["arm", "seed"]) if len(final) else ():

@@ -1,4 +1,4 @@
-"""What a report says in plain sentences: the verdict, what it rests on, and what else was found."""
+"""The narrative of a report: the verdict, its basis and further findings as plain sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
-    """The verdict, what it rests on, and the scores in plain words."""
+    """All sentences of a report by id: the verdict, its basis, and the scores in plain words."""
     metric = task.metrics[0]
     packed = report["packed"]
     found = {"verdict": verdict_sentence(report, metric)}
@@ -102,7 +102,7 @@ def sentences(report: dict[str, Any], task: Task) -> dict[str, Sentence]:
 
 
 def ablation_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
-    """What the strategy's own addition brought, against the same training without it."""
+    """The ablation result: the effect of the strategy against the same training without its addition."""
     from tlcore.strategies import find
 
     found = report["plainer"]
@@ -153,7 +153,7 @@ def ablation_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
 
 
 def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
-    """The verdict in one sentence with its n."""
+    """The verdict in one sentence, with n and interval."""
     if report["difference"] is None:
         return sentence("There is no from-scratch twin to compare with, so there is no verdict.")
     if not score_text.usual(metric):
@@ -229,7 +229,7 @@ def verdict_sentence(report: dict[str, Any], metric: Metric) -> Sentence:
 
 
 def _in_its_units(report: dict[str, Any], metric: Metric) -> Sentence:
-    """The verdict where the metric is no share, or where less of it is better: how far apart, and which way."""
+    """The verdict for a metric that is not a share (0-1) or where lower is better: size and direction."""
     difference = report["difference"]
     low, high = (score_text.rounded(end, metric.share) for end in difference["interval"])
     params = {

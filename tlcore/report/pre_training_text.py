@@ -1,4 +1,4 @@
-"""Pre-training in a report: its curve, and what is said of it."""
+"""Shared pre-training in a report: its loss curve and its notes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ TITLE = sentence("Loss of pre-training")
 
 
 def points_of(points: pd.DataFrame) -> pd.DataFrame:
-    """The points of pre-training that have a loss, in order; an empty frame where there are none."""
+    """The points of pre-training that have a loss, by phase and epoch; an empty frame if there are none."""
     if points.empty or "train_loss" not in points:
         return points[:0]
     return points[(points["trial"] == TRIAL) & points["train_loss"].notna()].sort_values(["phase", "epoch"])
 
 
 def series(points: pd.DataFrame) -> list[Series]:
-    """The one curve there is: pre-training runs once."""
+    """The loss curve of pre-training: at most one, since pre-training is shared by all seeds."""
     own = points_of(points)
     if own.empty:
         return []
@@ -30,7 +30,7 @@ def series(points: pd.DataFrame) -> list[Series]:
 
 
 def in_words(pre_training: dict[str, Any]) -> list[Sentence]:
-    """What was done once before all seeds (`training.shared_phases.begin_with`), for the notes of a report."""
+    """Notes of a report on shared pre-training (see `training.shared_phases.begin_with`); empty if there was none."""
     if not pre_training:
         return []
     found = [

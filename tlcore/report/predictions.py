@@ -1,4 +1,4 @@
-"""Every prediction as a table that a spreadsheet opens without running anything."""
+"""Predictions as CSV, with cells escaped so that no spreadsheet runs them as formulas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """CSV text with safe cells; numbers stay numbers."""
+    """CSV text with escaped cells; numbers stay numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([cell(name) for name in header])
@@ -27,18 +27,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def share(value: float) -> str:
-    """A probability with six decimals."""
+    """A probability (0-1) with six decimals."""
     return f"{float(value):.6f}"
 
 
 def write_answers(path: Path, answers: Sequence[dict[str, Any]]) -> None:
-    """Each test example of a task without classes: ``input, text, truth, prediction, score``."""
+    """Write one row per test example of a task without classes: ``input, text, truth, prediction, score``."""
     rows = ([one["id"], one.get("text", ""), one["truth"], one["prediction"], share(one["score"])] for one in answers)
     atomic_files.write(path, table(["input", "text", "truth", "prediction", "score"], rows))
 
 
 def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str, Any]]:
-    """The answers with the lowest scores below 1, as the page of errors reads them."""
+    """At most ``most`` answers with the lowest scores below 1, with excerpts of their texts, for the errors page."""
     order = sorted((one for one in answers if one["score"] < 1), key=lambda one: one["score"])[:most]
     return [
         {**one, **{key: excerpt(one[key]) or "–" for key in ("text", "truth", "prediction") if key in one}}
@@ -47,7 +47,7 @@ def worst_answers(answers: Sequence[dict[str, Any]], most: int) -> list[dict[str
 
 
 def write_predictions(path: Path, records: Records, labels: Sequence[str], dataset: Dataset) -> None:
-    """Each test example: ``input, truth, prediction, confidence``, then the probability of each class."""
+    """Write one row per test example: ``input, truth, prediction, confidence``, then one probability per class."""
     truth = dataset.split("test")["label"].tolist()
     probability = records.columns["probability"]
     rows = (

@@ -1,4 +1,4 @@
-"""A report without single examples of its data: scores, curves and counts stay."""
+"""Removes single examples from a report; scores, curves and counts are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DELETED = sentence(
 
 
 def redacted(report: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a report in which no example is shown or named, and which says that the data were deleted."""
+    """A copy of a report that shows and names no example, with a note that the data were deleted."""
     found = {**report, "worst": [], "notes": [*report.get("notes", []), DELETED.model_dump()]}
     found["data_deleted"] = datetime.now(UTC).isoformat(timespec="seconds")
     if "samples" in report:
@@ -33,8 +33,9 @@ def redacted(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def redact(folder: Path, report: dict[str, Any], points: pd.DataFrame, plan: dict[str, Any] | None) -> dict[str, Any]:
-    """Write the redacted report into the folder of a run in place of what lies there, and return it. Figures,
-    predictions and the log, which name or show examples, are removed.
+    """Replace the report files in the folder of a run by redacted ones; returns the redacted report.
+
+    Figures, predictions and the log are removed, because they name or show examples.
     """
     from jinja2 import UndefinedError
 
@@ -48,14 +49,14 @@ def redact(folder: Path, report: dict[str, Any], points: pd.DataFrame, plan: dic
     for language in LANGUAGES:
         page = folder / html.file_name(language)
         if page.exists():
-            page.unlink()  # gone also where a report of an earlier version cannot be drawn
+            page.unlink()  # removed even if a report of an earlier version cannot be rendered
             with contextlib.suppress(UndefinedError, KeyError):
                 atomic_files.write(page, html.render(found, points, language, plan=plan))
     return found
 
 
 def _without_examples(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    """A cluster is named by an example; it gets a number instead."""
+    """A slice without examples. A cluster is named after an example, so it gets a number instead."""
     if row.get("kind") != "cluster":
         return {**row, "examples": []}
     return {**row, "examples": [], "name": sentence("cluster {n}", n=number + 1).model_dump()}

@@ -1,4 +1,4 @@
-"""What a report's scores are: shares or not, and what its differences are from."""
+"""Units of a report's scores (shares or not), and the reference of its differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tlcore.core.i18n import sentence, t, translate
 
 
 def shares(report: dict[str, Any]) -> dict[str, bool]:
-    """Whether each metric of a report is a share; those that nobody knows any more are taken for one."""
+    """Whether each metric of a report is a share (0-1), by id. Unknown metrics count as shares."""
     from tlcore import tasks
 
     known = {metric.id: metric.share for metric in tasks.find(report["task"]).metrics}
@@ -21,7 +21,7 @@ def share(report: dict[str, Any]) -> bool:
 
 
 def difference(report: dict[str, Any]) -> str:
-    """The heading of the differences; it says from what, where that is not the twin in the column beside it."""
+    """The heading of the column of differences; names the reference if it is not the scratch baseline."""
     other = report.get("reference")
     if not other or other["id"] == "twin":
         return t("Difference")
@@ -29,5 +29,5 @@ def difference(report: dict[str, Any]) -> str:
 
 
 def reference(report: dict[str, Any]) -> str:
-    """What the verdict of a report compares with."""
+    """The title of the reference of the verdict."""
     return translate((report.get("reference") or {}).get("title") or sentence("training from scratch").model_dump())

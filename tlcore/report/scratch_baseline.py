@@ -1,4 +1,4 @@
-"""Where the from-scratch twin stood on its way: when transfer was done, and at the ordinary budget."""
+"""Validation scores of the scratch baseline at transfer's training time and at the ordinary budget."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 def stood_at(
     points: pd.DataFrame, transfer: Sequence[ArmResult], scratch: Sequence[ArmResult] | None, metric: Metric
 ) -> dict[str, Any] | None:
-    """Where the twin stood, on validation data, after as many seconds of training as the transfer arm took.
+    """The scratch baseline's validation score after the training time of the transfer arm.
 
-    The mean over the twin's seeds of the last point not later than that; ``validation`` is null where no epoch of the
-    twin had ended by then.
+    Keys: ``seconds`` (transfer's mean, with shared pre-training), ``validation`` (mean over seeds of the last point at
+    or before ``seconds``; None if no epoch had ended by then), ``seeds`` (with a score) and ``of`` (all seeds). Returns
+    None if there is no scratch baseline or no curve.
     """
     column = f"validation_{metric.id}"
     if not scratch or points.empty or column not in points:
@@ -41,11 +42,11 @@ def stood_at(
 def longer_budget(
     points: pd.DataFrame, arm: dict[str, Any], scratch: Sequence[ArmResult] | None, metric: Metric
 ) -> dict[str, Any] | None:
-    """Where a twin with a longer budget stood at the ordinary one; None where its budget was the ordinary one.
+    """The scores of a scratch baseline with a longer budget; None if its budget was the ordinary one.
 
-    ``ordinary`` and ``longer`` are the twin's best validation scores, means over seeds, within the ``epochs`` of the
-    ordinary budget and in all. Its learning rate fell over the longer budget, so at the ordinary one it had not yet
-    come down.
+    ``ordinary`` and ``longer`` are its best validation scores (means over seeds) within the ``epochs`` of the ordinary
+    budget and over all epochs. Its learning-rate schedule spans the longer budget, so the rate was still high at the
+    end of the ordinary one.
     """
     column = f"validation_{metric.id}"
     if not scratch or "budget" not in arm or points.empty or column not in points:

@@ -1,8 +1,8 @@
-"""Several runs at once: verdicts that hold together.
+"""Comparison of several runs, corrected for multiple comparisons.
 
-Twenty comparisons at the 5 % level give one false verdict by chance. The p-values of the nested bootstrap are therefore
-adjusted by Holm's method (1979), which keeps the chance of any false verdict in a family at 5 % whatever the
-comparisons have in common. There are two families: each run against its twin, and the runs among each other.
+Twenty comparisons at the 5 % level give one false verdict on average. The p-values of the nested bootstrap are
+therefore adjusted by Holm's method (1979), which keeps the probability of any false verdict in a family at 5 %, even if
+the comparisons are dependent. There are two families: each run against its scratch baseline, and all pairs of runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Scored:
-    """The test records of a finished run: one for each seed of each arm."""
+    """The test records of a finished run: one per seed of each arm."""
 
     run: str
     dataset: str
@@ -40,7 +40,7 @@ class Scored:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given: a family's k-th smallest of m is multiplied by m - k + 1, never falling."""
+    """Holm-adjusted p-values in the given order: the k-th smallest of m times m - k + 1, made monotone, at most 1."""
     order = np.argsort(p, kind="stable")
     raised = np.maximum.accumulate([p[i] * (len(p) - k) for k, i in enumerate(order)]) if len(p) else []
     out = [0.0] * len(p)
@@ -50,7 +50,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def scored(store: Store, run: Run) -> Scored | None:
-    """A run's records from the outputs that it stored; None where its files or its data are gone. No torch."""
+    """A run's records from its stored outputs, without torch; None if its outputs or its dataset are gone."""
     folder = store.runs.folder(run.id)
     target_file, plan = folder / "target.json", run.plan or {}
     if run.dataset is None or not target_file.exists() or "processor" not in plan:
@@ -75,11 +75,12 @@ def scored(store: Store, run: Run) -> Scored | None:
 
 
 def compare(task: Task, runs: Sequence[Scored], *, draws: int = statistics.DRAWS) -> dict[str, Any]:
-    """``twins`` and ``pairs``: {run, other, value, interval, p, adjusted, verdict} each, adjusted within its family;
-    ``by``: the metric of the pairs, the first by which runs on other tokens can be compared as well.
+    """All comparisons of several runs: ``twins`` (each run against its scratch baseline), ``pairs``, and ``by``.
 
-    Runs on other data than the first are left out of the pairs. In a pair above 0 means that ``run`` is better, and the
-    verdict is ``run``, ``other`` or None for no clear difference; there is none with one seed.
+    Each comparison has {run, other, value, interval, p, seeds, adjusted, verdict}, adjusted within its family. ``by``
+    is the metric of the pairs: the first one that is also comparable between runs with different tokens. Runs on a
+    different dataset than the first are left out of the pairs. In a pair, a value above 0 means that ``run`` is better;
+    its verdict is ``run``, ``other`` or None (no clear difference, or only one seed).
     """
     metric, by = task.metrics[0], next(one for one in task.metrics if one.across)
     twins = [

@@ -1,8 +1,8 @@
-"""Where the packed model is weak: its score on parts of the test set, by a column of the data or by likeness.
+"""Scores of the packed model on slices of the test set: by a column of the data, or by clusters.
 
-Likeness is k-means on the frozen source's features of the test examples where they are kept, else on the model's
-outputs; labels play no part in it. Each part's score is compared with that of all test examples on the same bootstrap
-draws, and the p-values are adjusted by Holm's method: of many parts some look weak by chance.
+Clusters are k-means on the frozen source's features of the test examples if they are cached, else on the model's
+outputs; labels are not used. Each slice's score is compared with that of all test examples on the same bootstrap draws.
+The p-values are adjusted by Holm's method, since some of many slices look weak by chance.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
     from tlcore.training.result import ArmResult
 
-FEWEST = 10  # units in a part that is listed, and outside of it: a part that is nearly all tells nothing
-MOST_VALUES = 12  # of a column
-EACH, MOST_CLUSTERS = 25, 8
-TYPICAL = 4  # examples that stand for a cluster
-DRAWS, DRAWS_EACH = 1000, 50  # in all, and for each part at least: of many parts only a small p tells anything
-# Columns that say nothing of what is in an example. The classes have a table of their own.
+FEWEST = 10  # least resampling units inside a listed slice, and outside of it
+MOST_VALUES = 12  # of a column whose values are slices
+EACH, MOST_CLUSTERS = 25, 8  # examples per cluster, about
+TYPICAL = 4  # examples that represent a cluster
+DRAWS, DRAWS_EACH = 1000, 50  # in all, and at least per slice: many slices need finer p-values
+# Columns that do not describe the content of an example. Classes have their own table.
 NOT_ABOUT = {
     "id",
     "file",
@@ -67,10 +67,10 @@ Part = tuple[dict[str, Any], np.ndarray]
 
 
 def build(context: RunContext, packed: ArmResult, records: Records) -> dict[str, Any]:
-    """``rows``, weakest first, and ``by``: what the clusters were made from (``features``, ``outputs`` or None).
+    """The slices: ``rows`` (weakest first), ``by`` (clusters by ``features``, ``outputs`` or None) and ``fewest``.
 
-    A row: kind (``column`` or ``cluster``), name, n, units, score, interval, difference to all test examples with its
-    interval, p, adjusted, weak, and for a cluster its typical ``examples``.
+    Keys of a row: kind (``column`` or ``cluster``), name, n, units, score, interval, difference from all test examples
+    {value, interval}, p, adjusted, weak, and ``examples`` (typical ones; empty for a column).
     """
     rows = context.dataset.split("test")
     parts = list(by_column(rows))
@@ -86,12 +86,12 @@ def build(context: RunContext, packed: ArmResult, records: Records) -> dict[str,
 
 
 def large_enough(parts: list[Part], unit: np.ndarray) -> list[Part]:
-    """The parts with enough units in them and outside of them."""
+    """The slices with at least `FEWEST` resampling units inside and outside."""
     return [part for part in parts if all(len(np.unique(unit[at])) >= FEWEST for at in (part[1], ~part[1]))]
 
 
 def by_column(rows: pd.DataFrame) -> Iterator[Part]:
-    """Parts by the values of a column, or by thirds of a column of numbers; (what it is, mask (n,))."""
+    """Slices by the values of a column, or by terciles of a numeric column: (description, mask (n,) bool)."""
     from pandas.api import types
 
     for name in rows.columns:
@@ -117,7 +117,7 @@ def by_column(rows: pd.DataFrame) -> Iterator[Part]:
 
 
 def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
-    """Parts of like examples, each named by its most typical ones; (what it is, mask (n,))."""
+    """Slices by k-means clusters of ``points`` (n, …), named after their most central example: (description, mask)."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
@@ -142,7 +142,10 @@ def by_cluster(points: np.ndarray, rows: pd.DataFrame) -> list[Part]:
 def score(
     task: Task, records: Records, parts: list[Part], target: dict[str, Any], *, draws: int = DRAWS, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Each part's row, weakest first; ``weak`` where the adjusted p-value is under 0.05 and the part does worse."""
+    """The row of each slice, weakest first.
+
+    ``weak``: the adjusted p-value is under 0.05, and the score is worse by the smallest difference of interest or more.
+    """
     metric = task.metrics[0]
     sign = 1.0 if metric.higher_is_better else -1.0
     rng = np.random.default_rng(seed)
@@ -154,7 +157,9 @@ def score(
         for i, mask in enumerate(masks):
             with np.errstate(invalid="ignore", divide="ignore"):
                 found = task.aggregate(records, weights * mask, target)[metric.id]
-            drawn[i].append(np.where((weights * mask).any(axis=1), found, np.nan))  # a draw without it tells nothing
+            drawn[i].append(
+                np.where((weights * mask).any(axis=1), found, np.nan)
+            )  # NaN: the draw has no example of the slice
     every = [np.concatenate(one) for one in drawn]
     rows = []
     for (about, mask), value, each in zip(parts, values[1:], every[1:], strict=True):
@@ -182,7 +187,7 @@ def score(
 
 
 def _features(context: RunContext, n: int) -> np.ndarray | None:
-    """The frozen source's features of the test examples, where a run or a measurement has kept them."""
+    """The frozen source's features (n, …) of the test examples from the feature cache; None if they are not there."""
     data = context.dataset
     key = cache_key(data.fingerprint, context.source.content_digest, context.processor, data.cached_as)
     path = context.store.home / "cache" / "features" / f"{key}-test.npz"

@@ -1,4 +1,4 @@
-"""Small drawings for a report that must stand alone in one file: lines, and values with their intervals."""
+"""Inline SVG figures for the self-contained HTML report: line charts, values with intervals, scatter plots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DASH = {"solid": "", "dash": "7 4", "dot": "2 4"}
 
 
 def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) -> Markup:
-    """Each seed one thin line; arms differ by dashes and by the shape of their points as well as by colour."""
+    """Line chart, one line per seed; arms differ in colour, dashes and marker shape. Empty if there are no points."""
     xs = [x for one in series for x in one.x]
     ys = [y for one in series for y in one.y]
     if not xs:
@@ -50,7 +50,7 @@ def lines(series: Sequence[Series], *, title: str, x_title: str, share: bool) ->
 
 
 def estimates(rows: Sequence[tuple[str, str, float, Sequence[float]]], *, title: str, share: bool) -> Markup:
-    """Values with intervals, one a row: (name, arm, value, [low, high]); the numbers are written beside them."""
+    """Values with intervals, one per row of (name, arm, value, [low, high]), with their numbers. Empty without rows."""
     ends = [end for *_, interval in rows for end in interval]
     if not ends:
         return Markup("")
@@ -89,7 +89,7 @@ def said(value: float, share: bool) -> str:
 
 
 def scatter(groups: dict[str, list[list[float]]], names: tuple[str, str], *, title: str) -> Markup:
-    """Two kinds of point, each between 0 and 1: discs and squares, in transfer's and its twin's colours."""
+    """Scatter plot of two groups of [x, y], each 0-1: discs and squares, in the colours of transfer and scratch."""
     parts = []
     for place, (kind, arm, name) in enumerate((("source", "transfer", names[0]), ("target", "twin", names[1]))):
         x = LEFT + 200 * place
@@ -147,7 +147,7 @@ def _axes(
 
 
 def mark(arm: str, x: float, y: float) -> Markup:
-    """A disc for transfer, a square for its twin, a diamond for what stands between them."""
+    """The marker of an arm: a disc for transfer, a square for the scratch baseline, a diamond for the ablation."""
     colour = ARMS[arm][1]
     if arm == "plainer":
         return Markup(

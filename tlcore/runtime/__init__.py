@@ -1,4 +1,4 @@
-"""What a bundle's predict.py is made of: pictures and tables read, examples prepared, answers made.
+"""The code of a bundle's predict.py: reads pictures and tables, preprocesses examples, postprocesses outputs.
 
-The studio uses the same code, so training and predict cannot differ. Needs no torch.
+The studio uses the same code, so training and predict.py cannot diverge. Needs no torch.
 """

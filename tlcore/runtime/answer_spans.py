@@ -1,6 +1,6 @@
-"""A question and its context as windows of tokens, and the best answer from what a network says of them.
+"""Question answering: splits a question and its context into token windows, and decodes the best answer span.
 
-These functions stand in a bundle's predict.py as they are here.
+These functions are copied unchanged into a bundle's predict.py.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 def windows(tokenizer, pairs, size, overlap, question):
     """Each (question, context) as a list of windows (ids, kinds, places).
 
-    The question comes first, cut after ``question`` tokens; a window has ``size`` tokens at most and shares
-    ``overlap`` tokens of the context with the one before. ``kinds`` are token type ids; ``places`` (tokens, 2) where
-    each token of the context begins and ends in it, in characters, -1 for every other token.
+    A window has at most ``size`` tokens: the question, truncated to ``question`` tokens, then a part of the context.
+    Consecutive windows share ``overlap`` context tokens. ``ids`` and ``kinds`` (token type ids) are (tokens,);
+    ``places`` (tokens, 2) are the character offsets (start, end) of context tokens, -1 for all other tokens.
     """
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -35,7 +35,7 @@ def windows(tokenizer, pairs, size, overlap, question):
 
 
 def padded(rows, pad):
-    """Token ids, mask and kinds, each (n, longest) int64, of windows."""
+    """Token ids, attention mask and token type ids of n windows, padded to (n, longest) int64."""
     longest = max(1, *(len(row[0]) for row in rows)) if rows else 1
     ids = np.full((len(rows), longest), pad, dtype=np.int64)
     mask = np.zeros((len(rows), longest), dtype=np.int64)
@@ -50,11 +50,12 @@ def padded(rows, pad):
 def best_answer(logits, places, longest, no_answer):
     """The best answer of one question: (start, end, none, confidence, best, null).
 
-    ``logits`` and ``places`` hold for each window (tokens, 2). An answer is a span of at most ``longest`` tokens of the
-    context, its score the sum of the logits of its first and last token; ``start`` and ``end`` are its characters,
-    ``best`` its score. ``null`` is the least sum of the two logits of a window's first token, and there is no answer
-    (``none``) where it is above ``best`` by more than ``no_answer``, never where that is None. ``confidence`` is the
-    softmax over all spans of all windows, and no answer.
+    ``logits`` and ``places`` have one array (tokens, 2) per window. An answer is a span of at most ``longest`` context
+    tokens; its score is the start logit of its first token plus the end logit of its last token. ``start`` and ``end``
+    are its characters, ``best`` is its score. ``null`` is the minimum over windows of the sum of both logits of the
+    first token. There is no answer (``none``) if ``null`` exceeds ``best`` by more than ``no_answer``; if ``no_answer``
+    is None, only if there is no span. ``confidence`` is a softmax over all spans of all windows and, unless
+    ``no_answer`` is None, no answer.
     """
     best, where, null, sums = -1e9, (0, 0), 1e9, []
     for scores, at in zip(logits, places):  # noqa: B905
@@ -80,9 +81,9 @@ def best_answer(logits, places, longest, no_answer):
 
 
 def said(context, start, end, none):
-    """The words of an answer and their place (start, end), blanks at its ends aside; '' where there is none.
+    """The text of an answer and its position (start, end), without surrounding blanks; '' if there is no answer.
 
-    Marks that belong to the last character (an accent of its own, which tokenizers drop) are the answer's too.
+    Combining marks after the last character (such as a separate accent, which tokenizers drop) are included.
     """
     import unicodedata
 

@@ -1,14 +1,16 @@
-"""How a prompt becomes the tokens that a model goes on from, and what it writes behind them.
+"""Text generation: tokenizes a prompt and generates its continuation.
 
-A bundle's predict.py gets these functions written into it, so they use nothing of the studio.
+These functions are copied into a bundle's predict.py, so they import nothing from the studio.
 """
 
 from __future__ import annotations
 
 
 def begun(tokenizer, preprocessing, text, length):
-    """The token ids of a prompt as the model was trained on them, the last ones where there are too many to leave room
-    for ``length`` more. ``told`` is preprocessing.json."""
+    """The token ids of a prompt, formatted as in training; truncated from the left to leave room for ``length`` more.
+
+    ``preprocessing`` is the content of preprocessing.json.
+    """
     ids = tokenizer.encode(
         preprocessing["before"] + text.strip() + preprocessing["after"], add_special_tokens=False
     ).ids
@@ -18,7 +20,10 @@ def begun(tokenizer, preprocessing, text, length):
 
 
 def continued(model, ids, preprocessing, settings):
-    """The token ids that the model writes behind ``ids``: at most ``length``, by temperature, top-p and seed."""
+    """The generated token ids after ``ids``.
+
+    ``settings``: length (maximum number of tokens), temperature (0: greedy), top_p and seed.
+    """
     import torch
 
     given = torch.tensor([ids], device=model.device)
@@ -40,5 +45,5 @@ def continued(model, ids, preprocessing, settings):
 
 
 def readable(text):
-    """A written text without control characters, which a model may write and no table should hold."""
+    """A generated text with control characters replaced by U+FFFD, except newlines and tabs."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)

@@ -1,4 +1,4 @@
-"""Pictures of any kind made alike: 8-bit RGB, upright, opaque."""
+"""Decodes pictures of any supported format to 8-bit RGB, upright and opaque."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from tlcore.core.errors import UnusableInput
 from tlcore.core.i18n import Sentence, sentence
 
 MAX_PIXELS = 100_000_000
-# Only formats whose decoders run inside Pillow or pillow_heif; EPS, for one, would start Ghostscript.
+# Only formats decoded inside Pillow or pillow_heif; EPS, for example, would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO", "JPEG2000", "AVIF", "HEIF", "PPM", "TGA", "ICO")
 
 
 class UnusablePicture(UnusableInput, ValueError):
-    """A picture that cannot be used; ``code`` is unreadable, truncated, not-a-picture, absurd-size, empty-
-    file.
+    """A picture that cannot be used.
+
+    ``code`` is unreadable, truncated, not-a-picture, absurd-size or empty-file.
     """
 
 
 def open_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The picture as 8-bit RGB, EXIF-upright, alpha over white, first frame of an animation.
+    """The picture as 8-bit RGB: rotated by its EXIF tag, alpha over white, first frame of an animation.
 
-    The header is judged before anything is decoded. Raises UnusablePicture.
+    The header is checked before anything is decoded. Raises UnusablePicture.
     """
     name = None if isinstance(source, bytes) else Path(source).name
     image = open_header(source, max_pixels)
@@ -41,7 +42,7 @@ def open_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Im
 
 
 def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The picture with its header read and its pixels not yet decoded. Raises UnusablePicture."""
+    """The picture with only its header read, its pixels not yet decoded. Raises UnusablePicture."""
     _prepare()
     name = None if isinstance(source, bytes) else Path(source).name
     try:
@@ -64,10 +65,10 @@ def open_header(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Ima
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB, upright by its EXIF tag, transparency over white.
+    """The picture as 8-bit RGB, rotated by its EXIF tag, transparency over white.
 
-    16-bit greys go to 8 bits by the range they use: 8, 12 or 16 bits (medical pictures keep 12 bits in 16).
-    Needs only numpy, ``Image`` and ``ImageOps``: a bundle's predict.py holds a copy of this function.
+    16-bit greys are scaled to 8 bits by the range in use: 8, 12 or 16 bits (medical pictures store 12 bits in 16).
+    Uses only numpy, ``Image`` and ``ImageOps``, because it is copied into a bundle's predict.py.
     """
     if getattr(image, "is_animated", False):
         image.seek(0)
@@ -85,7 +86,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def broken(error: Exception, file: str | None) -> UnusablePicture:
-    """What a decoder's failure means for the person."""
+    """The user-facing error of a decoder's failure."""
     if isinstance(error, UnusablePicture):
         return error
     text = str(error).lower()
@@ -114,7 +115,7 @@ def _unusable(message: Sentence, code: str, file: str | None) -> UnusablePicture
 
 
 def _kind(data: bytes) -> Sentence:
-    """What a file that no decoder knows looks like, for the sentence."""
+    """The likely type of a file that no decoder recognizes, by its first bytes."""
     start = data[:512].lstrip().lower()
     if start.startswith(b"%pdf"):
         return sentence("it is a PDF")
@@ -131,8 +132,8 @@ def _kind(data: bytes) -> Sentence:
 
 @functools.cache
 def _prepare() -> None:
-    """Register the reader of phones' HEIC pictures where pillow_heif is installed."""
-    # Pillow warns of large pictures while it opens them; here the header is judged right after.
+    """Register the HEIC decoder (pictures from phones) if pillow_heif is installed."""
+    # Pillow warns of large pictures on opening; the size is checked right after the header is read.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     try:
         import pillow_heif

@@ -1,12 +1,12 @@
-"""Answers with this bundle alone; needs what requirements.txt lists.
+"""Answers questions with this bundle alone. Install the packages in requirements.txt first.
 
     python predict.py INPUT... [--output predictions.csv]
     python predict.py --context "a text" --question "a question on it"
 
 INPUT is a CSV or TSV with a header row, or JSON lines, with the columns context and question. The table has the columns
-input, prediction and confidence; input is the file and the row, the header of a CSV being row 1, and an empty
-prediction means that the context gives no answer. Inputs that cannot be read are told on standard error with the
-reason, and listed beside the output.
+input, prediction and confidence. input is the file and the row, where the header of a CSV is row 1. An empty
+prediction means that the context has no answer. Inputs that cannot be read are reported on standard error with the
+reason; with --output they are also listed in a file next to the output.
 """
 
 import argparse
@@ -20,13 +20,13 @@ import numpy as np
 
 from tlcore.runtime.answer_spans import best_answer, padded, said, windows
 
-# studio: the imports from tlcore become the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py these imports from tlcore are replaced by the source of the functions
 from tlcore.runtime.predict_images import cell, uncell, write_table
 from tlcore.runtime.predict_texts import encoding_of
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
-PIECE = 32  # windows that go through the network at once
+PIECE = 32  # windows per batch
 MOST_BYTES = 2_000_000_000  # of one file
 CONTEXT = (
     "context",
@@ -45,7 +45,7 @@ QUESTION = ("question", "pergunta", "questão", "questao", "query", "q")
 
 
 def gather(inputs):
-    """Every question of the inputs as (file:row, (question, context) or None, reason or None), in order."""
+    """All questions of the inputs as (file:row, (question, context) or None, rejection reason or None), in order."""
     for given in inputs:
         path = Path(given)
         kind = path.suffix.lower()
@@ -94,7 +94,7 @@ def _from_lines(path):
 
 
 def _columns(names):
-    """The places of context and question by their names, or None."""
+    """The column indices [context, question], by the names in the header; None unless both are there."""
     plain = ["".join(c for c in str(name).lower() if c.isalnum()) for name in names]
     found = [next((plain.index(name) for name in known if name in plain), None) for known in (CONTEXT, QUESTION)]
     return None if None in found else found
@@ -113,8 +113,10 @@ def _checked(path, number, context, question):
 
 
 def network():
-    """A function from ids, mask and kinds to logits (n, tokens, 2): model.onnx, or the weights by torch where there is
-    no such file."""
+    """A function from ids, mask and kinds, each (n, tokens), to logits (n, tokens, 2).
+
+    It runs model.onnx, or the weights with torch if there is no such file.
+    """
     if (HERE / "model.onnx").exists():
         import onnxruntime
 
@@ -142,7 +144,10 @@ def network():
 
 
 def answers(run, every, preprocessing, how):
-    """(answer, its place, confidence) of each question, whose windows ``every`` lists, through the network ``run``."""
+    """(answer, (start, end), confidence) of each question.
+
+    ``every`` has the windows of each question; ``run`` is the network.
+    """
     flat = [one for windows_of_one in every for one in windows_of_one]
     logits = []
     for start in range(0, len(flat), PIECE):
@@ -157,7 +162,7 @@ def answers(run, every, preprocessing, how):
 
 
 def main():
-    """Read the command line, answer, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, answer the questions, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="*", help="a CSV, TSV or JSON lines with context and question")
     arguments.add_argument("--context", help="one text")

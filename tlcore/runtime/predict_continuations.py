@@ -1,12 +1,12 @@
-"""Go on writing with this bundle alone; needs what requirements.txt lists.
+"""Generates text with this bundle alone. Install the packages in requirements.txt first.
 
     python predict.py INPUT... [--output predictions.csv] [--column text]
     python predict.py --text "Once upon a time" [--length 64] [--temperature 0.8] [--top-p 0.95] [--seed 0]
 
-INPUT is a CSV or TSV with a header row and a column of prompts, or a TXT with one prompt a line. The table has the
-columns input and prediction: what the model writes behind the prompt; input is the file and the row, the header being
-row 1. With temperature 0 (the default) it is always the likeliest word. Inputs that cannot be read are told on standard
-error with the reason, and listed beside the output.
+INPUT is a CSV or TSV with a header row and a column of prompts, or a TXT with one prompt per line. The table has the
+columns input and prediction (the continuation of the prompt). input is the file and the row, where the header is row 1.
+With temperature 0 (the default) each token is the most probable one. Inputs that cannot be read are reported on
+standard error with the reason; with --output they are also listed in a file next to the output.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tlcore.runtime.generation import begun, continued, readable
 
-# studio: the imports from tlcore become the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py these imports from tlcore are replaced by the source of the functions
 from tlcore.runtime.predict_images import cell, write_table
 from tlcore.runtime.predict_texts import first, gather, trained_on
 
@@ -28,7 +28,7 @@ PROMPTS = ("prompt", "text", "texto", "instruction", "question", "pergunta", "in
 
 
 def main():
-    """Read the command line, write on, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, generate, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="*", help="a CSV, TSV or TXT of prompts")
     arguments.add_argument("--text", help="one prompt")

@@ -1,13 +1,13 @@
-"""Named entities with this bundle alone; needs what requirements.txt lists.
+"""Finds named entities with this bundle alone. Install the packages in requirements.txt first.
 
     python predict.py INPUT... [--output predictions.csv] [--column text]
     python predict.py --text "one text"
 
-INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text a line. The table has the columns
-input, prediction (each entity as ``words[label]``, semicolons between them; empty where there is none) and confidence
-(the probability of the least sure word's tag); input is the file and the row, the header being row 1. With --places
-there is a fourth column, entities: a JSON list of [start, end, label] in characters. Inputs that cannot be read are
-told on standard error with the reason, and listed beside the output.
+INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text per line. The table has the
+columns input, prediction (each entity as ``words[label]``, separated by semicolons; empty if there is none) and
+confidence (the lowest probability of a word's tag). input is the file and the row, where the header is row 1. With
+--places there is a fourth column, entities: a JSON list of [start, end, label] in characters. Inputs that cannot be
+read are reported on standard error with the reason; with --output they are also listed in a file next to the output.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-# studio: the imports from tlcore become the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py these imports from tlcore are replaced by the source of the functions
 from tlcore.runtime.predict_images import cell, write_table
 from tlcore.runtime.predict_texts import encoding_of, first, gather, padded, trained_on  # noqa: F401
 from tlcore.runtime.text_spans import entities, shown, words_of
@@ -30,9 +30,9 @@ BATCH = 16
 
 
 def answers(texts, encoded, logits, names):
-    """Of each text its entities (start, end, label), and the probability of its least sure word's tag.
+    """For each text its entities [(start, end, label)] and the lowest probability of a word's tag.
 
-    ``encoded`` has the ``offsets`` of each text's tokens; ``logits`` (n, tokens, tags); ``names`` are the tags.
+    ``encoded`` has the ``offsets`` of each text's tokens; ``logits`` are (n, tokens, tags); ``names`` are the tags.
     """
     logits = logits.astype(np.float64)
     shares = np.exp(logits - logits.max(axis=2, keepdims=True))
@@ -48,8 +48,10 @@ def answers(texts, encoded, logits, names):
 
 
 def network():
-    """A function from token ids and mask to logits (n, tokens, tags): model.onnx, or the weights by torch where there
-    is no such file."""
+    """A function from token ids and mask, each (n, tokens), to logits (n, tokens, tags).
+
+    It runs model.onnx, or the weights with torch if there is no such file.
+    """
     if (HERE / "model.onnx").exists():
         import onnxruntime
 
@@ -71,7 +73,7 @@ def network():
 
 
 def main():
-    """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, predict, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="*", help="a CSV, TSV or TXT of texts")
     arguments.add_argument("--text", help="one text to predict")

@@ -1,9 +1,10 @@
-"""Predictions with this bundle alone; needs what requirements.txt lists (and pillow_heif for phones' HEIC pictures).
+"""Classifies pictures with this bundle alone. Install the packages in requirements.txt first (HEIC: also pillow_heif).
 
     python predict.py INPUT... [--output predictions.csv]
 
 INPUT is a picture, a folder or a zip of pictures. The table has the columns input, prediction and confidence, then one
-column a class. Inputs that cannot be read are told on standard error with the reason, and listed beside the output.
+column per class. Inputs that cannot be read are reported on standard error with the reason; with --output they are also
+listed in a file next to the output.
 """
 
 import argparse
@@ -20,13 +21,13 @@ from PIL import Image, ImageOps  # noqa: F401
 
 from tlcore.runtime.image_canvas import canvas, pixels
 
-# studio: the imports from tlcore become the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py these imports from tlcore are replaced by the source of the functions
 from tlcore.runtime.images import to_rgb
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
 MOST_PIXELS = 100_000_000
-MOST_BYTES = 200_000_000  # of one picture
+MOST_BYTES = 200_000_000  # per picture
 FORMATS = (
     "JPEG",
     "PNG",
@@ -46,9 +47,9 @@ LEFTOVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def gather(inputs):
-    """Every picture of the inputs as (name, path or bytes or None, reason or None), in the order of their names.
+    """All pictures of the inputs as (name, path or bytes or None, rejection reason or None), sorted by name.
 
-    Names count from the folder or zip they came from; with several inputs they begin with the input's own name.
+    Names are relative to their folder or zip; with several inputs they start with the name of the input.
     """
     for given in inputs:
         path = Path(given)
@@ -89,12 +90,12 @@ def _from_zip(path, before):
 
 
 def _hidden(name):
-    """Files that systems leave behind, not pictures of the person's."""
+    """Whether a file is hidden or left behind by an operating system."""
     return any(part.startswith(".") or part in LEFTOVERS for part in name.split("/"))
 
 
 def open_picture(source):
-    """A picture (path or bytes) as 8-bit RGB, upright. Raises ValueError with the reason it cannot be used."""
+    """A picture (path or bytes) as 8-bit RGB, upright. Raises ValueError with the reason."""
     if not isinstance(source, bytes) and Path(source).stat().st_size > MOST_BYTES:
         raise ValueError("It is larger than 200 MB.")
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -112,7 +113,7 @@ def open_picture(source):
 
 
 def network():
-    """A function from pixels to logits (n, classes): model.onnx, or the weights by torch where there is none."""
+    """A function from pixels to logits (n, classes): by model.onnx, or by torch if there is no such file."""
     if (HERE / "model.onnx").exists():
         import onnxruntime
 
@@ -138,15 +139,17 @@ def network():
 
 
 def predict(run, pictures, preprocessing, calibration):
-    """Probabilities (n, classes) of RGB pictures."""
+    """Calibrated probabilities (n, classes) of n RGB pictures."""
     whole = np.stack([canvas(p, preprocessing["canvas"], preprocessing["interpolation"]) for p in pictures])
     inputs = pixels(whole, preprocessing["size"], preprocessing["mean"], preprocessing["std"])
     return probabilities(run(np.ascontiguousarray(inputs)), calibration)
 
 
 def probabilities(logits, calibration):
-    """Calibrated probabilities (n, classes): logits divided by the temperature, then softmax; where a text may have
-    several labels, each one's own."""
+    """Calibrated probabilities (n, classes) of logits (n, classes), which are divided by the temperature.
+
+    Softmax; for multi-label models (with a threshold) a sigmoid per label.
+    """
     logits = logits.astype(np.float64) / calibration.get("temperature", 1.0)
     if calibration.get("threshold"):
         return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
@@ -155,10 +158,10 @@ def probabilities(logits, calibration):
 
 
 def said(shares, labels, calibration):
-    """What these probabilities mean, and how sure that is: a class and its probability.
+    """(prediction, confidence) from the probabilities (classes,) of one example: a class and its probability.
 
-    Where several labels are possible, those from the threshold up (each label's own, where the bundle keeps such),
-    joined; and the probability of the least sure one of all the decisions.
+    Multi-label: the labels at or above the threshold (or their own threshold, if the bundle has those), joined by
+    semicolons, and the lowest probability of all yes-no decisions.
     """
     threshold = calibration.get("threshold")
     if not threshold:
@@ -170,9 +173,9 @@ def said(shares, labels, calibration):
 
 
 def answer(shares, labels, calibration):
-    """Which class (its place) these probabilities mean: the likeliest, unless the bundle keeps a threshold.
+    """The index of the predicted class: the most probable one, unless the bundle has a decision threshold.
 
-    A threshold belongs to one of two classes: from it up the answer is that class, else the other.
+    A decision threshold is for one of two classes: that class if its probability is at least the threshold.
     """
     decision = calibration.get("decision")
     if not decision:
@@ -182,8 +185,10 @@ def answer(shares, labels, calibration):
 
 
 def cell(value):
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front; a plain number is none. A lone
-    carriage return, which would begin a row there, becomes a line feed."""
+    """Text as a safe CSV cell: formulas get a leading apostrophe (plain numbers do not).
+
+    Carriage returns, which could start a new row, become line feeds.
+    """
     value = value.replace("\r\n", "\n").replace("\r", "\n")
     digits = value[1:].split(".")
     number = value[:1] in ("+", "-") and len(digits) < 3 and all(part.isascii() and part.isdecimal() for part in digits)
@@ -191,16 +196,17 @@ def cell(value):
 
 
 def uncell(value):
-    """Text from a table without the apostrophe that stands before a formula, or before a number."""
+    """Text of a CSV cell without the apostrophe that `cell` puts before a formula; the inverse of `cell`."""
     return value[1:] if value[:1] == "'" and value[1:].startswith(("=", "+", "-", "@", "\t", "\n", "\r")) else value
 
 
 def write_table(inputs, header, ready, answers, output):
-    """Write a row for each of ``inputs`` (name, source, reason it was set aside or None), in batches, to a file or to
-    standard output. What was set aside is told on standard error, and beside the file in one of its own.
+    """Write one row per input to the CSV ``output`` (None: standard output), in batches.
 
-    ``ready(source)`` raises ValueError or OSError with the reason where a source cannot be used; ``answers(sources)``
-    gives what follows the name in the rows of a batch. Returns 2 where nothing could be read.
+    ``inputs`` are (name, source, rejection reason or None). ``ready(source)`` preprocesses a source, or raises
+    ValueError or OSError with the reason it cannot be used. ``answers(batch)`` returns the cells after the name for
+    each row of a batch. Rejected inputs are reported on standard error and, with ``output``, in a CSV next to it.
+    Returns 2 if nothing could be read.
     """
     predicted, set_aside, waiting = 0, [], []
     out = open(output, "w", newline="", encoding="utf-8") if output else sys.stdout  # noqa: SIM115
@@ -238,7 +244,7 @@ def write_table(inputs, header, ready, answers, output):
 
 
 def main():
-    """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, predict, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="+", help="a picture, a folder or a zip of pictures")
     arguments.add_argument("--output", help="the table to write; without it the table goes to standard output")
@@ -250,7 +256,7 @@ def main():
     except ImportError:
         pass
     Image.init()
-    Image.MAX_IMAGE_PIXELS = None  # open_picture has its own limit, judged on the header
+    Image.MAX_IMAGE_PIXELS = None  # open_picture has its own limit, checked on the header
     labels = json.loads((HERE / "labels.json").read_text(encoding="utf-8"))
     preprocessing = json.loads((HERE / "preprocessing.json").read_text(encoding="utf-8"))
     calibrated = HERE / "calibration.json"

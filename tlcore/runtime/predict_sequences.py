@@ -1,11 +1,12 @@
-"""Texts written with this bundle alone; needs what requirements.txt lists.
+"""Generates an output text for each input text with this bundle alone. Install the packages in requirements.txt first.
 
     python predict.py INPUT... [--output predictions.csv] [--column text] [--beams 1]
     python predict.py --text "one text"
 
-INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text a line. The table has the columns
-input, prediction and confidence (empty: a written text has none); input is the file and the row, the header being row
-1. Inputs that cannot be read are told on standard error with the reason, and listed beside the output.
+INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text per line. The table has the
+columns input, prediction and confidence (empty: a generated text has none). input is the file and the row, where the
+header is row 1. Inputs that cannot be read are reported on standard error with the reason; with --output they are also
+listed in a file next to the output.
 """
 
 import argparse
@@ -17,17 +18,17 @@ from pathlib import Path
 
 import numpy as np  # noqa: F401
 
-# studio: the imports from tlcore become the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py these imports from tlcore are replaced by the source of the functions
 from tlcore.runtime.predict_images import cell, write_table
 from tlcore.runtime.predict_texts import TEXT_COLUMNS, encoding_of, first, gather, padded, trained_on  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
-SOURCES = (*TEXT_COLUMNS, "source", "src", "document", "article", "origem")  # names of the column of texts
+SOURCES = (*TEXT_COLUMNS, "source", "src", "document", "article", "origem")  # names of the text column
 
 
 def writer(beams):
-    """A function from texts to the texts that the network writes: the likeliest token each time, or by beam search."""
+    """A function from texts to generated texts: greedy decoding, or beam search with more than one beam."""
     import torch
     from tokenizers import Tokenizer
     from transformers import AutoModelForSeq2SeqLM
@@ -59,14 +60,14 @@ def writer(beams):
 
 
 def until(row, max_tokens):
-    """The tokens of one text before its end."""
+    """The token ids of one text up to its end."""
     row = row.tolist()
     end = max_tokens.eos_token_id
     return row[: row.index(end)] if end in row else [one for one in row if one != max_tokens.pad_token_id]
 
 
 def main():
-    """Read the command line, write the texts, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, generate, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="*", help="a CSV, TSV or TXT of texts")
     arguments.add_argument("--text", help="one text")

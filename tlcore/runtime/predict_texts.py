@@ -1,12 +1,12 @@
-"""Predictions with this bundle alone; needs what requirements.txt lists.
+"""Classifies texts with this bundle alone. Install the packages in requirements.txt first.
 
     python predict.py INPUT... [--output predictions.csv] [--column text]
     python predict.py --text "one text"
 
-INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text a line. The table has the columns
-input, prediction and confidence, then one column a class; input is the file and the row, the header being row 1. Where
-a text may have several labels the prediction is all of them, joined by semicolons. Inputs that cannot be read are told
-on standard error with the reason, and listed beside the output.
+INPUT is a CSV or TSV with a header row and a column of texts, or a TXT with one text per line. The table has the
+columns input, prediction and confidence, then one column per class. input is the file and the row, where the header is
+row 1. If a text may have several labels, the prediction is all of them, joined by semicolons. Inputs that cannot be
+read are reported on standard error with the reason; with --output they are also listed in a file next to the output.
 """
 
 import argparse
@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-# studio: the next line becomes the studio's own functions in a bundle's predict.py
+# studio: in a bundle's predict.py the next line is replaced by the source of the functions
 from tlcore.runtime.predict_images import answer, cell, probabilities, said, uncell, write_table  # noqa: F401
 
 HERE = Path(__file__).resolve().parent
 BATCH = 16
-MOST_BYTES = 2_000_000_000  # of one file
+MOST_BYTES = 2_000_000_000  # per file
 TEXT_COLUMNS = (
     "text",
     "texto",
@@ -57,8 +57,10 @@ TEXT_COLUMNS = (
 
 
 def gather(inputs, column, names=TEXT_COLUMNS):
-    """Every text of the inputs as (file:row, text or None, reason or None), in order. Tables have it in the column that
-    is named, else in one of ``names``."""
+    """All texts of the inputs as (file:row, text or None, rejection reason or None), in order.
+
+    In tables they are in ``column`` if given, else in the first column named one of ``names``.
+    """
     for given in inputs:
         path = Path(given)
         kind = path.suffix.lower()
@@ -78,12 +80,12 @@ def gather(inputs, column, names=TEXT_COLUMNS):
 
 
 def first(column, names=TEXT_COLUMNS):
-    """The names of the column of texts, the one that the person named in training before all others."""
+    """The possible names of the text column, starting with the one used in training."""
     return (column, *names) if column else names
 
 
 def trained_on():
-    """What the person called the column of texts in training, or None."""
+    """The name of the text column in training, or None."""
     return json.loads((HERE / "manifest.json").read_text(encoding="utf-8")).get("column")
 
 
@@ -114,7 +116,7 @@ def _from_table(path, kind, column, names):
 
 
 def _place(header, column, names):
-    """The place of the column of texts: the one named, else by its name, else the only one there is."""
+    """The index of the text column: ``column`` if given, else one of ``names``, else the only column."""
     plain = ["".join(c for c in name.lower() if c.isalnum()) for name in header]
     for name in [column] if column else names:
         if name in header:
@@ -125,7 +127,7 @@ def _place(header, column, names):
 
 
 def encoding_of(path):
-    """UTF-8 or UTF-16 by its mark, else UTF-8 where all of it is, else Windows' Western."""
+    """The encoding of a file: UTF-8 or UTF-16 by its BOM, else UTF-8 if it is valid, else Windows-1252."""
     with path.open("rb") as file:
         start = file.read(3)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -140,7 +142,7 @@ def encoding_of(path):
 
 
 def padded(tokens, pad):
-    """Token ids and mask, each (n, longest) int64, of lists of token ids."""
+    """Token ids and attention mask of n lists of token ids, padded to (n, longest) int64."""
     longest = max(1, *map(len, tokens)) if tokens else 1
     ids = np.full((len(tokens), longest), pad, dtype=np.int64)
     mask = np.zeros((len(tokens), longest), dtype=np.int64)
@@ -151,8 +153,10 @@ def padded(tokens, pad):
 
 
 def network():
-    """A function from token ids and mask to logits (n, classes): model.onnx, or the weights by torch where there is
-    no such file."""
+    """A function from token ids and mask, each (n, tokens), to logits (n, classes).
+
+    It runs model.onnx, or the weights with torch if there is no such file.
+    """
     if (HERE / "model.onnx").exists():
         import onnxruntime
 
@@ -175,7 +179,7 @@ def network():
 
 
 def main():
-    """Read the command line, predict, write the table. Returns 2 where nothing could be read."""
+    """Read the command line, predict, write the table. Returns 2 if nothing could be read."""
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("input", nargs="*", help="a CSV, TSV or TXT of texts")
     arguments.add_argument("--text", help="one text to predict")

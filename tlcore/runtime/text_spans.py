@@ -1,4 +1,4 @@
-"""Words of a text, their tokens, and the entities in it. Plain functions: a bundle's predict.py holds them too."""
+"""Words of a text, their tokens, and its entities. Copied into a bundle's predict.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def pieces(text):
-    """(start, end) of each word and each sign. A Chinese or Japanese character is a word of its own."""
+    """(start, end) of each word and punctuation mark. Each Chinese or Japanese character is one word."""
     word = (
         r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|(?:(?![\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])[\w\u0300-\u036f])+"
     )
@@ -16,10 +16,10 @@ def pieces(text):
 
 
 def words_of(text, offsets):
-    """The words that tokens were made of, as (place of the first token, start, end).
+    """The words of a tokenized text, as (index of the first token, start, end).
 
-    ``offsets`` are the (start, end) of each token in the text. Words whose first token is the same are one; a word
-    without a token of its own, because the text was cut before it, is none.
+    ``offsets`` are the (start, end) of each token in the text. Words with the same first token are merged; words
+    without a token, because the text was truncated before them, are left out.
     """
     spans = pieces(text)
     if not spans or not len(offsets):
@@ -38,8 +38,9 @@ def words_of(text, offsets):
 
 
 def entities(tags, words):
-    """Entities (start, end, label) of a row of words tagged B-…, I-… or O, as conlleval reads them: an I- that nothing
-    of its kind goes before begins one too.
+    """Entities (start, end, label) of words with tags B-…, I-… or O.
+
+    As in conlleval, an I- tag without a preceding tag of the same label also starts an entity.
     """
     found, before = [], "O"
     for tag, (_, start, end) in zip(tags, words):  # noqa: B905
@@ -53,5 +54,5 @@ def entities(tags, words):
 
 
 def shown(text, found):
-    """Entities as a person reads them: ``Ana[person]; Lisbon[place]``."""
+    """Entities as text, such as ``Ana[person]; Lisbon[place]``."""
     return "; ".join(text[start:end] + "[" + label + "]" for start, end, label in found)

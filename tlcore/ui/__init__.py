@@ -1,6 +1,6 @@
-"""The browser part, the only one that imports streamlit: guard, state, one view for each part of a page.
+"""The web UI, the only package that imports streamlit: guard, state, and one view per part of a page.
 
-Reads the store and submits jobs; never trains, and never imports torch.
+Reads the store and submits jobs. Never trains, and never imports torch.
 """
 
 from tlcore.ui.guard import guard

@@ -1,4 +1,4 @@
-"""The advice: what is suggested and why, what each strategy is expected to score, and the map it lies on."""
+"""The advice: the suggested strategy and its reasons, expected scores, and a map of size and similarity."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from tlcore.guidance import Advice, Evidence
     from tlcore.store.tables import Project
 
-# Okabe-Ito colours, and a letter each, so that colour is not the only signal.
+# Okabe-Ito colours; each strategy also has a letter, so that colour is not the only signal.
 COLOURS = {"feature-extraction": "#56b4e9", "linear-probe-then-fine-tune": "#e69f00", "fine-tuning": "#009e73"}
-MAP_SIZES = [2 ** (step / 4) for step in range(8, 45)]  # examples a class: 4 to 2,048
+MAP_SIZES = [2 ** (step / 4) for step in range(8, 45)]  # examples per class: 4 to 2,048
 MAP_STEPS = 41  # of similarity, 0 to 1
 
 
 def show(project: Project, dataset: Dataset) -> Advice:
-    """The advice on these data with the chosen source, as far as was measured."""
+    """Show and return the advice for this dataset and the chosen source, from the evidence measured so far."""
     from tlcore import guidance
 
     source = source_of(project.draft)
@@ -51,22 +51,22 @@ def show(project: Project, dataset: Dataset) -> Advice:
 
 
 def unlabelled(project: Project) -> str | None:
-    """The fingerprint of the set without labels that the draft names, where it names one."""
+    """The fingerprint of the draft's unlabelled dataset, or None."""
     return (project.draft.get("data") or {}).get("unlabelled")
 
 
 def _offer(project: Project, strategy: str) -> None:
-    """A strategy that learns from the set without labels, taken over by one click."""
+    """Offer a strategy that learns from the unlabelled dataset; one click puts it into the draft."""
     if project.draft.get("strategy") == strategy:
         return
     if st.button(t("Choose {strategy}", strategy=_title(strategy)), key=f"advised-{strategy}", icon=":material/check:"):
-        st.session_state[f"strategy-{project.id}"] = strategy  # the pills of the page
+        st.session_state[f"strategy-{project.id}"] = strategy  # the strategy picker of the page
         change_draft(project, strategy=strategy, strategy_options=None)
         st.rerun()
 
 
 def _choices(advice: Advice, project: Project, dataset: Dataset) -> None:
-    """What each strategy is expected to score, and about how long it takes."""
+    """The expected score and approximate duration of each strategy."""
     rows = []
     for one in advice.choices:
         seconds = _seconds(project, dataset, one.strategy)
@@ -87,7 +87,7 @@ def _choices(advice: Advice, project: Project, dataset: Dataset) -> None:
 
 
 def _seconds(project: Project, dataset: Dataset, strategy: str) -> float | None:
-    """A rough guess for the whole run; None where the draft is not a Spec yet."""
+    """A rough estimate for the complete run in seconds; None if the draft is not a valid Spec yet."""
     import os
 
     from tlcore import flow, models

@@ -1,4 +1,4 @@
-"""What a chosen strategy asks for of its own: its settings, and the further sets of examples that it learns from."""
+"""The settings of the chosen strategy, and the auxiliary datasets that it uses."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 BARE = sentence(
     "Examples from where the model will be used, or more of your field: the advice compares them with yours"
 )
-TAKING = "taking"  # of the draft: the job that reads a further set, by the set's name
+TAKING = "taking"  # key of the draft: ids of the jobs that read auxiliary datasets, by dataset name
 
 
 def show(project: Project, chosen: str) -> None:
-    """The sets and settings of the strategy that was chosen; while the advice chooses, examples without labels that it
-    compares the data with.
+    """The auxiliary datasets and settings of the chosen strategy.
+
+    While the advice chooses, only unlabelled examples, which it compares with the training data.
     """
     strategy = next((one for one in STRATEGIES if one.id == chosen), None)
     if strategy is None:
@@ -47,7 +48,7 @@ def show(project: Project, chosen: str) -> None:
 
 
 def _options(project: Project, chosen: str, options: tuple[Option, ...]) -> None:
-    """One widget for each setting; only what differs from the default is kept in the draft."""
+    """One widget per setting; only values that differ from the default are stored in the draft."""
     had = dict(project.draft.get("strategy_options") or {})
     given: dict[str, Any] = {}
     with st.grid("auto", min_column_width=220):
@@ -82,7 +83,7 @@ def _widget(option: Option, value: Any, key: str) -> Any:
 
 
 def _set(project: Project, name: str, what: Sentence, *, needed: bool, either: bool = False) -> None:
-    """One further set: what it is, or the way to give it."""
+    """One auxiliary dataset: its description, or the form to provide it."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("**" + t(what) + "**", width="content")
@@ -149,7 +150,7 @@ def _watch(job: Job) -> None:
 
 
 def _form(project: Project, name: str) -> None:
-    """A file, a path on the server, or a set that was read before."""
+    """The form: a file, a path on the server, or an earlier dataset."""
     task = find_task(str(project.draft.get("task")))
     st.caption(t(_what(name, task)))
     ways = {"file": t("A file"), "server": t("A path on the server"), "workspace": t("Data used before")}
@@ -203,7 +204,7 @@ def _used_before(project: Project, name: str, task: Any) -> None:
 
 
 def _what(name: str, task: Any) -> Sentence:
-    """What an upload of the set may look like."""
+    """The help text on accepted uploads of the dataset."""
     from tlcore.data.readers import READERS
     from tlcore.data.unlabelled import KINDS
 

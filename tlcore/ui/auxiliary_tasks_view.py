@@ -1,4 +1,4 @@
-"""Multi-task learning on Compare: each task learned together with the others, and alone."""
+"""Multi-task learning on Compare: each task trained jointly and as a single-task baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHANGES = {"gains": sentence("gains"), "loses": sentence("loses"), "unclear": se
 
 
 def show(report: dict[str, Any]) -> None:
-    """The sentence, and a row for each task."""
+    """The summary, and one row per task."""
     rows = report["tasks"]
     words = {change: t(word) for change, word in CHANGES.items()}
     st.markdown(message(report["sentences"]["tasks"]))
@@ -43,5 +43,5 @@ def show(report: dict[str, Any]) -> None:
 
 
 def name(title: Any) -> str:
-    """A task's name: a column of the person's own, or a sentence."""
+    """The name of a task: a column name of the user, or a Sentence."""
     return plain(title) if isinstance(title, str) else message(title)

@@ -1,4 +1,4 @@
-"""Against the naive: what takes one line, beside the trained model."""
+"""Simple baselines compared with the trained model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tlcore.ui.formatting import message
 
 
 def line(report: dict[str, Any]) -> None:
-    """The finding in one sentence, in red where a one-liner is not clearly beaten."""
+    """The result in one sentence; in red if a baseline is not clearly beaten."""
     stored = (report.get("sentences") or {}).get("naive")
     if not stored:
         return
@@ -25,7 +25,7 @@ def line(report: dict[str, Any]) -> None:
 
 
 def show(report: dict[str, Any]) -> None:
-    """Every baseline with its score and what the trained model has over it."""
+    """All baselines with their scores and the trained model's difference from them."""
     entries = report.get("naive")
     if not entries:
         st.caption(t("This report is older than the comparison with simple baselines; run again to see it."))

@@ -1,4 +1,4 @@
-"""How sure the model may be: reliability, calibration errors, and between two classes precision and recall."""
+"""Calibration: reliability diagram, calibration errors, and precision and recall of binary classifiers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
-    """Everything about the packed model's confidence."""
+    """All calibration results of the packed model."""
     calibration = report.get("calibration")
     if not calibration:
         st.caption(t("This report is older than the calibration; run again to see it."))
@@ -111,7 +111,7 @@ def _reliability(calibration: dict[str, Any], title: str) -> Any:
 
 
 def _operating(operating: dict[str, Any]) -> None:
-    """Precision and recall by threshold, for the class that is looked for."""
+    """Precision and recall by threshold, for the positive class."""
     st.markdown("**" + t("Where to draw the line between the two classes") + "**")
     positive = st.segmented_control(
         t("The class that is looked for"),
@@ -132,7 +132,7 @@ def _operating(operating: dict[str, Any]) -> None:
 
 
 def operating_figure(curves: dict[str, Any], title: str) -> Any:
-    """Precision and recall of validation (thin, dotted) and test data by threshold."""
+    """Precision and recall by threshold, of validation (thin, dotted) and test data."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""Plotly pictures of the pages. Colour is never the only signal: the twin is dashed, bars carry numbers."""
+"""Plotly figures. Colour is never the only signal: the scratch baseline is dashed, bars carry numbers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tlcore.core.i18n import Sentence, language, number, sentence, t
 if TYPE_CHECKING:
     import pandas as pd
 
-# Shares of a confusion matrix's row, stated from end to end so that both themes show the same cells.
+# Colour scale of row shares in a confusion matrix, explicit so that both themes show the same cells.
 SHARES = ((0.0, "#eaf2fb"), (0.45, "#7fb2dc"), (1.0, "#08468b"))
-WHITE_FROM = 0.74  # the share where black and white letters can be read equally well (4.5 : 1)
-TRANSFER, SCRATCH = "#0072b2", "#d55e00"  # Okabe-Ito: told apart by everybody
+WHITE_FROM = 0.74  # row share from which labels are white; black and white contrast equally here (4.5 : 1)
+TRANSFER, SCRATCH = "#0072b2", "#d55e00"  # Okabe-Ito, colour-blind safe
 ARMS: dict[str, tuple[Sentence, str, str]] = {
     "transfer": (sentence("transfer"), TRANSFER, "solid"),
     "plainer": (sentence("ablation"), "#009e73", "dot"),
@@ -28,13 +28,13 @@ CONFIG = {
 
 
 def show(figure: Any, key: str, alt: str) -> None:
-    """Draw a figure with the page's own settings, its numbers as the language writes them."""
+    """Draw a figure with the standard settings and the number format of the current language."""
     figure.update_layout(separators=",." if language() == "pt_BR" else ".,")
     st.plotly_chart(figure, key=key, config=CONFIG, alt=alt)
 
 
 def bars(names: list[str], values: list[float], *, title: str, digits: int = 0, share: bool = False) -> Any:
-    """Horizontal bars, the number written on each."""
+    """A horizontal bar chart with a number on each bar."""
     import plotly.graph_objects as go
 
     texts = [f"{number(100 * v, 1)} %" if share else number(v, digits) for v in values]
@@ -64,7 +64,7 @@ def bars(names: list[str], values: list[float], *, title: str, digits: int = 0, 
 
 
 def split_counts(counts: pd.DataFrame) -> Any:
-    """Examples of each class (rows) in each split (columns), stacked."""
+    """A stacked bar chart of the examples of each class (rows) in each split (columns)."""
     import plotly.graph_objects as go
 
     names = {"train": t("training"), "validation": t("validation"), "test": t("test")}
@@ -93,9 +93,9 @@ def split_counts(counts: pd.DataFrame) -> Any:
 
 
 def curves(points: pd.DataFrame, column: str, *, against: str = "epoch", title: str = "", share: bool = True) -> Any:
-    """One value of both arms on one picture: each seed a thin line, their mean a thick one.
+    """Curves of one column for all arms: a thin line per seed, and a thick line for their mean.
 
-    ``points`` as the store gives them: arm, seed, trial, phase, epoch, seconds, and the values.
+    ``points`` as the store returns them: arm, seed, trial, phase, epoch, seconds, and the values.
     """
     import plotly.graph_objects as go
 
@@ -145,7 +145,7 @@ def curves(points: pd.DataFrame, column: str, *, against: str = "epoch", title: 
 
 
 def _steps(points: pd.DataFrame) -> pd.Series:
-    """Epochs counted through the phases of each seed."""
+    """Epochs counted over all phases of each seed."""
     longest = points.groupby("phase")["epoch"].max()
     before = (longest.cumsum() - longest).to_dict()
     return points["epoch"] + points["phase"].map(before)
@@ -156,7 +156,7 @@ def _cut(name: str, length: int = 28) -> str:
 
 
 def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
-    """Counts of truth (rows) and prediction (columns), shaded by the share of the row."""
+    """Confusion matrix: counts of truth (rows) and prediction (columns), shaded by row share."""
     import plotly.graph_objects as go
 
     names = [_cut(label, 18) for label in labels]
@@ -174,9 +174,7 @@ def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
             hovertemplate="%{y} → %{x}: %{customdata}<extra></extra>",
         )
     )
-    if (
-        len(labels) <= 20
-    ):  # the numbers are a trace of their own: whichever theme, dark on pale cells and white on dark ones
+    if len(labels) <= 20:  # numbers are separate traces: in both themes dark on pale cells and white on dark ones
         cells = [(x, y) for y in range(len(names)) for x in range(len(names))]
         figure.add_scatter(
             x=[names[x] for x, _ in cells],
@@ -198,7 +196,7 @@ def confusion(counts: list[list[int]], labels: list[str], *, title: str) -> Any:
 
 
 def intervals(names: list[str], reports: list[dict[str, Any]], *, title: str, share: bool = True) -> Any:
-    """Both arms' scores with their intervals, one row a run."""
+    """Scores of both arms with intervals, one row per run."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -1,4 +1,4 @@
-"""The datasets of a person, and the question before one of them is deleted."""
+"""Deletion of the user's datasets, with a confirmation dialog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show(chosen: str | None = None) -> None:
-    """Every dataset that this person has, to delete one; ``chosen`` is the fingerprint that is offered first."""
+    """All datasets of this user, to delete one; ``chosen`` is the preselected fingerprint."""
     rows = {row.fingerprint: row for row in store().datasets.all(owner())}
     if not rows:
         return
@@ -38,7 +38,7 @@ def _title(row: DatasetRow) -> str:
 
 
 def _ask(row: DatasetRow) -> None:
-    """What goes, what stays, who else has it; then the question."""
+    """The dialog: what is deleted, what is kept, who else uses the dataset, and the confirmation."""
     from tlcore.execution.deletion import delete_dataset, use_of
 
     use = use_of(store(), row.fingerprint, owner())

@@ -1,4 +1,4 @@
-"""Examples on a page: findings, examples of each class, counts, corrected labels, the confirmed dataset."""
+"""Examples on a page: findings, examples per class, counts, label corrections, the confirmed dataset."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ LEVELS = {
     "warning": (st.warning, ":material/warning:"),
     "note": (st.info, ":material/info:"),
 }
-A_PAGE = 12  # pictures of a class at once
+A_PAGE = 12  # pictures of a class shown at once
 Files = Callable[[Any], Path]
 
 
 def findings(found: Sequence[Finding]) -> None:
-    """What the check found, the worst first; each with files and with what to do."""
+    """The findings of the check, the most severe first, each with its files and what to do."""
     if not found:
         st.success(t("Nothing is wrong with these data."), icon=":material/check_circle:")
         return
@@ -46,13 +46,13 @@ def findings(found: Sequence[Finding]) -> None:
                 lines.append(message(finding.fix))
             if finding.examples:
                 named = ", ".join(plain(short(name, 60)) for name in finding.examples[:6])
-                more = finding.count - 6 if len(finding.examples) >= 6 else 0  # else all of them are named
+                more = finding.count - 6 if len(finding.examples) >= 6 else 0  # else all of them are listed
                 lines.append(named + (" " + t("and {n} more", n=more) if more > 0 else ""))
             box("  \n".join(lines), icon=icon)
 
 
 def set_aside_download(rows: Sequence[RejectedRow], *, key: str) -> None:
-    """What was left out, as a CSV to take away."""
+    """A download button for the rejected rows as CSV."""
     if not rows:
         return
     st.download_button(
@@ -67,7 +67,7 @@ def set_aside_download(rows: Sequence[RejectedRow], *, key: str) -> None:
 
 
 def set_aside_csv(rows: Sequence[RejectedRow]) -> bytes:
-    """File, row and reason; cells that a spreadsheet would run as formulas are quoted."""
+    """CSV of file, row and reason; cells that a spreadsheet would run as formulas are escaped."""
     from tlcore.report.predictions import table
 
     lines = ([row.file, "" if row.row is None else row.row, translate(row.reason.model_dump())] for row in rows)
@@ -75,7 +75,7 @@ def set_aside_csv(rows: Sequence[RejectedRow]) -> bytes:
 
 
 def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
-    """Examples of one class at a time: pictures in rows, texts in a table. All of them where there are no classes."""
+    """Examples of one class at a time (all, if there are no classes): pictures in a gallery, texts in a table."""
     labels = sorted(rows["label"].dropna().unique())
     if not labels:
         st.caption(t("There is nothing to show."))
@@ -94,12 +94,12 @@ def look(rows: pd.DataFrame, file: Files, *, key: str) -> None:
 
 
 def examples_title(rows: pd.DataFrame) -> str:
-    """What the examples are, as a heading."""
+    """A heading for the examples, by modality."""
     return t("Pictures") if "file" in rows else t("Texts")
 
 
 def class_bars(counts: Any, *, key: str) -> None:
-    """How many examples each class has."""
+    """A chart of the number of examples per class."""
     items = sorted(dict(counts).items(), key=lambda item: -item[1])
     if len(items) > 60:
         st.caption(t("The 60 largest of {n} classes.", n=len(items)))
@@ -112,7 +112,7 @@ def class_bars(counts: Any, *, key: str) -> None:
 
 
 def sizes(rows: pd.DataFrame, *, key: str) -> None:
-    """How large the pictures are: the smallest, the middle, the largest, and the most common sizes."""
+    """Picture sizes in pixels: the smallest, the median, the largest, and the most common."""
     if rows.empty or "width" not in rows:
         return
     short_side = rows[["width", "height"]].min(axis=1)
@@ -132,7 +132,7 @@ def sizes(rows: pd.DataFrame, *, key: str) -> None:
 
 
 def confirmed(project: Project, dataset: Dataset) -> None:
-    """The dataset of the project: what it holds, how it was split, downloads, corrections."""
+    """The confirmed dataset of the project: content, split, downloads, corrections."""
     info = dataset.info
     with st.container(horizontal=True):
         for name, title in (("train", t("Training")), ("validation", t("Validation")), ("test", t("Test"))):
@@ -181,7 +181,7 @@ def confirmed(project: Project, dataset: Dataset) -> None:
 
 
 def _relabel(project: Project, dataset: Dataset) -> None:
-    """Corrections of a confirmed dataset make a new one; the old one and its runs stay as they are."""
+    """Label corrections of a confirmed dataset: they make a new dataset; the old one and its runs are unchanged."""
     from tlcore.data.confirm import relabel
 
     kept = dict(project.draft.get("corrections") or {})

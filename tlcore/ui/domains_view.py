@@ -1,4 +1,4 @@
-"""The two domains of a domain adaptation, before and after, as maps of their features."""
+"""Feature maps of the two domains, before and after domain adaptation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
-    """Two maps side by side, and how well the domains can be told apart by all the features."""
+    """Two maps side by side, and the domain distance by all features."""
     domains = report["domains"]
     titles = {"before": t("Before: the source model"), "after": t("After: this model")}
     names = plain(domains["source"]), plain(domains["target"])
@@ -31,7 +31,7 @@ def show(report: dict[str, Any]) -> None:
 
 
 def figure(groups: dict[str, list[list[float]]], names: tuple[str, str], title: str) -> Any:
-    """The source domain as discs, the target domain as open diamonds."""
+    """A scatter plot: the source domain as discs, the target domain as open diamonds."""
     import plotly.graph_objects as go
 
     drawn = go.Figure()

@@ -1,4 +1,4 @@
-"""The errors worth looking at: the pictures the model was surest of and wrong about, and where it looked."""
+"""The errors with the highest confidence, and their explanations (Grad-CAM, word attributions)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tlcore.ui.thumbnails import gallery, thumbnail
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Run
 
-VIEW = 288  # pixels a side of the chosen picture
+VIEW = 288  # side of the selected picture, in pixels
 
 
 def show(run: Run, report: dict[str, Any]) -> None:
-    """The worst errors; one of them is chosen and explained."""
+    """The worst errors; a selected one is explained."""
     worst = report.get("worst") or []
     if run.data_deleted:
         st.info(message(DELETED), icon=":material/delete:")
@@ -56,7 +56,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
 
 
 def _words(run: Run, errors: list[dict[str, Any]]) -> None:
-    """One error is chosen, and which of its words moved the answer is shown."""
+    """Select one error and show the word attributions of its prediction."""
     chosen = st.selectbox(
         t("Look closer at"),
         list(range(len(errors))),
@@ -109,7 +109,7 @@ def _closer(run: Run, error: dict[str, Any], path: Path) -> None:
 
 
 def _figure(folder: Path, name: Any) -> bytes | None:
-    """A figure of the report, by the name the report gives it; only from the run's own folder."""
+    """A figure of the report by its file name; only from the run's own folder. None if there is none."""
     if not name:
         return None
     path = (folder / "figures" / str(name).removeprefix("figures/")).resolve()
@@ -117,7 +117,7 @@ def _figure(folder: Path, name: Any) -> bytes | None:
 
 
 def _explain(run: Run, error: dict[str, Any]) -> None:
-    """Grad-CAM on demand, by a quick job."""
+    """A button that computes Grad-CAM in a quick job."""
     key = f"explain-{run.id}-{error['id']}"
     job_id = st.session_state.get(key)
     if job_id is None:

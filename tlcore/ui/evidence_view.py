@@ -1,4 +1,4 @@
-"""What was measured on the person's data before training, with the way to measure it."""
+"""The evidence: what was measured on the user's data before training, and the button to measure it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tlcore.guidance.similarity import Part
     from tlcore.store.tables import Job, Project
 
-SHOWN = 12  # doubtful labels with their pictures
+SHOWN = 12  # doubtful labels shown with pictures
 PARTS: dict[str, tuple[Sentence, Sentence]] = {
     "statistics": (
         sentence("Statistics inside the network"),
@@ -79,7 +79,7 @@ ESTIMATES: tuple[tuple[str, Sentence, Sentence], ...] = (
 
 
 def show(project: Project, dataset: Dataset) -> None:
-    """Not measured, measuring, failed, or measured; then the ranking of the sources."""
+    """The state of the evidence (not measured, measuring, failed, measured), then the ranking of sources."""
     from tlcore import guidance
 
     source = source_of(project.draft)
@@ -287,7 +287,7 @@ def _similarity(evidence: Evidence) -> None:
 
 
 def _told(part: Part) -> str:
-    """The raw numbers of a part in words."""
+    """The raw numbers of a part as text."""
     text = t(PARTS[part.id][1], **{name: float(f"{value:.3g}") for name, value in part.raw.items()})
     if "confidence" in part.raw:
         text += " " + t(

@@ -23,7 +23,7 @@ ABOUT = {"evidence": sentence("Before training"), "training": sentence("In train
 
 
 def show(project: Project, report: dict[str, Any]) -> None:
-    """Nothing unless the result is, or leans to, negative transfer."""
+    """Shows nothing unless the result is, or leans to, negative transfer."""
     explanation = report.get("explanation")
     if not explanation:
         return

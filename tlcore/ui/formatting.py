@@ -1,4 +1,4 @@
-"""How things are written on a page: names as they are, durations, sizes, scores in plain words."""
+"""Formatting for the pages: user text, durations, sizes, dates, scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#+!|:$~^])")
 
 
 def plain(text: Any) -> str:
-    """Text of a person (a name, a file, a sentence that quotes one) as it is: no markup takes effect."""
+    """User text (a name, a file, a sentence that quotes one) with Markdown escaped."""
     escaped = _MARKUP.sub(r"\\\1", str(text).replace("\n", " "))
     return re.sub(r"^(\s*\d*)([-=.)](?=\s|$))", r"\1\\\2", escaped)
 
@@ -25,7 +25,7 @@ def message(value: Any) -> str:
 
 
 def short(text: str, length: int = 40) -> str:
-    """At most ``length`` characters, cut in the middle, where file names differ least."""
+    """At most ``length`` characters, shortened in the middle, where file names differ least."""
     if len(text) <= length:
         return text
     half = (length - 1) // 2
@@ -33,7 +33,7 @@ def short(text: str, length: int = 40) -> str:
 
 
 def distinct(names: dict[str, str], length: int = 60) -> dict[str, str]:
-    """Short names by id, no two alike: the second of a name is numbered (a select box tells options by their text)."""
+    """Unique short names by id: repeated names are numbered, because a select box identifies options by their text."""
     seen: dict[str, int] = {}
     found = {}
     for key in sorted(names):
@@ -44,7 +44,7 @@ def distinct(names: dict[str, str], length: int = 60) -> dict[str, str]:
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time for people: 45 s, 3 min, 1 h 20 min."""
+    """A duration, such as 45 s, 3 min, 1 h 20 min."""
     if seconds is None:
         return "–"
     if seconds < 90:
@@ -56,7 +56,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: float | None) -> str:
-    """Bytes for people."""
+    """A number of bytes with a unit."""
     if count is None:
         return "–"
     if count >= 1e9:
@@ -65,7 +65,7 @@ def size(count: float | None) -> str:
 
 
 def when(stamp: float | None) -> str:
-    """A moment in the browser's time zone."""
+    """A date and time in the browser's time zone."""
     if stamp is None:
         return "–"
     from babel.dates import get_timezone
@@ -80,19 +80,19 @@ def when(stamp: float | None) -> str:
 
 
 def score(value: float | None, share: bool = True) -> str:
-    """A score as people read it: a share as a percentage."""
+    """A formatted score; a share (0-1) as a percentage."""
     if value is None:
         return "–"
     return percent(value) if share else number(value)
 
 
 def percent_or_dash(share: float | None) -> str:
-    """A share in per cent without decimals; a dash where there is none."""
+    """A share (0-1) in per cent without decimals; a dash if it is None."""
     return "–" if share is None else percent(share, 0)
 
 
 def interval(pair: Any, share: bool = True) -> str:
-    """An interval, ``88.0 % to 96.1 %``; a dash where there is none."""
+    """An interval, such as ``88.0 % to 96.1 %``; a dash if there is none."""
     if not pair:
         return "–"
     return t("{low} to {high}", low=score(pair[0], share), high=score(pair[1], share))

@@ -1,4 +1,4 @@
-"""What stands around every page: language, sign-in, project picker, navigation."""
+"""The frame of every page: language, sign-in, project picker, navigation."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tlcore.ui import sign_in
 from tlcore.ui.formatting import distinct, message, plain
 from tlcore.ui.state import identity, open_project, owner, session, signed_in, store
 
-ICON = Path(__file__).with_name("icon.svg")  # drawn here: a font's icon would be fetched from the internet
+ICON = Path(__file__).with_name("icon.svg")  # a local file: an icon font would be fetched from the internet
 
 
 def current_language() -> str:
-    """The language chosen in this session, else the browser's; English outside of a session."""
+    """The language chosen in this session, else the browser's; English outside a session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
     return session().language or match_locale(st.context.locale)
 
 
 def begin() -> None:
-    """Page config, the language of every sentence from here on, and the gate."""
+    """Set up the page config, the language and the sign-in gate."""
     st.set_page_config(
         page_title="Transfer Learning Studio",
         page_icon=str(ICON),
@@ -49,7 +49,7 @@ def begin() -> None:
 
 @contextlib.contextmanager
 def failures_shown() -> Iterator[None]:
-    """What a person can read about, such as a damaged file of the workspace, ends the page with its sentence."""
+    """Context manager that shows a StudioError (such as a damaged workspace file) as a message and ends the page."""
     try:
         yield
     except StudioError as error:
@@ -78,7 +78,7 @@ def _unknown_person() -> None:
 
 
 def _project_of_the_address() -> None:
-    """The address names the open project, so that a link can be shared and a refresh loses nothing."""
+    """Keep the open project in the URL, so that links can be shared and a refresh loses nothing."""
     store()
     asked = st.query_params.get("project")
     if asked and asked != session().project and store().projects.get(asked, owner()):
@@ -86,7 +86,7 @@ def _project_of_the_address() -> None:
 
 
 def pages() -> dict[str, list[Any]]:
-    """The pages in their sections; titles in the current language."""
+    """The pages by section; titles in the current language."""
 
     def page(name: str, title: str, icon: str, help: str, **more: Any) -> Any:
         return st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", help=help, **more)
@@ -115,7 +115,7 @@ def pages() -> dict[str, list[Any]]:
 
 
 def sidebar() -> None:
-    """Project picker and language, under the navigation."""
+    """Project picker and language picker, below the navigation."""
     with st.sidebar:
         _pick_project()
         _pick_language()
@@ -171,7 +171,7 @@ def _spoken() -> None:
 
 
 def go_to_wished() -> None:
-    """After a deep link went through the frame: to the page that was wished for, its address kept."""
+    """After a deep link was redirected through the frame: go to its page, with its query parameters."""
     wished, session().wished = session().wished, None
     if wished:
         st.switch_page(f"pages/{wished}.py", query_params=st.query_params.to_dict())

@@ -1,7 +1,7 @@
-"""No page without its frame.
+"""Ensures that every page runs inside the frame.
 
-Until some session has run ``app.py``, a deep link runs the page alone: no gate, no navigation. So every page
-begins with ``guard``, which goes through ``app.py`` first and keeps the page that was wished for.
+Until a session has run ``app.py``, a deep link would run the page without sign-in gate and navigation. So every page
+starts with ``guard``, which redirects to ``app.py`` first and remembers the requested page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tlcore.ui.state import session
 
 
 def guard(page: str) -> None:
-    """First statement of the page ``pages/<page>.py``; comes back only in a session that passed the frame."""
+    """First statement of ``pages/<page>.py``; returns only in a session that passed the frame."""
     if session().framed:
         return
     session().wished = page

@@ -1,4 +1,4 @@
-"""A job as a person sees it: state, progress, failure, and whether anybody is there to do it."""
+"""Display of a job: state, progress, failure, and whether a worker is available."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LOG_TAIL = 12_000  # characters of the log that a page shows
 
 
 def submit(project: Project, kind: str, asked: dict[str, Any]) -> None:
-    """Queue the work with the draft's own options, and draw the page anew."""
+    """Queue a job with the draft's options, and rerun the page."""
     options = project.draft.get("options") or {}
     store().jobs.submit(kind, owner(), {**asked, "options": options}, project_id=project.id)
     st.rerun()
@@ -40,7 +40,7 @@ def live(job: Job) -> bool:
 
 
 def badge(job: Job) -> None:
-    """The state in a word, with an icon beside the colour."""
+    """The state as a badge with a word, an icon and a colour."""
     title, icon, colour = STATES[job.state]
     word = t("stopping …") if job.cancel_requested and live(job) else t(title)
     st.badge(word, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
@@ -51,7 +51,7 @@ def state_word(job: Job) -> str:
 
 
 def progress_bar(job: Job) -> None:
-    """What the job says of itself; a waiting one says its place."""
+    """The reported progress of the job; for a waiting job its place in the queue."""
     progress = job.progress or {}
     text = message(progress["sentence"]) if progress.get("sentence") else ""
     if job.state == QUEUED:
@@ -63,14 +63,14 @@ def progress_bar(job: Job) -> None:
 
 
 def waiting(job: Job) -> str:
-    """The place of a waiting job in its lane."""
+    """The place of a waiting job in its lane, as text."""
     if before := store().jobs.ahead(job.id):
         return t("Waiting; {n} before it in the queue.", n=before)
     return t("Waiting for a worker to take it up.")
 
 
 def failure(job: Job) -> None:
-    """Why it failed, in a sentence, with the file and row where there is one."""
+    """The reason of a failure, with file and row if known."""
     error = job.error or {}
     stored = error.get("sentence")
     text = message(stored) if stored else t("It failed without saying why; the log may tell.")
@@ -83,7 +83,7 @@ def failure(job: Job) -> None:
 
 
 def ended_badly(job: Job | None) -> None:
-    """Why the last attempt gave nothing, where it did."""
+    """The reason why the last attempt failed, if it did."""
     if job is not None and job.state == FAILED:
         failure(job)
         show_log(store().jobs.folder(job.id), key=f"log-{job.id}")
@@ -103,7 +103,7 @@ def log_tail(folder: Path) -> str:
 
 
 def show_log(folder: Path, *, expanded: bool = False, key: str = "log") -> None:
-    """The log, closed until somebody wants it; read only when open."""
+    """The log in an expander; it is read only when open."""
     box = st.expander(t("Log"), icon=":material/terminal:", key=key, expanded=expanded, on_change="rerun")
     if box.open:
         with box:
@@ -111,8 +111,9 @@ def show_log(folder: Path, *, expanded: bool = False, key: str = "log") -> None:
 
 
 def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
-    """Progress without reloading, in a box where it has a ``title``; the page is drawn anew at the end. Only its owner
-    may stop it.
+    """Live progress of a job, in a box if there is a ``title``; reruns the page at the end.
+
+    Only the owner of the job gets the button to stop it (label ``stop``).
     """
     own = job.owner == owner()
 
@@ -146,7 +147,7 @@ def watch(job: Job, stop: str, *, key: str, title: str = "") -> None:
 
 
 def outcome(job_id: str) -> Job | None:
-    """A quick job that has succeeded; until then its progress is shown, or why it failed."""
+    """The quick job if it has succeeded; else None, and its progress or failure is shown."""
 
     @st.fragment(run_every=1)
     def wait() -> None:
@@ -167,7 +168,7 @@ def outcome(job_id: str) -> Job | None:
 
 
 def worker_hint(job: Job) -> None:
-    """Where nobody works, say so and what to do."""
+    """A hint on what to do if no worker is running."""
     if job.state in (QUEUED, INTERRUPTED) and time.time() - job.created > 4 and not workers():
         st.warning(
             t("No worker is running, so nothing starts. On the server, run `tlcore worker`."),
@@ -176,14 +177,14 @@ def worker_hint(job: Job) -> None:
 
 
 def workers() -> list[WorkerNote]:
-    """The workers that live now."""
+    """The live workers."""
     from tlcore.execution.heartbeat import workers_alive
 
     return workers_alive(store())
 
 
 def took(job: Job) -> str:
-    """How long it ran, or runs."""
+    """How long the job ran or has been running."""
     if job.started is None:
         return "–"
     return duration((job.finished or time.time()) - job.started)

@@ -1,4 +1,4 @@
-"""Labels put right, and examples left out, in a table on the Data page."""
+"""Label corrections and exclusion of examples, in a table on the Data page."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tlcore.ui.thumbnails import data_url
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 40  # of the table at once
+ROWS = 40  # rows per page of the table
 
 
 def title(task: str) -> str:
-    """What can be done here."""
+    """The title of the table, by task."""
     return t("Correct labels") if _column(task) else t("Leave examples out")
 
 
 def edit(task: str, rows: pd.DataFrame, file: Any, corrections: dict[str, str], *, key: str) -> dict[str, str]:
-    """A table in which labels can be changed and examples left out; gives back all corrections so far, by file."""
+    """A table to change labels and leave out examples; returns all corrections so far, by file."""
     column = _column(task)
     chosen, place = _part(rows, column, f"{key}-correct")
     page = pager(len(chosen), ROWS, f"{key}-correct-{place}")
@@ -87,7 +87,7 @@ def _column(task: str) -> str | None:
 
 
 def _part(rows: pd.DataFrame, column: str | None, key: str) -> tuple[pd.DataFrame, str]:
-    """The rows of one label, or those that hold some words where there are none to choose by; and what was chosen."""
+    """The rows of one label (without labels: those that contain a search text), and the selected value."""
     if column is None:
         wanted = text_view.searched(key)
         return (rows[rows["text"].str.contains(wanted, case=False, regex=False)] if wanted else rows), wanted
@@ -100,7 +100,7 @@ def _part(rows: pd.DataFrame, column: str | None, key: str) -> tuple[pd.DataFram
 
 
 def _table(part: pd.DataFrame, file: Any) -> pd.DataFrame:
-    """What is shown of an example, and where it stands."""
+    """The displayed columns of the examples."""
     import pandas as pd
 
     if "file" in part:
@@ -125,7 +125,7 @@ def _list(text: str) -> list[str]:
 
 
 def _told(shown: Any, column: str | None) -> str:
-    """A cell of the table as a correction."""
+    """The value of an edited cell as a correction."""
     if column == "labels":
         return BETWEEN.join(sorted(shown)) if shown is not None and len(shown) else WITHOUT
     return shown if isinstance(shown, str) else ""

@@ -1,4 +1,4 @@
-"""Label savings of a finished run: started here, watched here, and shown once they are measured."""
+"""Label savings of a finished run: start, progress and results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KIND = "label-savings"
 
 
 def show(run: Run, report: dict[str, Any]) -> None:
-    """Not measured, running, failed or measured; below it the time and energy that each arm took."""
+    """The state of the label savings (not measured, running, failed, measured), and time and energy of each arm."""
     savings = report.get("label_savings")
     job = store().jobs.newest(KIND, {"run": run.id})
     if job is not None and job_view.live(job):
@@ -46,7 +46,7 @@ def show(run: Run, report: dict[str, Any]) -> None:
 
 
 def _offer(run: Run, report: dict[str, Any], job: Job | None) -> None:
-    """What it does, how long it may take, and the button."""
+    """The description, the estimated duration, and the start button."""
     try:
         label_savings.usable(run)
         sizes = label_savings.planned_sizes(report)
@@ -135,7 +135,7 @@ def _ends(savings: dict[str, Any], one: dict[str, Any]) -> str:
 
 
 def figure(savings: dict[str, Any], title: str, *, share: bool) -> Any:
-    """Both arms' points, power laws and bands over a logarithmic axis; the savings as an arrow at equal score."""
+    """Points, power laws and bands of both arms over a log axis; the savings are an arrow at equal score."""
     import plotly.graph_objects as go
 
     drawn = go.Figure()
@@ -214,7 +214,7 @@ def figure(savings: dict[str, Any], title: str, *, share: bool) -> Any:
 
 
 def _costs(run: Run, report: dict[str, Any]) -> None:
-    """Seconds until a score is reached, and what an hour of the machine costs, by assumptions that can be changed."""
+    """Seconds until a score is reached, energy and cost, with editable assumptions."""
     metric = _metric(report)
     common = time_to_score.best_common(report, metric)
     if common is None or not metric.share:

@@ -1,4 +1,4 @@
-"""Uploads too large for the page: an address of their own, to which a command sends the file."""
+"""Uploads that are too large for the page: a separate address, to which a command sends the file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tlcore.store import upload_tokens
 from tlcore.ui.formatting import plain, size
 from tlcore.ui.state import owner, store
 
-TOKEN = "upload-door"  # where a session keeps the secret of its address for examples
-SOURCE_TOKEN = "source-door"  # and that for a source model
+TOKEN = "upload-door"  # session key of the upload token for examples
+SOURCE_TOKEN = "source-door"  # session key of the upload token for a source model
 
 
 def receive(limit: Any, token_key: str = TOKEN, example: str = "photos.zip") -> dict[str, Any]:
-    """An address, the command that sends a file to it, what has arrived; gives back what the check reads.
+    """Show an upload address, the command that sends a file to it, and what has arrived; returns input for the check.
 
-    ``door`` is the key under which the session keeps the secret, ``example`` the file that the command names.
+    ``limit``: the size limit. ``token_key``: session key of the upload token. ``example``: file name in the command.
     """
     home = store().home
     secret = st.session_state.get(token_key)
@@ -41,7 +41,7 @@ def receive(limit: Any, token_key: str = TOKEN, example: str = "photos.zip") -> 
 
 
 def address(secret: str) -> str:
-    """The address to send to, on the server that this page came from."""
+    """The upload URL, on the server of this page."""
     parts = urlsplit(st.context.url or "http://localhost:8501")
     return f"{parts.scheme}://{parts.netloc}/api/upload/{secret}"
 
@@ -69,7 +69,7 @@ def _arrived(secret: str) -> dict[str, Any]:
 
 
 def close(token_key: str = TOKEN) -> None:
-    """Nothing more is taken under this session's address."""
+    """Close this session's upload address."""
     secret = st.session_state.pop(token_key, None)
     if secret:
         upload_tokens.close_token(store().home, secret)

@@ -1,4 +1,4 @@
-"""The library: models that somebody published, to search, download, transfer from, or take back."""
+"""The library of published models: search, download, use as a source, withdraw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = 40
 
 
 def show() -> None:
-    """Every model, the newest first."""
+    """All models, newest first."""
     models = store().models.all()
     if not models:
         st.info(
@@ -58,7 +58,7 @@ def _searchable(model: Model) -> str:
 
 
 def _scored(task: str, about: dict[str, Any]) -> str:
-    """A score that is no accuracy, by its name."""
+    """A score with the name of its metric, for metrics other than accuracy."""
     from tlcore import tasks
 
     metric = next(

@@ -1,4 +1,4 @@
-"""Links between pages, and from a word to the chapter that explains it."""
+"""Links between pages, and from a term to the chapter that explains it."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def page_link(page: str, label: str, *, icon: str | None = None, **params: str) 
 
 
 def learn_link(chapter: str, label: str | None = None) -> None:
-    """A quiet link to the chapter of Learn that explains a word, such as ``negative-transfer``."""
+    """A small link to the chapter of Learn that explains a term, such as ``negative-transfer``."""
     page_link("learn", label or t("What does this mean?"), icon=":material/school:", chapter=chapter)

@@ -1,4 +1,4 @@
-"""Which part of many examples a page shows: those of a label, and a page of them."""
+"""Widgets to choose which examples are shown: label picker and pager."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tlcore.ui.formatting import plain, short
 
 
 def class_picker(labels: list[str], key: str, title: str | None = None) -> str:
-    """One of the labels; '' stands for none of them."""
+    """A picker for one label; returns '' if no label is selected."""
     title = title or t("Class")
     if len(labels) <= 12:
         chosen = st.pills(
@@ -27,7 +27,7 @@ def class_picker(labels: list[str], key: str, title: str | None = None) -> str:
 
 
 def pager(count: int, page: int, key: str) -> int:
-    """Which page of ``count`` things to show; a number input where there is more than one."""
+    """The page to show of ``count`` items; a number input if there is more than one page."""
     pages = -(-count // page)
     if pages <= 1:
         return 0

@@ -1,4 +1,4 @@
-"""The pilot race on Strategy: what it does and costs, how it goes, and who won."""
+"""The pilot on Strategy (successive halving of strategies): description, cost, progress and result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KIND = "race"
 
 
 def show(project: Project, spec: Spec, dataset: Dataset) -> None:
-    """Not run, running, failed, or done; a race of other settings is no race of these."""
+    """The state of the pilot (not run, running, failed, done); a pilot with other settings does not count."""
     asked = pilot.request(spec, dataset.fingerprint)
     job = store().jobs.newest(KIND, asked, owner())
     if job is not None and job_view.live(job):
@@ -104,7 +104,7 @@ def _result(project: Project, found: dict[str, Any]) -> None:
 
 
 def _use(project: Project, strategy: str) -> None:
-    """Into the draft, and into the pills that show it."""
+    """Put the strategy into the draft and into the strategy picker."""
     change_draft(project, strategy=strategy)
     st.session_state[f"strategy-{project.id}"] = strategy
 
@@ -118,7 +118,7 @@ def _row(one: dict[str, Any], found: dict[str, Any]) -> dict[str, str]:
 
 
 def _cell(one: dict[str, Any], round_number: int, share: bool) -> str:
-    """Score, interval, epochs and seconds of a rung; a dash where it was not run."""
+    """Score, interval, epochs and seconds of a round; a dash if it was not run."""
     if round_number >= len(one["rungs"]):
         return t("dropped") if one["dropped_at"] == round_number else "–"
     scored = one["rungs"][round_number]

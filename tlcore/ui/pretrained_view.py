@@ -1,4 +1,4 @@
-"""Pre-training on the pages: its curve, and the button that makes its network a source model of everybody."""
+"""Shared pre-training on the pages: its loss curve, and publishing its network as a source model."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ if TYPE_CHECKING:
 
     from tlcore.store.tables import Run
 
-ABOUT = ("objective", "set", "fingerprint", "examples", "epochs", "start")  # what the library says of pre-training
+ABOUT = (
+    "objective",
+    "set",
+    "fingerprint",
+    "examples",
+    "epochs",
+    "start",
+)  # fields of pre-training that the library stores
 
 
 def curve(points: pd.DataFrame) -> None:
-    """The loss over the epochs of pre-training; nothing where a run has none."""
+    """The loss over the epochs of pre-training; shows nothing if the run has none."""
     from tlcore.report.pre_training_text import TITLE, points_of
 
     own = points_of(points)
@@ -31,7 +38,7 @@ def curve(points: pd.DataFrame) -> None:
 
 
 def publish(run: Run) -> None:
-    """The pre-trained network of a run, to take away or to put into the library as a source model."""
+    """Download the pre-trained network of a run, or publish it to the library as a source model."""
     from tlcore.bundle.pretrained_source import FILE
 
     pre_training, path = (run.report or {}).get("pre_training"), store().runs.folder(run.id) / FILE

@@ -1,4 +1,4 @@
-"""The projects of a person: samples as one-click projects, cards, and the dialogs behind them."""
+"""The user's projects: one-click sample projects, cards and dialogs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tlcore.ui.state import CHECK, SAMPLE, default_source, go, open_project, own
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
-SHOWN = 60  # cards drawn at once; the rest is found by search
+SHOWN = 60  # most cards shown; search finds the rest
 
 
 def samples() -> None:
-    """The bundled samples; each becomes a project with one click."""
+    """The bundled samples; one click makes a project of one."""
     from tlcore.data.samples import SAMPLES
 
     with st.grid("auto", min_column_width=300):
@@ -34,7 +34,7 @@ def samples() -> None:
 
 
 def from_sample(sample: Any) -> None:
-    """A project with task, source and data of the sample; its check is under way when the Data page opens."""
+    """Make a project with task, source and data of the sample, start its check, and open the Data page."""
     name = t(sample.title)
     draft = {"task": sample.task, "source": default_source(sample.task), SAMPLE: sample.id, **sample.spec}
     project = store().projects.create(name, owner(), draft)
@@ -50,7 +50,7 @@ def from_sample(sample: Any) -> None:
 
 
 def new_project() -> None:
-    """A name, and the walk begins."""
+    """The form for a new project: a name, then the first step of the walk."""
     form = st.form("new-project", border=False, enter_to_submit=True)
     with form, st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
@@ -69,7 +69,7 @@ def new_project() -> None:
 
 
 def cards() -> None:
-    """Every project of this person: where it stands, and what can be done with it."""
+    """All projects of this user, with their state and actions."""
     projects = store().projects.all(owner())
     if not projects:
         st.caption(t("No projects yet. Create one above, or try a sample."))

@@ -1,4 +1,4 @@
-"""Every source that can be had, put in order by what it does on the person's data."""
+"""Ranking of the available source models by their transferability to the user's data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show(project: Project, dataset: Dataset, source: str) -> None:
-    """The ranking, or the way to it."""
+    """The ranking, or the button to compute it."""
     from tlcore.guidance import kept_ranking
 
     rows = kept_ranking(store(), dataset.fingerprint, owner())
@@ -56,7 +56,7 @@ def _offer(project: Project, dataset: Dataset, source: str) -> None:
 
 
 def _rows(project: Project, rows: list[dict[str, Any]], source: str) -> None:
-    """One row a source: its probe with the interval, the other estimates, and a button to take it."""
+    """One row per source: linear probe with interval, other estimates, and a button to use it."""
     place = 0
     for row in rows:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):

@@ -1,4 +1,4 @@
-"""The parts of a report that Compare shows one at a time. A new part is one line in PARTS."""
+"""The parts of a report that Compare shows one at a time: one line per part in PARTS."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """``needs`` is the field of the report without which there is no such part; None: it is always there."""
+    """A part of a report. It is shown if the report has the field ``needs``, or always if ``needs`` is None."""
 
     id: str
     title: Callable[[dict[str, Any]], Sentence]
@@ -72,5 +72,5 @@ PARTS = (
 
 
 def of(report: dict[str, Any]) -> dict[str, Part]:
-    """Those that there are, by id, in order."""
+    """The parts that this report has, by id, in order."""
     return {part.id: part for part in PARTS if part.needs is None or report.get(part.needs)}

@@ -1,4 +1,4 @@
-"""A run as it goes, without reloading: state, curves of both arms, pace, queue, log; cancel and resume."""
+"""Live view of a run: state, curves of both arms, pace, queue, log; cancel and resume."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from tlcore.evaluation.records import Metric
     from tlcore.store.tables import Job, Project, Run
 
-LOOK, CURVES = 1.0, 3.0  # seconds between two looks at a living run, and two drawings of its curves
+LOOK, CURVES = 1.0, 3.0  # refresh intervals in seconds: state of a live run, and its curves
 
 
 def pick_run(project: Project, *, key: str, only: tuple[str, ...] = ()) -> tuple[Run, Job] | None:
-    """The run that the page is about: that of the address, else the newest; a choice among several."""
+    """The selected run with its job: that of the URL, else the newest; a picker if there are several."""
     pairs = [(run, job) for run, job in runs_of(project.id) if not only or job.state in only]
     if not pairs:
         return None
@@ -58,7 +58,7 @@ def _titled(run: Run) -> str:
 
 
 def watch(run: Run, job: Job) -> None:
-    """Draw the run; look again every second while it lives, and draw the whole page once it has ended."""
+    """Show the run; refresh every second while it is live, and rerun the page when it has ended."""
     alive = job_view.live(job)
     run_id = run.id
 
@@ -107,7 +107,7 @@ def _state(job: Job) -> None:
 
 
 def _pace(progress: dict[str, Any]) -> None:
-    """What the training says of itself, as small figures."""
+    """The progress of the training as small metrics."""
     arms = {name: t(arm[0]) for name, arm in charts.ARMS.items()}
     figures = [
         (t("Arm"), arms.get(str(progress.get("arm")), "")),
@@ -147,7 +147,7 @@ def _phase(phase: Any) -> str:
 
 
 def _curves(points: pd.DataFrame, metric: Metric) -> None:
-    """Loss and score of both arms, each pair on one picture."""
+    """Figures of loss and of score, each with both arms."""
     left, right = st.columns(2)
     with left:
         name = f"validation_{metric.id}"
@@ -191,7 +191,7 @@ def _ask_cancel(run_id: str) -> None:
 
 
 def queue() -> None:
-    """What runs and waits on this server, of everybody, in order; looked at again while it lasts."""
+    """The queue of this server (all users), in order; refreshed while it is not empty."""
     jobs = store().jobs.queue("train")
 
     @st.fragment(run_every=3 if jobs else None)
@@ -206,7 +206,7 @@ def queue() -> None:
 
 
 def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
-    """One row for each job: others' names are not shown, their place is."""
+    """One row per job; names of other users' jobs are hidden."""
     me, rows = owner(), []
     for place, job in enumerate(jobs, 1):
         run = store().runs.get(job.id) if job.kind == "run" else None
@@ -226,5 +226,5 @@ def queue_rows(jobs: list[Job]) -> list[dict[str, str]]:
 
 
 def _kind(kind: str) -> str:
-    """What a job that is no run does, in words."""
+    """The description of a job that is not a run."""
     return {"label-savings": t("Label savings"), "race": t("Pilot")}.get(kind, kind)

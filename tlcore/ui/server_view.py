@@ -1,4 +1,4 @@
-"""The server at a glance: workers, devices, disk, versions, and whether the hub can be reached."""
+"""Server status: workers, devices, disk, versions, and whether the hub can be reached."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PACKAGES = (
 
 
 def show_workers() -> None:
-    """Every worker that lives now."""
+    """All live workers."""
     alive = workers()
     if not alive:
         st.warning(
@@ -56,7 +56,7 @@ def show_workers() -> None:
 
 
 def figures() -> None:
-    """Disk, memory and load of the machine that serves the pages."""
+    """Disk, memory and load of the web server's machine."""
     import psutil
 
     disk, memory = shutil.disk_usage(store().home), psutil.virtual_memory()
@@ -82,7 +82,7 @@ def figures() -> None:
 
 
 def cache_size() -> None:
-    """How much the cache has of what it may have, and the way to clear it."""
+    """Size and limit of the cache, and the button to clear it."""
     used = cache.usage(store().home)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.metric(
@@ -104,7 +104,7 @@ def cache_size() -> None:
 
 
 def hub() -> None:
-    """Whether source models can be downloaded from here."""
+    """Whether the hub can be reached to download source models."""
     answers = hub_answers()
     if answers is None:
         find_out_about_hub()
@@ -123,7 +123,7 @@ def hub() -> None:
 
 
 def versions() -> None:
-    """What is installed, read without importing it."""
+    """Versions of the installed packages, read without importing them."""
     rows = {"Transfer Learning Studio": tlcore.__version__, "Python": platform.python_version()}
     for name in PACKAGES:
         try:

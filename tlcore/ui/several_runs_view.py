@@ -1,4 +1,4 @@
-"""The ticked runs against their twins and among each other, adjusted for their number."""
+"""Comparison of the selected runs with their scratch baselines and with each other, Holm-adjusted."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tlcore.ui.state import store
 if TYPE_CHECKING:
     from tlcore.store.tables import Run
 
-MOST = 8  # runs: 28 pairs
+MOST = 8  # most runs compared: 28 pairs
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _compared(run_ids: tuple[str, ...]) -> tuple[dict[str, Any] | None, list[str]]:
-    """The comparison of finished runs, whose records never change, and the runs that have none any more."""
+    """The comparison of finished runs (cached: records never change), and the ids of runs without records."""
     from tlcore.report import several_runs
 
     found, gone = [], []
@@ -41,7 +41,7 @@ def _compared(run_ids: tuple[str, ...]) -> tuple[dict[str, Any] | None, list[str
 
 
 def show(runs: list[Run], names: dict[str, str]) -> None:
-    """Two tables: every ticked run against its twin, and every pair on the same data."""
+    """Two tables: each selected run against its scratch baseline, and all pairs on the same dataset."""
     if len(runs) > MOST:
         st.caption(t("The first {n} ticked runs are compared with each other.", n=MOST))
     compared, gone = _compared(tuple(run.id for run in runs[:MOST]))

@@ -1,4 +1,4 @@
-"""Share: try the model on an example, predict many, download the bundle, publish it to the library."""
+"""Share: try the model, predict a batch, download the bundle, publish it to the library."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tlcore.ui.upload_view import keep
 if TYPE_CHECKING:
     from tlcore.store.tables import Job, Run
 
-BARS = 10  # classes drawn for one picture
+BARS = 10  # most classes shown for one prediction
 
 
 def try_it(path: Path, key: str, task: str) -> None:
-    """Examples of the person's own, each with what the model says of it."""
+    """Try the model on the user's own examples."""
     from tlcore.bundle import predictors
 
     kind = predictors.find(find(task).bundle)
@@ -37,7 +37,7 @@ def try_it(path: Path, key: str, task: str) -> None:
 
 
 def _texts(path: Path, key: str) -> None:
-    """Texts that are typed or pasted."""
+    """Try typed or pasted texts."""
     given = text_view.asked(key)
     for name, text in given[:SHOWN]:
         _answer(path, name, text, f"{key}-{name}")
@@ -46,7 +46,7 @@ def _texts(path: Path, key: str) -> None:
 
 
 def _pictures(path: Path, key: str) -> None:
-    """Pictures from the computer or the camera."""
+    """Try pictures from a file or the camera."""
     way = st.segmented_control(
         t("Picture from"),
         ["file", "camera"],
@@ -115,7 +115,7 @@ TABLE_OF_TEXTS = (
     sentence("Texts: a CSV or TSV with a column named text, or a TXT with one a line"),
     ["csv", "tsv", "txt"],
 )
-BATCHES = {  # all others read texts
+BATCHES = {  # all other kinds read texts
     "image": (sentence("Zip of pictures"), ["zip"]),
     "question-answering": (
         sentence("Questions: a CSV, TSV or JSON lines with the columns context and question"),
@@ -125,7 +125,7 @@ BATCHES = {  # all others read texts
 
 
 def batch(run: Run) -> None:
-    """A zip of pictures or a file of texts becomes a CSV of predictions, by a job."""
+    """Batch prediction by a job: a zip of pictures or a file of texts to a CSV of predictions."""
     title, types = BATCHES.get(find(run.task).bundle, TABLE_OF_TEXTS)
     file = st.file_uploader(t(title), type=types, key=f"batch-{run.id}")
     job_key = f"batch-job-{run.id}"
@@ -182,7 +182,7 @@ def _predicted(job: Job) -> None:
 
 
 def bundle(path: Path, name: str) -> None:
-    """The download, with what is inside."""
+    """The download button and the content of the bundle."""
     if not path.exists():
         st.warning(t("The bundle of this run is not there any more."), icon=":material/warning:")
         return
@@ -234,7 +234,7 @@ def _inside(path: Path) -> list[dict[str, str]]:
 
 
 def publish(run: Run, path: Path) -> None:
-    """Into the library, for everybody on this server."""
+    """Publish the model to the library, for all users of this server."""
     known = [m for m in store().models.all() if m.run_id == run.id and not m.about.get("pre_training")]
     if known:
         st.success(t("In the library as “{name}”.", name=plain(known[0].name)), icon=":material/local_library:")
@@ -252,7 +252,7 @@ def publish(run: Run, path: Path) -> None:
 
 
 def about(run: Run, path: Path) -> dict[str, Any]:
-    """What the library says of a model: scores with intervals, verdict, labels, licence, size."""
+    """The library entry of a model: scores with intervals, verdict, labels, licence, size in bytes."""
     report = run.report or {}
     packed, source = report.get("packed") or {}, report.get("source") or {}
     return {

@@ -1,4 +1,4 @@
-"""Sign-in by OpenID Connect (``st.login``): whether it is configured and can work, and who somebody is by it."""
+"""Sign-in by OpenID Connect (``st.login``): whether it is configured and works, and the signed-in identity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def configured() -> bool:
 
 
 def problem() -> Sentence | None:
-    """Why nobody can sign in although sign-in is configured; None where they can, or need not."""
+    """Why sign-in is configured but cannot work; None if it works or is not configured."""
     if configured() and not (is_authlib_installed() and find_spec("httpx")):
         return sentence(
             "Nobody can sign in: .streamlit/secrets.toml has an [auth] section, but Authlib and httpx, which sign-in "
@@ -32,7 +32,7 @@ def problem() -> Sentence | None:
 
 
 def of_cookies(cookies: Mapping[str, str]) -> Identity | None:
-    """Whom the sign-in cookie names that Streamlit signed; None where there is none, or it is forged."""
+    """The identity in Streamlit's signed sign-in cookie; None if there is none or its signature is invalid."""
     secret = get_cookie_secret()
     if not secret:
         return None
@@ -52,6 +52,6 @@ def of_cookies(cookies: Mapping[str, str]) -> Identity | None:
 
 
 def of_session(session: str) -> Identity | None:
-    """Who opened a connected session, by its id; None where nobody signed in did."""
+    """The signed-in identity of a connected session, by session id; None if there is none."""
     connected = runtime.get_instance().get_app_session(session) if runtime.exists() else None
     return Identity.from_claims(connected._user_info) if connected else None

@@ -1,4 +1,4 @@
-"""Where the packed model is weak: parts of the test set with their scores, weakest first."""
+"""Scores of the packed model on slices of the test set, weakest first."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tlcore.ui.thumbnails import gallery
 if TYPE_CHECKING:
     from tlcore.store.tables import Run
 
-SHOWN = 12  # parts
+SHOWN = 12  # most slices shown
 
 
 def show(run: Run, report: dict[str, Any]) -> None:
-    """The table of parts, and typical examples of the weakest clusters."""
+    """The table of slices, and typical examples of the weakest clusters."""
     slices = report.get("slices")
     if slices is None:
         st.caption(t("This report is older than this comparison; run again to see it."))
@@ -75,7 +75,7 @@ def _row(row: dict[str, Any], share: bool) -> dict[str, str]:
 
 
 def _typical(run: Run, clusters: list[dict[str, Any]]) -> None:
-    """Pictures that stand for a cluster, the weakest first."""
+    """Typical pictures of each cluster, the weakest cluster first."""
     if not clusters:
         return
     try:

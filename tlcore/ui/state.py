@@ -1,6 +1,6 @@
-"""What a browser session holds (ids only), and the draft of the Spec, which lives in the store.
+"""State of a browser session (ids only), and the draft of the Spec, which is in the store.
 
-A refresh, a second tab or a restarted server lose nothing: the workspace has it, the URL names the project.
+A refresh, a second tab or a restarted server loses nothing: the data are in the workspace, the project is in the URL.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from tlcore.store.users import Identity
 if TYPE_CHECKING:
     from tlcore.store.tables import Project
 
-# Keys of the draft that the studio keeps beside the fields of the Spec.
+# Keys of the draft in addition to the fields of the Spec.
 CHECK = "check"  # id of the job that checks the upload
-SAMPLE = "sample"  # the bundled sample whose settings the draft has
+SAMPLE = "sample"  # id of the bundled sample that the draft was made from
 
 
 @dataclass
 class Session:
-    """Ids only: never datasets, models or figures."""
+    """The state of a browser session. Ids only: never datasets, models or figures."""
 
-    language: str | None = None  # None: as the browser says
+    language: str | None = None  # None: the browser's language
     project: str | None = None
-    framed: bool = False  # app.py has run, and its gate let this person pass
-    wished: str | None = None  # the page of a deep link, while it goes through app.py
-    signed_in_as: tuple[Identity, str] | None = None  # who signed in, and the owner that their rows name
+    framed: bool = False  # app.py has run and the user passed its gate
+    wished: str | None = None  # the page of a deep link, during the redirect through app.py
+    signed_in_as: tuple[Identity, str] | None = None  # the signed-in identity and its owner name in the store
 
 
 def session() -> Session:
@@ -41,7 +41,7 @@ def session() -> Session:
 
 
 def store() -> Store:
-    """The workspace; one engine for all sessions of this server."""
+    """The store; one database engine for all sessions of this server."""
     return _open(str(workspace()), os.environ.get("TLCORE_DATABASE_URL"))
 
 
@@ -51,20 +51,20 @@ def _open(home: str, url: str | None) -> Store:
 
 
 def signed_in() -> bool | None:
-    """None where no sign-in is configured (one local owner)."""
+    """Whether the user is signed in; None if sign-in is not configured (one local owner)."""
     value = st.user.get("is_logged_in")
     return None if value is None else bool(value)
 
 
 def identity() -> Identity | None:
-    """Who is signed in; None where nobody is, or where the provider does not say who."""
+    """The signed-in identity; None if nobody is signed in or the provider gives no subject."""
     return Identity.from_claims(st.user)
 
 
 def owner() -> str:
-    """Whose projects these are: the signed-in person, else the one local owner.
+    """The owner name of this session's rows: the signed-in user, else the one local owner.
 
-    Where sign-in is configured and it is not known who asks, the page ends here: nobody's rows are shown.
+    If sign-in is configured and the identity is unknown, the page stops here, so that no rows are shown.
     """
     if signed_in() is None:
         return LOCAL_OWNER
@@ -78,24 +78,24 @@ def owner() -> str:
 
 
 def project() -> Project | None:
-    """The open project, or None. A project of somebody else is none."""
+    """The open project, or None. Projects of other users count as None."""
     project_id = session().project
     return store().projects.get(project_id, owner()) if project_id else None
 
 
 def open_project(project_id: str | None) -> None:
-    """Make a project the open one."""
+    """Open a project (None: close it)."""
     session().project = project_id
 
 
 def go(page: str, **params: str) -> NoReturn:
-    """Go to ``pages/<page>.py``; the open project stays in the address."""
+    """Go to ``pages/<page>.py``; the open project stays in the URL."""
     known = {"project": session().project} if session().project else {}
     st.switch_page(f"pages/{page}.py", query_params={**known, **params})
 
 
 def change_draft(project: Project, **values: Any) -> None:
-    """Write fields of the draft; None takes a field out."""
+    """Write fields of the draft; None removes a field."""
     current = store().projects.get(project.id, owner())
     if current is None:
         return
@@ -104,19 +104,19 @@ def change_draft(project: Project, **values: Any) -> None:
 
 
 def source_of(draft: dict[str, Any]) -> str:
-    """The source model that a draft names, else the one that its task begins with."""
+    """The source model of a draft, else the default of its task."""
     return str(draft.get("source") or default_source(draft.get("task")))
 
 
 def default_source(task: str | None) -> str:
-    """The source model that a task begins with; the first task's where there is none."""
+    """The default source model of a task; without a task, that of the first task."""
     from tlcore.tasks import TASKS
 
     return next((one.default_source for one in TASKS if one.id == task), TASKS[0].default_source)
 
 
 def draft_spec(project: Project) -> Spec:
-    """The draft as a Spec. Raises UnusableInput where a field is missing or wrong."""
+    """The draft as a Spec. Raises UnusableInput if a field is missing or invalid."""
     draft = {key: value for key, value in project.draft.items() if key in Spec.model_fields}
     draft.setdefault("name", project.name[:120])
     return from_dict(draft)

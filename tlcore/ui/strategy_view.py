@@ -1,4 +1,4 @@
-"""Strategy: the advice, the choice, the options, the Plan before it runs, and the Spec as text."""
+"""Strategy: choice of a strategy, options, preview of the Plan, and the Spec as text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _title(strategy: str) -> str:
 
 
 def choose(project: Project, advised: str | None) -> str:
-    """One card for each strategy: what it is, when it helps, when it hurts."""
+    """The strategy picker: one card per strategy with its description, when it helps and when it hurts."""
     from tlcore.strategies import STRATEGIES
     from tlcore.strategies.contract import unsuited
 
@@ -38,7 +38,7 @@ def choose(project: Project, advised: str | None) -> str:
     task = find_task(str(project.draft.get("task")))
     data = Data.model_validate(project.draft["data"]) if (project.draft.get("data") or {}).get("dataset") else None
     source = _opened_source(project)
-    refused = {  # what is missing is asked for once it is chosen
+    refused = {  # missing inputs are requested after a strategy is chosen
         one.id: one.refuse(task, data) or (unsuited(one, source) if source else None) for one in STRATEGIES
     }
     names = ["auto", *(name for name, reason in refused.items() if reason is None)]
@@ -70,7 +70,7 @@ def choose(project: Project, advised: str | None) -> str:
                 st.caption(t(strategy.what))
                 if reason := refused[strategy.id]:
                     st.caption(":material/block: " + message(reason))
-                    continue  # when it helps is said of tasks that can have it
+                    continue  # "when it helps" is shown only for tasks that can use it
                 st.markdown(f":material/thumb_up: {t(strategy.helps)}")
                 st.markdown(f":material/thumb_down: {t(strategy.hurts)}")
                 st.caption(plain(strategy.paper))
@@ -78,7 +78,7 @@ def choose(project: Project, advised: str | None) -> str:
 
 
 def _opened_source(project: Project) -> Any:
-    """The source model that the draft names, as far as it is known; None where it cannot be found."""
+    """The draft's source model; None if it cannot be found."""
     from tlcore.models import known
 
     try:
@@ -88,7 +88,7 @@ def _opened_source(project: Project) -> Any:
 
 
 def sample_note(project: Project) -> None:
-    """What a sample cuts so that it ends soon, said where it can be changed."""
+    """A note on settings that a sample reduces to finish quickly, shown where they can be changed."""
     from tlcore.data.samples import SAMPLES
 
     sample = next((one for one in SAMPLES if one.id == project.draft.get(SAMPLE)), None)
@@ -106,7 +106,7 @@ def sample_note(project: Project) -> None:
 
 
 def options(project: Project) -> None:
-    """Budget, seeds and settings; an empty field is left to the studio. Kept in the draft at once."""
+    """Budget, seeds and settings; an empty field means automatic. Stored in the draft immediately."""
     draft, key = project.draft, project.id
     task = find_task(str(draft.get("task")))
     had = {**(draft.get("options") or {})}
@@ -204,7 +204,7 @@ def options(project: Project) -> None:
 
 
 def _own_options(task: Task, had: dict[str, Any], key: str) -> dict[str, Any]:
-    """The options that are this kind of task's alone."""
+    """The task-specific options."""
     opts, auto = Options.model_fields, t("auto")
     numbers = {
         "image_size": (t("Picture size"), 16, 1024, 16),
@@ -260,7 +260,7 @@ def _help(field: Any) -> str | None:
 
 
 def plan(spec: Spec, dataset: Dataset) -> bool:
-    """What will be done, before it is done; whether it can be."""
+    """Preview the Plan; returns whether it can run."""
     from tlcore.data.auxiliary import opened
     from tlcore.evaluation.statistics import foreseen
     from tlcore.flow import preview
@@ -296,7 +296,9 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     for note in plan_json["notes"]:
         st.caption(":material/info: " + message(note))
     n_test = dataset.info.n.get("test", 0)
-    if "twin" in plan_json["arms"] and spec.seeds > 1 and n_test and task.labelled:  # it is of accuracy
+    if (
+        "twin" in plan_json["arms"] and spec.seeds > 1 and n_test and task.labelled
+    ):  # the foreseen difference is of accuracy
         st.caption(":material/visibility: " + message(foreseen(n_test, spec.seeds)))
     return True
 
@@ -321,7 +323,7 @@ def _source(spec: Spec) -> Any:
 
 
 def as_text(spec: Spec) -> None:
-    """The Spec as YAML, and the command that runs the same."""
+    """The Spec as YAML, and the equivalent command line."""
     text = spec.to_yaml()
     st.code(text, language="yaml")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -339,7 +341,7 @@ def as_text(spec: Spec) -> None:
 
 
 def start(project: Project, ready: bool) -> None:
-    """The run is queued, and Train shows it."""
+    """The start button: queues the run and opens Train."""
     icon = ":material/play_arrow:"
     if st.button(t("Start the run"), type="primary", icon=icon, key="start-run", disabled=not ready):
         try:

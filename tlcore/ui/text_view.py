@@ -1,4 +1,4 @@
-"""Texts on a page: where they come from, tables of them, errors to search, and one to try."""
+"""Texts on the pages: ways of upload, tables, errors, and input for trying a model."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tlcore.data.readers import Reader
 
 EXCERPT = 300  # characters of a text in a table
-ROWS = 25  # rows of a table at once
-# Columns that every text has, and what the columns that a task adds are called.
+ROWS = 25  # rows per page of a table
+# Columns of every text dataset, which are not shown, and titles of the columns that tasks add.
 NOT_SHOWN = (
     "id",
     "text",
@@ -52,7 +52,7 @@ OWN: dict[str, Sentence] = {
 
 
 class Pasted(io.BytesIO):
-    """What was typed into a field, as an uploaded file is."""
+    """Text typed into a field, with the interface of an uploaded file."""
 
     def __init__(self, typed: str, suffix: str):
         super().__init__(typed.encode())
@@ -60,7 +60,7 @@ class Pasted(io.BytesIO):
 
 
 def ways() -> dict[str, str]:
-    """The ways in, by id."""
+    """The ways to upload texts: titles by id."""
     return {
         "table": t("A table"),
         "tables": t("Tables named train, validation, test"),
@@ -71,7 +71,7 @@ def ways() -> dict[str, str]:
 
 
 def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
-    """What was given in one of the `ways`, as ``files``; the readers say what may be given."""
+    """The widgets of one of the `ways`; returns its input, such as ``files``. ``readers`` define the accepted files."""
     types = list(dict.fromkeys(suffix[1:] for reader in readers for suffix in reader.suffixes))
     if way == "table":
         st.caption("  \n".join(t(reader.what) for reader in readers))
@@ -100,45 +100,45 @@ def inputs(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
 
 
 def hub_name() -> dict[str, Any]:
-    """The name of a dataset on the hub, as ``path``."""
+    """A text field for the name of a hub dataset; returned as ``path``."""
     name = st.text_input(t("Name on the hub"), placeholder="owner/name", key="upload-hub").strip()
     return {"path": f"hf://{name.removeprefix('hf://')}" if name else None, "hub": True}
 
 
 def language_warning(source: str, rows: pd.DataFrame) -> None:
-    """That the chosen source model does not know the languages of the texts, where that is so."""
+    """A warning if the chosen source model does not cover the languages of the texts."""
     from tlcore.modalities.text.languages import shares
     from tlcore.models import find
     from tlcore.models.source_languages import unspoken
 
     try:
         warning = unspoken(find(source, store()), shares(rows))
-    except StudioError:  # the Source page says what is wrong with it
+    except StudioError:  # the Source page shows the problem
         return
     if warning:
         st.warning(message(warning), icon=":material/translate:")
 
 
 def short(text: object) -> str:
-    """A text's beginning on one line."""
+    """The start of a text on one line, at most `EXCERPT` characters."""
     text_line = " ".join(str(text).split())
     return no_formula(text_line if len(text_line) <= EXCERPT else text_line[: EXCERPT - 1] + "…")
 
 
 def no_formula(text: str) -> str:
-    """A cell with a sign of no width before what a spreadsheet would run: the download of a table guards nothing."""
+    """A cell with a zero-width space before a spreadsheet formula, since Streamlit's table download escapes nothing."""
     return text if cell(text) == text else f"\u200b{text}"
 
 
 def searched(key: str) -> str:
-    """What is looked for; the field's own hint would be English."""
+    """A search field; returns the search text. It has a placeholder because Streamlit's default is English."""
     return st.text_input(
         t("Search"), type="search", key=f"{key}-search", width=320, placeholder=t("words in the text")
     ).strip()
 
 
 def table(rows: pd.DataFrame, *, key: str) -> None:
-    """Texts with their labels, searchable."""
+    """A searchable table of texts with their labels."""
     import pandas as pd
 
     wanted = searched(key)
@@ -170,19 +170,19 @@ def table(rows: pd.DataFrame, *, key: str) -> None:
 
 
 def own(rows: pd.DataFrame) -> list[str]:
-    """The columns that a task adds to its texts and that a person reads."""
+    """The task-specific columns that are shown."""
     return [name for name in rows.columns if name not in NOT_SHOWN and (rows[name] != "").any()]
 
 
 def examples(rows: Sequence[dict[str, Any]]) -> None:
-    """A few texts, each with where it is from."""
+    """A few texts, each with its file and row."""
     for one in rows:
         st.markdown(f"> {plain(short(one['text']))}")
         st.caption(plain(str(one["id"])))
 
 
 def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]:
-    """The errors the model was surest of, as a table to search; those that the search left."""
+    """A searchable table of the errors with the highest confidence; returns those that match the search."""
     import pandas as pd
 
     graded = "score" in worst[0]
@@ -232,7 +232,7 @@ def errors(worst: Sequence[dict[str, Any]], *, key: str) -> list[dict[str, Any]]
 
 
 def asked(key: str) -> list[tuple[str, str]]:
-    """What was typed to be predicted: (name, text) for each line."""
+    """A text field for texts to predict; returns (name, text) per line."""
     typed = st.text_area(
         t("One text a line"), key=f"try-text-{key}", height=140, placeholder=t("Type or paste texts here")
     )

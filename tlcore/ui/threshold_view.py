@@ -1,6 +1,4 @@
-"""Share: the thresholds that the bundle keeps, chosen on validation data: between two classes for a goal, or from where
-on a text has a label.
-"""
+"""Share: the bundle's decision thresholds, selected on validation data: for two classes by a goal, or one per label."""
 
 from __future__ import annotations
 
@@ -14,11 +12,11 @@ from tlcore.evaluation import thresholds
 from tlcore.ui.formatting import message, plain, score
 from tlcore.ui.opened_bundles import opened
 
-HALF = 0.5  # where validation data have chosen nothing
+HALF = 0.5  # default if none was selected on validation data
 
 
 def show(path: Path, report: dict[str, Any]) -> None:
-    """Nothing unless there are two classes, or several labels a text; else what is kept, and the choice of another."""
+    """The current thresholds and widgets to change them; nothing unless the task is binary or multi-label."""
     from tlcore.bundle.calibration import Decision, keep_decision
 
     curves = report.get("operating")
@@ -83,7 +81,7 @@ def show(path: Path, report: dict[str, Any]) -> None:
 
 
 def _outcome(curves: dict[str, Any], chosen: dict[str, Any]) -> None:
-    """The chosen point on validation data, and what the same threshold gives on test data."""
+    """The selected point on validation data, and the result of the same threshold on test data."""
     test = min(curves["test"], key=lambda p: abs(p["threshold"] - chosen["threshold"]))
     rows = [
         {
@@ -99,7 +97,7 @@ def _outcome(curves: dict[str, Any], chosen: dict[str, Any]) -> None:
 
 
 def _labels(path: Path, report: dict[str, Any]) -> None:
-    """From which probability each label is given, and one half for all instead."""
+    """The thresholds of a multi-label model, with the option of 0.5 for all labels."""
     from tlcore.bundle.calibration import keep_thresholds
 
     thresholds = report["thresholds"]

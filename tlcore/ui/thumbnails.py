@@ -1,4 +1,4 @@
-"""Small pictures for the pages: made once, kept in memory by the file and its time of change."""
+"""Thumbnails for the pages, cached in memory by file and modification time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIDE = 144
 
 
 def thumbnail(path: Path, side: int = SIDE) -> bytes:
-    """A JPEG of at most ``side`` pixels a side; a grey square where the file cannot be shown."""
+    """A JPEG of at most ``side`` pixels per side; a grey square if the file cannot be decoded."""
     try:
         stamp = path.stat().st_mtime
     except OSError:
@@ -34,7 +34,7 @@ def _thumbnail(path: str, stamp: float, side: int) -> bytes:
 
 
 def small(source: str | bytes, side: int = 440) -> bytes | None:
-    """A picture (a path or its bytes) as a JPEG of at most ``side`` pixels; None where unreadable."""
+    """A picture (path or bytes) as a JPEG of at most ``side`` pixels per side; None if unreadable."""
     from PIL import Image, ImageOps
     from pillow_heif import register_heif_opener
 
@@ -46,7 +46,7 @@ def small(source: str | bytes, side: int = 440) -> bytes | None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     picture.thumbnail((side, side))
-    if max(picture.size) < side:  # tiny pictures are enlarged as they are, pixel by pixel
+    if max(picture.size) < side:  # tiny pictures are enlarged without interpolation
         scale = max(1, side // max(picture.size))
         picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     return _jpeg(picture)
@@ -65,7 +65,7 @@ def _jpeg(picture: Image.Image) -> bytes:
 
 
 def _visible(picture: Image.Image) -> Image.Image:
-    """Any mode as RGB: 16-bit grey scaled to 8, transparency on white."""
+    """A picture of any mode as RGB: 16-bit grey scaled to 8 bits, transparency on white."""
     from PIL import Image
 
     if picture.mode.startswith(("I", "F")):

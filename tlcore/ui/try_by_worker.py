@@ -1,4 +1,4 @@
-"""Try a model that needs torch, which the pages do not have: a quick job of the worker is asked."""
+"""Try a model that needs torch: the pages have no torch, so a quick job of the worker predicts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from tlcore.bundle.predictors import Kind
     from tlcore.store.tables import Job
 
-LOOK = 0.7  # seconds between two looks at the job
-MOST = 50  # texts at once
+LOOK = 0.7  # seconds between two polls of the job
+MOST = 50  # most texts at once
 
 
 def show(path: Path, key: str, kind: Kind) -> None:
-    """Texts that are typed or pasted, the knobs of this kind of bundle, and the worker's answers."""
+    """Typed or pasted texts, the knobs of this kind of bundle, and the worker's predictions."""
     given = text_view.asked(key)[:MOST]
     settings = _knobs(kind, key)
     state = f"ask-job-{key}"
@@ -42,7 +42,7 @@ def show(path: Path, key: str, kind: Kind) -> None:
 
 
 def _knobs(kind: Kind, key: str) -> dict[str, float]:
-    """What may be chosen, as the kind says; whole numbers stay whole."""
+    """Number inputs for the knobs of the kind; returns their values by id. Integers stay integers."""
     chosen: dict[str, float] = {}
     with st.container(horizontal=True):
         for knob in kind.knobs:
@@ -83,6 +83,8 @@ def _answers(job: Job) -> None:
 
 
 def _lines(answer: Any) -> None:
-    """An answer as it was written, its lines kept."""
-    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [""]  # beside a blank, ** is no bold
+    """A generated text, with its line breaks."""
+    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [
+        ""
+    ]  # stripped, since ** next to a blank is not bold in Markdown
     st.markdown("**" + "**  \n**".join(short(line, 2_000) or "–" for line in lines) + "**")

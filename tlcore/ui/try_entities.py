@@ -1,4 +1,4 @@
-"""Entities in a text on a page: each marked in a colour of its kind, with the label written beside it."""
+"""Entities in a text: each is marked in the colour of its label, with the label next to it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLOURS = ("blue", "green", "orange", "violet", "red", "gray")
 
 
 def marked(text: str, spans: Sequence[tuple[int, int, str]], labels: Sequence[str]) -> str:
-    """The text as Markdown; the colours go by the place of a label among ``labels``."""
+    """The text as Markdown with ``spans`` (start, end, label) marked; colours follow the index in ``labels``."""
     out, at = [], 0
     for start, end, label in spans:
         colour = COLOURS[labels.index(label) % len(COLOURS)] if label in labels else "gray"
@@ -27,7 +27,7 @@ def marked(text: str, spans: Sequence[tuple[int, int, str]], labels: Sequence[st
 
 
 def try_it(path: Path, key: str) -> None:
-    """Texts that are typed or pasted, with what the model finds in them."""
+    """Try typed or pasted texts; the found entities are marked."""
     given = text_view.asked(key)
     try:
         bundle = opened(path)

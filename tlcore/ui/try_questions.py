@@ -1,4 +1,4 @@
-"""Try a model that answers questions: a context and questions on it, each answer shown where it stands."""
+"""Try a question-answering model: a context and questions; answers are marked in the context."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tlcore.core.i18n import t
 from tlcore.ui.formatting import message, plain, score
 from tlcore.ui.opened_bundles import SHOWN, opened
 
-AROUND = 600  # characters of a long context that are shown before and after the answer
+AROUND = 600  # characters of a long context shown before and after the answer
 
 
 def try_it(path: Path, key: str) -> None:
-    """One context, and a question a line."""
+    """One context, and one question per line."""
     context = st.text_area(
         t("Context"),
         key=f"try-context-{key}",
@@ -49,7 +49,7 @@ def try_it(path: Path, key: str) -> None:
 
 
 def marked(context: str, start: int, end: int) -> str:
-    """The context as Markdown with its characters from ``start`` to ``end`` on a coloured ground."""
+    """The context as Markdown with the characters from ``start`` to ``end`` highlighted."""
     before, after = context[:start], context[end:]
     if len(before) > AROUND:
         before = "… " + before[-AROUND:]

@@ -1,8 +1,8 @@
-"""What stands before Streamlit's own upload route: who may fill the memory of this server, and with how many bytes.
+"""Access control and memory limits for Streamlit's upload route.
 
-Streamlit keeps each file that a page's uploader sends in the memory of the web process until its session ends, and
-asks only for a session and an XSRF token, which anybody can get. `UploadGuard` lets nobody through who is not signed in
-where sign-in is configured, and caps what a session and a person hold; `free_ended_sessions` ends sessions on time.
+Streamlit keeps each uploaded file in the memory of the web process until its session ends, and requires only a session
+and an XSRF token, which anybody can get. If sign-in is configured, `UploadGuard` rejects users who are not signed in; it
+limits the bytes per session and per user. `free_ended_sessions` ends expired sessions on time.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from tlcore.ui import sign_in
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SWEEP = 15.0  # seconds between two looks for ended sessions
+SWEEP = 15.0  # seconds between two sweeps for ended sessions
 _ROUTE = re.compile(r"_stcore/upload_file(?:/(?P<session>[^/]*))?")
 _LOGGER = get_logger(__name__)
 
 
 class UploadGuard:
-    """ASGI middleware: refuses uploads before their body is read.
+    """ASGI middleware: rejects uploads before their body is read.
 
-    403 where sign-in is configured and the request is not signed in as the person of its session; 413 where the session
-    or the person would hold more than their `UploadLimits`. Everything but the upload route passes untouched.
+    Status 403 if sign-in is configured and the request is not signed in as the user of its session; 413 if the session
+    or the user would exceed their `UploadLimits`. All other routes pass unchanged.
     """
 
     def __init__(self, app: ASGIApp, limits: UploadLimits):
         self._app, self._limits = app, limits
-        self._person_of: dict[str, str] = {}  # session id → person
-        self._arriving: dict[object, tuple[str, int]] = {}  # request → (session id, bytes)
+        self._person_of: dict[str, str] = {}  # session id → user
+        self._arriving: dict[object, tuple[str, int]] = {}  # request in progress → (session id, bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = _ROUTE.search(scope["path"]) if scope["type"] == "http" else None
@@ -80,7 +80,7 @@ class UploadGuard:
             nonlocal read, reserved
             message = await receive()
             read += len(message.get("body", b""))
-            if read > reserved:  # no length was declared
+            if read > reserved:  # no Content-Length was declared
                 reserved = read
                 try:
                     self._reserve(request, session, reserved)
@@ -94,7 +94,7 @@ class UploadGuard:
             self._arriving.pop(request, None)
 
     def _reserve(self, request: Request, session: str, size: int) -> None:
-        """Count ``size`` bytes of a request that is arriving. Raises UnusableInput where they are too many."""
+        """Reserve ``size`` bytes for a request in progress. Raises UnusableInput if this exceeds a limit."""
         self._arriving.pop(request, None)
         person = self._person_of[session]
         total = {one: _held(one) for one, whose in self._person_of.items() if whose == person}
@@ -120,12 +120,12 @@ class UploadGuard:
 
 
 def _refuse(status: int, error: UnusableInput) -> JSONResponse:
-    # The body is not read, so the connection cannot be used again.
+    # The body is not read, so the connection cannot be reused.
     return JSONResponse({"error": error.to_json()}, status, {"Connection": "close"})
 
 
 def _held(session: str) -> int:
-    """Bytes that a session holds in memory."""
+    """The bytes of uploads that a session holds in memory."""
     if not runtime.exists():
         return 0
     files = runtime.get_instance().uploaded_file_mgr.file_storage.get(session, {})  # type: ignore[attr-defined]
@@ -134,7 +134,7 @@ def _held(session: str) -> int:
 
 @contextlib.asynccontextmanager
 async def upload_lifespan(limits: UploadLimits) -> AsyncIterator[None]:
-    """While the server runs, uploaders name no more than is taken, and ended sessions are freed every `SWEEP` s."""
+    """Server lifespan: sets the limit that uploaders show, and frees ended sessions every `SWEEP` seconds."""
     configured = config.get_option("server.maxUploadSize")
     config.set_option("server.maxUploadSize", limits.file_megabytes(configured))
 
@@ -157,9 +157,9 @@ async def upload_lifespan(limits: UploadLimits) -> AsyncIterator[None]:
 
 
 def free_ended_sessions() -> None:
-    """End the sessions whose time to reconnect (``server.disconnectedSessionTTL``) is over, and free their uploads.
+    """End sessions whose reconnect time (``server.disconnectedSessionTTL``) is over, and free their uploads.
 
-    Streamlit itself drops them only when another session disconnects. Call it on the event loop's thread.
+    Streamlit itself drops them only when another session disconnects. Call it on the thread of the event loop.
     """
     if not runtime.exists():
         return

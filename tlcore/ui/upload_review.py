@@ -1,4 +1,4 @@
-"""An upload before it becomes a dataset: its check, what was found, corrections, the split, and confirm."""
+"""Review of an upload before it becomes a dataset: check, findings, corrections, split, confirmation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def show(project: Project, job: Job) -> None:
-    """Whatever the check's state asks for."""
+    """The view for the state of the check: progress, failure or review."""
     if job_view.live(job):
         _watch(job)
     elif job.state == SUCCEEDED:
@@ -32,7 +32,7 @@ def show(project: Project, job: Job) -> None:
 
 
 def _watch(job: Job) -> None:
-    """Progress without reloading; once it ended the page is drawn anew."""
+    """Live progress of the check; reruns the page when it has ended."""
     job_id = job.id
 
     @st.fragment(run_every=1)
@@ -88,7 +88,7 @@ def _staged(project: Project, job: Job) -> None:
     corrections = dict((project.draft.get("data") or {}).get("corrections") or {})
     try:
         found = staged.recheck(corrections) if corrections else staged.findings
-    except StudioError:  # corrections of an earlier upload
+    except StudioError:  # the corrections belong to an earlier upload
         corrections, found = {}, staged.findings
     _counts(staged)
     findings(found)
@@ -131,7 +131,7 @@ def _keep(project: Project, corrections: dict[str, str]) -> None:
 
 
 def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
-    """One click for labels that differ only by case or blanks."""
+    """A button that merges labels that differ only in case or blanks."""
     merges = {file: label for file, label in staged.merges().items() if corrections.get(file) != label}
     if merges and st.button(
         t("Merge labels that differ only in spelling (examples: {n})", n=len(merges)),
@@ -143,7 +143,7 @@ def _merge(project: Project, staged: Any, corrections: dict[str, str]) -> None:
 
 
 def _leave_out(project: Project, staged: Any, corrections: dict[str, str]) -> None:
-    """One click for classes that are too small to be split: their examples are left out."""
+    """A button that leaves out the examples of classes that are too small to split."""
     if not staged.labels:
         return
     from tlcore.core.findings import NEEDED

@@ -1,6 +1,6 @@
-"""Where the examples come from: a zip, a folder of the browser, a table and a zip, the hub, a server path.
+"""Upload of examples: a zip, a folder from the browser, a table with a zip, a hub dataset, a server path.
 
-What is uploaded is written below ``tmp/`` of the workspace and handed to a check; nothing is trusted.
+Uploads are untrusted: they are written below ``tmp/`` of the workspace and passed to a check.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ if TYPE_CHECKING:
     from tlcore.store.tables import Project
     from tlcore.tasks.contract import Task
 
-KEPT = 2 * 24 * 3600  # seconds
-FOLDERS = "TLCORE_DATA_FOLDERS"  # where signed-in people may name paths; several are separated by a colon
-ON_HUB = Tree(origin="hf://owner/name", hub="owner/name")  # what a reader is asked whether it reads the hub's datasets
+KEPT = 2 * 24 * 3600  # seconds that uploads are kept
+FOLDERS = "TLCORE_DATA_FOLDERS"  # environment variable: folders on the server that signed-in users may use, separated by colons
+ON_HUB = Tree(
+    origin="hf://owner/name", hub="owner/name"
+)  # example input to check whether a reader accepts hub datasets
 
 
 def ways(modality: str) -> dict[str, str]:
-    """The ways in for one kind of example, by id."""
+    """The ways of upload for one modality: titles by id."""
     return {
         **KINDS[modality].ways(),
         "large": t("More than {limit} MB", limit=st.get_option("server.maxUploadSize")),
@@ -53,7 +55,7 @@ def ways(modality: str) -> dict[str, str]:
 
 
 def form(project: Project) -> None:
-    """Choose a way in, give the data, and submit the check."""
+    """The upload form: choose a way, provide the data, submit the check."""
     task = find(str(project.draft.get("task")))
     kind = KINDS[task.modality]
     readers = [reader for reader in READERS if reader.id in task.formats]
@@ -94,7 +96,7 @@ def form(project: Project) -> None:
 
 
 def submit(project: Project, input: dict[str, Any]) -> None:
-    """Queue the check of an upload and remember it in the draft."""
+    """Queue the check of an upload and store its job id in the draft."""
     whole = {"task": project.draft.get("task"), "name": project.name, **input}
     job = store().jobs.submit("check-upload", owner(), whole, project_id=project.id)
     data = {"group": input.get("group"), "columns": input.get("columns") or {}}
@@ -141,7 +143,7 @@ def _pictures(way: str, help: str, readers: Sequence[Reader]) -> dict[str, Any]:
 
 
 def limit_help(limit: Any) -> str:
-    """What a page's uploader takes, for its help."""
+    """The help text on the size limit of an uploader."""
     return t(
         "At most {limit} MB a file and {together} MB together here; there is a way of its own for larger ones.",
         limit=limit,
@@ -180,7 +182,7 @@ def _columns(way: str, file: Any, task: Task) -> tuple[dict[str, str], str]:
 
 
 def _column(place: Any, title: str, names: list[str], key: str) -> str:
-    """The name of a column: chosen among those of the table where it is known, else typed."""
+    """A column name: selected from the table's columns if they are known, else typed."""
     if names:
         found = t("found by the studio")
         return place.selectbox(title, names, index=None, placeholder=found, key=f"{key}-pick") or ""
@@ -189,21 +191,21 @@ def _column(place: Any, title: str, names: list[str], key: str) -> str:
 
 @dataclass(frozen=True)
 class Header:
-    """What an uploaded table says of itself in its first row."""
+    """The column names of an uploaded table, and the sheets of a workbook."""
 
     columns: list[str]
-    sheets: list[str]  # of a workbook; the one that is read comes first
+    sheets: list[str]  # of a workbook; the first one is read
 
 
 def _table(file: Any, sheet: str | None = None) -> Header | None:
-    """An uploaded table's header; None where it cannot be read, which the check will explain."""
+    """The header of an uploaded table; None if it cannot be read (the check will give the reason)."""
     upload = getattr(file, "file_id", None) or hashlib.sha256(file.getvalue()).hexdigest()
     return _header(upload, file.name, sheet, file)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _header(upload: str, name: str, sheet: str | None, _file: Any) -> Header | None:
-    """Read once for each upload, since a page runs again with each click and a workbook takes long to open."""
+    """The header of a table, cached per upload: pages rerun on each click and workbooks are slow to open."""
     from tlcore.core.uploads.file_tree import Entry
     from tlcore.data.tables.rows import open_table
 
@@ -216,7 +218,7 @@ def _header(upload: str, name: str, sheet: str | None, _file: Any) -> Header | N
 
 
 def _path_and_name(given: dict[str, Any]) -> tuple[str, str]:
-    """The path that the check reads, and a name for it. Raises UnusableInput."""
+    """The path that the check reads, and its display name. Raises UnusableInput."""
     files = given.get("files") or []
     if files:
         kept = keep(files, store().home / "tmp").resolve()
@@ -225,7 +227,7 @@ def _path_and_name(given: dict[str, Any]) -> tuple[str, str]:
     path = str(given["path"])
     if given.get("sent"):
         large_uploads.close()
-        sent = Path(path).resolve()  # a folder of several files has a secret for its name
+        sent = Path(path).resolve()  # a folder of several files is named by a secret
         return str(sent), min(one.name for one in sent.iterdir()) if sent.is_dir() else sent.name
     if given.get("hub"):
         return path, path.removeprefix("hf://")
@@ -234,7 +236,7 @@ def _path_and_name(given: dict[str, Any]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of example comes in: the ways, and what each gives."""
+    """The upload of one modality: its ways, and a function that shows the widgets of a way."""
 
     modality: str
     ways: Callable[[], dict[str, str]]
@@ -251,9 +253,9 @@ KINDS = {
 
 
 def keep(files: list[Any], base: Path) -> Path:
-    """Write uploaded files below ``base``: one file as it is, several as a folder. Raises UnusableInput.
+    """Write uploaded files below ``base``: a single file as a file, several as a folder. Raises UnusableInput.
 
-    Names come from the browser: only their plain relative parts are used.
+    Names come from the browser and are untrusted: only their safe relative parts are used.
     """
     _clear(base)
     folder = base / f"upload-{new_id()}"
@@ -270,9 +272,9 @@ def keep(files: list[Any], base: Path) -> Path:
 
 
 def release(files: list[Any]) -> None:
-    """Free the memory that holds files which the page's uploader sent, where they are no longer needed there.
+    """Free the memory of uploaded files that are no longer needed.
 
-    Otherwise they would count against what the session may hold until it ends.
+    Otherwise they count towards the memory limit of the session until it ends.
     """
     context = get_script_run_ctx(suppress_warning=True)
     manager = context.uploaded_file_mgr if context else None
@@ -283,7 +285,7 @@ def release(files: list[Any]) -> None:
 
 
 def _clear(base: Path) -> None:
-    """What was uploaded two days ago or earlier has been checked, copied or given up."""
+    """Delete uploads older than `KEPT`: they have been checked, copied or abandoned."""
     for folder in base.glob("upload-*"):
         if folder.stat().st_mtime < time.time() - KEPT:
             shutil.rmtree(folder, ignore_errors=True)
@@ -299,7 +301,7 @@ def _safe_parts(name: str) -> list[str]:
 
 
 def _short_name(part: str, most: int = 200) -> str:
-    """A name that every file system takes; its ending stays."""
+    """A file name of at most ``most`` bytes, valid on all file systems; the suffix is kept."""
     if len(part.encode()) <= most:
         return part
     ending = Path(part).suffix[:20]
@@ -307,13 +309,13 @@ def _short_name(part: str, most: int = 200) -> str:
 
 
 def server_path(path: str) -> Path:
-    """A path on the server that this person may name, its links resolved. Raises UnusableInput."""
+    """A server path that this user may use, with symbolic links resolved. Raises UnusableInput."""
     wanted = usable_path(path)
     if not wanted.is_absolute():
         raise UnusableInput(sentence("Give the whole path, beginning with /."), code="path", file=path)
     try:
         wanted = wanted.resolve()
-    except RuntimeError:  # links in a circle
+    except RuntimeError:  # circular symbolic links
         raise _nothing_there(path) from None
     allowed = [Path(part).resolve() for part in os.environ.get(FOLDERS, "").split(":") if part]
     if (allowed or signed_in()) and not any(wanted.is_relative_to(folder) for folder in allowed):

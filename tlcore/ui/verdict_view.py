@@ -1,4 +1,4 @@
-"""What a finished run means: the verdict, scores with intervals, curves, classes, and all runs at once."""
+"""Results of a finished run: verdict, scores with intervals, curves, classes; and the table of all runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERDICTS: dict[str | None, tuple[Sentence, str, str]] = {
 
 
 def metric_title(report: dict[str, Any], metric: str | None = None) -> str:
-    """The metric's name in the current language."""
+    """The title of a metric (default: the headline metric) in the current language."""
     from tlcore import tasks
 
     wanted = metric or report["metric"]
@@ -40,7 +40,7 @@ def metric_title(report: dict[str, Any], metric: str | None = None) -> str:
 
 
 def verdict(report: dict[str, Any]) -> None:
-    """The verdict in a word and in its sentence, with n and the interval."""
+    """The verdict as a heading and as a sentence with n and interval."""
     _, icon, colour = VERDICTS.get(report["verdict"], VERDICTS[None])
     stored = report.get("sentences") or {}
     with st.container(border=True):
@@ -64,7 +64,7 @@ def verdict(report: dict[str, Any]) -> None:
 
 
 def scores(report: dict[str, Any]) -> None:
-    """Both arms side by side, every metric with its interval; what it cost."""
+    """All metrics of both arms with intervals, and the cost."""
     transfer, baseline, difference = report["transfer"], report.get("baseline"), report.get("difference")
     rows, shares = [], score_units.shares(report)
     for metric in transfer["metrics"]:
@@ -93,7 +93,7 @@ def scores(report: dict[str, Any]) -> None:
 
 
 def _strategy(strategy: Any) -> str:
-    """A strategy's name for people; ``auto`` is what the studio advises."""
+    """The title of a strategy; ``auto`` is the advice of the studio."""
     from tlcore.strategies import STRATEGIES
 
     titles = {one.id: t(one.title) for one in STRATEGIES}
@@ -150,13 +150,13 @@ def _cost(title: str, cost: dict[str, Any]) -> None:
 
 
 def notes(report: dict[str, Any]) -> None:
-    """What happened on the way that bears on the scores."""
+    """The notes of the report: events that affect the scores."""
     for note in report.get("notes") or []:
         st.caption(":material/info: " + message(note))
 
 
 def curves(run: Run, report: dict[str, Any]) -> None:
-    """Validation score and losses of both arms, against epochs or against seconds."""
+    """Validation score and losses of both arms, over epochs or seconds."""
     columns = _curve_columns(run.id)
     if not columns:
         st.caption(t("There are no curves: nothing was trained by gradient."))
@@ -185,22 +185,22 @@ def curves(run: Run, report: dict[str, Any]) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _curve_columns(run_id: str) -> list[str]:
-    """What the curves of a finished run show; they never change, so they are read once."""
+    """The columns of a finished run's curves, cached since they never change."""
     points = store().runs.points(run_id)
     return [] if points.empty else list(points.columns)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _curve(run_id: str, column: str, against: str, spoken: str, title: str, share: bool = True) -> Any:
-    """The picture of a finished run's curves, made once for each language (``spoken``).
+    """The figure of a finished run's curves, cached per language (``spoken``).
 
-    One object for all sessions: copying it for each rerun took longer than the rest of the curves.
+    One object is shared by all sessions: copying it on each rerun took longer than the rest of the curves.
     """
     return charts.curves(store().runs.points(run_id), column, against=against, title=title, share=share)
 
 
 def gap(report: dict[str, Any]) -> None:
-    """Over-fitting: the score on training data beside that on validation data."""
+    """Over-fitting: the scores on training and validation data."""
     rows, share = [], score_units.share(report)
     for title, arm in ((t("Transfer"), "transfer"), (t("From scratch"), "twin")):
         arm_gap = (report.get("gap") or {}).get(arm)
@@ -219,7 +219,7 @@ def gap(report: dict[str, Any]) -> None:
 
 
 def classes(report: dict[str, Any]) -> None:
-    """Confusion of both arms and the most-confused pairs, where answers are one class each; scores by class."""
+    """Scores per class; for single-label tasks also confusion matrices of both arms and most confused pairs."""
     if not report.get("confusion"):
         _per_class(report)
         return
@@ -277,7 +277,7 @@ def _per_class(report: dict[str, Any]) -> None:
 
 
 def downloads(run: Run) -> None:
-    """The report as one file, as data, and every prediction on the test set."""
+    """Download buttons: the report as HTML and JSON, and all predictions on the test set."""
     folder = store().runs.folder(run.id)
     html = folder / f"report.{language()}.html"
     if not html.exists():
@@ -305,7 +305,7 @@ def _reader(path: Path) -> Any:
 
 
 def all_runs(project: Project) -> None:
-    """Every run of the project in one table, and those ticked side by side."""
+    """A table of all runs of the project, and a comparison of the selected ones."""
     import pandas as pd
 
     pairs = runs_of(project.id)
@@ -355,7 +355,7 @@ def all_runs(project: Project) -> None:
 
 
 def _styled(table: Any, plainly: list[bool]) -> Any:
-    """The table with its numbers as people read them; ``plainly`` says which rows' scores are no shares."""
+    """The table with formatted numbers; ``plainly`` marks the rows whose scores are not shares."""
     import pandas as pd
 
     styled = table.style.format({"n_test": _count}, na_rep="–")

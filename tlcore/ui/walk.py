@@ -1,4 +1,4 @@
-"""Where a project stands in the walk, and the frame that every step shares."""
+"""The walk: which steps a project has completed, and elements shared by all steps."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ STEPS = (
 
 
 def published() -> set[str]:
-    """The runs whose model is in the library."""
+    """Ids of the runs whose model is in the library."""
     return {model.run_id for model in store().models.all() if model.run_id}
 
 
 def done(project: Project, shared: set[str]) -> set[str]:
-    """The steps of the walk that this project has behind it; ``shared`` as ``published`` gives it."""
+    """Page names of the completed steps of this project; ``shared`` are the run ids from `published`."""
     draft, behind = project.draft, set()
     if draft.get("task") and draft.get("source"):
         behind.add("source")
@@ -58,7 +58,7 @@ def done(project: Project, shared: set[str]) -> set[str]:
 
 
 def next_step(behind: set[str]) -> Step:
-    """The first step that is not done; Compare once a run has ended."""
+    """The first step that is not done; Compare if a run has succeeded."""
     if "compare" in behind:
         return STEPS[4]
     return next((step for step in STEPS if step.page not in behind), STEPS[4])
@@ -72,13 +72,13 @@ def runs_of(project_id: str) -> list[tuple[Run, Job]]:
 
 
 def heading(title: str, what: str) -> None:
-    """The title of a page and one line that says what it is for."""
+    """The title of a page and one line on its purpose."""
     st.title(title)
     st.caption(what)
 
 
 def need_project() -> Project:
-    """The open project; without one the page says so and ends there."""
+    """The open project; without one the page shows a message and stops."""
     project = open_project()
     if project is None:
         st.info(t("No project is open. Choose one in the sidebar, or start a new one."), icon=":material/info:")
@@ -88,7 +88,7 @@ def need_project() -> Project:
 
 
 def need_data(project: Project) -> str:
-    """The fingerprint of the project's dataset; without one the page says where it is made, and ends."""
+    """The fingerprint of the project's dataset; without one the page links to Data and stops."""
     fingerprint = (project.draft.get("data") or {}).get("dataset")
     if not fingerprint:
         st.info(t("There is no confirmed data in this project yet."), icon=":material/info:")
@@ -98,7 +98,7 @@ def need_data(project: Project) -> str:
 
 
 def trail(behind: set[str]) -> str:
-    """The six steps in one line, those behind marked by a tick."""
+    """The six steps in one line; completed steps have a tick."""
     marks = [
         f":material/check_circle:\N{NO-BREAK SPACE}{t(step.title)}"
         if step.page in behind
@@ -109,14 +109,14 @@ def trail(behind: set[str]) -> str:
 
 
 def forward(page: str, label: str, kind: Literal["primary", "secondary"] = "primary") -> None:
-    """The way to the next step, at the foot of a page."""
+    """The button to the next step, at the bottom of a page."""
     st.space("small")
     if st.button(label, icon=":material/arrow_forward:", icon_position="right", key=f"forward-{page}", type=kind):
         go(page)
 
 
 def named(project: Project) -> str:
-    """The project's name as it is."""
+    """The project's name, with Markdown escaped."""
     return plain(project.name)
 
 

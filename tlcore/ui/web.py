@@ -1,8 +1,8 @@
-"""The web server: the studio's pages, two addresses that are not pages, and what guards the pages' uploads.
+"""The web server: the pages of the studio, two extra routes, and the upload guard.
 
-``GET /healthz`` says whether the server and its database answer. ``PUT /api/upload/<secret>/<name>`` takes a file of
-any size (tlcore/store/upload_tokens.py). ``app.py`` stays a plain script, so `streamlit run app.py` works too, without
-these two and without the limits of ``upload_guard``.
+``GET /healthz`` reports whether the server and its database respond. ``PUT /api/upload/<secret>/<name>`` accepts large
+files (tlcore/store/upload_tokens.py). ``app.py`` is a plain script, so `streamlit run app.py` also works, but without
+these routes and without the limits of ``upload_guard``.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = ROOT / "app.py"
-PIECE = 4 * 2**20  # bytes held in memory before they are written
+PIECE = 4 * 2**20  # bytes buffered in memory before a write
 STATUS = {"upload-address": 404, "upload-too-large": 413, "upload-files": 409, "disk-full": 507}
 
 
 def app(store: Store, limits: UploadLimits | None = None) -> st.App:
-    """The studio as an ASGI application; ``limits`` of the pages' uploads come from the environment otherwise."""
+    """The studio as an ASGI application; without ``limits``, the upload limits come from the environment."""
 
     async def health(_: Request) -> JSONResponse:
         try:
@@ -54,7 +54,7 @@ def app(store: Store, limits: UploadLimits | None = None) -> st.App:
         try:
             return JSONResponse(await _take(request, store.home), status_code=201)
         except UnusableInput as error:
-            # The rest of the body is not read, so the connection cannot be used again.
+            # The rest of the body is not read, so the connection cannot be reused.
             return JSONResponse({"error": error.to_json()}, STATUS.get(error.code, 400), {"Connection": "close"})
         except ClientDisconnect:
             return JSONResponse({"error": {"code": "upload-incomplete"}}, status_code=400)
@@ -74,7 +74,7 @@ def app(store: Store, limits: UploadLimits | None = None) -> st.App:
 
 @asynccontextmanager
 async def _lifespan(limits: UploadLimits) -> AsyncIterator[None]:
-    """From the start of the server, when its settings are read, to its end."""
+    """The lifespan of the server, from the loading of its settings to its end."""
     if problem := sign_in.problem():
         print(t(problem), file=sys.stderr, flush=True)
     async with upload_lifespan(limits):
@@ -82,7 +82,7 @@ async def _lifespan(limits: UploadLimits) -> AsyncIterator[None]:
 
 
 async def _take(request: Request, home: Path) -> Mapping[str, Any]:
-    """Write the body to the workspace piece by piece."""
+    """Write the request body to the workspace in chunks."""
     size = request.headers.get("content-length", "")
     arriving = await run_in_threadpool(
         Arriving,
@@ -115,8 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
     if given.parent:
         processes.die_with(given.parent, signal.SIGTERM)
     store = Store.open(given.workspace)
-    os.environ["TLCORE_HOME"] = str(store.home)  # the pages open the same workspace
-    os.chdir(ROOT)  # where .streamlit/config.toml lies
+    os.environ["TLCORE_HOME"] = str(store.home)  # so that the pages open the same workspace
+    os.chdir(ROOT)  # the folder of .streamlit/config.toml
     sys.argv = [str(APP)]
     app(store).run(config={"server.address": given.host, "server.port": given.port, "server.headless": True})
 

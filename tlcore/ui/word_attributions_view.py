@@ -1,4 +1,4 @@
-"""Which words moved an answer: marked in the text, and asked of the worker where they are not known yet."""
+"""Word attributions of a prediction: marked in the text, and computed by the worker on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tlcore.ui.state import owner, store
 
 
 def show(weighted_words: Sequence[Sequence[Any]], explained: str) -> None:
-    """The text with its words marked for the answer that is explained."""
+    """The text with its words marked by their attribution to the prediction ``explained``."""
     if not weighted_words:
         st.caption(t("No word of this text was read."))
         return
@@ -30,7 +30,7 @@ def show(weighted_words: Sequence[Sequence[Any]], explained: str) -> None:
 
 
 def on_demand(given: dict[str, Any], key: str) -> None:
-    """A button that has the worker explain ``given`` (a bundle, a text and, if wanted, a label), and what it found."""
+    """A button that lets the worker explain ``given`` (bundle, text, optional label), and the result."""
     state = f"words-{key}"
     job_id = st.session_state.get(state)
     if job_id is None:

@@ -1,4 +1,4 @@
-"""What the source as it is and the trained model write from the same beginnings, side by side."""
+"""Generated samples of the unchanged source model and of the trained model from the same prompts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlcore.ui.formatting import message, plain
 
 
 def show(report: dict[str, Any]) -> None:
-    """Each sample: the prompt, both models' texts for each way of writing, and what the text truly says."""
+    """Each sample: the prompt, both models' texts per decoding setting, and the true continuation."""
     st.caption(
         t("Beginnings from the test set, which training never saw; both models with the same settings and seeds.")
     )
@@ -33,5 +33,5 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _lines(text: str) -> str:
-    """A text as it is, its lines kept."""
+    """A text with Markdown escaped and its line breaks kept."""
     return "  \n".join(plain(line) for line in text.splitlines())

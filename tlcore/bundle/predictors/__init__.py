@@ -1,4 +1,4 @@
-"""What bundles predict on: how each kind of example is prepared, exported and read. One line a kind."""
+"""The kinds of bundle: how each kind of example is prepared, exported and read. One line per kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BY_ID = by_id(KINDS)
 
 
 def find(kind: object) -> Kind:
-    """The kind of that id, which is the ``bundle`` of a task. Raises UnusableInput."""
+    """The kind with this id (the ``bundle`` of a task). Raises UnusableInput if there is none."""
     return pick(_BY_ID, str(kind), what="kind of bundle")
 
 

@@ -1,4 +1,4 @@
-"""Bundles that answer questions from a context."""
+"""Bundles for extractive question answering."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ OUTPUTS = ("start_logits", "end_logits")
 
 
 class Answering(BaseModel):
-    """How an answer is chosen: ``longest`` in tokens; ``no_answer`` is the lead that no answer needs over the best one,
-    None for a model that always answers.
+    """How an answer is selected (see `answer_spans.best_answer`).
+
+    ``longest``: longest answer in tokens. ``no_answer``: margin by which the score of no answer must exceed the best
+    answer's; None for a model that always answers.
     """
 
     longest: int = Field(ge=1, le=512)
@@ -40,7 +42,7 @@ class Answering(BaseModel):
 
 
 class Preprocessing(BaseModel):
-    """How question and context become windows of at most ``max_length`` tokens: see `answer_spans.windows`."""
+    """How question and context are split into windows of at most ``max_length`` tokens: see `answer_spans.windows`."""
 
     kind: Literal["question-answering"]
     max_length: int = Field(ge=16, le=8192)
@@ -51,9 +53,9 @@ class Preprocessing(BaseModel):
     _answering: Answering = PrivateAttr()
 
     def one(self, source: Any) -> tuple[str, str, list[Any]]:
-        """Question, context and their windows, of a mapping with ``context`` and ``question``, or (question, context).
+        """(question, context, windows) from a mapping with ``context`` and ``question``, or from (question, context).
 
-        Raises UnusableInput where one is missing.
+        Raises UnusableInput if one is missing.
         """
         pair = (source.get("question"), source.get("context")) if isinstance(source, Mapping) else source
         if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
@@ -103,7 +105,7 @@ class Questions:
         return made
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
-        """As in `Kind`; the figures compare logits, and the answers that follow from them."""
+        """See `Kind`. The returned figures compare logits and the resulting answers."""
         processor = context.processor
         model = context.task.load(result.weights, context.source.source, processor["size"]).eval()
         layout.write_json(folder / "labels.json", [])
@@ -122,7 +124,7 @@ class Questions:
             session = onnx_export.session(str(folder / "model.onnx"))
             run = partial(_by_onnx, session)
             facts = _agreement(run, torch_says, prepared, inputs, scored)
-        except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+        except Exception as error:  # torch raises various error types for operators that ONNX lacks
             run, facts = torch_says, onnx_export.skipped(folder, error)
         else:
             facts["milliseconds"] = onnx_export.milliseconds(session, prepared.feed(inputs[:1]))
@@ -131,7 +133,7 @@ class Questions:
         return facts
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-        """The best answer to each question and where it stands; '' where the context gives none."""
+        """The best answer to each question and its position in the context; '' if there is no answer."""
         prepared: Any = bundle.prepared
         found = _answers(partial(_by_onnx, bundle.session), prepared, [inputs for _, inputs in waiting])
         for (name, _), (words, place, sure) in zip(waiting, found, strict=True):
@@ -141,7 +143,7 @@ class Questions:
         return predict_program.predict_questions_py()
 
     def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
-        """A question is a mapping with ``context`` and ``question``; with a name of its own, (name, mapping)."""
+        """See `Kind`. An input is a mapping with ``context`` and ``question``, or (name, mapping)."""
         for i, given in enumerate(inputs):
             if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Mapping):
                 yield str(given[0]), given[1], None
@@ -185,12 +187,12 @@ class Questions:
 
 
 def _export(model: Any, path: Path) -> None:
-    """The network as ONNX: ids, mask and, where it takes them, kinds to the logits of first and last token (n, t)."""
+    """Export to ONNX: ids, mask and, if used, token types (n, t) to start and end logits, each (n, t)."""
     import torch
     from torch import nn
 
     class Apart(nn.Module):
-        """The two logits of each token as two outputs."""
+        """The network with start and end logits as two outputs."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -201,7 +203,7 @@ def _export(model: Any, path: Path) -> None:
             return both[..., 0], both[..., 1]
 
     if hasattr(model.net, "set_attn_implementation"):
-        model.net.set_attn_implementation("eager")  # the fused kernels are not traced
+        model.net.set_attn_implementation("eager")  # fused attention kernels cannot be traced
     ids, mask, kinds = (torch.ones(2, 7, dtype=torch.long) for _ in range(3))
     mask[1, 4:] = 0
     kinds[:, :3] = 0
@@ -216,7 +218,7 @@ def _export(model: Any, path: Path) -> None:
 
 
 def _by_onnx(session: Any, ids: np.ndarray, mask: np.ndarray, kinds: np.ndarray) -> np.ndarray:
-    """Logits (n, t, 2)."""
+    """Start and end logits (n, t, 2) by onnxruntime."""
     given = {"ids": ids, "mask": mask, "kinds": kinds}
     names = [one.name for one in session.get_inputs()]
     return np.stack(session.run(list(OUTPUTS), {name: given[name] for name in names}), axis=-1)
@@ -235,7 +237,7 @@ def _by_torch(model: Any) -> Callable[..., np.ndarray]:
 def _answers(
     run: Callable[..., np.ndarray], prepared: Preprocessing, inputs: Sequence[Any]
 ) -> list[tuple[str, tuple[int, int], float]]:
-    """(answer, its place, confidence) of each question that was made ready."""
+    """(answer, (start, end) in characters, confidence) of each prepared question."""
     found = answers(run, [every for _, _, every in inputs], prepared.model_dump(), prepared._answering.model_dump())
     return [(*said(one[1], *best[:3]), float(best[3])) for one, best in zip(inputs, found, strict=True)]
 
@@ -247,8 +249,9 @@ def _agreement(
     inputs: Sequence[Any],
     scored: np.ndarray,
 ) -> dict[str, Any]:
-    """How far ONNX and torch are apart in the logits of real test questions, and whether they, and what the report was
-    scored from, give the same answers.
+    """Agreement of ONNX and torch on logits of real test questions, and on answers with ``scored`` as well.
+
+    ``scored``: the outputs behind the report's scores.
     """
     largest_difference = 0.0
     for one in inputs:
@@ -272,7 +275,7 @@ def _agreement(
 
 
 def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, folder: Path) -> None:
-    """One test question and what the model answers, so that an installation can be proved to work."""
+    """Write one test question with the model's answer, to verify an installation."""
     (folder / "example").mkdir()
     with (folder / EXAMPLE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([["context", "question"], [cell(one[1]), cell(one[0])]])
@@ -289,7 +292,7 @@ def _example(run: Callable[..., np.ndarray], prepared: Preprocessing, one: Any, 
 
 
 def _translated(reason: str) -> Sentence:
-    """The reasons that `standalone_questions` gives, which must not know of the studio's words, as Sentences."""
+    """A reason from `predict_answers` (plain text, since that script has no i18n) as a Sentence."""
     known = {
         "There is no such file.": sentence("There is no such file."),
         "It is not a table of questions (.csv, .tsv or .jsonl).": sentence(

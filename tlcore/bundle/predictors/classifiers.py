@@ -1,4 +1,4 @@
-"""What bundles of classifiers have in common, whatever their examples are: logits, labels, probabilities."""
+"""Shared parts of classifier bundles of every modality: logits, labels, probabilities."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ BATCH = 16
 
 
 class Classifier(Protocol):
-    """What a kind of classifier adds."""
+    """The parts that differ between kinds of classifier."""
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
-        """What goes into ``preprocessing.json``."""
+        """The content of ``preprocessing.json``."""
 
     def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Prepared:
-        """As in `Kind`."""
+        """See `Kind`."""
 
     def export(self, model: Any, processor: dict[str, Any], path: Path) -> None:
-        """The network as ONNX, for any number of inputs at once."""
+        """Write the network as ONNX, with a dynamic batch size."""
 
     def sources(self, context: RunContext, rows: Any) -> list[Any]:
-        """What `Prepared.one` takes, for rows of the dataset."""
+        """The inputs of `Prepared.one` for rows of the dataset."""
 
     def example(self, context: RunContext, row: Any, folder: Path) -> str:
-        """One row as a file in ``folder/example``; its name."""
+        """Write one row as a file in ``folder/example``; returns its name."""
 
 
 def write(
     kind: Classifier, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path
 ) -> dict[str, Any]:
-    """model.onnx, labels, preprocessing and example; returns the figures of the comparison.
+    """Write model.onnx, labels, preprocessing and example; returns the figures of the comparison with torch.
 
-    Where the network cannot be written as ONNX there is no such file, and ``skipped`` says why.
+    If the network cannot be exported there is no model.onnx, and ``skipped`` has the reason.
     """
     processor, labels = context.processor, context.target["labels"]
     layout.write_json(folder / "labels.json", labels)
@@ -66,7 +66,7 @@ def write(
         kind.export(model, processor, folder / "model.onnx")
         session = onnx_export.session(str(folder / "model.onnx"))
         facts = onnx_export.agreement(session, model, feeds, scored)
-    except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+    except Exception as error:  # torch raises various error types for operators that ONNX lacks
         _example(kind, context, rows.iloc[chosen[0]], onnx_export.by_torch(model, one), calibration, folder)
         return onnx_export.skipped(folder, error)
     facts["milliseconds"] = onnx_export.milliseconds(session, one)
@@ -76,7 +76,7 @@ def write(
 
 
 def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-    """The likeliest label of each input, or what the bundle's threshold decides for."""
+    """The prediction for each input: the most probable label, or by the bundle's threshold."""
     calibration, labels = bundle.calibration.model_dump(), bundle.labels
     inputs = bundle.prepared.feed([ready for _, ready in waiting])
     shares = probabilities(onnx_export.run(bundle.session, inputs), calibration)
@@ -97,7 +97,7 @@ def rows(bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
 def _example(
     kind: Classifier, context: RunContext, row: Any, logits: np.ndarray, calibration: Calibration, folder: Path
 ) -> None:
-    """One test example and what the model says of it, so that an installation can be proved to work."""
+    """Write one test example with the model's prediction, to verify an installation."""
     (folder / "example").mkdir()
     name = kind.example(context, row, folder)
     settings = calibration.model_dump()

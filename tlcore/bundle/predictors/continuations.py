@@ -1,4 +1,4 @@
-"""Bundles that go on writing a text."""
+"""Bundles for text generation (causal language models)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = {"length": 64, "temperature": 0.0, "top_p": 1.0, "seed": 0}
 
 
 class Preprocessing(BaseModel):
-    """How a prompt becomes token ids: what stands around it, the token that begins it, and how much fits."""
+    """How a prompt becomes token ids: text before and after it, BOS and end token ids, context length in tokens."""
 
     kind: Literal["generation"]
     before: str
@@ -40,7 +40,7 @@ class Preprocessing(BaseModel):
     _model: Any = PrivateAttr(None)
 
     def one(self, source: Any) -> str:
-        """A prompt without what no text holds."""
+        """The cleaned prompt: no NUL characters, no surrounding blanks. Raises UnusableInput if there is no text."""
         if not isinstance(source, str):
             raise UnusableInput(sentence("It is not a text."), code="text")
         text = source.replace("\x00", "").strip()
@@ -52,7 +52,7 @@ class Preprocessing(BaseModel):
         raise ValueError("a network that writes is not fed by arrays")
 
     def written(self, model: Any, text: str, settings: dict[str, Any]) -> str:
-        """What the model writes behind a prompt."""
+        """The generated continuation of a prompt."""
         stored = self.model_dump()
         made = continued(model, begun(self._tokenizer, stored, text, int(settings["length"])), stored, settings)
         return readable(self._tokenizer.decode(made))
@@ -111,7 +111,7 @@ class Generation:
         return made
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
-        """Beside the weights: preprocessing, and an example with what the likeliest words behind it are."""
+        """See `Kind`. Writes the preprocessing and an example with its greedy continuation; no ONNX."""
         from tlcore.tasks.text_generation.continuations import halves
 
         layout.write_json(folder / "labels.json", [])
@@ -139,7 +139,7 @@ class Generation:
         }
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-        """What the model writes behind each prompt, by the bundle's settings."""
+        """The continuation of each prompt, with the bundle's settings."""
         if bundle.prepared._model is None:
             bundle.prepared._model = _network(bundle)
         for name, text in waiting:
@@ -188,7 +188,7 @@ class Generation:
 
 
 def _network(bundle: Opened) -> Any:
-    """The bundle's network as its files describe it, checked as any stranger's model is."""
+    """The bundle's network, loaded with the same checks as any untrusted model."""
     from tlcore.models.loading import load
     from tlcore.models.source_model import SourceModel
 

@@ -1,4 +1,4 @@
-"""What a kind of bundle provides to packing, opening and predicting."""
+"""The interface of a kind of bundle, used by packing, opening and predicting."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from tlcore.training.result import ArmResult
 
 Feed = dict[str, np.ndarray]  # the network's inputs by name
-Input = tuple[str, Any, Sentence | None]  # name, what to predict, or why it was set aside
+Input = tuple[str, Any, Sentence | None]  # name, example to predict on, reason if it was rejected
 
 
 @dataclass(frozen=True)
 class Row:
-    """What the model says of one input; ``reason`` where it was set aside, and then nothing else."""
+    """The prediction for one input; a rejected input has only ``input`` and ``reason``."""
 
     input: str
     prediction: str | None = None
     confidence: float | None = None
-    probability: tuple[float, ...] = ()  # of each label; empty where the model has none
+    probability: tuple[float, ...] = ()  # per label; empty if the model has no labels
     reason: Sentence | None = None
-    spans: tuple[tuple[int, int, str], ...] = ()  # what was found in a text, or in a context: start, end, label
+    spans: tuple[tuple[int, int, str], ...] = ()  # (start, end, label) found in a text or context, in characters
 
 
 @dataclass(frozen=True)
 class Knob:
-    """One number that may be chosen when a model is asked; ``low``, ``high`` and ``default`` are of one type."""
+    """A numeric setting at prediction time; ``low``, ``high`` and ``default`` have the same type."""
 
     id: str
     title: Sentence
@@ -46,74 +46,75 @@ class Knob:
 
 
 class Prepared(Protocol):
-    """The preparation of one bundle, read from its files."""
+    """The preprocessing of one bundle, read from its files."""
 
     def one(self, source: Any) -> Any:
-        """One input, ready to be put beside others. Raises UnusableInput with the reason it cannot be used."""
+        """One preprocessed input, ready for batching. Raises UnusableInput with the reason."""
 
     def feed(self, prepared: Sequence[Any]) -> Feed:
-        """Inputs that were made ready, as the network takes them."""
+        """A batch of preprocessed inputs as the network's input arrays."""
 
 
 class Opened(Protocol):
-    """What a kind sees of a bundle that was opened (`bundle.open.Bundle`)."""
+    """The part of an opened bundle (`bundle.open.Bundle`) that a kind uses."""
 
     labels: list[str]
     prepared: Any
     calibration: Calibration
-    settings: dict[str, float]  # of its knobs
+    settings: dict[str, float]  # values of its knobs
     manifest: Any
 
     @property
     def session(self) -> Any:
-        """The model in onnxruntime. Raises UnusableInput."""
+        """The onnxruntime session. Raises UnusableInput."""
 
     @property
     def folder(self) -> Path:
-        """The files of the weights, for networks that torch runs."""
+        """A folder with the weight files, for networks that torch runs."""
 
 
 class Kind(Protocol):
-    """One kind. One file in this folder, one line in its ``__init__``."""
+    """One kind of bundle: one file in this folder, one line in its ``__init__``."""
 
-    id: str  # the ``bundle`` of the tasks it serves
-    things: str  # what the examples are called in the model card, which is in English
-    weights: tuple[str, ...]  # files copied as they are from the folder of the packed weights
-    needed: tuple[str, ...]  # files without which it is no bundle
-    labelled: bool  # ``labels.json`` names classes
-    confident: bool  # its answers come with a probability
-    worker: bool  # predicting needs torch: the pages ask a job of the worker
-    knobs: tuple[Knob, ...]  # what may be chosen when it is asked; `Opened.settings` holds what was
-    requirement: str  # the requirement of predict.py that reads its examples
+    id: str  # equals the ``bundle`` of its tasks
+    things: str  # name of the examples in the (English) model card
+    weights: tuple[str, ...]  # files copied unchanged from the folder of the packed weights
+    needed: tuple[str, ...]  # required files
+    labelled: bool  # ``labels.json`` has class names
+    confident: bool  # its predictions have a probability
+    worker: bool  # predicting needs torch: the pages submit a job to the worker
+    knobs: tuple[Knob, ...]  # settings at prediction time; their values are in `Opened.settings`
+    requirement: str  # requirements.txt lines of predict.py for reading examples
 
     def preprocessing(self, processor: dict[str, Any]) -> dict[str, Any]:
-        """What goes into ``preprocessing.json``; ``kind`` in it names this kind."""
+        """The content of ``preprocessing.json``; its ``kind`` is this kind's id."""
 
     def prepared(self, raw: bytes, read: Callable[[str], bytes]) -> Prepared:
-        """From ``preprocessing.json`` and, where need be, the bundle's other files. Raises ValueError."""
+        """The preprocessing from ``preprocessing.json`` (``raw``) and, if needed, other files. Raises ValueError."""
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
-        """Beside the weights: labels, preprocessing, ``model.onnx`` where it can be, and ``example/`` with what the
-        model says of it. Returns the figures of the comparison of ONNX and torch, or ``skipped`` with the reason.
+        """Write labels, preprocessing, ``model.onnx`` if possible, and ``example/`` with the model's prediction.
+
+        Returns the figures of the comparison of ONNX and torch, or ``skipped`` with the reason.
         """
 
     def rows(self, bundle: Opened, waiting: Sequence[tuple[str, Any]]) -> Iterator[Row]:
-        """What the model says of a batch of (name, input made ready)."""
+        """The predictions for a batch of (name, preprocessed input)."""
 
     def predict_py(self) -> str:
         """The text of predict.py."""
 
     def named(self, inputs: Iterable[Any]) -> Iterator[Input]:
-        """Names for inputs that have none."""
+        """The inputs with names; unnamed inputs get a default name."""
 
     def found_in(self, paths: Sequence[str | Path], column: str | None = None) -> Iterator[Input]:
-        """Every input of files, folders and zips; ``column`` of a table is what the person called that of the texts."""
+        """All inputs in files, folders and zips; ``column`` is the name of a table's text column."""
 
     def done(self, n: int) -> Sentence:
-        """That so many were predicted."""
+        """The message that ``n`` inputs were predicted."""
 
     def use(self, context: RunContext) -> str:
-        """The card's part on how to use the bundle."""
+        """The model card's section on how to use the bundle."""
 
     def limits(self) -> list[str]:
-        """The card's first limits."""
+        """The first items of the model card's limitations."""

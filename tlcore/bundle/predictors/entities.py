@@ -1,4 +1,4 @@
-"""Bundles that find entities in texts."""
+"""Bundles for named entity recognition."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH = 16
 
 
 class Preprocessing(BaseModel):
-    """How a text becomes the network's input, and the tags that its outputs are of, in order."""
+    """How a text becomes the network's input, and the tags of its outputs, in order."""
 
     kind: Literal["tokens"]
     max_length: int = Field(ge=4, le=8192)
@@ -38,7 +38,7 @@ class Preprocessing(BaseModel):
     _tokenizer: Any = PrivateAttr(None)
 
     def one(self, source: Any) -> tuple[str, Any]:
-        """A text and its tokens, as the tokenizer encodes it."""
+        """(text, its tokenizer encoding). Raises UnusableInput if there is no text."""
         text = texts.plain(source)
         return text, self._tokenizer.encode(text)
 
@@ -47,7 +47,7 @@ class Preprocessing(BaseModel):
         return {"ids": ids, "mask": mask}
 
     def found(self, prepared: Sequence[tuple[str, Any]], logits: np.ndarray) -> list[Any]:
-        """Entities and confidence of each text, from logits (n, tokens, tags)."""
+        """(entities, confidence) of each text, from logits (n, tokens, tags)."""
         return answers([text for text, _ in prepared], [one for _, one in prepared], logits, self.tags)
 
 
@@ -85,7 +85,7 @@ class Tokens:
             _export(model, folder / "model.onnx")
             session = onnx_export.session(str(folder / "model.onnx"))
             theirs = [onnx_export.run(session, prepared.feed(part)) for part in _parts(inputs)]
-        except Exception as error:  # torch raises errors of its own for each operator that ONNX does not have
+        except Exception as error:  # torch raises various error types for operators that ONNX lacks
             facts = onnx_export.skipped(folder, error)
         else:
             facts = _agreement(prepared, inputs, ours, theirs)
@@ -158,7 +158,7 @@ def _export(model: Any, path: Path) -> None:
     import torch
 
     class Each(torch.nn.Module):
-        """The network with logits of each token for its output."""
+        """The network with per-token logits as its output."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -181,7 +181,7 @@ def _by_torch(model: Any, feed: Feed) -> np.ndarray:
 def _agreement(
     prepared: Preprocessing, inputs: Sequence[Any], ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """How far ONNX and torch are apart on tokens of real test texts, and on how many texts both find the same."""
+    """Agreement of ONNX and torch: differences of token logits, and number of test texts with the same entities."""
     largest_difference, same = 0.0, 0
     for part, mine, its in zip(_parts(inputs), ours, theirs, strict=True):
         real = prepared.feed(part)["mask"] > 0

@@ -1,4 +1,4 @@
-"""Bundles that predict on pictures."""
+"""Bundles for image classification."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Preprocessing(BaseModel):
-    """How a picture becomes the network's input; sizes in pixels, mean and std for values 0-1."""
+    """How a picture becomes the network's input. Sizes in pixels; mean and std for pixel values 0-1."""
 
     size: int = Field(ge=8, le=4096)
     canvas: int = Field(ge=8, le=8192)
@@ -33,7 +33,7 @@ class Preprocessing(BaseModel):
     std: list[float] = Field(min_length=3, max_length=3)
 
     def one(self, source: Any) -> np.ndarray:
-        """A path, bytes or a ``PIL.Image`` as its square canvas."""
+        """The square canvas (canvas, canvas, 3) uint8 of a path, bytes or ``PIL.Image``. Raises UnusableInput."""
         from PIL import Image
 
         from tlcore.runtime.image_canvas import canvas
@@ -134,7 +134,7 @@ class Pictures:
 
 
 def _translated(reason: str) -> Sentence:
-    """The reasons that `standalone` gives, which must not know of the studio's words, as Sentences."""
+    """A reason from `predict_images` (plain text, since that script has no i18n) as a Sentence."""
     known = {
         "There is no such file.": sentence("There is no such file."),
         "This zip cannot be read.": sentence("This zip cannot be read."),

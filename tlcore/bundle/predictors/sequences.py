@@ -1,4 +1,4 @@
-"""Bundles that answer a text with a text."""
+"""Bundles for sequence-to-sequence tasks (text in, text out)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_ONNX = sentence(
 
 
 class Preprocessing(BaseModel):
-    """How a text becomes the network's input, and how long an answer may be, in tokens."""
+    """How a text becomes the network's input, and the longest output (``most``), in tokens."""
 
     kind: Literal["seq2seq"]
     max_length: int = Field(ge=4, le=8192)
@@ -43,7 +43,7 @@ class Preprocessing(BaseModel):
     _network: Any = PrivateAttr(None)
 
     def one(self, source: Any) -> list[int]:
-        """The token ids of a text. Raises UnusableInput."""
+        """The token ids of a text, with the prefix. Raises UnusableInput if there is no text."""
         return self._source.encode(self.prefix + texts.plain(source)).ids
 
     def feed(self, prepared: Sequence[list[int]]) -> Feed:
@@ -51,7 +51,7 @@ class Preprocessing(BaseModel):
         return {"ids": ids, "mask": mask}
 
     def network(self, folder: Path) -> Any:
-        """The network of an unpacked bundle, opened once. Raises UnusableInput."""
+        """The network of an unpacked bundle, cached. Raises UnusableInput."""
         from tlcore.models.loading import open_folder
         from tlcore.models.local_folders import from_folder
 
@@ -61,12 +61,12 @@ class Preprocessing(BaseModel):
         return self._network
 
     def read(self, ids: Any) -> list[str]:
-        """What rows of token ids say; negative ones are padding."""
+        """The decoded texts of rows of token ids; negative ids are padding."""
         return [text.strip() for text in self._target.decode_batch([row[row >= 0].tolist() for row in ids])]
 
 
 class Sequences:
-    """`Texts` in what is asked; the answers are texts too."""
+    """Kind whose inputs are read as by `Texts` and whose outputs are texts."""
 
     id = "seq2seq"
     things = "texts"
@@ -117,7 +117,7 @@ class Sequences:
         return made
 
     def write(self, context: RunContext, calibration: Calibration, result: ArmResult, folder: Path) -> dict[str, Any]:
-        """No labels, no ONNX; the example's answer is what the bundle itself gives."""
+        """See `Kind`. No labels, no ONNX; the example's expected output comes from the bundle itself."""
         layout.write_json(folder / "labels.json", [])
         preprocessing = self.preprocessing(context.processor)
         layout.write_json(folder / "preprocessing.json", preprocessing)

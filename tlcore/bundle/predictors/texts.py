@@ -1,4 +1,4 @@
-"""Bundles that predict on texts."""
+"""Bundles for text classification."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLE = "example/texts.csv"
 
 
 class Preprocessing(BaseModel):
-    """How a text becomes the network's input: by ``tokenizer.json``, cut after ``max_length`` tokens, padded."""
+    """How a text becomes the network's input: by ``tokenizer.json``, truncated to ``max_length`` tokens, padded."""
 
     kind: Literal["text"]
     max_length: int = Field(ge=4, le=8192)
@@ -35,7 +35,7 @@ class Preprocessing(BaseModel):
     _tokenizer: Any = PrivateAttr(None)
 
     def one(self, source: Any) -> list[int]:
-        """The token ids of a text."""
+        """The token ids of a text. Raises UnusableInput if there is no text."""
         return self._tokenizer.encode(plain(source)).ids
 
     def feed(self, prepared: Sequence[list[int]]) -> Feed:
@@ -129,7 +129,7 @@ class Texts:
 
 
 def plain(source: Any) -> str:
-    """A text as models read it, without blanks at its ends. Raises UnusableInput where there is none."""
+    """The cleaned text, without surrounding blanks. Raises UnusableInput if there is no text."""
     if not isinstance(source, str):
         raise UnusableInput(sentence("It is not a text."), code="text")
     text = source.replace("\x00", "").strip()
@@ -139,19 +139,19 @@ def plain(source: Any) -> str:
 
 
 def traced(model: Any) -> tuple[Any, Any]:
-    """The inputs that a text network is written as ONNX on; its attention is made one that can be traced."""
+    """Example inputs (ids, mask) for the ONNX export of a text network; sets its attention to a traceable one."""
     import torch
 
     encoder = model.net.encoder
     if hasattr(encoder, "set_attn_implementation"):
-        encoder.set_attn_implementation("eager")  # the fused kernels are not traced
+        encoder.set_attn_implementation("eager")  # fused attention kernels cannot be traced
     ids, mask = torch.ones(2, 7, dtype=torch.long), torch.ones(2, 7, dtype=torch.long)
     mask[1, 4:] = 0
     return ids, mask
 
 
 def translated(reason: str) -> Sentence:
-    """The reasons that `standalone_text` gives, which must not know of the studio's words, as Sentences."""
+    """A reason from `predict_texts` (plain text, since that script has no i18n) as a Sentence."""
     known = {
         "There is no such file.": sentence("There is no such file."),
         "It is not a table or a list of texts (.csv, .tsv or .txt).": sentence(

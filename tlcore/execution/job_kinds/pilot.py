@@ -219,7 +219,7 @@ def _pilot(runners: list[_Runner], tally: Tally) -> dict[str, Any]:
             tally.begin(
                 sentence(
                     "Round {rung} of {rungs}: {strategy}",
-                    round_number=round_number + 1,
+                    rung=round_number + 1,
                     rungs=len(pilot.SHARES),
                     strategy=find(one.strategy).title,
                 )

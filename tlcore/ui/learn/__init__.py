@@ -1,4 +1,4 @@
-"""The chapters of Learn, in reading order. One chapter = one file + one line here."""
+"""The chapters of Learn, in reading order. A chapter is one file and one line here."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ BY_ID = by_id(CHAPTERS)
 
 
 def find(chapter_id: str | None) -> Chapter:
-    """The chapter of this id; the first one where there is none."""
+    """The chapter with this id; the first chapter if there is none."""
     return BY_ID.get(chapter_id or "", CHAPTERS[0])

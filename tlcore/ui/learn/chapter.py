@@ -1,4 +1,4 @@
-"""What a chapter is."""
+"""The type of a chapter of Learn."""
 
 from __future__ import annotations
 

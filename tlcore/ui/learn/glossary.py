@@ -1,6 +1,6 @@
-"""The words, in alphabetical order of the language that is shown."""
+"""The glossary, in alphabetical order of the current language."""
 
-# ruff: noqa: E501  (one word a line, its meaning beside it)
+# ruff: noqa: E501  (one word and its meaning per line)
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label savings: how many labels transfer is worth."""
+"""Chapter on label savings: how many labels transfer is worth."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LEFT, _WIDTH, _BOTTOM = 70, 600, 270
 
 
 def _across(labels: float) -> float:
-    """Pixels of a number of labels between 30 and 3,000, on a logarithmic axis."""
+    """x in pixels of a number of labels (30 to 3,000) on a logarithmic axis."""
     return _LEFT + _WIDTH * math.log(labels / 30) / math.log(100)
 
 
 def _up(score: float) -> float:
-    """Pixels of a score between 0.5 and 1."""
+    """y in pixels of a score (0.5 to 1)."""
     return _BOTTOM - 215 * (score - 0.5) / 0.5
 
 

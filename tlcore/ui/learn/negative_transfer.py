@@ -1,4 +1,4 @@
-"""When transfer fails: negative transfer, similarity and size."""
+"""Chapter on negative transfer, similarity and dataset size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, PURPLE, axes, box, svg
 
 
 def drawing() -> str:
-    """Size against similarity: four fields, each with the strategy to try first."""
+    """Dataset size against similarity: four fields, each with the strategy to try first."""
     few_similar = t("few and similar: feature extraction; transfer is at its best here")
     many_similar = t("many and similar: fine-tuning; a gain in time, and often some in accuracy")
     few_different = t("few and different: the hard corner; look for a closer source, or for more labels")

@@ -1,4 +1,4 @@
-"""Over-fitting, and what the curves show."""
+"""Chapter on over-fitting and learning curves."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tlcore.ui.learn.picture import BLUE, ORANGE, axes, line, lines, svg, uprigh
 
 
 def drawing() -> str:
-    """A sketch of loss over epochs: training falls for ever, validation falls and rises again."""
+    """A sketch of loss over epochs: training loss keeps falling, validation loss falls and then rises."""
     across = [i / 40 for i in range(41)]
     train = [(80 + 600 * x, 60 + 190 * (1 - math.exp(-3.2 * x))) for x in across]
     validation = [(80 + 600 * x, 60 + 150 * (1 - math.exp(-5 * x)) - 75 * max(0.0, x - 0.35) ** 1.3) for x in across]
-    best = max(validation, key=lambda point: point[1])[0]  # pixels count downwards
+    best = max(validation, key=lambda point: point[1])[0]  # y grows downwards, so this is the lowest loss
     return svg(
         720,
         320,

@@ -1,4 +1,4 @@
-"""The parts: source model, source task, target task, features, head, frozen."""
+"""Chapter on terms: source model, source task, target task, features, head, frozen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.ui.learn.picture import BLUE, GREEN, GREY, ORANGE, arrow, box, lines
 
 
 def drawing() -> str:
-    """The source model above, the target model below; the body moves over and the head is new."""
+    """The source model above, the target model below: the backbone is transferred, the head is new."""
     return svg(
         720,
         280,

@@ -1,7 +1,7 @@
-"""Small drawings as SVG text, on a transparent ground, legible on light and dark pages.
+"""Small SVG drawings on a transparent background, legible on light and dark pages.
 
-Words inside a box are white on a fill dark enough for them (contrast of 4.5 or more); words outside are a
-grey of about 4.3 on both grounds. A drawing is `svg` of its pieces, each made by a function below.
+Text inside a box is white on a dark fill (contrast of at least 4.5); text outside is a grey with a contrast of about
+4.3 on both backgrounds. A drawing is `svg` of pieces, each made by a function below.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FONT = "font-family='system-ui, sans-serif'"
 
 
 def svg(width: int, height: int, *pieces: str) -> str:
-    """The drawing, ``width`` × ``height`` pixels, scaled to the column it is shown in."""
+    """The drawing, ``width`` × ``height`` pixels, scaled to the column that shows it."""
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width} {height}' "
         f"width='{width}' height='{height}' {FONT}>"
@@ -36,7 +36,7 @@ def box(
     dashed: bool = False,
     size: int = 14,
 ) -> str:
-    """A box with centred words, wrapped to its width. A dashed outline marks what is frozen."""
+    """A box with centred text, wrapped to its width. A dashed outline marks frozen layers."""
     outline = f"stroke='{INK}' stroke-width='2' stroke-dasharray='6 4'" if dashed else ""
     return f"<rect x='{x}' y='{y}' width='{w}' height='{h}' rx='8' fill='{fill}' {outline}/>" + lines(
         x + w / 2, y + h / 2, words, fill="#ffffff", size=size, width=w - 12
@@ -54,7 +54,7 @@ def lines(
     anchor: str = "middle",
     bold: bool = False,
 ) -> str:
-    """Words around the middle line ``y``, wrapped so that a line takes about ``width`` pixels."""
+    """Text centred vertically at ``y``, wrapped to about ``width`` pixels per line."""
     rows = wrap(words, max(6, int(width / (size * 0.6)))) or [""]
     top = y - (len(rows) - 1) * size * 0.6 + size * 0.35
     weight = "font-weight='600'" if bold else ""
@@ -65,7 +65,7 @@ def lines(
 
 
 def arrow(x1: float, y1: float, x2: float, y2: float, *, dashed: bool = False) -> str:
-    """A line with a tip at its end."""
+    """A line with an arrowhead at its end."""
     dash = "stroke-dasharray='5 4'" if dashed else ""
     return (
         f"<line x1='{x1}' y1='{y1}' x2='{x2}' y2='{y2}' stroke='{INK}' stroke-width='2' {dash} marker-end='url(#tip)'/>"
@@ -85,7 +85,7 @@ def line(points: list[tuple[float, float]], colour: str, *, dashed: bool = False
 
 
 def axes(x: float, y: float, w: float, h: float, across: str, up: str) -> str:
-    """Two arrows from the lower left corner (x, y + h), and what they mean."""
+    """Two axes from the lower left corner (x, y + h), with their labels."""
     return (
         arrow(x, y + h, x + w, y + h)
         + arrow(x, y + h, x, y)

@@ -1,4 +1,4 @@
-"""The strategies: the five families, and what practice added."""
+"""Chapter on strategies: the five families, and additions from practice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.ui.learn.picture import BLUE, GREEN, GREY, ORANGE, box, lines, svg
 
 
 def drawing() -> str:
-    """What each strategy trains: three rows of blocks from the input to the head."""
+    """The trained layers of each strategy: three rows of blocks from the input to the head."""
     frozen, slow, free, head = t("frozen"), t("small steps"), t("larger steps"), t("head")
     rows = [
         (t("Feature extraction"), [(frozen, GREY, True)] * 3),

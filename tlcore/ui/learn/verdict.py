@@ -1,4 +1,4 @@
-"""The from-scratch twin, intervals, and the verdict."""
+"""Chapter on the scratch baseline, intervals and the verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, interval, lines, svg, u
 
 
 def drawing() -> str:
-    """Three intervals of a difference and what each of them means."""
+    """Three intervals of a difference, with the verdict of each."""
     zero = 380
     return svg(
         720,
@@ -32,7 +32,7 @@ def drawing() -> str:
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share (1927): ``right`` of ``n``, as shares 0-1."""
+    """Wilson's 95 % interval (1927) for the share ``right`` / ``n``, as shares 0-1."""
     z, share = 1.959964, right / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)

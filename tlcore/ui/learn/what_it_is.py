@@ -1,4 +1,4 @@
-"""What transfer learning is."""
+"""Chapter on what transfer learning is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tlcore.ui.learn.picture import BLUE, GREEN, ORANGE, PURPLE, arrow, box, lin
 
 
 def drawing() -> str:
-    """Two roads to a model: from nothing, and from a model that has already learned to see."""
+    """Two ways to a model: from scratch, and from a pre-trained model."""
     return svg(
         720,
         250,
