@@ -312,9 +312,8 @@ def _of_seeds(plan: dict[str, Any], arm: str, results: Sequence[ArmResult]) -> l
     found = []
     for note in {str(note): note for result in results for note in result.notes}.values():
         seeds = [result.seed + 1 for result in results if note in result.notes]
-        if (
-            len(seeds) < len(results) and results[0].epochs is not None
-        ):  # a linear head fitted on features is the same for all seeds
+        # A linear head fitted on features (no epochs) is the same for all seeds.
+        if len(seeds) < len(results) and results[0].epochs is not None:
             note = sentence(
                 "Seed {seeds} of {n} ({arm}): {note}",
                 seeds=seeds,

@@ -157,9 +157,8 @@ def score(
         for i, mask in enumerate(masks):
             with np.errstate(invalid="ignore", divide="ignore"):
                 found = task.aggregate(records, weights * mask, target)[metric.id]
-            drawn[i].append(
-                np.where((weights * mask).any(axis=1), found, np.nan)
-            )  # NaN: the draw has no example of the slice
+            # NaN: the draw has no example of the slice.
+            drawn[i].append(np.where((weights * mask).any(axis=1), found, np.nan))
     every = [np.concatenate(one) for one in drawn]
     rows = []
     for (about, mask), value, each in zip(parts, values[1:], every[1:], strict=True):

@@ -16,14 +16,8 @@ if TYPE_CHECKING:
 
     from tlcore.store.tables import Run
 
-ABOUT = (
-    "objective",
-    "set",
-    "fingerprint",
-    "examples",
-    "epochs",
-    "start",
-)  # fields of pre-training that the library stores
+# Fields of pre-training that the library stores.
+ABOUT = ("objective", "set", "fingerprint", "examples", "epochs", "start")
 
 
 def curve(points: pd.DataFrame) -> None:

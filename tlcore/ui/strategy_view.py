@@ -296,9 +296,8 @@ def plan(spec: Spec, dataset: Dataset) -> bool:
     for note in plan_json["notes"]:
         st.caption(":material/info: " + message(note))
     n_test = dataset.info.n.get("test", 0)
-    if (
-        "twin" in plan_json["arms"] and spec.seeds > 1 and n_test and task.labelled
-    ):  # the foreseen difference is of accuracy
+    # The foreseen difference is of accuracy.
+    if "twin" in plan_json["arms"] and spec.seeds > 1 and n_test and task.labelled:
         st.caption(":material/visibility: " + message(foreseen(n_test, spec.seeds)))
     return True
 

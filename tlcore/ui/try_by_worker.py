@@ -84,7 +84,6 @@ def _answers(job: Job) -> None:
 
 def _lines(answer: Any) -> None:
     """A generated text, with its line breaks."""
-    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [
-        ""
-    ]  # stripped, since ** next to a blank is not bold in Markdown
+    # Stripped, since ** next to a blank is not bold in Markdown.
+    lines = [plain(line.strip()) for line in str(answer).splitlines()] or [""]
     st.markdown("**" + "**  \n**".join(short(line, 2_000) or "–" for line in lines) + "**")

@@ -1,8 +1,8 @@
 """Access control and memory limits for Streamlit's upload route.
 
 Streamlit keeps each uploaded file in the memory of the web process until its session ends, and requires only a session
-and an XSRF token, which anybody can get. If sign-in is configured, `UploadGuard` rejects users who are not signed in; it
-limits the bytes per session and per user. `free_ended_sessions` ends expired sessions on time.
+and an XSRF token, which anybody can get. If sign-in is configured, `UploadGuard` rejects users who are not signed in.
+It also limits the bytes per session and per user. `free_ended_sessions` ends expired sessions on time.
 """
 
 from __future__ import annotations

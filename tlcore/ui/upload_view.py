@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     from tlcore.tasks.contract import Task
 
 KEPT = 2 * 24 * 3600  # seconds that uploads are kept
-FOLDERS = "TLCORE_DATA_FOLDERS"  # environment variable: folders on the server that signed-in users may use, separated by colons
-ON_HUB = Tree(
-    origin="hf://owner/name", hub="owner/name"
-)  # example input to check whether a reader accepts hub datasets
+FOLDERS = "TLCORE_DATA_FOLDERS"  # environment variable: server folders that signed-in users may use, colon-separated
+# Example input to check whether a reader accepts hub datasets.
+ON_HUB = Tree(origin="hf://owner/name", hub="owner/name")
 
 
 def ways(modality: str) -> dict[str, str]:
