@@ -144,7 +144,7 @@ def _absolute(path: str, base: Path) -> str:
 class _PlainLoader(yaml.SafeLoader):
     """Safe YAML without aliases, so that a few lines cannot expand to gigabytes."""
 
-    def compose_node(self, parent, index):  # type: ignore[no-untyped-def]
+    def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
             raise yaml.composer.ComposerError(
                 None, None, "aliases (*name) are not allowed", self.peek_event().start_mark

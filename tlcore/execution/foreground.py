@@ -77,7 +77,7 @@ def _perform(
             put_back(store, job_id, job.attempt)
 
 
-def _relay(progress: dict, on_progress: Callable[..., None]) -> None:  # type: ignore[type-arg]
+def _relay(progress: dict, on_progress: Callable[..., None]) -> None:
     more = {key: value for key, value in progress.items() if key not in ("share", "sentence", "at")}
     message = progress.get("sentence")
     on_progress(progress.get("share"), Sentence.model_validate(message) if message else None, **more)

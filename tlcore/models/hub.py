@@ -239,7 +239,7 @@ def _broken_off(hub_id: str, error: Exception) -> UnusableInput:
 
 def _bar(report_progress: Progress, hub_id: str) -> type:
     """What the hub's client takes for a progress bar: it tells ``told`` once a per cent."""
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     class Bar(tqdm):
         def __init__(self, *args: Any, **kwargs: Any):

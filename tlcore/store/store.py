@@ -101,7 +101,7 @@ def _inode(path: Path) -> tuple[int, int] | None:
     return about.st_dev, about.st_ino
 
 
-def _sqlite_settings(connection, _record) -> None:  # type: ignore[no-untyped-def]
+def _sqlite_settings(connection, _record) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")

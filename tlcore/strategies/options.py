@@ -33,7 +33,7 @@ class Option:
             return value
         whole = isinstance(self.default, int)
         right = isinstance(value, int | float) and not isinstance(value, bool) and value == value
-        if not right or (whole and value != int(value)) or not self.low <= value <= self.high:  # type: ignore[operator]
+        if not right or (whole and value != int(value)) or not self.low <= value <= self.high:
             kind = "a whole number" if whole else "a number"
             raise ValueError(f"{self.id} must be {kind} from {self.low:g} to {self.high:g}")
         return int(value) if whole else float(value)

@@ -71,10 +71,10 @@ ESTIMATES: tuple[tuple[str, Sentence, Sentence], ...] = (
         sentence("Nearest neighbours"),
         sentence("accuracy of a vote of the 5 most alike examples, cross-validated"),
     ),
-    ("log_me", "LogME", sentence("evidence of a linear model of the labels; higher is better")),  # type: ignore[arg-type]
-    ("h_score", "H-score", sentence("variance between classes against all variance; at most classes − 1")),  # type: ignore[arg-type]
-    ("leep", "LEEP", sentence("log-likelihood of your labels through the source's classes; at most 0")),  # type: ignore[arg-type]
-    ("n_leep", "NLEEP", sentence("the same through clusters of the features; at most 0")),  # type: ignore[arg-type]
+    ("log_me", "LogME", sentence("evidence of a linear model of the labels; higher is better")),
+    ("h_score", "H-score", sentence("variance between classes against all variance; at most classes − 1")),
+    ("leep", "LEEP", sentence("log-likelihood of your labels through the source's classes; at most 0")),
+    ("n_leep", "NLEEP", sentence("the same through clusters of the features; at most 0")),
 )
 
 

@@ -180,7 +180,7 @@ def _prepared(store: Store, run: Run, own: Path, sizes: list[int], seeds: int, p
         store.home / "cache",
         watch,
         auxiliary.named(plan, store, run.owner),
-    )  # type: ignore[arg-type]
+    )
     curves = _Curves(context, own, watch, {})
     rates = {name: curves.rate(name) for name in ARMS}
     curves.plans |= {n: recipe(spec, plan, n, rates, context.metric) for n in sizes[:-1]}

@@ -62,7 +62,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
         each = [
             TrainingContext(task, one, source, target, plan, folder / strategy, store.home / "cache", tally)
             for one in in_fold
-        ]  # type: ignore[arg-type]
+        ]
         for context in each:  # and never the test set
             subset = inference.evaluation_subset(task, context.examples["validation"], "validation")
             context.examples = {"train": context.examples["train"], "validation": subset}

@@ -40,7 +40,7 @@ def find_cam_target(model: Any) -> CamTarget | None:
 
     calls: list[tuple[str, tuple[int, ...]]] = []
 
-    def note(name: str):  # type: ignore[no-untyped-def]
+    def note(name: str):
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             if isinstance(output, torch.Tensor):
                 calls.append((name, tuple(output.shape)))

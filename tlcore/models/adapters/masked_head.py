@@ -66,4 +66,4 @@ class _Given(nn.Module):
     def forward(self, *inputs: Any, **args: Any) -> Any:
         from transformers.modeling_outputs import BaseModelOutput
 
-        return BaseModelOutput(last_hidden_state=self.states)  # type: ignore[arg-type]
+        return BaseModelOutput(last_hidden_state=self.states)
