@@ -41,7 +41,7 @@ def draw(origin: Path, folder: Path) -> Path:
     return folder
 
 
-def told(workspace: Path, *words: str) -> dict:
+def cli_json(workspace: Path, *words: str) -> dict:
     """What the command line answers, as JSON."""
     command = [sys.executable, "-m", "tlcore", *words, "--json", "--workspace", str(workspace)]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
@@ -73,8 +73,8 @@ def measured(data: Path, work: Path, strategy: str) -> tuple[dict, dict]:
     }
     (work / "spec.yaml").write_text(yaml.safe_dump(spec))
     workspace = work / "workspace"
-    advice = told(workspace, "advise", "--task", TASK, "--data", str(data), "--source", SOURCE)
-    return advice, told(workspace, "run", str(work / "spec.yaml"))
+    advice = cli_json(workspace, "advise", "--task", TASK, "--data", str(data), "--source", SOURCE)
+    return advice, cli_json(workspace, "run", str(work / "spec.yaml"))
 
 
 def show(advice: dict, report: dict) -> None:

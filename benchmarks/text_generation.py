@@ -54,7 +54,7 @@ def curve(folder: Path, report: dict) -> list[float]:
     return mine.groupby("epoch")["validation_perplexity"].mean().round(2).tolist()
 
 
-def told(one: dict) -> str:
+def score_cell(one: dict) -> str:
     return f"{one['value']:.2f} ({one['interval'][0]:.2f} – {one['interval'][1]:.2f})"
 
 
@@ -78,12 +78,12 @@ def main() -> None:
                 most = asked.characters // share if asked.characters else None
                 (folder / "data" / f"{name}.txt").write_text(text[:most], encoding="utf-8")
             report = run(folder, source, asked.seeds, asked.epochs)
-            naive = {one["id"]: told(one) for one in report["naive"]}
+            naive = {one["id"]: score_cell(one) for one in report["naive"]}
             n = report["dataset"]["n"]
             size = f"{n['train']} / {n['test']}"
             print(
-                f"| {Path(source).name} | {size} | {told(report['transfer'])} | "
-                f"{told(report['baseline'])} | {naive['n-gram']} | {naive['source-as-it-is']} | "
+                f"| {Path(source).name} | {size} | {score_cell(report['transfer'])} | "
+                f"{score_cell(report['baseline'])} | {naive['n-gram']} | {naive['source-as-it-is']} | "
                 f"{report['transfer']['metrics']['bits-per-character']:.3f} | {report['verdict']} |"
             )
             print(f"<!-- validation perplexity by epoch: {curve(folder, report)} -->", flush=True)

@@ -84,7 +84,7 @@ def test_pictures_are_decoded_once_for_sources_that_see_them_alike(dataset, stor
 
 
 def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
-    def told(*values):
+    def estimates(*values):
         evidence = evidence_module.measure(dataset)
         evidence.transferability = dict(
             zip(ESTIMATES, ({"value": values[0]}, {"value": values[1]}, *values[2:]), strict=True)
@@ -93,15 +93,15 @@ def test_scores_are_shares_of_the_others_beaten_over_the_estimates(dataset):
 
     found = scores(
         {
-            "a": told(0.9, 0.8, 1.0, 3.0),
-            "b": told(0.8, 0.8, 2.0, None),
-            "c": told(0.7, 0.6, 0.0, 2.0),
+            "a": estimates(0.9, 0.8, 1.0, 3.0),
+            "b": estimates(0.8, 0.8, 2.0, None),
+            "c": estimates(0.7, 0.6, 0.0, 2.0),
             "unknown": evidence_module.measure(dataset),
         }
     )
     # a beats: probe 2, neighbours 1.5, LogME 1, H-score 2, of 8
     assert found == {"a": 0.8125, "b": 0.5625, "c": 0.125, "unknown": None}
-    assert scores({"alone": told(0.5, 0.5, 0.0, 0.0)}) == {"alone": 1.0}
+    assert scores({"alone": estimates(0.5, 0.5, 0.0, 0.0)}) == {"alone": 1.0}
 
 
 def test_jobs_rank(dataset, store, folders):

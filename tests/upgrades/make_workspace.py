@@ -44,29 +44,68 @@ def main() -> None:
         text_models.write_model(given / "bert"),
         pair_models.write_model(given / "t5", "t5"),
     )
-    sources = {name: add_upload(folder, store, f"Tiny {name}", "local").id
-               for name, folder in (("vit", vit), ("bert", bert), ("t5", t5))}  # fmt: skip
+    sources = {
+        name: add_upload(folder, store, f"Tiny {name}", "local").id
+        for name, folder in (("vit", vit), ("bert", bert), ("t5", t5))
+    }
     photos = conftest.write_photos(given / "patterns", 16, side=24)
     words = text_models.write_table(given / "words.csv", text_models.sentences(120))
     asked = text_models.write_questions(given / "questions.csv", text_models.questions(50))
     pairs = text_models.write_table(given / "pairs.csv", pair_models.pairs(60), "source,target")
     small = {"batch_size": 16, "learning_rate": 0.01}
     runs = [
-        _run(store, "Patterns", task="image-classification", data={"path": str(photos)}, source=sources["vit"],
-             strategy="fine-tuning", seeds=2, budget={"epochs": 4}, options={**small, "image_size": 32}),
-        _run(store, "Good or bad", task="text-classification", data={"path": str(words)}, source=sources["bert"],
-             strategy="feature-extraction", seeds=2, budget={"epochs": 4}, options=small),
-        _run(store, "Questions", task="question-answering", data={"path": str(asked)}, source=sources["bert"],
-             strategy="fine-tuning", seeds=2, budget={"epochs": 3}, options={**small, "max_length": 24}),
-        _run(store, "Pairs", task="translation", data={"path": str(pairs)}, source=sources["t5"],
-             strategy="fine-tuning", seeds=2, budget={"epochs": 6}, options=small),
-    ]  # fmt: skip
+        _run(
+            store,
+            "Patterns",
+            task="image-classification",
+            data={"path": str(photos)},
+            source=sources["vit"],
+            strategy="fine-tuning",
+            seeds=2,
+            budget={"epochs": 4},
+            options={**small, "image_size": 32},
+        ),
+        _run(
+            store,
+            "Good or bad",
+            task="text-classification",
+            data={"path": str(words)},
+            source=sources["bert"],
+            strategy="feature-extraction",
+            seeds=2,
+            budget={"epochs": 4},
+            options=small,
+        ),
+        _run(
+            store,
+            "Questions",
+            task="question-answering",
+            data={"path": str(asked)},
+            source=sources["bert"],
+            strategy="fine-tuning",
+            seeds=2,
+            budget={"epochs": 3},
+            options={**small, "max_length": 24},
+        ),
+        _run(
+            store,
+            "Pairs",
+            task="translation",
+            data={"path": str(pairs)},
+            source=sources["t5"],
+            strategy="fine-tuning",
+            seeds=2,
+            budget={"epochs": 6},
+            options=small,
+        ),
+    ]
     from tlcore.ui.share_view import about
 
     first = store.runs.get(runs[1])
     path = store.runs.folder(first.id) / "bundle.zip"
-    store.models.publish(path, name="Good or bad for all", owner="local", task=first.task, run_id=first.id,
-                         about=about(first, path))  # fmt: skip
+    store.models.publish(
+        path, name="Good or bad for all", owner="local", task=first.task, run_id=first.id, about=about(first, path)
+    )
     waiting = store.runs.create(from_dict({**first.spec, "name": "Never ran"}), "local", first.project_id)
     store.jobs.cancel(waiting.id)
     store.close()
@@ -86,8 +125,15 @@ def _vit(folder: Path) -> Path:
     from transformers import ViTConfig, ViTForImageClassification
 
     torch.manual_seed(0)
-    config = ViTConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, image_size=32,
-                       patch_size=8, num_labels=4)  # fmt: skip
+    config = ViTConfig(
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        num_labels=4,
+    )
     ViTForImageClassification(config).save_pretrained(folder)
     return folder
 

@@ -37,11 +37,14 @@ def shown(home: Path) -> dict[str, Any]:
         "strategies": cli("strategies", "--json"),
         "sources": [one["id"] for one in cli("sources", "--json")["sources"] if one["id"].startswith("uploaded/")],
         "resumed": cli("resume", reports["Patterns"].id, "--json")["run"],
-        "pages": {f"{name} · {page} · {language}": pages(page, locale, run)
-                  for name, run in runs.items() for page in ("compare", "train", "share")
-                  for language, locale in LOCALES.items()},
+        "pages": {
+            f"{name} · {page} · {language}": pages(page, locale, run)
+            for name, run in runs.items()
+            for page in ("compare", "train", "share")
+            for language, locale in LOCALES.items()
+        },
         "library": {language: texts(opened("library", locale)) for language, locale in LOCALES.items()},
-    }  # fmt: skip
+    }
 
 
 def cli(*words: str) -> Any:

@@ -238,7 +238,7 @@ def _broken_off(hub_id: str, error: Exception) -> UnusableInput:
 
 
 def _bar(report_progress: Progress, hub_id: str) -> type:
-    """What the hub's client takes for a progress bar: it tells ``told`` once a per cent."""
+    """What the hub's client takes for a progress bar: it calls ``report_progress`` once a per cent."""
     from tqdm import tqdm
 
     class Bar(tqdm):
