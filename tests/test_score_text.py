@@ -1,4 +1,4 @@
-"""How scores are told that are no shares, or of which less is better: never in points, never the wrong way round."""
+"""Wording of scores that are no shares, or of which less is better: never in points, never the wrong way round."""
 
 from __future__ import annotations
 

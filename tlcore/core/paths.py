@@ -1,4 +1,4 @@
-"""Paths that a person typed, or a Spec names: judged before they reach the file system, and shown in sentences."""
+"""Paths that a person typed, or a Spec names: checked before they reach the file system, and shown in sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tlcore.core.i18n import sentence
 
 
 def usable_path(given: str | Path, *, expand: bool = True) -> Path:
-    """``given`` as a path, ``~`` expanded unless told otherwise; whether anything is there is not asked.
+    """``given`` as a path, ``~`` expanded unless ``expand`` is false; whether anything is there is not asked.
 
     Raises UnusableInput with code ``path`` where no file can have such a name.
     """

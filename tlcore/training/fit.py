@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from tlcore.core import atomic_files as whole
-from tlcore.core import machine, stored_files
+from tlcore.core import atomic_files, machine, stored_files
 from tlcore.core.errors import RunFailed
 from tlcore.core.i18n import Sentence, sentence
 from tlcore.tasks.shared import inference
@@ -132,7 +131,7 @@ class _Arm:
                 _, done = self._train(0, f"{rate:g}", rate, self.plan["trial_epochs"], patience=False)
                 assert done is not None
                 trial_result = {"rate": rate, "score": list(done.score), "seconds": done.seconds}
-                whole.write(path, json.dumps(trial_result))
+                atomic_files.write(path, json.dumps(trial_result))
                 for left in (self.folder / "seed-0").glob(f"checkpoint-{rate:g}-*.pt"):
                     left.unlink()
             trials.append(trial_result)
@@ -396,7 +395,7 @@ class _Arm:
                         code="out-of-memory",
                     ) from error
             self.accumulation *= 2
-            whole.write(self.folder / "memory.json", json.dumps({"accumulation": self.accumulation}))
+            atomic_files.write(self.folder / "memory.json", json.dumps({"accumulation": self.accumulation}))
             self.notes = [_halved(self.context.plan["batch_size"], self.accumulation)]
             print(str(self.notes[0]))
             _free()

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlcore import flow, models, tasks
-from tlcore.core import atomic_files as whole
-from tlcore.core import stored_files
+from tlcore.core import atomic_files, stored_files
 from tlcore.core.errors import AttemptLost
 from tlcore.core.i18n import sentence
 from tlcore.core.strict_json import to_plain
@@ -86,7 +85,7 @@ def work(store: Store, job: Job, progress: Any) -> dict[str, Any]:
     result.parent.mkdir(parents=True, exist_ok=True)
     if not store.jobs.beat(job.id, job.attempt):
         raise AttemptLost
-    whole.write(result, json.dumps(to_plain(found), indent=1, ensure_ascii=False))
+    atomic_files.write(result, json.dumps(to_plain(found), indent=1, ensure_ascii=False))
     shutil.rmtree(shared, ignore_errors=True)  # and what attempts left that hold the job no more
     return {"winner": found["winner"], "clear": found["clear"], "seconds": found["seconds"]}
 
@@ -176,7 +175,7 @@ class _Runner:
             out, loss, seconds = fit.trial(own, "transfer", rate, epochs, rows)
             folder.mkdir(parents=True, exist_ok=True)
             np.save(outputs, out)
-            whole.write(done, json.dumps({"loss": loss, "seconds": seconds}))
+            atomic_files.write(done, json.dumps({"loss": loss, "seconds": seconds}))
             shutil.rmtree(folder / "arms", ignore_errors=True)
         kept = stored_files.read_object(done, stored_files.RUN, ("loss", "seconds"))
         records = context.task.evaluate(

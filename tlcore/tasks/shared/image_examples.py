@@ -13,7 +13,7 @@ import numpy as np
 import PIL
 from filelock import FileLock
 
-from tlcore.core import atomic_files as whole
+from tlcore.core import atomic_files
 from tlcore.data.splits import units
 from tlcore.runtime.image_canvas import canvas
 from tlcore.store import cache
@@ -145,7 +145,7 @@ def _mapped(path: Path, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            with whole.atomic_path(path) as draft, draft.open("wb") as file:
+            with atomic_files.atomic_path(path) as draft, draft.open("wb") as file:
                 header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 file.flush()
